@@ -1,0 +1,2 @@
+//! The program `berth`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The book, admission and the lifecycle of leases.

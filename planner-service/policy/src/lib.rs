@@ -1,0 +1,1 @@
+//! The rule language of oslo.policy and Blazar's rules.

@@ -1,0 +1,1 @@
+//! The trait every resource type implements.

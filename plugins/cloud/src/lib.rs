@@ -1,0 +1,1 @@
+//! Ports to Nova, Placement, Keystone and Glance, and their adapters.

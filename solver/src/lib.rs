@@ -1,0 +1,1 @@
+//! Pure planning: Problem to Decision. No clock, no IO, no async.
