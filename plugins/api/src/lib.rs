@@ -1,1 +1,185 @@
-//! The trait every resource type implements.
+//! The trait every resource type implements, and the values that cross it.
+//!
+//! Invariant: a plugin never sees the database or HTTP requests. It is told what the plan says
+//! ([`Assignment`]) and makes the outside world agree. Every method is idempotent: called twice, or
+//! called again after a crash at any point, it ends in the same state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+/// What the plan says about one reservation at the moment of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The lease it belongs to.
+    pub lease_id: String,
+    /// The reservation.
+    pub reservation_id: String,
+    /// The user who made the lease.
+    pub user_id: String,
+    /// The project that owns the lease.
+    pub project_id: String,
+    /// The owner's Keystone trust, if trusts are configured.
+    pub trust_id: Option<String>,
+    /// `start` of the lease, Unix seconds.
+    pub start: i64,
+    /// `end` of the lease, Unix seconds.
+    pub end: i64,
+    /// What to do before the end: `default`, `snapshot` or nothing (empty).
+    pub before_end: String,
+    /// The hosts that serve it, final.
+    pub hosts: Vec<AssignedHost>,
+}
+
+/// A host as the outside world knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AssignedHost {
+    /// Its id in the book.
+    pub id: String,
+    /// Nova's hypervisor host name.
+    pub hypervisor_hostname: String,
+    /// Nova's compute service host, the name aggregates take.
+    pub service_name: String,
+}
+
+/// Why a step towards the outside world is not done yet. Whoever called tries again later with
+/// back-off; the text is shown to the owner of the lease and to operators.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PluginError {
+    /// A service is down, slow, or answered nonsense.
+    #[error("{service} did not {operation}: {reason}")]
+    Unavailable {
+        /// `nova`, `placement`, `webhook` ...
+        service: &'static str,
+        /// What was asked of it, as a verb phrase: `add host c1 to aggregate r1`.
+        operation: String,
+        /// What it answered.
+        reason: String,
+    },
+    /// The outside world is in a state in which the step cannot be done yet.
+    #[error("{0}")]
+    Waiting(String),
+    /// The request itself is wrong; trying again is useless.
+    #[error("{0}")]
+    Rejected(String),
+}
+
+/// Something found in the outside world that disagrees with the plan and was not, or may not be, repaired.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Finding {
+    /// Stable code: `foreign_server`, `host_missing`, `aggregate_missing`, `host_elsewhere` ...
+    pub kind: String,
+    /// The host concerned, by hypervisor host name, empty if none.
+    pub host: String,
+    /// One sentence for the operator.
+    pub detail: String,
+    /// Whether the reconciler has repaired it.
+    pub repaired: bool,
+}
+
+/// One resource type.
+#[async_trait]
+pub trait ResourcePlugin: Send + Sync {
+    /// The `resource_type` it serves, e.g. `physical:host`.
+    fn resource_type(&self) -> &'static str;
+
+    /// Gives the project its resources: afterwards the owner can use them and nobody else.
+    async fn start(&self, assignment: &Assignment) -> Result<(), PluginError>;
+
+    /// The action that was asked for before the end (e.g. snapshots).
+    async fn before_end(&self, assignment: &Assignment) -> Result<(), PluginError>;
+
+    /// Takes the resources back: afterwards nothing of the reservation is left in the outside world
+    /// and its hosts can serve another. Also called for a reservation that never started.
+    async fn end(&self, assignment: &Assignment) -> Result<(), PluginError>;
+
+    /// Compares a running reservation with the outside world, repairs what can be repaired safely,
+    /// and reports everything that disagreed.
+    async fn reconcile(&self, assignment: &Assignment) -> Result<Vec<Finding>, PluginError>;
+}
+
+/// What an operator says about a host to register.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostRegistration {
+    /// Hypervisor host name, or the host's id.
+    pub reference: String,
+    /// Every other member of the request: columns (only a standalone inventory takes them) and extra capabilities.
+    pub values: BTreeMap<String, String>,
+}
+
+/// What the inventory knows about a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Nova's hypervisor id as text; in a standalone inventory a number that counts up is chosen by the book when empty.
+    pub id: String,
+    /// Number of virtual CPUs.
+    pub vcpus: i64,
+    /// A JSON object as text, or empty.
+    pub cpu_info: String,
+    /// e.g. `QEMU`
+    pub hypervisor_type: String,
+    /// e.g. `2010001`
+    pub hypervisor_version: i64,
+    /// Name of the hypervisor.
+    pub hypervisor_hostname: String,
+    /// Name of the compute service, the one aggregates take.
+    pub service_name: String,
+    /// Memory in MiB.
+    pub memory_mb: i64,
+    /// Disk in GiB.
+    pub local_gb: i64,
+    /// Availability zone, empty if unknown.
+    pub availability_zone: String,
+    /// Extra capabilities: what remains of the request's values.
+    pub capabilities: BTreeMap<String, String>,
+}
+
+/// Why a host cannot be registered or removed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum InventoryError {
+    /// 404 with this text.
+    #[error("{0}")]
+    NotFound(String),
+    /// 409 with this text.
+    #[error("{0}")]
+    Conflict(String),
+    /// 400 with this text.
+    #[error("{0}")]
+    Invalid(String),
+    /// 403 with this text (upstream's answer to some bad values).
+    #[error("{0}")]
+    Forbidden(String),
+    /// The inventory's service did not answer usefully: 503.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Where hosts come from.
+#[async_trait]
+pub trait HostInventory: Send + Sync {
+    /// Looks a host up and prepares it for reservations (freepool, reservation provider). Repeating
+    /// it for a host that was prepared but never entered into the book succeeds.
+    async fn register(&self, registration: &HostRegistration) -> Result<HostFacts, InventoryError>;
+
+    /// Undoes [`HostInventory::register`]. Repeating it succeeds.
+    async fn deregister(&self, host: &AssignedHost) -> Result<(), InventoryError>;
+}
+
+/// The plugins of a service, by resource type.
+#[derive(Clone, Default)]
+pub struct Plugins(BTreeMap<&'static str, Arc<dyn ResourcePlugin>>);
+
+impl Plugins {
+    /// Adds a plugin; a second one for the same resource type replaces the first.
+    #[must_use]
+    pub fn with(mut self, plugin: Arc<dyn ResourcePlugin>) -> Self {
+        self.0.insert(plugin.resource_type(), plugin);
+        self
+    }
+
+    /// The plugin of a resource type.
+    pub fn get(&self, resource_type: &str) -> Option<&Arc<dyn ResourcePlugin>> {
+        self.0.get(resource_type)
+    }
+}

@@ -1,0 +1,104 @@
+//! What a planner answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::{HostId, ReservationId, Seconds};
+
+/// Which stage of the planner decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// Too few hosts satisfy the predicate at any time.
+    Static,
+    /// Counts per class suffice, nothing counted as a move.
+    Count,
+    /// A certificate found without a linear program.
+    Certificate,
+    /// The integer model over class counts.
+    Mip,
+}
+
+impl Tier {
+    /// Name in plan documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Count => "count",
+            Self::Certificate => "certificate",
+            Self::Mip => "mip",
+        }
+    }
+}
+
+/// A pending reservation that changes hosts; both lists hold only what changed, sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The reservation.
+    pub reservation: ReservationId,
+    /// Hosts it gives up.
+    pub from: Vec<HostId>,
+    /// Hosts it takes instead; as many.
+    pub to: Vec<HostId>,
+    /// How many of the changed hosts belong to another class than before (exchanges inside a class
+    /// are not counted as moves).
+    pub counted: u32,
+}
+
+/// Why no assignment exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// Stable reason code: `no_matching_hosts`, `capacity`, `search`.
+    pub reason: &'static str,
+    /// The shortage lasts from here ...
+    pub from: Seconds,
+    /// ... to here.
+    pub until: Seconds,
+    /// Hosts needed at once, by the request and the promises that compete for the same hosts.
+    pub needed: u64,
+    /// Hosts that exist for them then.
+    pub exist: u64,
+    /// The hosts the competing reservations are restricted to, sorted.
+    pub hosts_matching: Vec<HostId>,
+    /// The competing reservations, sorted, those of the request included.
+    pub reservations: Vec<ReservationId>,
+    /// One sentence for people. Names no other lease.
+    pub text: Arc<str>,
+}
+
+/// The planner's answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// An assignment exists and is given.
+    Accepted {
+        /// Hosts of each requested reservation, sorted.
+        holds: BTreeMap<ReservationId, Vec<HostId>>,
+        /// Every change of what a pending reservation holds, sorted by reservation.
+        moves: Vec<Move>,
+    },
+    /// No assignment exists: a theorem about the model, not an opinion.
+    Refused {
+        /// The reason.
+        conflict: Conflict,
+    },
+    /// The budget ran out first.
+    Undecided,
+}
+
+/// An answer and how it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The answer.
+    pub verdict: Verdict,
+    /// Stage that decided.
+    pub tier: Tier,
+}
+
+impl Decision {
+    /// Hosts that left a pending reservation for a host of another class.
+    pub fn counted_moves(&self) -> u32 {
+        match &self.verdict {
+            Verdict::Accepted { moves, .. } => moves.iter().map(|change| change.counted).sum(),
+            Verdict::Refused { .. } | Verdict::Undecided => 0,
+        }
+    }
+}

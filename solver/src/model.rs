@@ -1,0 +1,135 @@
+//! What a planner knows: hosts, the reservations they carry, and what is asked for.
+//!
+//! Times are whole Unix seconds, intervals half-open `[start, end)`. Identifiers are reference-counted
+//! strings, so that cloning a plan copies no text.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::predicate::Predicate;
+
+/// Whole Unix seconds.
+pub type Seconds = i64;
+
+/// Identifier of a host, as the inventory spells it.
+pub type HostId = Arc<str>;
+/// Identifier of a lease.
+pub type LeaseId = Arc<str>;
+/// Identifier of a reservation, unique over all leases and requests.
+pub type ReservationId = Arc<str>;
+
+/// A half-open interval `[start, end)` of Unix seconds with `start < end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Interval {
+    /// First second inside.
+    pub start: Seconds,
+    /// First second after.
+    pub end: Seconds,
+}
+
+impl Interval {
+    /// The interval `[start, end)`.
+    pub const fn new(start: Seconds, end: Seconds) -> Self {
+        Self { start, end }
+    }
+
+    /// Whether the two intervals share a second.
+    pub const fn overlaps(&self, other: &Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+
+    /// Whether `at` lies inside.
+    pub const fn contains(&self, at: Seconds) -> bool {
+        self.start <= at && at < self.end
+    }
+
+    /// Length in seconds.
+    pub const fn seconds(&self) -> Seconds {
+        self.end - self.start
+    }
+}
+
+/// A physical host as the planner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Its identifier.
+    pub id: HostId,
+    /// Everything a [`Predicate`] may ask for besides `$id`, `$zone` and `$rack`.
+    pub properties: BTreeMap<String, String>,
+    /// Availability zone, if known.
+    pub zone: Option<String>,
+    /// Rack, if known.
+    pub rack: Option<String>,
+    /// Amounts by resource class (`VCPU`, `MEMORY_MB`, `DISK_GB`).
+    pub capacity: BTreeMap<String, u64>,
+    /// Known out-of-service intervals, sorted and disjoint.
+    pub blocks: Vec<Interval>,
+    /// `false`: no new work and no move onto this host; what it holds may stay.
+    pub reservable: bool,
+}
+
+/// A promise already made to a reservation of whole hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// Its identifier.
+    pub id: ReservationId,
+    /// When the hosts are held.
+    pub window: Interval,
+    /// Seconds each host must stay free after the window before the next reservation.
+    pub cleaning: Seconds,
+    /// Fewest hosts that satisfy the promise.
+    pub min: u32,
+    /// Most hosts that may be given.
+    pub max: u32,
+    /// Which hosts are suitable.
+    pub predicate: Arc<Predicate>,
+    /// The hosts held, sorted, each once.
+    pub holds: Vec<HostId>,
+    /// `true`: its hosts may not change.
+    pub pinned: bool,
+}
+
+impl Reservation {
+    /// What the reservation occupies on a host: the window and the cleaning after it.
+    pub const fn occupation(&self) -> Interval {
+        Interval::new(self.window.start, self.window.end + self.cleaning)
+    }
+}
+
+/// A lease already accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Its identifier.
+    pub id: LeaseId,
+    /// Its reservations; each keeps its own window.
+    pub reservations: Vec<Reservation>,
+}
+
+/// A reservation that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestedReservation {
+    /// Identifier it will have; that of a reservation of the replaced lease re-decides that one.
+    pub id: ReservationId,
+    /// When the hosts are needed.
+    pub window: Interval,
+    /// Seconds each host must stay free after the window.
+    pub cleaning: Seconds,
+    /// Fewest hosts that satisfy it, at least 1.
+    pub min: u32,
+    /// Most hosts wanted, at least `min`.
+    pub max: u32,
+    /// Which hosts are suitable.
+    pub predicate: Arc<Predicate>,
+}
+
+/// A lease that is asked for: all of its reservations or nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Identifier the lease will have when it replaces none.
+    pub id: LeaseId,
+    /// The lease this request re-decides, with its own holdings counted as free. A reservation of it
+    /// that has started, or is pinned, keeps every host it holds, and its start.
+    pub replaces: Option<LeaseId>,
+    /// What is asked for.
+    pub reservations: Vec<RequestedReservation>,
+}
