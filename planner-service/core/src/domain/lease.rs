@@ -1,0 +1,139 @@
+//! Leases and what they consist of.
+
+use super::{EventStatus, EventType, LeaseStatus, ReservationStatus, Timestamp};
+
+/// A time window owned by a project, with reservations and events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// UUID with dashes.
+    pub id: String,
+    /// Free text, at most 80 characters, not unique.
+    pub name: String,
+    /// Who made it.
+    pub user_id: String,
+    /// Who owns it.
+    pub project_id: String,
+    /// Keystone trust of the owner, if trusts are configured.
+    pub trust_id: Option<String>,
+    /// First second, on a whole minute.
+    pub start: Timestamp,
+    /// First second after, on a whole minute.
+    pub end: Timestamp,
+    /// Where it is in its life.
+    pub status: LeaseStatus,
+    /// Whether some reservation lost or changed a resource to a failure.
+    pub degraded: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Option<Timestamp>,
+    /// Its reservations, in the order of the request.
+    pub reservations: Vec<Reservation>,
+    /// Its events.
+    pub events: Vec<Event>,
+}
+
+impl Lease {
+    /// The event of this type, if the lease has one.
+    pub fn event(&self, event_type: EventType) -> Option<&Event> {
+        self.events.iter().find(|event| event.event_type == event_type)
+    }
+
+    /// The event of this type, to change it.
+    pub fn event_mut(&mut self, event_type: EventType) -> Option<&mut Event> {
+        self.events.iter_mut().find(|event| event.event_type == event_type)
+    }
+}
+
+/// A request for one resource type inside a lease; its window is the lease's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// UUID with dashes: the handle users and Nova's scheduler know.
+    pub id: String,
+    /// UUID of the type-specific record.
+    pub resource_id: String,
+    /// Where it is in its life.
+    pub status: ReservationStatus,
+    /// A failed resource could not be replaced.
+    pub missing_resources: bool,
+    /// A resource was replaced while the reservation was active.
+    pub resources_changed: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Option<Timestamp>,
+    /// What is reserved.
+    pub spec: ReservationSpec,
+    /// What it holds. Tentative until the reservation starts or enters the freeze horizon; empty once it has ended.
+    pub allocations: Vec<Allocation>,
+}
+
+/// What is reserved, by resource type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReservationSpec {
+    /// `physical:host`
+    Host(HostReservation),
+}
+
+impl ReservationSpec {
+    /// The `resource_type` on the wire.
+    pub const fn resource_type(&self) -> &'static str {
+        match self {
+            Self::Host(_) => HostReservation::RESOURCE_TYPE,
+        }
+    }
+}
+
+/// A reservation of whole physical hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostReservation {
+    /// Fewest hosts.
+    pub min: u32,
+    /// Most hosts.
+    pub max: u32,
+    /// Property expression as the user wrote it, `""` for none.
+    pub hypervisor_properties: String,
+    /// Property expression as the user wrote it, `""` for none.
+    pub resource_properties: String,
+    /// `""`, `default` or `snapshot`.
+    pub before_end: String,
+}
+
+impl HostReservation {
+    /// The `resource_type` on the wire.
+    pub const RESOURCE_TYPE: &'static str = "physical:host";
+}
+
+/// A host held by a reservation, for a time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Allocation {
+    /// The host's id.
+    pub host_id: String,
+    /// First second held.
+    pub start: Timestamp,
+    /// First second after the cleaning that follows the lease: what the host is occupied for.
+    pub occupied_until: Timestamp,
+}
+
+/// A scheduled action of a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// UUID with dashes.
+    pub id: String,
+    /// What is to be done.
+    pub event_type: EventType,
+    /// When.
+    pub time: Timestamp,
+    /// Whether it has been done.
+    pub status: EventStatus,
+    /// How often it was tried and did not succeed.
+    pub attempts: u32,
+    /// Not to be tried again before.
+    pub not_before: Option<Timestamp>,
+    /// Why it waits: the last attempt's failure, for the owner and the operator.
+    pub waiting: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Option<Timestamp>,
+}

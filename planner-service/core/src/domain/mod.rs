@@ -1,0 +1,14 @@
+//! What the service talks about: leases, reservations, events, hosts, properties.
+//!
+//! Domain types are neither wire types (crate `api-types`) nor database rows (crate `store`).
+
+pub mod host;
+pub mod lease;
+pub mod status;
+
+pub use host::{Host, Property};
+pub use lease::{Allocation, Event, HostReservation, Lease, Reservation, ReservationSpec};
+pub use status::{EventStatus, EventType, LeaseStatus, ReservationStatus};
+
+/// Whole Unix seconds, UTC.
+pub type Timestamp = i64;

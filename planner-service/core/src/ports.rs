@@ -1,0 +1,153 @@
+//! What the service needs from outside: a clock and a store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::domain::{Host, Lease, Property, Timestamp};
+
+/// Number of changes of the book so far; each commit advances it by one.
+pub type Epoch = i64;
+
+/// Where time comes from.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// Unix seconds now.
+    fn now(&self) -> Timestamp;
+
+    /// Returns at `time`, or at once if that has passed.
+    async fn sleep_until(&self, time: Timestamp);
+}
+
+/// A change of one object of the book.
+///
+/// A lease is written whole (its row, reservations, events, allocations): rows that are not in the
+/// value are removed. Within one commit the allocations of all changed leases are removed before any
+/// is inserted, so that two leases may exchange hosts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Insert the lease or replace it.
+    PutLease(Arc<Lease>),
+    /// Remove the lease.
+    DeleteLease(String),
+    /// Insert the host or replace it.
+    PutHost(Arc<Host>),
+    /// Remove the host.
+    DeleteHost(String),
+    /// Insert the property or replace it.
+    PutProperty(Arc<Property>),
+    /// Replace what the reconciler found about a lease.
+    PutFindings {
+        /// The lease.
+        lease_id: String,
+        /// Everything known now; empty removes all.
+        findings: Arc<Vec<plugin_api::Finding>>,
+    },
+}
+
+/// A worker's right to carry out one event: the commit fails if somebody took the event over since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    /// The event.
+    pub event_id: String,
+    /// Number of the claim; every claim of the event gets a greater one.
+    pub number: i64,
+}
+
+/// What a commit must find true, and what it writes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Commit {
+    /// The epoch the changes were decided on.
+    pub expected: Epoch,
+    /// The changes, in order.
+    pub changes: Vec<Change>,
+    /// Claims that must still be held.
+    pub fences: Vec<Fence>,
+}
+
+/// Everything in the book at one epoch.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Contents {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// All leases.
+    pub leases: Vec<Lease>,
+    /// All hosts.
+    pub hosts: Vec<Host>,
+    /// All properties.
+    pub properties: Vec<Property>,
+    /// Findings of the reconciler by lease.
+    pub findings: Vec<(String, Vec<plugin_api::Finding>)>,
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The book has moved on since the changes were decided: refresh and decide again.
+    #[error("the book is at another epoch than {expected}")]
+    Stale {
+        /// The epoch the commit expected.
+        expected: Epoch,
+    },
+    /// Somebody else carries the event out now.
+    #[error("event {event_id} is carried out by another worker")]
+    FenceLost {
+        /// The event.
+        event_id: String,
+    },
+    /// The database refuses two occupations of one host at one time. A second belt: the planner should have seen it.
+    #[error("the database found host {0} occupied twice")]
+    Overlap(String),
+    /// The change feed does not reach back far enough: load everything.
+    #[error("changes since epoch {since} are no longer kept")]
+    FeedTruncated {
+        /// The epoch asked for.
+        since: Epoch,
+    },
+    /// The database is down, slow, or answered an error; whether a commit took effect is unknown.
+    #[error("the database did not {operation}")]
+    Unavailable {
+        /// What was asked of it.
+        operation: &'static str,
+        /// Its answer.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A stored value makes no sense.
+    #[error("the database holds {what}")]
+    Corrupt {
+        /// Which value, and why it makes no sense.
+        what: String,
+    },
+}
+
+/// The book in a database.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Everything, read at one epoch.
+    async fn load(&self) -> Result<Contents, StoreError>;
+
+    /// The present epoch.
+    async fn epoch(&self) -> Result<Epoch, StoreError>;
+
+    /// What has changed after `since`, read at one epoch: the new epoch and the present state of every
+    /// object that changed (`Delete*` for those that are gone).
+    async fn changes_since(&self, since: Epoch) -> Result<(Epoch, Vec<Change>), StoreError>;
+
+    /// One transaction: advances the epoch from `commit.expected` by one, checks the fences, writes the
+    /// changes and the change feed. Returns the new epoch.
+    async fn commit(&self, commit: &Commit) -> Result<Epoch, StoreError>;
+
+    /// Claims an event for `owner` until `expires`, if nobody holds an unexpired claim at `now`.
+    async fn claim(&self, event_id: &str, owner: &str, now: Timestamp, expires: Timestamp)
+    -> Result<Option<Fence>, StoreError>;
+
+    /// Extends a claim; `false` if it was lost.
+    async fn renew(&self, fence: &Fence, expires: Timestamp) -> Result<bool, StoreError>;
+
+    /// Gives a claim back.
+    async fn release(&self, fence: &Fence) -> Result<(), StoreError>;
+
+    /// Gives back every claim of owners that start with `prefix`: for a process that knows it is alone.
+    async fn release_all(&self, prefix: &str) -> Result<(), StoreError>;
+}
