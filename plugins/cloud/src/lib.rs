@@ -1,1 +1,20 @@
-//! Ports to Nova, Placement, Keystone and Glance, and their adapters.
+//! Ports to the services of a cloud, and their adapters.
+//!
+//! Invariant: nothing above this crate sees a wire format, a client library or a status code it would
+//! have to interpret. Every call answers with our own types or with one [`CloudError`] that says which
+//! service failed at what and why, also when the service hangs or answers something that is not its API.
+
+mod compute;
+mod error;
+#[cfg(any(test, feature = "testing"))]
+pub mod fake;
+mod identity;
+mod images;
+pub mod openstack;
+mod placement;
+
+pub use compute::{Aggregate, Compute, Hypervisor, HypervisorName, Server};
+pub use error::{CloudError, Failure};
+pub use identity::{Identity, TokenInfo};
+pub use images::{Image, Images};
+pub use placement::{Inventory, Placement, Provider};

@@ -1,0 +1,1 @@
+//! Adapter of the ports on `openstack_sdk`.

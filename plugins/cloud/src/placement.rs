@@ -1,0 +1,49 @@
+//! What Berth needs from Placement.
+//!
+//! Invariant: a provider is only ever found by its exact name.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use crate::CloudError;
+
+/// A resource provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// Its UUID.
+    pub id: String,
+    /// Its name, unique in the cloud.
+    pub name: String,
+    /// Counts its changes; writers of inventories have to name the one they saw.
+    pub generation: i64,
+    /// The UUID of its parent.
+    pub parent: Option<String>,
+}
+
+/// One resource class of a provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inventory {
+    /// Amount before over-commitment.
+    pub total: i64,
+    /// Amount kept for the host itself.
+    pub reserved: i64,
+    /// Over-commitment factor.
+    pub allocation_ratio: f64,
+}
+
+/// The placement service.
+#[async_trait]
+pub trait Placement: Send + Sync {
+    /// A provider by name.
+    async fn find_provider(&self, name: &str) -> Result<Option<Provider>, CloudError>;
+
+    /// Creates a child of another provider. [`CloudError::Conflict`] if the name is taken.
+    async fn create_provider(&self, name: &str, parent: &Provider) -> Result<Provider, CloudError>;
+
+    /// Deletes a provider. [`CloudError::Conflict`] while something is allocated from it.
+    async fn delete_provider(&self, provider: &Provider) -> Result<(), CloudError>;
+
+    /// Inventories of a provider by resource class.
+    async fn inventories(&self, provider: &Provider) -> Result<BTreeMap<String, Inventory>, CloudError>;
+}
