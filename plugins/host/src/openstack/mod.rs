@@ -1,0 +1,136 @@
+//! Whole hosts of an OpenStack cloud, moved between the freepool and one aggregate per reservation.
+//!
+//! Invariant: at every moment a registered host is in the freepool or in exactly one reservation's
+//! aggregate (during a move in both), so that the scheduler filter never offers it to ordinary
+//! servers, and nothing is ever done to a host that another reservation holds.
+
+mod before_end;
+mod end;
+mod inventory;
+mod pools;
+mod reconcile;
+mod start;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cloud::{CloudError, Compute, Images, Placement};
+use plugin_api::{Assignment, Finding, PluginError, ResourcePlugin};
+
+pub(crate) use inventory::capabilities;
+
+use crate::{RESOURCE_TYPE, StepObserver};
+
+/// How reservations of hosts look in the cloud. The defaults are upstream's, which its scheduler filter expects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenStackHostsConfig {
+    /// Name of the aggregate that holds the unreserved hosts.
+    pub freepool: String,
+    /// Availability zones of reservations are this and the reservation's id.
+    pub az_prefix: String,
+    /// Metadata key that names the project a reservation belongs to.
+    pub blazar_owner: String,
+    /// Metadata value that marks a project, given as key, as another user of a reservation.
+    pub project_id_key: String,
+    /// Snapshots are named by this and the server's name.
+    pub image_prefix: String,
+    /// Whether a host's availability zone is recorded when it is registered.
+    pub az_aware: bool,
+    /// What `default` means before the end: `snapshot`, or empty for nothing.
+    pub before_end: String,
+}
+
+impl Default for OpenStackHostsConfig {
+    fn default() -> Self {
+        Self {
+            freepool: "freepool".to_owned(),
+            az_prefix: "blazar_".to_owned(),
+            blazar_owner: "blazar:owner".to_owned(),
+            project_id_key: "blazar:project".to_owned(),
+            image_prefix: "reserved_".to_owned(),
+            az_aware: true,
+            before_end: String::new(),
+        }
+    }
+}
+
+/// Reservations of hosts through Nova, Placement and, for snapshots, Glance.
+pub struct OpenStackHosts {
+    compute: Arc<dyn Compute>,
+    placement: Arc<dyn Placement>,
+    images: Arc<dyn Images>,
+    config: OpenStackHostsConfig,
+    steps: Arc<dyn StepObserver>,
+}
+
+impl OpenStackHosts {
+    /// Every step, in the order in which an undisturbed run of each method reaches them.
+    pub const STEPS: &'static [&'static str] = &[
+        "start:aggregate_created",
+        "start:metadata_set",
+        "start:server_deleted",
+        "start:host_added",
+        "start:host_out_of_freepool",
+        "before_end:image_created",
+        "before_end:image_owned",
+        "end:owner_removed",
+        "end:server_deleted",
+        "end:host_in_freepool",
+        "end:host_removed",
+        "end:aggregate_deleted",
+        "register:provider_created",
+        "register:host_in_freepool",
+        "deregister:host_out_of_freepool",
+        "deregister:provider_deleted",
+    ];
+
+    /// A plugin on these services.
+    pub fn new(
+        compute: Arc<dyn Compute>,
+        placement: Arc<dyn Placement>,
+        images: Arc<dyn Images>,
+        config: OpenStackHostsConfig,
+        steps: Arc<dyn StepObserver>,
+    ) -> Self {
+        Self {
+            compute,
+            placement,
+            images,
+            config,
+            steps,
+        }
+    }
+}
+
+/// The next call of the same method may succeed whatever the cause: an operator can mend a refusal too.
+fn unavailable(error: CloudError) -> PluginError {
+    let failure = error.failure().clone();
+    PluginError::Unavailable {
+        service: failure.service,
+        operation: failure.operation,
+        reason: failure.reason,
+    }
+}
+
+#[async_trait]
+impl ResourcePlugin for OpenStackHosts {
+    fn resource_type(&self) -> &'static str {
+        RESOURCE_TYPE
+    }
+
+    async fn start(&self, assignment: &Assignment) -> Result<(), PluginError> {
+        self.start_reservation(assignment).await
+    }
+
+    async fn before_end(&self, assignment: &Assignment) -> Result<(), PluginError> {
+        self.act_before_end(assignment).await
+    }
+
+    async fn end(&self, assignment: &Assignment) -> Result<(), PluginError> {
+        self.end_reservation(assignment).await
+    }
+
+    async fn reconcile(&self, assignment: &Assignment) -> Result<Vec<Finding>, PluginError> {
+        self.reconcile_reservation(assignment).await
+    }
+}

@@ -1,0 +1,98 @@
+//! Hosts that are Berth's own inventory, for machines without a cloud around them.
+//!
+//! Invariant: the book alone says who holds a host. Start and end tell the operator's own machinery,
+//! with the same key for every repetition, so that it can carry each out once.
+
+mod action;
+mod registration;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use plugin_api::{
+    AssignedHost, Assignment, Finding, HostFacts, HostInventory, HostRegistration, InventoryError, PluginError,
+    ResourcePlugin,
+};
+
+pub use action::{Action, Command, Webhook};
+
+use crate::{RESOURCE_TYPE, StepObserver};
+
+/// Whom to tell when reservations start and end. All are told, in this order; by default nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StandaloneHostsConfig {
+    /// A URL and a program, each optional.
+    pub actions: Vec<Action>,
+    /// What `default` means before the end: `snapshot`, or empty for nothing.
+    pub before_end: String,
+}
+
+/// Reservations of hosts without a cloud.
+pub struct StandaloneHosts {
+    config: StandaloneHostsConfig,
+    client: reqwest::Client,
+    steps: Arc<dyn StepObserver>,
+}
+
+impl StandaloneHosts {
+    /// Every step, in order.
+    pub const STEPS: &'static [&'static str] = &["start:told", "before_end:told", "end:told"];
+
+    /// A plugin that tells these receivers, webhooks through this client.
+    pub fn new(config: StandaloneHostsConfig, client: reqwest::Client, steps: Arc<dyn StepObserver>) -> Self {
+        Self { config, client, steps }
+    }
+
+    async fn tell(&self, event: &'static str, step: &'static str, assignment: &Assignment) -> Result<(), PluginError> {
+        for action in &self.config.actions {
+            action.carry_out(&self.client, event, assignment).await?;
+            self.steps.reached(step);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ResourcePlugin for StandaloneHosts {
+    fn resource_type(&self) -> &'static str {
+        RESOURCE_TYPE
+    }
+
+    async fn start(&self, assignment: &Assignment) -> Result<(), PluginError> {
+        self.tell("start", "start:told", assignment).await
+    }
+
+    async fn before_end(&self, assignment: &Assignment) -> Result<(), PluginError> {
+        let action = match assignment.before_end.as_str() {
+            "default" => self.config.before_end.as_str(),
+            asked => asked,
+        };
+        match action {
+            "" => Ok(()),
+            "snapshot" => self.tell("before_end", "before_end:told", assignment).await,
+            other => Err(PluginError::Rejected(format!(
+                "before_end is '{other}'; it may be 'default', 'snapshot' or empty"
+            ))),
+        }
+    }
+
+    async fn end(&self, assignment: &Assignment) -> Result<(), PluginError> {
+        self.tell("end", "end:told", assignment).await
+    }
+
+    async fn reconcile(&self, _assignment: &Assignment) -> Result<Vec<Finding>, PluginError> {
+        // There is nothing outside that could be asked.
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl HostInventory for StandaloneHosts {
+    async fn register(&self, registration: &HostRegistration) -> Result<HostFacts, InventoryError> {
+        registration::facts(registration)
+    }
+
+    async fn deregister(&self, _host: &AssignedHost) -> Result<(), InventoryError> {
+        Ok(())
+    }
+}
