@@ -47,7 +47,9 @@ pub struct Move {
 /// Why no assignment exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// Stable reason code: `no_matching_hosts`, `capacity`, `search`.
+    /// Stable reason code: `no_matching_hosts` (too few suit the request at any time), `capacity` (a
+    /// shortage at one instant), `started` (the request contradicts what has begun), `search` (shown by
+    /// exhausting the alternatives), `malformed` (the request contradicts itself or the clock).
     pub reason: &'static str,
     /// The shortage lasts from here ...
     pub from: Seconds,
@@ -87,6 +89,8 @@ pub enum Verdict {
 /// An answer and how it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
+    /// The moment it was taken at.
+    pub at: Seconds,
     /// The answer.
     pub verdict: Verdict,
     /// Stage that decided.

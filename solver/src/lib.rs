@@ -4,8 +4,29 @@
 //! Invariant of the crate: no clock, no IO, no async, no unseeded randomness, integer time. The same
 //! input gives the same output byte for byte. The checker ([`check`]) imports the document and model
 //! types and nothing else of the planner.
+//!
+//! How a request is decided, each step only when the one before left it open:
+//!
+//! 1. [`planner`] reads off what the request asks beyond what it keeps, and whether enough hosts suit it.
+//! 2. `count` looks for hosts that are free as things stand.
+//! 3. `scene` freezes everything the decision depends on, `classes` groups the hosts into those that no
+//!    reservation can tell apart.
+//! 4. `certificate` looks for an instant at which too few hosts exist.
+//! 5. `reassign` chooses counts per class by integer programming, with the fewest moves.
+//! 6. `decode` turns counts into hosts, `verify` checks the result.
 
+mod certificate;
+mod classes;
+mod count;
+mod decimal;
 pub mod decision;
+mod decode;
 pub mod model;
 pub mod planner;
 pub mod predicate;
+pub mod program;
+mod reassign;
+mod request;
+mod scene;
+mod verify;
+mod wording;

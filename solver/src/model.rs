@@ -68,6 +68,34 @@ pub struct Host {
     pub reservable: bool,
 }
 
+impl Host {
+    /// What `$name` means on this host: its identifier, zone and rack by those names, else a property.
+    pub fn lookup(&self, name: &str) -> Option<&str> {
+        match name {
+            "id" => Some(&self.id),
+            "zone" => self.zone.as_deref(),
+            "rack" => self.rack.as_deref(),
+            _ => self.properties.get(name).map(String::as_str),
+        }
+    }
+
+    /// Whether the host satisfies the predicate.
+    pub fn matches(&self, predicate: &Predicate) -> bool {
+        predicate.matches(&|name| self.lookup(name))
+    }
+
+    /// Whether the host is in service during the whole interval.
+    pub fn in_service(&self, window: Interval) -> bool {
+        !self.blocks.iter().any(|block| block.overlaps(&window))
+    }
+
+    /// Whether new work may be put on the host: it is reservable, satisfies the predicate and is in
+    /// service during the whole window.
+    pub fn suits(&self, predicate: &Predicate, window: Interval) -> bool {
+        self.reservable && self.in_service(window) && self.matches(predicate)
+    }
+}
+
 /// A promise already made to a reservation of whole hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
@@ -92,8 +120,19 @@ pub struct Reservation {
 impl Reservation {
     /// What the reservation occupies on a host: the window and the cleaning after it.
     pub const fn occupation(&self) -> Interval {
-        Interval::new(self.window.start, self.window.end + self.cleaning)
+        occupation(self.window, self.cleaning)
     }
+
+    /// Whether its hosts may not change at `now`: it says so, it has started, or it starts within the
+    /// next `freeze` seconds.
+    pub const fn is_fixed(&self, now: Seconds, freeze: Seconds) -> bool {
+        self.pinned || self.window.start <= now || self.window.start < now.saturating_add(freeze)
+    }
+}
+
+/// A window and the cleaning after it.
+const fn occupation(window: Interval, cleaning: Seconds) -> Interval {
+    Interval::new(window.start, window.end.saturating_add(cleaning))
 }
 
 /// A lease already accepted.
@@ -122,13 +161,21 @@ pub struct RequestedReservation {
     pub predicate: Arc<Predicate>,
 }
 
+impl RequestedReservation {
+    /// What the reservation occupies on a host: the window and the cleaning after it.
+    pub const fn occupation(&self) -> Interval {
+        occupation(self.window, self.cleaning)
+    }
+}
+
 /// A lease that is asked for: all of its reservations or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// Identifier the lease will have when it replaces none.
     pub id: LeaseId,
     /// The lease this request re-decides, with its own holdings counted as free. A reservation of it
-    /// that has started, or is pinned, keeps every host it holds, and its start.
+    /// that has started or is otherwise fixed keeps every host it holds; one that has started also keeps
+    /// its start, and stays as it is when the request does not name it.
     pub replaces: Option<LeaseId>,
     /// What is asked for.
     pub reservations: Vec<RequestedReservation>,

@@ -3,8 +3,19 @@
 //! Invariant: no two reservations occupy one host at one second. Every method that changes the
 //! planner either keeps that or returns an error and changes nothing.
 
-use crate::decision::Decision;
-use crate::model::{Host, HostId, Lease, LeaseId, Request, Seconds};
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use crate::classes::Classes;
+use crate::count;
+use crate::decision::{Conflict, Decision, Tier, Verdict};
+use crate::model::{Host, HostId, Interval, Lease, LeaseId, Request, Reservation, ReservationId, Seconds};
+pub use crate::program::ModelSolver;
+use crate::reassign::{self, Reassigned};
+use crate::request::Ask;
+use crate::scene::Scene;
+use crate::{certificate, decode, verify};
 
 /// The planner refuses a change that contradicts its state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,10 +40,13 @@ pub enum StateError {
         /// First second they share.
         at: Seconds,
     },
+    /// A decision moves or replaces something the planner does not hold.
+    #[error("the decision names `{name}`, which the planner does not hold")]
+    Stale {
+        /// The lease or reservation.
+        name: String,
+    },
 }
-
-/// Solves the integer models the planner cannot decide by counting.
-pub trait ModelSolver: Send + Sync {}
 
 /// What one decision may use.
 #[derive(Debug, Clone, Copy)]
@@ -41,55 +55,294 @@ pub struct Budget {
     pub seconds: Option<f64>,
 }
 
+/// Part of a host's time that is taken.
+#[derive(Debug, Clone)]
+pub(crate) struct Occupation {
+    /// From the start of the reservation to the end of the cleaning after it.
+    pub(crate) interval: Interval,
+    pub(crate) lease: LeaseId,
+    pub(crate) reservation: ReservationId,
+    pub(crate) pinned: bool,
+}
+
+impl Occupation {
+    /// As [`Reservation::is_fixed`]: an occupation starts when its reservation does.
+    pub(crate) const fn is_fixed(&self, now: Seconds, freeze: Seconds) -> bool {
+        self.pinned || self.interval.start <= now || self.interval.start < now.saturating_add(freeze)
+    }
+}
+
+/// A host and what it carries, sorted by time and disjoint.
+#[derive(Debug, Clone)]
+pub(crate) struct Carried {
+    pub(crate) host: Arc<Host>,
+    /// How much the host can do that others cannot; the poor are given away first.
+    pub(crate) richness: u64,
+    pub(crate) occupations: Vec<Occupation>,
+}
+
+impl Carried {
+    /// The occupations that share a second with the interval.
+    pub(crate) fn overlapping(&self, interval: Interval) -> &[Occupation] {
+        let first = self
+            .occupations
+            .partition_point(|taken| taken.interval.end <= interval.start);
+        let after = self
+            .occupations
+            .partition_point(|taken| taken.interval.start < interval.end);
+        &self.occupations[first..after.max(first)]
+    }
+}
+
 /// Hosts and promises at one moment. Cheap to clone: clones share structure.
 #[derive(Clone)]
-pub struct Planner {}
+pub struct Planner {
+    pub(crate) freeze: Seconds,
+    pub(crate) hosts: OrdMap<HostId, Arc<Carried>>,
+    pub(crate) leases: OrdMap<LeaseId, Arc<Lease>>,
+}
 
 impl Planner {
     /// A planner without hosts. `freeze` seconds before its start a pending reservation keeps its hosts.
     pub fn new(freeze: Seconds) -> Self {
-        let _ = freeze;
-        Self {}
+        Self {
+            freeze,
+            hosts: OrdMap::new(),
+            leases: OrdMap::new(),
+        }
     }
 
     /// Adds a host, or replaces the one with the same id; what it holds stays.
     pub fn put_host(&mut self, host: Host) {
-        let _ = host;
+        let occupations = self
+            .hosts
+            .get(&host.id)
+            .map(|carried| carried.occupations.clone())
+            .unwrap_or_default();
+        let richness = richness(&host);
+        self.hosts.insert(
+            host.id.clone(),
+            Arc::new(Carried {
+                host: Arc::new(host),
+                richness,
+                occupations,
+            }),
+        );
     }
 
     /// Removes a host that nothing holds; `false` if something does or it is unknown.
     pub fn remove_host(&mut self, host: &HostId) -> bool {
-        let _ = host;
+        if self
+            .hosts
+            .get(host)
+            .is_some_and(|carried| carried.occupations.is_empty())
+        {
+            self.hosts.remove(host);
+            return true;
+        }
         false
+    }
+
+    /// The host, if it is registered.
+    pub fn host(&self, host: &HostId) -> Option<&Host> {
+        self.hosts.get(host).map(|carried| carried.host.as_ref())
     }
 
     /// Adds a lease, or replaces the one with the same id, with the hosts it holds.
     pub fn put_lease(&mut self, lease: Lease) -> Result<(), StateError> {
-        let _ = lease;
+        let mut next = self.clone();
+        next.remove_lease(&lease.id);
+        next.occupy(lease)?;
+        *self = next;
         Ok(())
     }
 
     /// Removes a lease and frees what it holds.
     pub fn remove_lease(&mut self, lease: &LeaseId) {
-        let _ = lease;
+        let Some(lease) = self.leases.remove(lease) else { return };
+        for reservation in &lease.reservations {
+            for host in &reservation.holds {
+                if let Some(carried) = self.hosts.get_mut(host) {
+                    Arc::make_mut(carried)
+                        .occupations
+                        .retain(|taken| taken.reservation != reservation.id);
+                }
+            }
+        }
     }
 
     /// The lease, if it is held.
     pub fn lease(&self, lease: &LeaseId) -> Option<&Lease> {
-        let _ = lease;
-        None
+        self.leases.get(lease).map(Arc::as_ref)
     }
 
     /// Decides a request at `now`: accepted if any assignment exists that keeps every promise, with
     /// the fewest counted moves. The planner itself does not change; see [`Planner::apply`].
     pub fn decide(&self, request: &Request, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> Decision {
-        let _ = (request, now, budget, solver);
-        Decision { verdict: crate::decision::Verdict::Undecided, tier: crate::decision::Tier::Mip }
+        let (tier, verdict) = self.verdict(request, now, budget, solver);
+        Decision { at: now, verdict, tier }
     }
 
-    /// Makes an accepted decision on this very state part of it.
+    fn verdict(&self, request: &Request, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> (Tier, Verdict) {
+        let refused = |tier: Tier, conflict: Conflict| (tier, Verdict::Refused { conflict });
+        let asks = match Ask::read_all(self, request, now) {
+            Ok(asks) => asks,
+            Err(conflict) => return refused(Tier::Static, conflict),
+        };
+        let free = count::search(self, &asks, request, now);
+        if let Some(found) = &free
+            && found.complete
+        {
+            return (Tier::Count, found.verdict(&asks));
+        }
+        let scene = Scene::new(self, &asks, request, now);
+        let classes = Classes::new(&scene);
+        if free.is_none()
+            && let Some(conflict) = certificate::at_starts(&scene, &classes)
+        {
+            return refused(Tier::Certificate, conflict);
+        }
+        // Without an answer in time, hosts that are free as things stand are an answer still.
+        let undecided = || {
+            let found = free.as_ref().map(|found| (Tier::Count, found.verdict(&asks)));
+            found.unwrap_or((Tier::Mip, Verdict::Undecided))
+        };
+        match reassign::solve(&scene, &classes, budget, solver) {
+            Reassigned::Counts(counts) => {
+                let Some(holds) = decode::decode(&scene, &classes, &counts) else {
+                    return undecided();
+                };
+                if !verify::holds(&scene, &holds) {
+                    return undecided();
+                }
+                let verdict = scene.accepted(&asks, &classes, &holds);
+                let moved = matches!(&verdict, Verdict::Accepted { moves, .. } if moves.iter().any(|m| m.counted > 0));
+                (if moved { Tier::Mip } else { Tier::Count }, verdict)
+            }
+            Reassigned::Infeasible { instants } => match certificate::at(&scene, &classes, &instants) {
+                Some(conflict) => refused(Tier::Certificate, conflict),
+                None => refused(Tier::Mip, certificate::by_search(&scene)),
+            },
+            Reassigned::Limit => undecided(),
+        }
+    }
+
+    /// Makes an accepted decision on this very state part of it. Other verdicts change nothing.
     pub fn apply(&mut self, request: &Request, decision: &Decision) -> Result<(), StateError> {
-        let _ = (request, decision);
+        let Verdict::Accepted { holds, moves } = &decision.verdict else {
+            return Ok(());
+        };
+        let mut next = self.clone();
+        let mut changed: Vec<Lease> = Vec::new();
+        for change in moves {
+            let stale = || StateError::Stale {
+                name: change.reservation.to_string(),
+            };
+            let taken = change
+                .from
+                .first()
+                .and_then(|host| self.hosts.get(host))
+                .ok_or_else(stale)?;
+            let taken = taken
+                .occupations
+                .iter()
+                .find(|taken| taken.reservation == change.reservation);
+            let owner = &taken.ok_or_else(stale)?.lease;
+            if !changed.iter().any(|lease| lease.id == *owner) {
+                changed.push(next.lease(owner).cloned().ok_or_else(stale)?);
+                next.remove_lease(owner);
+            }
+            let lease = changed.iter_mut().find(|lease| lease.id == *owner).ok_or_else(stale)?;
+            let mut parts = lease.reservations.iter_mut();
+            let moved = parts.find(|part| part.id == change.reservation).ok_or_else(stale)?;
+            moved.holds.retain(|host| !change.from.contains(host));
+            moved.holds.extend(change.to.iter().cloned());
+            moved.holds.sort();
+        }
+        let mut reservations = Vec::new();
+        let mut before: &[Reservation] = &[];
+        if let Some(replaced) = &request.replaces {
+            let stale = || StateError::Stale {
+                name: replaced.to_string(),
+            };
+            before = &self.lease(replaced).ok_or_else(stale)?.reservations;
+            next.remove_lease(replaced);
+            let unnamed = before
+                .iter()
+                .filter(|part| !request.reservations.iter().any(|asked| asked.id == part.id));
+            reservations.extend(unnamed.filter(|part| part.window.start <= decision.at).cloned());
+        }
+        for asked in &request.reservations {
+            let stale = || StateError::Stale {
+                name: asked.id.to_string(),
+            };
+            reservations.push(Reservation {
+                id: asked.id.clone(),
+                window: asked.window,
+                cleaning: asked.cleaning,
+                min: asked.min,
+                max: asked.max,
+                predicate: Arc::clone(&asked.predicate),
+                holds: holds.get(&asked.id).cloned().ok_or_else(stale)?,
+                pinned: before.iter().any(|part| part.id == asked.id && part.pinned),
+            });
+        }
+        changed.push(Lease {
+            id: request.replaces.as_ref().unwrap_or(&request.id).clone(),
+            reservations,
+        });
+        for lease in changed {
+            next.occupy(lease)?;
+        }
+        *self = next;
         Ok(())
     }
+
+    /// Adds a lease the planner does not hold; after an error the planner is partly changed.
+    fn occupy(&mut self, lease: Lease) -> Result<(), StateError> {
+        for reservation in &lease.reservations {
+            let interval = reservation.occupation();
+            for host in &reservation.holds {
+                let Some(carried) = self.hosts.get_mut(host) else {
+                    return Err(StateError::UnknownHost {
+                        reservation: reservation.id.to_string(),
+                        host: host.to_string(),
+                    });
+                };
+                if let Some(other) = carried.overlapping(interval).first() {
+                    return Err(StateError::Overlap {
+                        first: other.reservation.to_string(),
+                        second: reservation.id.to_string(),
+                        host: host.to_string(),
+                        at: interval.start.max(other.interval.start),
+                    });
+                }
+                let carried = Arc::make_mut(carried);
+                let place = carried
+                    .occupations
+                    .partition_point(|taken| taken.interval.start < interval.start);
+                let occupation = Occupation {
+                    interval,
+                    lease: lease.id.clone(),
+                    reservation: reservation.id.clone(),
+                    pinned: reservation.pinned,
+                };
+                carried.occupations.insert(place, occupation);
+            }
+        }
+        self.leases.insert(lease.id.clone(), Arc::new(lease));
+        Ok(())
+    }
+}
+
+/// Properties that say yes, or how many, each count once; size decides between equals.
+fn richness(host: &Host) -> u64 {
+    let says_no = |value: &str| value.is_empty() || value == "0" || value.eq_ignore_ascii_case("false");
+    let abilities = host.properties.values().filter(|value| !says_no(value)).count() as u64;
+    let size = host
+        .capacity
+        .values()
+        .map(|&amount| u64::from(64 - amount.leading_zeros()))
+        .sum::<u64>();
+    abilities.saturating_mul(1 << 16).saturating_add(size)
 }

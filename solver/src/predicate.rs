@@ -1,9 +1,21 @@
 //! The property language: which hosts are suitable.
 //!
-//! A comparison is numeric when both sides are plain decimal numbers, else by string. A host without
-//! the property never matches, not even `!=`.
+//! A comparison is numeric when both sides are plain decimal numbers, else by string. Numbers are
+//! compared digit by digit, never through floating point. A host without the property never matches,
+//! not even `!=`.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::decimal;
+
+/// Deepest nesting of `and` and `or`.
+pub const MAX_DEPTH: usize = 64;
+/// Most comparisons and connectives in one expression.
+pub const MAX_NODES: usize = 1_000;
 
 /// Comparison operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,6 +32,43 @@ pub enum Operator {
     Greater,
     /// `<`
     Less,
+}
+
+impl Operator {
+    /// How the property language spells it.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+            Self::AtLeast => ">=",
+            Self::AtMost => "<=",
+            Self::Greater => ">",
+            Self::Less => "<",
+        }
+    }
+
+    fn from_symbol(symbol: &str) -> Option<Self> {
+        Some(match symbol {
+            "==" | "=" => Self::Equal,
+            "!=" => Self::NotEqual,
+            ">=" => Self::AtLeast,
+            "<=" => Self::AtMost,
+            ">" => Self::Greater,
+            "<" => Self::Less,
+            _ => return None,
+        })
+    }
+
+    const fn accepts(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::NotEqual => ordering.is_ne(),
+            Self::AtLeast => ordering.is_ge(),
+            Self::AtMost => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::Less => ordering.is_lt(),
+        }
+    }
 }
 
 /// A condition on one host.
@@ -43,13 +92,56 @@ pub enum Predicate {
 impl Predicate {
     /// Whether a host with these properties matches. `lookup` gives a property's value by name.
     pub fn matches<'a>(&self, lookup: &impl Fn(&str) -> Option<&'a str>) -> bool {
-        let _ = lookup;
-        false
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.matches(lookup)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(lookup)),
+            Self::Compare {
+                operator,
+                property,
+                value,
+            } => lookup(property).is_some_and(|actual| {
+                let ordering = decimal::compare(actual, value).unwrap_or_else(|| actual.cmp(value.as_str()));
+                operator.accepts(ordering)
+            }),
+        }
     }
 
     /// Names of the properties the predicate looks at.
-    pub fn properties(&self) -> std::collections::BTreeSet<&str> {
-        std::collections::BTreeSet::new()
+    pub fn properties(&self) -> BTreeSet<&str> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::properties).collect(),
+            Self::Compare { property, .. } => BTreeSet::from([property.as_str()]),
+        }
+    }
+
+    /// The JSON form that [`parse`] reads.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::All(parts) if parts.is_empty() => Value::Array(Vec::new()),
+            Self::All(parts) => connective("and", parts),
+            Self::Any(parts) => connective("or", parts),
+            Self::Compare {
+                operator,
+                property,
+                value,
+            } => Value::Array(vec![
+                operator.symbol().into(),
+                format!("${property}").into(),
+                value.as_str().into(),
+            ]),
+        }
+    }
+}
+
+fn connective(name: &str, parts: &[Predicate]) -> Value {
+    std::iter::once(Value::from(name))
+        .chain(parts.iter().map(Predicate::to_json))
+        .collect()
+}
+
+impl fmt::Display for Predicate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_json().fmt(formatter)
     }
 }
 
@@ -61,9 +153,158 @@ pub struct PredicateError {
     pub reason: String,
 }
 
+fn error<T>(reason: impl Into<String>) -> Result<T, PredicateError> {
+    Err(PredicateError { reason: reason.into() })
+}
+
 /// Reads the JSON form: `[]`, `["op", "$name", "value"]`, `["and"|"or", expression, ...]`, nested at
-/// most 64 deep.
-pub fn parse(expression: &serde_json::Value) -> Result<Predicate, PredicateError> {
-    let _ = (expression, BTreeMap::<(), ()>::new());
-    Err(PredicateError { reason: String::new() })
+/// most [`MAX_DEPTH`] deep and with at most [`MAX_NODES`] nodes. A value may be a string or a number.
+pub fn parse(expression: &Value) -> Result<Predicate, PredicateError> {
+    let mut nodes = 0;
+    parse_node(expression, 1, &mut nodes)
+}
+
+fn parse_node(expression: &Value, depth: usize, nodes: &mut usize) -> Result<Predicate, PredicateError> {
+    if depth > MAX_DEPTH {
+        return error(format!("nested deeper than {MAX_DEPTH} levels"));
+    }
+    *nodes += 1;
+    if *nodes > MAX_NODES {
+        return error(format!("more than {MAX_NODES} conditions"));
+    }
+    let Value::Array(items) = expression else {
+        return error(format!(
+            "expected a list such as [\"==\", \"$name\", \"value\"], found {}",
+            kind(expression)
+        ));
+    };
+    let Some((head, operands)) = items.split_first() else {
+        return Ok(Predicate::All(Vec::new()));
+    };
+    let Value::String(symbol) = head else {
+        return error(format!(
+            "the first item of a condition must be an operator, found {}",
+            kind(head)
+        ));
+    };
+    if symbol == "and" || symbol == "or" {
+        if operands.is_empty() {
+            return error(format!("`{symbol}` needs at least one condition"));
+        }
+        let parts = operands
+            .iter()
+            .map(|operand| parse_node(operand, depth + 1, nodes))
+            .collect::<Result<Vec<_>, _>>()?;
+        return Ok(if symbol == "and" {
+            Predicate::All(parts)
+        } else {
+            Predicate::Any(parts)
+        });
+    }
+    let Some(operator) = Operator::from_symbol(symbol) else {
+        return error(format!(
+            "unknown operator `{symbol}`; allowed are ==, =, !=, >=, <=, >, <, and, or"
+        ));
+    };
+    let [property, value] = operands else {
+        return error(format!(
+            "`{symbol}` takes a property and a value, found {} operands",
+            operands.len()
+        ));
+    };
+    let property = match property {
+        Value::String(name) if name.len() > 1 && name.starts_with('$') => name[1..].to_owned(),
+        Value::String(name) => return error(format!("`{name}` is not a property; properties are written `$name`")),
+        other => {
+            return error(format!(
+                "the property must be a string such as `$name`, found {}",
+                kind(other)
+            ));
+        }
+    };
+    let value = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        other => return error(format!("the value must be a string or a number, found {}", kind(other))),
+    };
+    Ok(Predicate::Compare {
+        operator,
+        property,
+        value,
+    })
+}
+
+const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn holds(expression: Value) -> bool {
+        let lookup = |name: &str| match name {
+            "vcpus" => Some("64"),
+            "gpu" => Some("True"),
+            "ratio" => Some("1.50"),
+            _ => None,
+        };
+        parse(&expression).unwrap().matches(&lookup)
+    }
+
+    #[test]
+    fn compares_numbers_as_numbers_and_never_matches_a_missing_property() {
+        assert!(holds(json!([">", "$vcpus", "8"])));
+        assert!(holds(json!(["==", "$ratio", 1.5])));
+        assert!(
+            holds(json!(["<", "$vcpus", "8 cores"])),
+            "by string when one side is not a number"
+        );
+        assert!(!holds(json!(["!=", "$missing", "x"])));
+        assert!(holds(json!([
+            "or",
+            ["==", "$missing", "x"],
+            ["and", ["=", "$gpu", "True"], []]
+        ])));
+    }
+
+    #[test]
+    fn refuses_what_is_not_an_expression() {
+        let deep = (0..MAX_DEPTH).fold(json!([]), |inner, _| json!(["and", inner]));
+        let wide = Value::Array(
+            std::iter::once(json!("or"))
+                .chain((0..MAX_NODES).map(|_| json!([])))
+                .collect(),
+        );
+        for bad in [
+            json!("x"),
+            json!([1]),
+            json!(["and"]),
+            json!(["==", "gpu", "1"]),
+            json!(["==", "$gpu", true]),
+            json!(["==", "$gpu"]),
+            json!(["~", "$gpu", "1"]),
+            json!(["==", "$", "1"]),
+            deep,
+            wide,
+        ] {
+            assert!(parse(&bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn reads_back_what_it_writes() {
+        let text = json!(["or", ["and", ["==", "$gpu", "True"], []], [">=", "$vcpus", "8"]]);
+        let predicate = parse(&text).unwrap();
+        assert_eq!(predicate.to_json(), text);
+        assert_eq!(predicate.properties(), BTreeSet::from(["gpu", "vcpus"]));
+    }
 }

@@ -1,0 +1,184 @@
+//! Hosts that no reservation can tell apart.
+//!
+//! Two partitions. A *coarse* class is what moves are counted between: its hosts satisfy the same live
+//! expressions and are equal in zone, rack, blocks, reservability and capacity. A *fine* class is the
+//! part of it whose hosts also have the same calendar of fixed work to come. Work fixed on a host that
+//! begins no later than any demand is no calendar entry: it only says from when on the host is free.
+//!
+//! Invariant (the decode theorem): counts per fine class that respect [`Fine::room`] at the start of
+//! every demand can be turned into hosts. Sweeping the demands by start, a host that is not busy at a
+//! start has no fixed work before the demand's end, because the calendar is common to the class and
+//! demands that meet it are not eligible, and no later demand has been placed yet.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::model::{Interval, Seconds};
+use crate::scene::{DemandNumber, HostNumber, Scene};
+
+/// A class's number.
+pub(crate) type ClassNumber = usize;
+
+/// A fine class.
+pub(crate) struct Fine {
+    /// The coarse class it is part of.
+    pub(crate) coarse: ClassNumber,
+    /// Its hosts, sorted.
+    pub(crate) hosts: Vec<HostNumber>,
+    /// Fixed work to come, the same on every host.
+    calendar: Vec<Interval>,
+    /// When busy hosts become free, sorted; hosts that are free already are not listed.
+    releases: Vec<Seconds>,
+    /// Pending demands that may stay although the host does not suit them any more.
+    exceptions: BTreeSet<DemandNumber>,
+}
+
+impl Fine {
+    /// Whether the fixed work to come on every host of the class meets the interval.
+    pub(crate) fn is_taken(&self, interval: Interval) -> bool {
+        self.calendar.iter().any(|taken| taken.overlaps(&interval))
+    }
+
+    /// How many of its hosts fixed work leaves free at an instant no demand starts before.
+    pub(crate) fn room(&self, at: Seconds) -> u32 {
+        let free = self.releases.partition_point(|&release| release <= at);
+        u32::try_from(self.hosts.len() - self.releases.len() + free).unwrap_or(u32::MAX)
+    }
+}
+
+/// The two partitions.
+pub(crate) struct Classes {
+    /// Coarse class of each host.
+    coarse_of: Vec<ClassNumber>,
+    /// Which of the scene's predicates the hosts of each coarse class satisfy.
+    truth: Vec<Vec<bool>>,
+    /// Fine class of each host.
+    pub(crate) fine_of: Vec<ClassNumber>,
+    /// The fine classes.
+    pub(crate) fine: Vec<Fine>,
+    /// When each host becomes free of the fixed work that began before every demand.
+    pub(crate) free_from: Vec<Seconds>,
+}
+
+impl Classes {
+    pub(crate) fn new(scene: &Scene<'_>) -> Self {
+        let (coarse_of, truth) = coarse(scene);
+        let first_start = scene
+            .demands
+            .iter()
+            .map(|demand| demand.occupation.start)
+            .min()
+            .unwrap_or(Seconds::MIN);
+        let last_end = scene
+            .demands
+            .iter()
+            .map(|demand| demand.occupation.end)
+            .max()
+            .unwrap_or(Seconds::MIN);
+        let mut exceptions: Vec<BTreeSet<DemandNumber>> = vec![BTreeSet::new(); scene.hosts.len()];
+        for (number, demand) in scene.demands.iter().enumerate() {
+            for &host in &demand.holds {
+                if !scene.hosts[host].suits(scene.predicates[demand.predicate], demand.window) {
+                    exceptions[host].insert(number);
+                }
+            }
+        }
+        let mut free_from = Vec::with_capacity(scene.hosts.len());
+        let mut fine_of = Vec::with_capacity(scene.hosts.len());
+        let mut fine: Vec<Fine> = Vec::new();
+        let mut numbers: HashMap<(ClassNumber, Vec<Interval>, Option<HostNumber>), ClassNumber> = HashMap::new();
+        for (host, exceptions) in exceptions.into_iter().enumerate() {
+            let (begun, to_come): (Vec<Interval>, Vec<Interval>) = scene.fixed[host]
+                .iter()
+                .map(|fixed| fixed.interval)
+                .filter(|interval| interval.end > first_start && interval.start < last_end)
+                .partition(|interval| interval.start <= first_start);
+            let release = begun.iter().map(|interval| interval.end).max();
+            free_from.push(release.unwrap_or(Seconds::MIN));
+            let mut calendar = to_come;
+            calendar.sort_unstable();
+            let alone = (!exceptions.is_empty()).then_some(host);
+            let number = *numbers
+                .entry((coarse_of[host], calendar.clone(), alone))
+                .or_insert_with(|| {
+                    fine.push(Fine {
+                        coarse: coarse_of[host],
+                        hosts: Vec::new(),
+                        calendar,
+                        releases: Vec::new(),
+                        exceptions,
+                    });
+                    fine.len() - 1
+                });
+            fine[number].hosts.push(host);
+            fine[number].releases.extend(release);
+            fine_of.push(number);
+        }
+        for class in &mut fine {
+            class.releases.sort_unstable();
+        }
+        Self {
+            coarse_of,
+            truth,
+            fine_of,
+            fine,
+            free_from,
+        }
+    }
+
+    /// Whether the hosts of a fine class suit a demand, all other work aside.
+    pub(crate) fn suitable(&self, scene: &Scene<'_>, number: DemandNumber, class: ClassNumber) -> bool {
+        let demand = &scene.demands[number];
+        let class = &self.fine[class];
+        let host = scene.hosts[class.hosts[0]];
+        class.exceptions.contains(&number)
+            || host.reservable && self.truth[class.coarse][demand.predicate] && host.in_service(demand.window)
+    }
+
+    /// Whether a demand may use hosts of a fine class, as far as the other demands are left aside.
+    pub(crate) fn eligible(&self, scene: &Scene<'_>, number: DemandNumber, class: ClassNumber) -> bool {
+        !self.fine[class].is_taken(scene.demands[number].occupation) && self.suitable(scene, number, class)
+    }
+
+    /// Hosts held before that are missing now, class by class: exchanges inside a class do not count.
+    pub(crate) fn counted_moves(&self, before: &[HostNumber], after: &BTreeSet<HostNumber>) -> u32 {
+        let mut balance: BTreeMap<ClassNumber, i64> = BTreeMap::new();
+        for &host in before {
+            *balance.entry(self.coarse_of[host]).or_default() += 1;
+        }
+        for &host in after {
+            *balance.entry(self.coarse_of[host]).or_default() -= 1;
+        }
+        let left: i64 = balance.values().filter(|&&missing| missing > 0).sum();
+        u32::try_from(left).unwrap_or(u32::MAX)
+    }
+}
+
+/// Partitions the hosts by everything a reservation can ask for; also which predicates each class satisfies.
+fn coarse(scene: &Scene<'_>) -> (Vec<ClassNumber>, Vec<Vec<bool>>) {
+    let mut numbers = HashMap::new();
+    let mut truths = Vec::new();
+    let of = scene
+        .hosts
+        .iter()
+        .map(|host| {
+            let truth: Vec<bool> = scene
+                .predicates
+                .iter()
+                .map(|predicate| host.matches(predicate))
+                .collect();
+            let key = (
+                truth.clone(),
+                &host.zone,
+                &host.rack,
+                &host.blocks,
+                host.reservable,
+                &host.capacity,
+            );
+            *numbers.entry(key).or_insert_with(|| {
+                truths.push(truth);
+                truths.len() - 1
+            })
+        })
+        .collect();
+    (of, truths)
+}

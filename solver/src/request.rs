@@ -1,0 +1,196 @@
+//! What a request asks for beyond what it keeps.
+//!
+//! Invariant: an [`Ask`] exists only if what is kept may be kept and enough hosts suit the rest, taken
+//! alone and at any time.
+
+use std::collections::BTreeSet;
+
+use crate::certificate;
+use crate::decision::Conflict;
+use crate::model::{Host, HostId, Interval, Request, RequestedReservation, Reservation, Seconds};
+use crate::planner::{Occupation, Planner};
+use crate::wording;
+
+/// A requested reservation beside what it holds already.
+pub(crate) struct Ask<'a> {
+    pub(crate) asked: &'a RequestedReservation,
+    /// Hosts it keeps because it has started or is fixed, sorted.
+    pub(crate) kept: &'a [HostId],
+    /// Hosts it held before, which it gets again if that costs nothing, sorted.
+    pub(crate) before: &'a [HostId],
+    /// Fewest hosts to find besides the kept ones.
+    pub(crate) least: u32,
+    /// Most hosts to find besides the kept ones.
+    pub(crate) most: u32,
+}
+
+impl<'a> Ask<'a> {
+    /// Reads all reservations of a request, or says which one can never be granted.
+    pub(crate) fn read_all(planner: &'a Planner, request: &'a Request, now: Seconds) -> Result<Vec<Self>, Conflict> {
+        let replaced: &[Reservation] = match &request.replaces {
+            None => &[],
+            Some(lease) => match planner.lease(lease) {
+                Some(lease) => &lease.reservations,
+                None => return Err(malformed(request, "the lease it replaces does not exist")),
+            },
+        };
+        let mut names = BTreeSet::new();
+        for asked in &request.reservations {
+            if asked.min == 0 || asked.min > asked.max || asked.window.start >= asked.window.end || asked.cleaning < 0 {
+                return Err(malformed(request, "its amounts or times contradict each other"));
+            }
+            if !names.insert(&asked.id) {
+                return Err(malformed(request, "two of its reservations have one identifier"));
+            }
+        }
+        let asks = request
+            .reservations
+            .iter()
+            .map(|asked| Self::read(planner, asked, replaced, now));
+        let asks = asks.collect::<Result<Vec<_>, _>>()?;
+        certificate::kept_twice(planner, &asks, request, now).map_or(Ok(asks), Err)
+    }
+
+    fn read(
+        planner: &'a Planner,
+        asked: &'a RequestedReservation,
+        replaced: &'a [Reservation],
+        now: Seconds,
+    ) -> Result<Self, Conflict> {
+        let old = replaced.iter().find(|old| old.id == asked.id);
+        let before: &[HostId] = old.map_or(&[], |old| &old.holds);
+        let kept = match old {
+            Some(old) if old.is_fixed(now, planner.freeze) => {
+                may_keep(planner, old, asked, now)?;
+                old.holds.as_slice()
+            }
+            _ => &[],
+        };
+        let held = u32::try_from(kept.len()).unwrap_or(u32::MAX);
+        let ask = Self {
+            asked,
+            kept,
+            before,
+            least: asked.min.saturating_sub(held),
+            most: asked.max.saturating_sub(held),
+        };
+        ask.enough_suit(planner)?;
+        Ok(ask)
+    }
+
+    fn enough_suit(&self, planner: &Planner) -> Result<(), Conflict> {
+        let keeps = |host: &HostId| self.kept.binary_search(host).is_ok();
+        let suits = |host: &Host| host.suits(&self.asked.predicate, self.asked.window);
+        let hosts = || planner.hosts.values().map(|carried| carried.host.as_ref());
+        let enough = self.least as usize;
+        if hosts()
+            .filter(|host| !keeps(&host.id) && suits(host))
+            .take(enough)
+            .count()
+            == enough
+        {
+            return Ok(());
+        }
+        let hosts: Vec<HostId> = hosts()
+            .filter(|host| keeps(&host.id) || suits(host))
+            .map(|host| host.id.clone())
+            .collect();
+        let (needed, exist) = (u64::from(self.asked.min), hosts.len() as u64);
+        let window = self.asked.window;
+        Err(Conflict {
+            reason: "no_matching_hosts",
+            from: window.start,
+            until: window.end,
+            needed,
+            exist,
+            hosts_matching: hosts,
+            reservations: vec![self.asked.id.clone()],
+            text: format!(
+                "{} {} needed that match the request and are in service from {} to {}, {exist} exist",
+                needed,
+                if needed == 1 { "host is" } else { "hosts are" },
+                wording::instant(window.start),
+                wording::instant(window.end),
+            )
+            .into(),
+        })
+    }
+
+    /// Whether the request itself frees this part of a host's time: it belongs to the replaced lease and
+    /// is either decided anew here or has not started.
+    pub(crate) fn frees(request: &Request, taken: &Occupation, now: Seconds) -> bool {
+        request.replaces.as_ref() == Some(&taken.lease)
+            && (taken.interval.start > now || request.reservations.iter().any(|asked| asked.id == taken.reservation))
+    }
+
+    /// As [`Ask::frees`], for a reservation of the replaced lease.
+    pub(crate) fn frees_reservation(request: &Request, held: &Reservation, now: Seconds) -> bool {
+        held.window.start > now || request.reservations.iter().any(|asked| asked.id == held.id)
+    }
+}
+
+/// Whether a fixed reservation may be re-decided like this with all of its hosts.
+fn may_keep(planner: &Planner, old: &Reservation, asked: &RequestedReservation, now: Seconds) -> Result<(), Conflict> {
+    let held = old.holds.len() as u64;
+    let conflict = |text: String| Conflict {
+        reason: "started",
+        from: asked.window.start,
+        until: asked.window.end,
+        needed: held,
+        exist: u64::from(asked.max),
+        hosts_matching: old.holds.clone(),
+        reservations: vec![asked.id.clone()],
+        text: text.into(),
+    };
+    if u64::from(asked.max) < held {
+        return Err(conflict(format!(
+            "the reservation has started or is about to and keeps its {held} hosts, at most {} are asked for",
+            asked.max
+        )));
+    }
+    if old.window.start <= now && asked.window.start != old.window.start {
+        return Err(conflict(format!(
+            "the reservation has started; its start stays {}",
+            wording::instant(old.window.start)
+        )));
+    }
+    for id in &old.holds {
+        let blocks = planner.host(id).map_or(&[][..], |host| &host.blocks);
+        let new_block = blocks
+            .iter()
+            .find(|block| block.overlaps(&asked.window) && !within(**block, old, asked));
+        if let Some(block) = new_block {
+            let mut conflict = conflict(format!(
+                "a host the reservation keeps is out of service from {} to {}",
+                wording::instant(block.start),
+                wording::instant(block.end)
+            ));
+            (conflict.needed, conflict.exist) = (1, 0);
+            (conflict.from, conflict.until) = (block.start.max(asked.window.start), block.end.min(asked.window.end));
+            conflict.hosts_matching = vec![id.clone()];
+            return Err(conflict);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the part of a block inside the new window lies inside the old window too.
+fn within(block: Interval, old: &Reservation, asked: &RequestedReservation) -> bool {
+    let (start, end) = (block.start.max(asked.window.start), block.end.min(asked.window.end));
+    old.window.start <= start && end <= old.window.end
+}
+
+fn malformed(request: &Request, what: &str) -> Conflict {
+    let starts = request.reservations.iter().map(|asked| asked.window.start);
+    let ends = request.reservations.iter().map(|asked| asked.window.end);
+    Conflict {
+        reason: "malformed",
+        from: starts.min().unwrap_or(0),
+        until: ends.max().unwrap_or(0),
+        needed: 0,
+        exist: 0,
+        hosts_matching: Vec::new(),
+        reservations: request.reservations.iter().map(|asked| asked.id.clone()).collect(),
+        text: format!("the request cannot be read: {what}").into(),
+    }
+}
