@@ -1,1 +1,14 @@
 //! The rule language of oslo.policy and Blazar's rules.
+//!
+//! Invariant: what is not understood is refused when the rules are loaded; what is not known at
+//! evaluation (a rule, a credential, a member of the target) makes its check fail. Nothing here does IO.
+
+pub mod defaults;
+pub mod expression;
+pub mod parse;
+pub mod rules;
+
+pub use defaults::DEFAULT_RULES;
+pub use expression::{Expression, Operand, Piece, Template};
+pub use parse::ParseError;
+pub use rules::{Credentials, LoadError, Rules, Target};

@@ -1,0 +1,41 @@
+//! Which host serves which reservation, as `/v1` shows it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::date::PlanTime;
+
+/// Body of the answer about one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllocationBody {
+    /// What it serves.
+    pub allocation: Allocation,
+}
+
+/// Body of the listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllocationsBody {
+    /// Every host, those that serve nothing included.
+    pub allocations: Vec<Allocation>,
+}
+
+/// What a host serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocation {
+    /// The host's id.
+    pub resource_id: String,
+    /// Its reservations.
+    pub reservations: Vec<AllocatedReservation>,
+}
+
+/// A reservation on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllocatedReservation {
+    /// The reservation.
+    pub id: String,
+    /// Its lease.
+    pub lease_id: String,
+    /// Start of the lease.
+    pub start_date: PlanTime,
+    /// End of the lease.
+    pub end_date: PlanTime,
+}
