@@ -3,7 +3,14 @@
 //! Invariants of the crate: time comes from the [`ports::Clock`], persistence from the [`ports::Store`];
 //! nothing here knows SQL, HTTP or OpenStack. Every change of the book goes through one writer.
 
+mod admission;
 pub mod authority;
+pub mod book;
 pub mod domain;
+pub mod environment;
+pub mod lifecycle;
 pub mod ports;
+pub mod properties;
 pub mod service;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

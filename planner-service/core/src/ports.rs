@@ -19,6 +19,12 @@ pub trait Clock: Send + Sync {
     async fn sleep_until(&self, time: Timestamp);
 }
 
+/// Where identifiers of new objects come from.
+pub trait Identifiers: Send + Sync {
+    /// A UUID with dashes that was never given before.
+    fn next(&self) -> String;
+}
+
 /// A change of one object of the book.
 ///
 /// A lease is written whole (its row, reservations, events, allocations): rows that are not in the
@@ -45,12 +51,12 @@ pub enum Change {
     },
 }
 
-/// A worker's right to carry out one event: the commit fails if somebody took the event over since.
+/// A worker's right to carry out a lease's work: the commit fails if somebody took the lease over since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fence {
-    /// The event.
-    pub event_id: String,
-    /// Number of the claim; every claim of the event gets a greater one.
+    /// The lease.
+    pub lease_id: String,
+    /// Number of the claim; every claim of the lease gets a greater one.
     pub number: i64,
 }
 
@@ -89,11 +95,11 @@ pub enum StoreError {
         /// The epoch the commit expected.
         expected: Epoch,
     },
-    /// Somebody else carries the event out now.
-    #[error("event {event_id} is carried out by another worker")]
+    /// Somebody else does the lease's work now.
+    #[error("the work of lease {lease_id} is done by another worker")]
     FenceLost {
-        /// The event.
-        event_id: String,
+        /// The lease.
+        lease_id: String,
     },
     /// The database refuses two occupations of one host at one time. A second belt: the planner should have seen it.
     #[error("the database found host {0} occupied twice")]
@@ -138,9 +144,14 @@ pub trait Store: Send + Sync {
     /// changes and the change feed. Returns the new epoch.
     async fn commit(&self, commit: &Commit) -> Result<Epoch, StoreError>;
 
-    /// Claims an event for `owner` until `expires`, if nobody holds an unexpired claim at `now`.
-    async fn claim(&self, event_id: &str, owner: &str, now: Timestamp, expires: Timestamp)
-    -> Result<Option<Fence>, StoreError>;
+    /// Claims a lease's work for `owner` until `expires`, if nobody holds an unexpired claim at `now`.
+    async fn claim(
+        &self,
+        lease_id: &str,
+        owner: &str,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<Option<Fence>, StoreError>;
 
     /// Extends a claim; `false` if it was lost.
     async fn renew(&self, fence: &Fence, expires: Timestamp) -> Result<bool, StoreError>;

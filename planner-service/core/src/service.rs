@@ -7,10 +7,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plugin_api::{Finding, HostRegistration};
+use plugin_api::{AssignedHost, Finding, HostInventory, HostRegistration, InventoryError, Plugins};
+use solver::planner::ModelSolver;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::authority::Caller;
+use crate::admission::create::LeaseIdentifiers;
+use crate::admission::delete::Deletion;
+use crate::admission::{create, delete, hosts, listing, update};
+use crate::authority::{Caller, Policy, Target, rules};
+use crate::book::writer::{BookHandle, Draft, WriteError, Writer};
+use crate::book::{Book, Contradiction};
 use crate::domain::{Host, Lease, Property, ReservationSpec, Timestamp};
+use crate::lifecycle::Lifecycle;
+use crate::ports::{Clock, Identifiers, Store, StoreError};
 
 /// A lease that is asked for; dates already on whole minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +120,8 @@ pub struct LeaseReport {
     pub lease: Arc<Lease>,
     /// What the reconciler found to disagree with the plan.
     pub findings: Arc<Vec<Finding>>,
+    /// Whether the planner may still choose other hosts for it.
+    pub tentative: bool,
 }
 
 /// Why the service did not do it. `Display` is the text for the caller.
@@ -194,144 +206,372 @@ impl Default for Settings {
     }
 }
 
+/// Everything the service works with, chosen by configuration.
+pub struct Parts {
+    /// The book's database.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Identifiers of new objects.
+    pub identifiers: Arc<dyn Identifiers>,
+    /// Who may do what.
+    pub policy: Arc<dyn Policy>,
+    /// Integer models.
+    pub solver: Arc<dyn ModelSolver>,
+    /// Resource types.
+    pub plugins: Plugins,
+    /// Where hosts come from.
+    pub inventory: Arc<dyn HostInventory>,
+    /// Configuration.
+    pub settings: Settings,
+}
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be read.
+    #[error("the book cannot be loaded")]
+    Load(#[source] StoreError),
+    /// The store contradicts itself.
+    #[error("the stored book contradicts itself")]
+    Contradiction(#[source] Contradiction),
+}
+
+/// Seconds a deletion waits for resources to be given back before it answers; the work goes on after that.
+const DELETION_WAIT: i64 = 50;
+
 /// The service. Cheap to clone.
 #[derive(Clone)]
-pub struct Service {}
+pub struct Service {
+    book: BookHandle,
+    clock: Arc<dyn Clock>,
+    identifiers: Arc<dyn Identifiers>,
+    policy: Arc<dyn Policy>,
+    inventory: Arc<dyn HostInventory>,
+    settings: Arc<Settings>,
+    lifecycle: Lifecycle,
+}
 
-#[expect(clippy::unused_async, reason = "signatures only")]
 impl Service {
+    /// Loads the book and starts the writer, the lifecycle and the reconciler on `tasks`; they stop
+    /// with `shutdown`.
+    ///
+    /// # Errors
+    /// When the book cannot be loaded.
+    pub async fn start(parts: Parts, tasks: &TaskTracker, shutdown: &CancellationToken) -> Result<Self, StartError> {
+        let Parts { store, clock, identifiers, policy, solver, plugins, inventory, settings } = parts;
+        if !settings.shared {
+            // Alone on the store: whoever held claims before is dead.
+            store.release_all("").await.map_err(StartError::Load)?;
+        }
+        let contents = store.load().await.map_err(StartError::Load)?;
+        let book = Book::from_contents(contents, &settings.region, settings.freeze).map_err(StartError::Contradiction)?;
+        let settings = Arc::new(settings);
+        let (writer, handle) = Writer::new(book, settings.shared, Arc::clone(&store), Arc::clone(&clock), solver);
+        tasks.spawn(writer.run(shutdown.clone()));
+        let lifecycle = Lifecycle {
+            book: handle.clone(),
+            store,
+            plugins,
+            clock: Arc::clone(&clock),
+            settings: Arc::clone(&settings),
+        };
+        tasks.spawn(lifecycle.clone().run(tasks.clone(), shutdown.clone()));
+        tasks.spawn(lifecycle.clone().reconcile_forever(shutdown.clone()));
+        Ok(Self { book: handle, clock, identifiers, policy, inventory, settings, lifecycle })
+    }
+
+    /// The lifecycle, for one pass of the reconciler on demand.
+    pub const fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
+    }
+
     /// Unix seconds now.
     pub fn now(&self) -> Timestamp {
-        0
+        self.clock.now()
+    }
+
+    fn enforce(&self, rule: &'static str, caller: &Caller, target: Target<'_>) -> Result<(), ServiceError> {
+        if self.policy.allows(rule, caller, target) { Ok(()) } else { Err(ServiceError::Forbidden { rule }) }
+    }
+
+    /// Asks a rule about the caller's own project: for objects that nobody owns, and lists.
+    fn enforce_own(&self, rule: &'static str, caller: &Caller) -> Result<(), ServiceError> {
+        self.enforce(rule, caller, Target { project_id: &caller.project_id, user_id: &caller.user_id })
+    }
+
+    /// The only way to a lease: found, and the rule asked about it.
+    fn lease_for(&self, book: &Book, rule: &'static str, caller: &Caller, id: &str) -> Result<Arc<Lease>, ServiceError> {
+        let lease =
+            book.lease(id).ok_or_else(|| ServiceError::NotFound { kind: "lease_id", id: id.to_owned() })?;
+        self.enforce(rule, caller, Target { project_id: &lease.project_id, user_id: &lease.user_id })?;
+        Ok(Arc::clone(lease))
+    }
+
+    async fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Draft) -> Result<T, ServiceError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        self.book.submit(work).await.map_err(|error| match error {
+            WriteError::Refused(refusal) => refusal,
+            WriteError::Contended | WriteError::FenceLost | WriteError::Unavailable(_) | WriteError::Stopped => {
+                ServiceError::Unavailable(error.to_string())
+            }
+        })
     }
 
     /// Checks the window of a new lease: not in the past (the present minute counts), end after start.
+    ///
+    /// # Errors
+    /// With upstream's texts.
     pub fn check_window(&self, start: Timestamp, end: Timestamp) -> Result<(), ServiceError> {
-        let _ = (start, end);
-        Ok(())
+        create::check_window(start, end, self.clock.now())
     }
 
     /// All leases the caller may see: everything for those who pass `admin`, else the own project's.
+    ///
+    /// # Errors
+    /// When the rule forbids it.
     pub async fn leases(&self, caller: &Caller) -> Result<Vec<Arc<Lease>>, ServiceError> {
-        let _ = caller;
-        Ok(Vec::new())
+        self.enforce_own(rules::LEASES_GET, caller)?;
+        let book = self.book.fresh().await;
+        let everything = self.enforce_own(rules::ADMIN, caller).is_ok();
+        Ok(if everything {
+            book.leases().cloned().collect()
+        } else {
+            book.leases_of_project(&caller.project_id).cloned().collect()
+        })
     }
 
     /// One lease.
+    ///
+    /// # Errors
+    /// When it does not exist or the rule forbids it.
     pub async fn lease(&self, caller: &Caller, id: &str) -> Result<Arc<Lease>, ServiceError> {
-        let _ = caller;
-        Err(ServiceError::NotFound { kind: "lease_id", id: id.to_owned() })
+        self.lease_for(&*self.book.fresh().await, rules::LEASES_GET, caller, id)
     }
 
     /// One lease with the state of its work.
+    ///
+    /// # Errors
+    /// As [`Service::lease`].
     pub async fn lease_report(&self, caller: &Caller, id: &str) -> Result<LeaseReport, ServiceError> {
-        let _ = caller;
-        Err(ServiceError::NotFound { kind: "lease_id", id: id.to_owned() })
+        let book = self.book.fresh().await;
+        let lease = self.lease_for(&book, rules::LEASES_GET, caller, id)?;
+        let tentative = listing::is_tentative(&lease, self.clock.now(), &self.settings);
+        Ok(LeaseReport { findings: book.findings(&lease.id), lease, tentative })
     }
 
     /// Whether the caller may make leases at all; asked before the body is looked at.
+    ///
+    /// # Errors
+    /// When the rule forbids it.
     pub fn may_create_lease(&self, caller: &Caller) -> Result<(), ServiceError> {
-        let _ = caller;
-        Ok(())
+        self.enforce_own(rules::LEASES_POST, caller)
     }
 
     /// Books a lease, or says why not.
+    ///
+    /// # Errors
+    /// As [`ServiceError`]; nothing is booked then.
     pub async fn create_lease(&self, caller: &Caller, draft: LeaseDraft) -> Result<Arc<Lease>, ServiceError> {
-        let _ = (caller, draft);
-        Err(ServiceError::Unavailable(String::new()))
+        self.may_create_lease(caller)?;
+        let identifiers = LeaseIdentifiers::draw(self.identifiers.as_ref(), draft.reservations.len());
+        let (caller, settings) = (caller.clone(), Arc::clone(&self.settings));
+        self.submit(move |book| create::create(book, &caller, &draft, &identifiers, &settings)).await
     }
 
     /// Changes a lease, or leaves it exactly as it was.
+    ///
+    /// # Errors
+    /// As [`ServiceError`]; nothing is changed then.
     pub async fn update_lease(
         &self,
         caller: &Caller,
         id: &str,
         change: LeaseChange,
     ) -> Result<Arc<Lease>, ServiceError> {
-        let _ = (caller, change);
-        Err(ServiceError::NotFound { kind: "lease_id", id: id.to_owned() })
+        let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
+        let event_id = self.identifiers.next();
+        self.submit(move |draft| {
+            service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
+            let lease = service.lease_for(draft.book(), rules::LEASES_PUT, &caller, &id)?;
+            update::update(draft, &lease, &change, &event_id, &service.settings)
+        })
+        .await
     }
 
-    /// Deletes a lease; one that has started gives its resources back first.
+    /// Deletes a lease; one that has started gives its resources back first, which may still be under
+    /// way when this returns.
+    ///
+    /// # Errors
+    /// When it does not exist, the rule forbids it, or an operation on it is under way.
     pub async fn delete_lease(&self, caller: &Caller, id: &str) -> Result<(), ServiceError> {
-        let _ = caller;
-        Err(ServiceError::NotFound { kind: "lease_id", id: id.to_owned() })
+        let mut published = self.book.subscribe();
+        let event_id = self.identifiers.next();
+        let deletion = {
+            let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
+            self.submit(move |draft| {
+                service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
+                let lease = service.lease_for(draft.book(), rules::LEASES_DELETE, &caller, &id)?;
+                delete::delete(draft, &lease, &event_id)
+            })
+            .await?
+        };
+        if deletion == Deletion::Done {
+            return Ok(());
+        }
+        let gone = async {
+            while self.book.snapshot().lease(id).is_some() {
+                if published.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = gone => {}
+            () = self.clock.sleep_until(self.clock.now() + DELETION_WAIT) => {}
+        }
+        Ok(())
     }
 
     /// All hosts.
+    ///
+    /// # Errors
+    /// When the rule forbids it.
     pub async fn hosts(&self, caller: &Caller) -> Result<Vec<Arc<Host>>, ServiceError> {
-        let _ = caller;
-        Ok(Vec::new())
+        self.enforce_own(rules::HOSTS_GET, caller)?;
+        Ok(self.book.fresh().await.hosts().cloned().collect())
     }
 
     /// One host.
+    ///
+    /// # Errors
+    /// When it does not exist or the rule forbids it.
     pub async fn host(&self, caller: &Caller, id: &str) -> Result<Arc<Host>, ServiceError> {
-        let _ = caller;
-        Err(ServiceError::NotFound { kind: "host_id", id: id.to_owned() })
+        self.enforce_own(rules::HOSTS_GET, caller)?;
+        hosts::found(&*self.book.fresh().await, id)
     }
 
     /// Registers a host.
+    ///
+    /// # Errors
+    /// When it is registered already, the inventory refuses it, or the rule forbids it.
     pub async fn register_host(
         &self,
         caller: &Caller,
         registration: HostRegistration,
     ) -> Result<Arc<Host>, ServiceError> {
-        let _ = (caller, registration);
-        Err(ServiceError::Unavailable(String::new()))
+        self.enforce_own(rules::HOSTS_POST, caller)?;
+        hosts::check_new(&*self.book.fresh().await, &registration.reference)?;
+        let facts = self.inventory.register(&registration).await.map_err(inventory_error)?;
+        let (identifiers, trust_id) = (Arc::clone(&self.identifiers), caller.trust_id.clone());
+        self.submit(move |draft| hosts::register(draft, &facts, trust_id.as_deref(), identifiers.as_ref())).await
     }
 
     /// Sets (`Some`) and removes (`None`) extra capabilities.
+    ///
+    /// # Errors
+    /// When a reservation that holds the host asks for one of them.
     pub async fn update_host(
         &self,
         caller: &Caller,
         id: &str,
         values: BTreeMap<String, Option<String>>,
     ) -> Result<Arc<Host>, ServiceError> {
-        let _ = (caller, values);
-        Err(ServiceError::NotFound { kind: "host_id", id: id.to_owned() })
+        self.enforce_own(rules::HOSTS_PUT, caller)?;
+        let (identifiers, id) = (Arc::clone(&self.identifiers), id.to_owned());
+        self.submit(move |draft| hosts::update(draft, &id, &values, identifiers.as_ref())).await
     }
 
-    /// Deregisters a host that serves nothing.
+    /// Deregisters a host that serves nothing: first out of planning, then out of the cloud, then out
+    /// of the book, so that nothing can be booked on it in between.
+    ///
+    /// # Errors
+    /// When something holds it, the inventory refuses, or the rule forbids it.
     pub async fn delete_host(&self, caller: &Caller, id: &str) -> Result<(), ServiceError> {
-        let _ = caller;
-        Err(ServiceError::NotFound { kind: "host_id", id: id.to_owned() })
+        self.enforce_own(rules::HOSTS_DELETE, caller)?;
+        let host = {
+            let id = id.to_owned();
+            self.submit(move |draft| hosts::retire(draft, &id)).await?
+        };
+        let assigned = AssignedHost {
+            id: host.id.clone(),
+            hypervisor_hostname: host.hypervisor_hostname.clone(),
+            service_name: host.service_name.clone(),
+        };
+        let id = id.to_owned();
+        match self.inventory.deregister(&assigned).await {
+            Ok(()) => self.submit(move |draft| hosts::remove(draft, &id)).await,
+            Err(error) => {
+                self.submit(move |draft| hosts::restore(draft, &id)).await?;
+                Err(inventory_error(error))
+            }
+        }
     }
 
     /// What every host serves, hosts with nothing included.
+    ///
+    /// # Errors
+    /// When the rule forbids it.
     pub async fn allocations(
         &self,
         caller: &Caller,
         filter: &AllocationFilter,
     ) -> Result<Vec<HostAllocations>, ServiceError> {
-        let _ = (caller, filter);
-        Ok(Vec::new())
+        self.enforce_own(rules::HOSTS_ALLOCATIONS, caller)?;
+        Ok(listing::allocations(&*self.book.fresh().await, filter, self.clock.now(), &self.settings))
     }
 
     /// What one host serves.
+    ///
+    /// # Errors
+    /// When it does not exist or the rule forbids it.
     pub async fn allocation(
         &self,
         caller: &Caller,
         host_id: &str,
         filter: &AllocationFilter,
     ) -> Result<HostAllocations, ServiceError> {
-        let _ = (caller, filter);
-        Err(ServiceError::NotFound { kind: "host_id", id: host_id.to_owned() })
+        self.allocations(caller, filter)
+            .await?
+            .into_iter()
+            .find(|allocations| allocations.host_id == host_id)
+            .ok_or_else(|| ServiceError::NotFound { kind: "host_id", id: host_id.to_owned() })
     }
 
     /// Properties in use by at least one host; private ones only for those who pass `admin` and ask for `all`.
+    ///
+    /// # Errors
+    /// When the rule forbids it.
     pub async fn properties(&self, caller: &Caller, all: bool) -> Result<Vec<PropertyListing>, ServiceError> {
-        let _ = (caller, all);
-        Ok(Vec::new())
+        self.enforce_own(rules::PROPERTIES_GET, caller)?;
+        let private_too = all && self.enforce_own(rules::ADMIN, caller).is_ok();
+        Ok(listing::properties(&*self.book.fresh().await, private_too))
     }
 
     /// Makes a property private or public.
+    ///
+    /// # Errors
+    /// When it does not exist or the rule forbids it.
     pub async fn set_property_private(
         &self,
         caller: &Caller,
         name: &str,
         private: bool,
     ) -> Result<Arc<Property>, ServiceError> {
-        let _ = (caller, private);
-        Err(ServiceError::NotFound { kind: "property_name", id: name.to_owned() })
+        self.enforce_own(rules::PROPERTIES_PATCH, caller)?;
+        let name = name.to_owned();
+        self.submit(move |draft| hosts::set_private(draft, &name, private)).await
+    }
+}
+
+fn inventory_error(error: InventoryError) -> ServiceError {
+    match error {
+        InventoryError::NotFound(text) => ServiceError::Missing(text),
+        InventoryError::Conflict(text) => ServiceError::Conflict(text),
+        InventoryError::Invalid(text) => ServiceError::Invalid(text),
+        InventoryError::Forbidden(text) => ServiceError::OutOfLimits(text),
+        InventoryError::Unavailable(text) => ServiceError::Unavailable(text),
     }
 }

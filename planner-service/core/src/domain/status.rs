@@ -83,6 +83,8 @@ text_enum! {
         BeforeEndLease = "before_end_lease",
         /// Take the resources back.
         EndLease = "end_lease",
+        /// Give the owner resources that were added while the lease runs.
+        ApplyChange = "apply_change",
         /// Take the resources back early, then forget the lease (a deletion of a lease that has started).
         DeleteLease = "delete_lease",
     }

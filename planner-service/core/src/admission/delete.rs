@@ -1,0 +1,60 @@
+//! Deleting a lease.
+
+use std::sync::Arc;
+
+use super::update::check_idle;
+use crate::book::is_bound;
+use crate::book::writer::Draft;
+use crate::domain::{Event, EventStatus, EventType, Lease, LeaseStatus, ReservationStatus};
+use crate::ports::Change;
+use crate::service::ServiceError;
+
+/// How a deletion goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deletion {
+    /// The lease is gone.
+    Done,
+    /// Its resources are being given back; the lease goes when that is done.
+    UnderWay,
+}
+
+/// Deletes the lease, or has its resources given back first.
+pub(crate) fn delete(draft: &mut Draft, lease: &Arc<Lease>, event_id: &str) -> Result<Deletion, ServiceError> {
+    if lease.event(EventType::DeleteLease).is_some() {
+        return Ok(Deletion::UnderWay);
+    }
+    check_idle(lease)?;
+    let owns_resources = is_bound(lease)
+        && lease.reservations.iter().any(|reservation| reservation.status != ReservationStatus::Deleted);
+    let (change, deletion) = if owns_resources {
+        let now = draft.now();
+        let mut next = (**lease).clone();
+        next.status = LeaseStatus::Deleting;
+        next.updated_at = Some(now);
+        // Nothing else of the lease is to be carried out any more.
+        for event in &mut next.events {
+            if event.status == EventStatus::Undone {
+                event.status = EventStatus::Done;
+                event.updated_at = Some(now);
+            }
+        }
+        next.events.push(Event {
+            id: event_id.to_owned(),
+            event_type: EventType::DeleteLease,
+            time: now,
+            status: EventStatus::Undone,
+            attempts: 0,
+            not_before: None,
+            waiting: None,
+            created_at: now,
+            updated_at: None,
+        });
+        (Change::PutLease(Arc::new(next)), Deletion::UnderWay)
+    } else {
+        (Change::DeleteLease(lease.id.clone()), Deletion::Done)
+    };
+    draft
+        .change(vec![change])
+        .map_err(|contradiction| ServiceError::Unavailable(format!("the book refused the deletion: {contradiction}")))?;
+    Ok(deletion)
+}

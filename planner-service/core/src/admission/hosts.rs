@@ -1,0 +1,201 @@
+//! Registering, changing and removing hosts, and the properties they bring.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plugin_api::HostFacts;
+
+use crate::book::Book;
+use crate::book::writer::Draft;
+use crate::domain::{Host, Property, ReservationSpec, Timestamp};
+use crate::ports::{Change, Identifiers};
+use crate::properties;
+use crate::service::ServiceError;
+
+/// Longest capability name, in characters.
+pub(crate) const MAX_CAPABILITY_NAME: usize = 64;
+
+/// Refuses a reference that is already registered, before anything outside is touched.
+pub(crate) fn check_new(book: &Book, reference: &str) -> Result<(), ServiceError> {
+    if book.host(reference).is_some() || book.host_by_name(reference).is_some() {
+        return Err(already_registered(reference));
+    }
+    Ok(())
+}
+
+fn already_registered(reference: &str) -> ServiceError {
+    ServiceError::Conflict(format!("Host '{reference}' is already registered; change it with PUT, or delete it first"))
+}
+
+/// Enters a host that the inventory has prepared.
+pub(crate) fn register(
+    draft: &mut Draft,
+    facts: &HostFacts,
+    trust_id: Option<&str>,
+    identifiers: &dyn Identifiers,
+) -> Result<Arc<Host>, ServiceError> {
+    let id = if facts.id.is_empty() { next_id(draft.book()) } else { facts.id.clone() };
+    check_new(draft.book(), &id)?;
+    check_new(draft.book(), &facts.hypervisor_hostname)?;
+    let now = draft.now();
+    let host = Arc::new(Host {
+        id,
+        vcpus: facts.vcpus,
+        cpu_info: facts.cpu_info.clone(),
+        hypervisor_type: facts.hypervisor_type.clone(),
+        hypervisor_version: facts.hypervisor_version,
+        hypervisor_hostname: facts.hypervisor_hostname.clone(),
+        service_name: facts.service_name.clone(),
+        memory_mb: facts.memory_mb,
+        local_gb: facts.local_gb,
+        availability_zone: facts.availability_zone.clone(),
+        trust_id: trust_id.unwrap_or_default().to_owned(),
+        reservable: true,
+        created_at: now,
+        updated_at: None,
+        capabilities: facts.capabilities.clone(),
+    });
+    write(draft, &host, identifiers)?;
+    Ok(host)
+}
+
+/// The number after the greatest number that is a host's id.
+fn next_id(book: &Book) -> String {
+    let greatest = book.hosts().filter_map(|host| host.id.parse::<u64>().ok()).max().unwrap_or(0);
+    (greatest + 1).to_string()
+}
+
+/// Sets and removes capabilities, all or none.
+pub(crate) fn update(
+    draft: &mut Draft,
+    id: &str,
+    values: &BTreeMap<String, Option<String>>,
+    identifiers: &dyn Identifiers,
+) -> Result<Arc<Host>, ServiceError> {
+    let host = found(draft.book(), id)?;
+    if let Some(name) = values.keys().find(|name| name.chars().count() > MAX_CAPABILITY_NAME) {
+        return Err(ServiceError::Invalid(format!(
+            "Extra capability key too long: '{name}' has more than {MAX_CAPABILITY_NAME} characters"
+        )));
+    }
+    let changed: Vec<&String> = values
+        .iter()
+        .filter(|(name, value)| host.capabilities.get(*name) != value.as_ref())
+        .map(|(name, _)| name)
+        .collect();
+    let used = names_in_use(draft.book(), id, draft.now());
+    let refused: Vec<String> =
+        changed.iter().filter(|name| used.contains(name)).map(|name| format!("'{name}'")).collect();
+    if !refused.is_empty() {
+        return Err(ServiceError::Conflict(format!(
+            "Can't add extracapabilities [{}] to Host {id}. A reservation that holds this host asks for them.",
+            refused.join(", ")
+        )));
+    }
+    let mut next = (*host).clone();
+    for (name, value) in values {
+        match value {
+            Some(value) => next.capabilities.insert(name.clone(), value.clone()),
+            None => next.capabilities.remove(name),
+        };
+    }
+    next.updated_at = Some(draft.now());
+    let next = Arc::new(next);
+    write(draft, &next, identifiers)?;
+    Ok(next)
+}
+
+/// Names that reservations holding this host now or later ask for.
+fn names_in_use(book: &Book, host_id: &str, now: Timestamp) -> Vec<String> {
+    book.leases()
+        .filter(|lease| lease.end > now)
+        .flat_map(|lease| &lease.reservations)
+        .filter(|reservation| reservation.allocations.iter().any(|allocation| allocation.host_id == host_id))
+        .flat_map(|reservation| {
+            let ReservationSpec::Host(spec) = &reservation.spec;
+            let mut names = properties::names(&spec.resource_properties);
+            names.extend(properties::names(&spec.hypervisor_properties));
+            names
+        })
+        .collect()
+}
+
+/// Takes a host out of planning before it is removed from the outside world. Refused while anything holds it.
+pub(crate) fn retire(draft: &mut Draft, id: &str) -> Result<Arc<Host>, ServiceError> {
+    let host = free(draft.book(), id)?;
+    set_reservable(draft, &host, false)?;
+    Ok(host)
+}
+
+/// Puts a host back into planning after its removal failed.
+pub(crate) fn restore(draft: &mut Draft, id: &str) -> Result<(), ServiceError> {
+    let host = found(draft.book(), id)?;
+    set_reservable(draft, &host, true)
+}
+
+fn set_reservable(draft: &mut Draft, host: &Arc<Host>, reservable: bool) -> Result<(), ServiceError> {
+    let next = Host { reservable, updated_at: Some(draft.now()), ..(**host).clone() };
+    draft.change(vec![Change::PutHost(Arc::new(next))]).map_err(contradiction)
+}
+
+/// Forgets a host.
+pub(crate) fn remove(draft: &mut Draft, id: &str) -> Result<(), ServiceError> {
+    free(draft.book(), id)?;
+    draft.change(vec![Change::DeleteHost(id.to_owned())]).map_err(contradiction)
+}
+
+/// The host, if it exists.
+pub(crate) fn found(book: &Book, id: &str) -> Result<Arc<Host>, ServiceError> {
+    book.host(id).cloned().ok_or_else(|| ServiceError::NotFound { kind: "host_id", id: id.to_owned() })
+}
+
+/// The host, if it exists and nothing holds it.
+fn free(book: &Book, id: &str) -> Result<Arc<Host>, ServiceError> {
+    let host = found(book, id).map_err(|_| ServiceError::Missing(format!("Host '{id}' not found!")))?;
+    let held = book
+        .leases()
+        .flat_map(|lease| &lease.reservations)
+        .any(|reservation| reservation.allocations.iter().any(|allocation| allocation.host_id == id));
+    if held {
+        return Err(ServiceError::Conflict(format!("Can't delete host {id}. The host is reserved.")));
+    }
+    Ok(host)
+}
+
+/// Makes a property private or public.
+pub(crate) fn set_private(draft: &mut Draft, name: &str, private: bool) -> Result<Arc<Property>, ServiceError> {
+    let property = draft
+        .book()
+        .property(name)
+        .cloned()
+        .ok_or_else(|| ServiceError::NotFound { kind: "property_name", id: name.to_owned() })?;
+    let next = Arc::new(Property { private, updated_at: Some(draft.now()), ..(*property).clone() });
+    draft.change(vec![Change::PutProperty(Arc::clone(&next))]).map_err(contradiction)?;
+    Ok(next)
+}
+
+/// Writes the host and every property name it brings for the first time.
+fn write(draft: &mut Draft, host: &Arc<Host>, identifiers: &dyn Identifiers) -> Result<(), ServiceError> {
+    let now = draft.now();
+    let mut changes: Vec<Change> = host
+        .capabilities
+        .keys()
+        .filter(|name| draft.book().property(name).is_none())
+        .map(|name| {
+            Change::PutProperty(Arc::new(Property {
+                id: identifiers.next(),
+                name: name.clone(),
+                private: false,
+                created_at: now,
+                updated_at: None,
+            }))
+        })
+        .collect();
+    changes.push(Change::PutHost(Arc::clone(host)));
+    draft.change(changes).map_err(contradiction)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
+fn contradiction(contradiction: crate::book::Contradiction) -> ServiceError {
+    ServiceError::Unavailable(format!("the book refused the change: {contradiction}"))
+}

@@ -1,0 +1,122 @@
+//! Decisions about leases and hosts: what may be promised, changed, taken back.
+//!
+//! Invariant: everything here is a function of a [`Draft`](crate::book::writer::Draft) and a request.
+//! It either changes the draft completely or not at all, and never calls the outside world.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use solver::decision::{Decision, Move, Verdict};
+use solver::model::{Interval, Request, RequestedReservation};
+use solver::planner::Budget;
+
+use crate::book::Book;
+use crate::book::writer::Draft;
+use crate::domain::{Allocation, HostReservation, Lease, Timestamp};
+use crate::ports::Change;
+use crate::properties;
+use crate::service::{ServiceError, Settings};
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod hosts;
+pub(crate) mod listing;
+pub(crate) mod update;
+
+/// The first second of the minute `time` lies in: the granularity of leases.
+pub(crate) const fn minute(time: Timestamp) -> Timestamp {
+    time - time.rem_euclid(60)
+}
+
+/// Hosts by reservation, and the promises that were re-chosen for it.
+pub(crate) struct Placement {
+    /// Hosts of each reservation asked for.
+    pub(crate) holds: BTreeMap<String, Vec<String>>,
+    moves: Vec<Move>,
+}
+
+/// Asks the planner; a refusal becomes the error the caller sees.
+pub(crate) fn place(draft: &Draft, request: &Request, settings: &Settings) -> Result<Placement, ServiceError> {
+    let budget = Budget { seconds: Some(settings.decision_seconds) };
+    let Decision { verdict, tier, .. } =
+        draft.book().planner().decide(request, minute(draft.now()), budget, draft.solver());
+    match verdict {
+        Verdict::Accepted { holds, moves } => {
+            tracing::debug!(lease = %request.id, tier = tier.name(), moves = moves.len(), "accepted");
+            let holds = holds
+                .into_iter()
+                .map(|(reservation, hosts)| (reservation.to_string(), hosts.iter().map(ToString::to_string).collect()))
+                .collect();
+            Ok(Placement { holds, moves })
+        }
+        Verdict::Refused { conflict } => {
+            tracing::debug!(lease = %request.id, tier = tier.name(), reason = conflict.reason, "refused");
+            Err(ServiceError::Shortage(conflict.text.to_string()))
+        }
+        Verdict::Undecided => Err(ServiceError::Undecided(format!(
+            "not decided within {} s; this is not a refusal: try again, or ask for less at once",
+            settings.decision_seconds
+        ))),
+    }
+}
+
+/// What the planner is asked for one host reservation.
+pub(crate) fn requested(
+    id: &str,
+    spec: &HostReservation,
+    window: Interval,
+    settings: &Settings,
+) -> Result<RequestedReservation, ServiceError> {
+    let predicate = properties::requirement(spec)
+        .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
+    Ok(RequestedReservation {
+        id: Arc::from(id),
+        window,
+        cleaning: settings.cleaning,
+        min: spec.min,
+        max: spec.max,
+        predicate: Arc::new(predicate),
+    })
+}
+
+/// The leases whose tentative hosts a placement exchanges, with their new hosts.
+pub(crate) fn moved_leases(book: &Book, placement: &Placement) -> Vec<Change> {
+    let mut leases: BTreeMap<&str, Lease> = BTreeMap::new();
+    for change in &placement.moves {
+        let Some(lease) = book.lease_of_reservation(&change.reservation) else { continue };
+        let lease = leases.entry(&lease.id).or_insert_with(|| (**lease).clone());
+        let Some(reservation) =
+            lease.reservations.iter_mut().find(|reservation| *reservation.id == *change.reservation)
+        else {
+            continue;
+        };
+        let mut taken = change.to.iter();
+        for allocation in &mut reservation.allocations {
+            if change.from.iter().any(|host| **host == *allocation.host_id)
+                && let Some(host) = taken.next()
+            {
+                allocation.host_id = host.to_string();
+            }
+        }
+        reservation.allocations.sort();
+    }
+    leases.into_values().map(|lease| Change::PutLease(Arc::new(lease))).collect()
+}
+
+/// The allocation rows of hosts held for `[start, end)` with `cleaning` seconds after it.
+pub(crate) fn allocations(hosts: &[String], start: Timestamp, end: Timestamp, cleaning: i64) -> Vec<Allocation> {
+    let mut rows: Vec<Allocation> = hosts
+        .iter()
+        .map(|host| Allocation { host_id: host.clone(), start, occupied_until: end + cleaning })
+        .collect();
+    rows.sort();
+    rows
+}
+
+/// Refuses windows whose arithmetic would overflow or make no sense.
+pub(crate) fn check_order(start: Timestamp, end: Timestamp) -> Result<(), ServiceError> {
+    if end <= start {
+        return Err(ServiceError::Invalid("End date must be later than start date.".to_owned()));
+    }
+    Ok(())
+}

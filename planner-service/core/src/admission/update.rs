@@ -1,0 +1,268 @@
+//! Changing a lease: rename, move, extend, shorten, resize, other properties.
+//!
+//! Invariant: a refused change leaves the lease exactly as it was. What has started keeps its hosts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use solver::model::{Interval, Request};
+
+use super::{allocations, minute, moved_leases, place, requested};
+use crate::book::is_bound;
+use crate::book::writer::Draft;
+use crate::domain::{
+    Event, EventStatus, EventType, HostReservation, Lease, LeaseStatus, Reservation, ReservationSpec,
+    ReservationStatus, Timestamp,
+};
+use crate::ports::Change;
+use crate::properties;
+use crate::service::{LeaseChange, ReservationChange, ServiceError, Settings};
+
+/// Whether an update or deletion may begin: nothing of the lease is being carried out.
+pub(crate) fn check_idle(lease: &Lease) -> Result<(), ServiceError> {
+    let busy = lease.events.iter().any(|event| event.status == EventStatus::InProgress);
+    if busy || lease.status.is_transitional() {
+        return Err(ServiceError::Conflict(format!(
+            "Invalid lease status. The lease is {} and an operation on it is under way; try again when it has ended.",
+            lease.status
+        )));
+    }
+    Ok(())
+}
+
+/// Applies `change` to `lease`. `event_id` names the event that carries growth of a running lease out.
+pub(crate) fn update(
+    draft: &mut Draft,
+    lease: &Arc<Lease>,
+    change: &LeaseChange,
+    event_id: &str,
+    settings: &Settings,
+) -> Result<Arc<Lease>, ServiceError> {
+    if *change == LeaseChange::default() {
+        return Ok(Arc::clone(lease));
+    }
+    check_idle(lease)?;
+    let now = draft.now();
+    let mut next = (**lease).clone();
+    next.updated_at = Some(now);
+    if let Some(name) = &change.name {
+        next.name.clone_from(name);
+    }
+    let only_renamed = LeaseChange { name: None, ..change.clone() } == LeaseChange::default();
+    let mut changes = Vec::new();
+    if !only_renamed {
+        next.start = change.start.unwrap_or(lease.start);
+        next.end = change.end.unwrap_or(lease.end);
+        check_dates(lease, &next, now)?;
+        let specs = new_specs(lease, &change.reservations)?;
+        move_events(lease, &mut next, change.before_end, now)?;
+        changes = replace_hosts(draft, lease, &mut next, &specs, event_id, settings)?;
+    }
+    let next = Arc::new(next);
+    changes.push(Change::PutLease(Arc::clone(&next)));
+    draft.change(changes).map_err(|contradiction| {
+        tracing::error!(%contradiction, "the planner's answer failed the second check");
+        ServiceError::Unavailable("the decision failed its second check and was thrown away; try again".to_owned())
+    })?;
+    Ok(next)
+}
+
+fn check_dates(lease: &Lease, next: &Lease, now: Timestamp) -> Result<(), ServiceError> {
+    let this_minute = minute(now);
+    let refuse = |text: &str| Err(ServiceError::Invalid(text.to_owned()));
+    let over = lease.end <= this_minute || matches!(lease.status, LeaseStatus::Terminated | LeaseStatus::Error);
+    if over {
+        return refuse("Terminated leases can only be renamed");
+    }
+    if next.start != lease.start && (lease.start < this_minute || is_bound(lease)) {
+        return refuse("Cannot modify the start date of already started leases");
+    }
+    if next.start < this_minute && next.start != lease.start {
+        return refuse("Start date must be later than current date");
+    }
+    if next.end < this_minute || next.end <= next.start {
+        return refuse("End date must be later than current and start date");
+    }
+    Ok(())
+}
+
+/// The reservations' new parameters, by reservation id.
+fn new_specs(
+    lease: &Lease,
+    changes: &[ReservationChange],
+) -> Result<BTreeMap<String, HostReservation>, ServiceError> {
+    let known = |id: &str| lease.reservations.iter().find(|reservation| reservation.id == id);
+    let unknown: Vec<&str> =
+        changes.iter().map(|change| change.id.as_str()).filter(|id| known(id).is_none()).collect();
+    if !unknown.is_empty() {
+        return Err(ServiceError::Invalid(format!(
+            "Please enter valid reservation IDs. Invalid reservation IDs are: {}",
+            unknown.join(",")
+        )));
+    }
+    let mut specs = BTreeMap::new();
+    for reservation in &lease.reservations {
+        let ReservationSpec::Host(spec) = &reservation.spec;
+        specs.insert(reservation.id.clone(), spec.clone());
+    }
+    for change in changes {
+        let Some(spec) = specs.get_mut(&change.id) else { continue };
+        if change.resource_type.as_deref().is_some_and(|name| name != HostReservation::RESOURCE_TYPE) {
+            return Err(ServiceError::Conflict("resource_type cannot be updated".to_owned()));
+        }
+        spec.min = change.min.unwrap_or(spec.min);
+        spec.max = change.max.unwrap_or(spec.max);
+        if spec.max < spec.min {
+            return Err(ServiceError::Invalid(
+                "Invalid values for min/max of hosts. Max must be equal to or larger than min.".to_owned(),
+            ));
+        }
+        if let Some(text) = &change.hypervisor_properties {
+            spec.hypervisor_properties.clone_from(text);
+        }
+        if let Some(text) = &change.resource_properties {
+            spec.resource_properties.clone_from(text);
+        }
+    }
+    Ok(specs)
+}
+
+/// Moves the events with the window: the before-end event keeps its lead unless a time is given, and
+/// is armed again if it had run.
+fn move_events(
+    lease: &Lease,
+    next: &mut Lease,
+    before_end: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), ServiceError> {
+    let (start, end) = (next.start, next.end);
+    if before_end.is_some_and(|time| time <= start || time >= end) {
+        return Err(ServiceError::OutOfLimits("Datetime is out of lease limits".to_owned()));
+    }
+    for event in &mut next.events {
+        let time = match event.event_type {
+            EventType::StartLease => start,
+            EventType::EndLease => end,
+            EventType::BeforeEndLease => {
+                before_end.unwrap_or_else(|| end - (lease.end - event.time)).max(start)
+            }
+            EventType::ApplyChange | EventType::DeleteLease => event.time,
+        };
+        if time == event.time {
+            continue;
+        }
+        event.time = time;
+        event.updated_at = Some(now);
+        event.not_before = None;
+        if event.event_type == EventType::BeforeEndLease {
+            event.status = EventStatus::Undone;
+            event.attempts = 0;
+            event.waiting = None;
+        }
+    }
+    Ok(())
+}
+
+/// Finds hosts for the changed reservations and writes them into `next`. Returns the other leases
+/// whose tentative hosts are exchanged for it.
+fn replace_hosts(
+    draft: &Draft,
+    lease: &Lease,
+    next: &mut Lease,
+    specs: &BTreeMap<String, HostReservation>,
+    event_id: &str,
+    settings: &Settings,
+) -> Result<Vec<Change>, ServiceError> {
+    let window = Interval::new(next.start, next.end);
+    let inside = lease.start <= next.start && next.end <= lease.end;
+    let same_specs = lease.reservations.iter().all(|reservation| {
+        let ReservationSpec::Host(spec) = &reservation.spec;
+        specs.get(&reservation.id) == Some(spec)
+    });
+    let now = draft.now();
+    if inside && same_specs {
+        for reservation in &mut next.reservations {
+            let hosts = hosts_of(reservation);
+            reservation.allocations = allocations(&hosts, window.start, window.end, settings.cleaning);
+        }
+        return Ok(Vec::new());
+    }
+    for reservation in &lease.reservations {
+        if let Some(spec) = specs.get(&reservation.id) {
+            check_running(draft, lease, reservation, spec)?;
+        }
+    }
+    let reservations = lease
+        .reservations
+        .iter()
+        .filter_map(|reservation| specs.get(&reservation.id).map(|spec| (reservation, spec)))
+        .map(|(reservation, spec)| requested(&reservation.id, spec, window, settings))
+        .collect::<Result<Vec<_>, _>>()?;
+    if reservations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let id: Arc<str> = Arc::from(lease.id.as_str());
+    let request = Request { id: Arc::clone(&id), replaces: Some(id), reservations };
+    let placement = place(draft, &request, settings)?;
+    let mut grown = false;
+    for reservation in &mut next.reservations {
+        let Some(spec) = specs.get(&reservation.id) else { continue };
+        let hosts = placement.holds.get(&reservation.id).cloned().unwrap_or_default();
+        grown |= reservation.status == ReservationStatus::Active && hosts.len() > reservation.allocations.len();
+        if reservation.spec != ReservationSpec::Host(spec.clone()) {
+            reservation.spec = ReservationSpec::Host(spec.clone());
+            reservation.updated_at = Some(now);
+        }
+        reservation.allocations = allocations(&hosts, window.start, window.end, settings.cleaning);
+    }
+    if grown {
+        next.events.retain(|event| event.event_type != EventType::ApplyChange);
+        next.events.push(Event {
+            id: event_id.to_owned(),
+            event_type: EventType::ApplyChange,
+            time: now,
+            status: EventStatus::Undone,
+            attempts: 0,
+            not_before: None,
+            waiting: None,
+            created_at: now,
+            updated_at: None,
+        });
+    }
+    Ok(moved_leases(draft.book(), &placement))
+}
+
+/// A reservation that has started keeps its hosts: they must satisfy the new parameters.
+fn check_running(
+    draft: &Draft,
+    lease: &Lease,
+    reservation: &Reservation,
+    spec: &HostReservation,
+) -> Result<(), ServiceError> {
+    if !is_bound(lease) {
+        return Ok(());
+    }
+    let held = reservation.allocations.len();
+    if usize::try_from(spec.max).is_ok_and(|max| max < held) {
+        return Err(ServiceError::Shortage(format!(
+            "the reservation has started and keeps its {held} hosts; max must be at least {held}, not {}",
+            spec.max
+        )));
+    }
+    let predicate = properties::requirement(spec).map_err(ServiceError::Invalid)?;
+    for allocation in &reservation.allocations {
+        let Some(host) = draft.book().host(&allocation.host_id) else { continue };
+        let planned = properties::planner_host(host, draft.book().region());
+        if !predicate.matches(&|name| planned.lookup(name)) {
+            return Err(ServiceError::Shortage(format!(
+                "the reservation has started and keeps host {}, which does not have the properties asked for",
+                host.hypervisor_hostname
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn hosts_of(reservation: &Reservation) -> Vec<String> {
+    reservation.allocations.iter().map(|allocation| allocation.host_id.clone()).collect()
+}

@@ -1,0 +1,299 @@
+//! The book: every promise, as one immutable snapshot in memory.
+//!
+//! Invariants: a [`Book`] is the state of the store at [`Book::epoch`]; its planner holds exactly the
+//! allocations of its leases. Snapshots share structure, so cloning one is cheap and readers never wait.
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+use plugin_api::Finding;
+use solver::planner::Planner;
+
+use crate::domain::{EventStatus, Host, Lease, LeaseStatus, Property, ReservationSpec, Timestamp};
+use crate::ports::{Change, Contents, Epoch};
+use crate::properties;
+
+pub mod writer;
+
+/// Due work: when, and whose.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DueEntry {
+    /// Not before.
+    pub time: Timestamp,
+    /// The lease.
+    pub lease_id: String,
+    /// The event.
+    pub event_id: String,
+}
+
+/// The state contradicts itself: a stored plan that the planner cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("lease {lease_id}: {reason}")]
+pub struct Contradiction {
+    /// The lease that does not fit.
+    pub lease_id: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// One snapshot of the book.
+#[derive(Clone)]
+pub struct Book {
+    epoch: Epoch,
+    region: Arc<str>,
+    freeze: i64,
+    leases: OrdMap<String, Arc<Lease>>,
+    leases_by_project: OrdMap<String, OrdSet<String>>,
+    lease_ids_by_reservation: OrdMap<String, String>,
+    hosts: OrdMap<String, Arc<Host>>,
+    host_ids_by_name: OrdMap<String, String>,
+    properties: OrdMap<String, Arc<Property>>,
+    findings: OrdMap<String, Arc<Vec<Finding>>>,
+    due: OrdSet<DueEntry>,
+    planner: Planner,
+}
+
+impl Book {
+    /// The book before anything was written.
+    pub fn empty(region: &str, freeze: i64) -> Self {
+        Self {
+            epoch: 0,
+            region: Arc::from(region),
+            freeze,
+            leases: OrdMap::new(),
+            leases_by_project: OrdMap::new(),
+            lease_ids_by_reservation: OrdMap::new(),
+            hosts: OrdMap::new(),
+            host_ids_by_name: OrdMap::new(),
+            properties: OrdMap::new(),
+            findings: OrdMap::new(),
+            due: OrdSet::new(),
+            planner: Planner::new(freeze),
+        }
+    }
+
+    /// The book with everything the store holds.
+    ///
+    /// # Errors
+    /// When two stored leases occupy one host at one time.
+    pub fn from_contents(contents: Contents, region: &str, freeze: i64) -> Result<Self, Contradiction> {
+        let mut book = Self::empty(region, freeze);
+        let hosts = contents.hosts.into_iter().map(|host| Change::PutHost(Arc::new(host)));
+        let properties = contents.properties.into_iter().map(|property| Change::PutProperty(Arc::new(property)));
+        let leases = contents.leases.into_iter().map(|lease| Change::PutLease(Arc::new(lease)));
+        let findings = contents
+            .findings
+            .into_iter()
+            .map(|(lease_id, findings)| Change::PutFindings { lease_id, findings: Arc::new(findings) });
+        let changes: Vec<Change> = hosts.chain(properties).chain(leases).chain(findings).collect();
+        book.apply_all(&changes)?;
+        book.epoch = contents.epoch;
+        Ok(book)
+    }
+
+    /// Makes a batch of changes part of the book. All allocations of changed leases leave before any
+    /// enters, so that leases may exchange hosts.
+    ///
+    /// # Errors
+    /// When a lease does not fit; the book must be thrown away then.
+    pub fn apply_all(&mut self, changes: &[Change]) -> Result<(), Contradiction> {
+        for change in changes {
+            match change {
+                Change::PutLease(lease) => self.planner.remove_lease(&Arc::from(lease.id.as_str())),
+                Change::DeleteLease(id) => self.planner.remove_lease(&Arc::from(id.as_str())),
+                Change::PutHost(_)
+                | Change::DeleteHost(_)
+                | Change::PutProperty(_)
+                | Change::PutFindings { .. } => {}
+            }
+        }
+        changes.iter().try_for_each(|change| self.apply(change))
+    }
+
+    /// Sets the epoch the book stands at.
+    pub fn set_epoch(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+    }
+
+    fn apply(&mut self, change: &Change) -> Result<(), Contradiction> {
+        match change {
+            Change::PutLease(lease) => {
+                self.forget_lease(&lease.id);
+                let contradiction = |reason: String| Contradiction { lease_id: lease.id.clone(), reason };
+                let planned = planner_lease(lease).map_err(contradiction)?;
+                self.planner.put_lease(planned).map_err(|error| contradiction(error.to_string()))?;
+                for entry in due_entries(lease) {
+                    self.due.insert(entry);
+                }
+                for reservation in &lease.reservations {
+                    self.lease_ids_by_reservation.insert(reservation.id.clone(), lease.id.clone());
+                }
+                self.leases_by_project.entry(lease.project_id.clone()).or_default().insert(lease.id.clone());
+                self.leases.insert(lease.id.clone(), Arc::clone(lease));
+            }
+            Change::DeleteLease(id) => self.forget_lease(id),
+            Change::PutHost(host) => {
+                if let Some(old) = self.hosts.get(&host.id) {
+                    self.host_ids_by_name.remove(&old.hypervisor_hostname);
+                }
+                self.planner.put_host(properties::planner_host(host, &self.region));
+                self.host_ids_by_name.insert(host.hypervisor_hostname.clone(), host.id.clone());
+                self.hosts.insert(host.id.clone(), Arc::clone(host));
+            }
+            Change::DeleteHost(id) => {
+                if let Some(old) = self.hosts.remove(id) {
+                    self.host_ids_by_name.remove(&old.hypervisor_hostname);
+                }
+                self.planner.remove_host(&Arc::from(id.as_str()));
+            }
+            Change::PutProperty(property) => {
+                self.properties.insert(property.name.clone(), Arc::clone(property));
+            }
+            Change::PutFindings { lease_id, findings } => {
+                if findings.is_empty() {
+                    self.findings.remove(lease_id);
+                } else {
+                    self.findings.insert(lease_id.clone(), Arc::clone(findings));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_lease(&mut self, id: &str) {
+        let Some(old) = self.leases.remove(id) else { return };
+        for entry in due_entries(&old) {
+            self.due.remove(&entry);
+        }
+        for reservation in &old.reservations {
+            self.lease_ids_by_reservation.remove(&reservation.id);
+        }
+        if let Some(ids) = self.leases_by_project.get_mut(&old.project_id) {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.leases_by_project.remove(&old.project_id);
+            }
+        }
+        self.planner.remove_lease(&Arc::from(id));
+    }
+
+    /// Number of changes so far.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Name of the cloud's region, a property of every host.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The planner on this state.
+    pub const fn planner(&self) -> &Planner {
+        &self.planner
+    }
+
+    /// A lease.
+    pub fn lease(&self, id: &str) -> Option<&Arc<Lease>> {
+        self.leases.get(id)
+    }
+
+    /// The lease a reservation belongs to.
+    pub fn lease_of_reservation(&self, reservation_id: &str) -> Option<&Arc<Lease>> {
+        self.lease_ids_by_reservation.get(reservation_id).and_then(|id| self.leases.get(id))
+    }
+
+    /// All leases by id.
+    pub fn leases(&self) -> impl Iterator<Item = &Arc<Lease>> {
+        self.leases.values()
+    }
+
+    /// A project's leases by id.
+    pub fn leases_of_project(&self, project_id: &str) -> impl Iterator<Item = &Arc<Lease>> {
+        self.leases_by_project
+            .get(project_id)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.leases.get(id))
+    }
+
+    /// A host.
+    pub fn host(&self, id: &str) -> Option<&Arc<Host>> {
+        self.hosts.get(id)
+    }
+
+    /// A host by hypervisor host name.
+    pub fn host_by_name(&self, name: &str) -> Option<&Arc<Host>> {
+        self.host_ids_by_name.get(name).and_then(|id| self.hosts.get(id))
+    }
+
+    /// All hosts by id.
+    pub fn hosts(&self) -> impl Iterator<Item = &Arc<Host>> {
+        self.hosts.values()
+    }
+
+    /// A property by name.
+    pub fn property(&self, name: &str) -> Option<&Arc<Property>> {
+        self.properties.get(name)
+    }
+
+    /// All properties by name.
+    pub fn properties(&self) -> impl Iterator<Item = &Arc<Property>> {
+        self.properties.values()
+    }
+
+    /// What the reconciler found about a lease.
+    pub fn findings(&self, lease_id: &str) -> Arc<Vec<Finding>> {
+        self.findings.get(lease_id).cloned().unwrap_or_default()
+    }
+
+    /// Work not done yet, by time.
+    pub fn due(&self) -> impl Iterator<Item = &DueEntry> {
+        self.due.iter()
+    }
+}
+
+/// What a lease still has to have done.
+fn due_entries(lease: &Lease) -> impl Iterator<Item = DueEntry> {
+    let pending = |status| matches!(status, EventStatus::Undone | EventStatus::InProgress);
+    lease.events.iter().filter(move |event| pending(event.status)).map(|event| DueEntry {
+        time: event.not_before.map_or(event.time, |earliest| earliest.max(event.time)),
+        lease_id: lease.id.clone(),
+        event_id: event.id.clone(),
+    })
+}
+
+/// Whether the lease's hosts are final whatever the clock says: it is past PENDING, or its start was tried.
+pub fn is_bound(lease: &Lease) -> bool {
+    let tried = lease.event(crate::domain::EventType::StartLease).is_some_and(|event| event.attempts > 0);
+    tried || !matches!(lease.status, LeaseStatus::Pending | LeaseStatus::Creating)
+}
+
+/// The lease as the planner sees it: only reservations that hold hosts.
+fn planner_lease(lease: &Lease) -> Result<solver::model::Lease, String> {
+    let bound = is_bound(lease);
+    let reservations = lease
+        .reservations
+        .iter()
+        .filter(|reservation| !reservation.allocations.is_empty())
+        .map(|reservation| {
+            let ReservationSpec::Host(spec) = &reservation.spec;
+            let mut holds: Vec<Arc<str>> =
+                reservation.allocations.iter().map(|allocation| Arc::from(allocation.host_id.as_str())).collect();
+            holds.sort();
+            let window = reservation.allocations.iter().fold((lease.start, lease.end), |window, allocation| {
+                (window.0, window.1.max(allocation.occupied_until))
+            });
+            Ok(solver::model::Reservation {
+                id: Arc::from(reservation.id.as_str()),
+                window: solver::model::Interval::new(lease.start, lease.end),
+                cleaning: window.1 - lease.end,
+                min: spec.min,
+                max: spec.max,
+                predicate: Arc::new(properties::requirement(spec)?),
+                holds,
+                pinned: bound,
+            })
+        })
+        .collect::<Result<Vec<_>, String>>()?;
+    Ok(solver::model::Lease { id: Arc::from(lease.id.as_str()), reservations })
+}

@@ -1,0 +1,385 @@
+//! The one way the book changes: decide on a snapshot, commit by compare-and-set, publish.
+//!
+//! Invariants: jobs are decided in the order they arrive, each on the state the one before left; a job
+//! that fails leaves nothing; all jobs of a batch are committed in one transaction; a snapshot is
+//! published only after its commit; nobody is told "done" before that. When another process has
+//! committed first, the snapshot is refreshed from the change feed and the batch decided again.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use solver::planner::ModelSolver;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Book, Contradiction};
+use crate::domain::Timestamp;
+use crate::ports::{Change, Clock, Commit, Epoch, Fence, Store, StoreError};
+
+/// Most jobs committed together.
+const MAX_BATCH: usize = 256;
+
+/// How often a batch is decided again because other processes committed first.
+const MAX_REDECISIONS: u32 = 20;
+
+/// Why the book did not change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError<E> {
+    /// The job itself said no.
+    #[error("{0}")]
+    Refused(E),
+    /// Other processes committed first too many times.
+    #[error("the book is contended; try again")]
+    Contended,
+    /// Another worker does the lease's work now.
+    #[error("another worker has taken the lease's work over")]
+    FenceLost,
+    /// The store does not answer; whether the change took effect is unknown.
+    #[error("the book cannot be written now: {0}")]
+    Unavailable(String),
+    /// The writer has stopped.
+    #[error("the service is shutting down")]
+    Stopped,
+}
+
+/// The working copy a job changes.
+pub struct Draft {
+    book: Book,
+    changes: Vec<Change>,
+    fences: Vec<Fence>,
+    now: Timestamp,
+    solver: Arc<dyn ModelSolver>,
+}
+
+impl Draft {
+    /// The state as the job has left it so far.
+    pub const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// Unix seconds when the batch began.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The solver for decisions.
+    pub fn solver(&self) -> &dyn ModelSolver {
+        self.solver.as_ref()
+    }
+
+    /// Changes the book; all or nothing.
+    ///
+    /// # Errors
+    /// When the planner finds a host occupied twice: the second check of every decision.
+    pub fn change(&mut self, changes: Vec<Change>) -> Result<(), Contradiction> {
+        let mut next = self.book.clone();
+        next.apply_all(&changes)?;
+        self.book = next;
+        self.changes.extend(changes);
+        Ok(())
+    }
+
+    /// Makes the commit depend on a claim that must still be held.
+    pub fn require(&mut self, fence: Fence) {
+        self.fences.push(fence);
+    }
+}
+
+/// What a job looks like to the writer.
+trait Job: Send {
+    /// Decides on the draft; `true` if the draft is to be kept.
+    fn decide(&mut self, draft: &mut Draft) -> bool;
+    /// Tells whoever waits.
+    fn finish(&mut self, outcome: Outcome);
+}
+
+/// How a batch ended for one of its jobs.
+#[derive(Clone)]
+enum Outcome {
+    Committed,
+    Contended,
+    FenceLost,
+    Unavailable(String),
+}
+
+struct Closure<F, T, E> {
+    work: F,
+    decided: Option<Result<T, E>>,
+    reply: Option<oneshot::Sender<Result<T, WriteError<E>>>>,
+}
+
+impl<F, T, E> Job for Closure<F, T, E>
+where
+    F: FnMut(&mut Draft) -> Result<T, E> + Send,
+    T: Send,
+    E: Send,
+{
+    fn decide(&mut self, draft: &mut Draft) -> bool {
+        let decided = (self.work)(draft);
+        let keep = decided.is_ok();
+        self.decided = Some(decided);
+        keep
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        let Some(reply) = self.reply.take() else { return };
+        let answer = match (self.decided.take(), outcome) {
+            // A refusal was decided on a snapshot that was current when the batch began, and changes nothing.
+            (Some(Err(refusal)), _) => Err(WriteError::Refused(refusal)),
+            (Some(Ok(value)), Outcome::Committed) => Ok(value),
+            (_, Outcome::FenceLost) => Err(WriteError::FenceLost),
+            (_, Outcome::Unavailable(reason)) => Err(WriteError::Unavailable(reason)),
+            (None, Outcome::Committed) | (_, Outcome::Contended) => Err(WriteError::Contended),
+        };
+        // Whoever asked may have gone away; the change stands all the same.
+        let _ = reply.send(answer);
+    }
+}
+
+/// Access to the book: snapshots to read, jobs to change it. Cheap to clone.
+#[derive(Clone)]
+pub struct BookHandle {
+    current: Arc<ArcSwap<Book>>,
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    published: watch::Sender<Epoch>,
+    store: Arc<dyn Store>,
+    refreshing: Arc<tokio::sync::Mutex<()>>,
+    shared: bool,
+}
+
+impl BookHandle {
+    /// The newest snapshot this process knows.
+    pub fn snapshot(&self) -> Arc<Book> {
+        self.current.load_full()
+    }
+
+    /// The newest snapshot; where other processes share the store, one that holds everything they had
+    /// committed when this was called. If the store does not answer, the newest one known.
+    pub async fn fresh(&self) -> Arc<Book> {
+        if self.shared
+            && let Err(error) = self.refresh().await
+        {
+            tracing::warn!(%error, "the change feed cannot be read; answering from the last snapshot");
+        }
+        self.snapshot()
+    }
+
+    /// The epochs of published snapshots, to wait for the next one.
+    pub fn subscribe(&self) -> watch::Receiver<Epoch> {
+        self.published.subscribe()
+    }
+
+    /// Runs `work` on the newest state and commits what it changed. `work` runs again, on a newer
+    /// state, if another process committed first.
+    ///
+    /// # Errors
+    /// As [`WriteError`]; on [`WriteError::Refused`] nothing was changed.
+    pub async fn submit<T, E>(
+        &self,
+        work: impl FnMut(&mut Draft) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, WriteError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Closure { work, decided: None, reply: Some(reply) });
+        self.jobs.send(job).await.map_err(|_| WriteError::Stopped)?;
+        answer.await.map_err(|_| WriteError::Stopped)?
+    }
+
+    /// Brings the snapshot up to what the store holds.
+    async fn refresh(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.refreshing.lock().await;
+        let snapshot = self.snapshot();
+        if self.store.epoch().await? == snapshot.epoch() {
+            return Ok(());
+        }
+        let next = match self.store.changes_since(snapshot.epoch()).await {
+            Ok((epoch, changes)) => {
+                let mut next = (*snapshot).clone();
+                next.apply_all(&changes).map(|()| {
+                    next.set_epoch(epoch);
+                    next
+                })
+            }
+            Err(StoreError::FeedTruncated { .. }) => {
+                let contents = self.store.load().await?;
+                Book::from_contents(contents, &snapshot.region, snapshot.freeze)
+            }
+            Err(error) => return Err(error),
+        };
+        let next = next.map_err(|contradiction| StoreError::Corrupt { what: contradiction.to_string() })?;
+        self.publish(next);
+        Ok(())
+    }
+
+    /// Replaces the snapshot unless it is already newer.
+    fn publish(&self, next: Book) {
+        let next = Arc::new(next);
+        self.current.rcu(|current| if current.epoch() < next.epoch() { Arc::clone(&next) } else { Arc::clone(current) });
+        self.published.send_replace(self.snapshot().epoch());
+    }
+}
+
+/// The task that owns changing the book.
+pub struct Writer {
+    handle: BookHandle,
+    jobs: mpsc::Receiver<Box<dyn Job>>,
+    clock: Arc<dyn Clock>,
+    solver: Arc<dyn ModelSolver>,
+    /// A commit ended without an answer: the store may be ahead of the snapshot.
+    in_doubt: bool,
+}
+
+impl Writer {
+    /// A writer over `book`, which must be the store's present state, and the handle to it.
+    pub fn new(
+        book: Book,
+        shared: bool,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        solver: Arc<dyn ModelSolver>,
+    ) -> (Self, BookHandle) {
+        let (sender, receiver) = mpsc::channel(4 * MAX_BATCH);
+        let (published, _) = watch::channel(book.epoch());
+        let handle = BookHandle {
+            current: Arc::new(ArcSwap::from_pointee(book)),
+            jobs: sender,
+            published,
+            store,
+            refreshing: Arc::new(tokio::sync::Mutex::new(())),
+            shared,
+        };
+        (Self { handle: handle.clone(), jobs: receiver, clock, solver, in_doubt: false }, handle)
+    }
+
+    /// Works until `shutdown`; jobs already accepted are finished first.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        let mut batch: Vec<Box<dyn Job>> = Vec::new();
+        loop {
+            let received = tokio::select! {
+                biased;
+                count = self.jobs.recv_many(&mut batch, MAX_BATCH) => count,
+                () = shutdown.cancelled() => 0,
+            };
+            if received == 0 {
+                return;
+            }
+            batch = self.process(batch).await;
+            batch.clear();
+        }
+    }
+
+    async fn process(&mut self, mut batch: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+        let mut redecisions = 0;
+        loop {
+            if self.handle.shared || self.in_doubt || redecisions > 0 {
+                match self.handle.refresh().await {
+                    Ok(()) => self.in_doubt = false,
+                    Err(error) => return finish_all(batch, &Outcome::Unavailable(describe(&error))),
+                }
+            }
+            let base = self.handle.snapshot();
+            let (decided, draft, returned) = match self.decide(batch, &base).await {
+                Ok(parts) => parts,
+                Err(reason) => {
+                    tracing::error!(%reason, "deciding a batch failed");
+                    return Vec::new();
+                }
+            };
+            batch = returned;
+            if draft.changes.is_empty() {
+                return finish_all(batch, &Outcome::Committed);
+            }
+            let commit = Commit { expected: base.epoch(), changes: draft.changes, fences: draft.fences };
+            match self.handle.store.commit(&commit).await {
+                Ok(epoch) => {
+                    let mut next = draft.book;
+                    next.set_epoch(epoch);
+                    self.handle.publish(next);
+                    return finish_all(batch, &Outcome::Committed);
+                }
+                Err(StoreError::Stale { .. }) => {
+                    redecisions += 1;
+                    if redecisions > MAX_REDECISIONS {
+                        return finish_all(batch, &Outcome::Contended);
+                    }
+                }
+                Err(StoreError::FenceLost { lease_id }) => {
+                    batch = drop_fenced(batch, &decided, &lease_id);
+                    if batch.is_empty() {
+                        return batch;
+                    }
+                }
+                Err(error) => {
+                    self.in_doubt = true;
+                    let reason = describe(&error);
+                    tracing::error!(%reason, jobs = batch.len(), "a commit failed");
+                    return finish_all(batch, &Outcome::Unavailable(reason));
+                }
+            }
+        }
+    }
+
+    /// Decides all jobs one after another, off the runtime's threads. Returns which leases each job's
+    /// fences name, the resulting draft, and the jobs.
+    #[expect(clippy::type_complexity, reason = "used once, a line below its definition")]
+    async fn decide(
+        &self,
+        mut batch: Vec<Box<dyn Job>>,
+        base: &Arc<Book>,
+    ) -> Result<(Vec<Vec<String>>, Draft, Vec<Box<dyn Job>>), tokio::task::JoinError> {
+        let base = Arc::clone(base);
+        let now = self.clock.now();
+        let solver = Arc::clone(&self.solver);
+        tokio::task::spawn_blocking(move || {
+            let mut draft =
+                Draft { book: (*base).clone(), changes: Vec::new(), fences: Vec::new(), now, solver };
+            let mut fenced = Vec::with_capacity(batch.len());
+            for job in &mut batch {
+                let (book, changes, fences) = (draft.book.clone(), draft.changes.len(), draft.fences.len());
+                if !job.decide(&mut draft) {
+                    draft.book = book;
+                    draft.changes.truncate(changes);
+                    draft.fences.truncate(fences);
+                }
+                fenced.push(draft.fences[fences..].iter().map(|fence| fence.lease_id.clone()).collect());
+            }
+            (fenced, draft, batch)
+        })
+        .await
+    }
+}
+
+/// Finishes the jobs that depend on a lost claim; the others are to be decided again.
+fn drop_fenced(batch: Vec<Box<dyn Job>>, fenced: &[Vec<String>], lease_id: &str) -> Vec<Box<dyn Job>> {
+    let mut rest = Vec::with_capacity(batch.len());
+    for (mut job, leases) in batch.into_iter().zip(fenced) {
+        if leases.iter().any(|lease| lease == lease_id) {
+            job.finish(Outcome::FenceLost);
+        } else {
+            rest.push(job);
+        }
+    }
+    rest
+}
+
+fn finish_all(mut batch: Vec<Box<dyn Job>>, outcome: &Outcome) -> Vec<Box<dyn Job>> {
+    for job in &mut batch {
+        job.finish(outcome.clone());
+    }
+    batch
+}
+
+/// An error and its sources on one line.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

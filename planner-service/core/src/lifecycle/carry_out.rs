@@ -1,0 +1,145 @@
+//! Carrying out one event: claim, begin, act, record.
+
+use plugin_api::{Assignment, PluginError};
+
+use super::Lifecycle;
+use super::assignment::assignment;
+use super::transition::{self, Begun, Skip, Work};
+use crate::book::DueEntry;
+use crate::book::writer::WriteError;
+use crate::domain::{EventType, Lease, Timestamp};
+use crate::ports::Fence;
+
+impl Lifecycle {
+    /// Carries one event out. Returns when to look at the lease again if it could not even begin.
+    pub(super) async fn carry_out(&self, entry: &DueEntry) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let claim = self
+            .store
+            .claim(&entry.lease_id, &self.settings.worker, now, now + self.settings.claim_seconds)
+            .await;
+        let fence = match claim {
+            Ok(Some(fence)) => fence,
+            Ok(None) => return Some(now + 1),
+            Err(error) => {
+                tracing::warn!(lease = %entry.lease_id, %error, "due work cannot be claimed");
+                return Some(now + 2);
+            }
+        };
+        let work = Work { lease_id: entry.lease_id.clone(), event_id: entry.event_id.clone(), fence };
+        let ask_again = self.with_claim(&work).await;
+        if let Err(error) = self.store.release(&work.fence).await {
+            tracing::warn!(lease = %work.lease_id, %error, "a claim cannot be given back; it will expire");
+        }
+        ask_again
+    }
+
+    async fn with_claim(&self, work: &Work) -> Option<Timestamp> {
+        let begun = {
+            let work = work.clone();
+            self.book.submit(move |draft| transition::begin(draft, &work)).await
+        };
+        let (lease, event_type) = match begun {
+            Ok(Begun::CarryOut(lease, event_type)) => (lease, event_type),
+            Ok(Begun::GivenUp) => {
+                tracing::error!(lease = %work.lease_id, "the lease was over before it could start");
+                return None;
+            }
+            Err(error) => return self.could_not_record(work, &error),
+        };
+        tracing::info!(lease = %lease.id, event = %event_type, "carrying out");
+        let acted = tokio::select! {
+            acted = self.act(&lease, event_type) => acted,
+            () = self.keep_claim(&work.fence) => {
+                tracing::warn!(lease = %lease.id, "the claim was lost; leaving the work to its new holder");
+                return Some(self.clock.now() + 1);
+            }
+        };
+        let recorded = match acted {
+            Ok(()) => {
+                let work = work.clone();
+                self.book.submit(move |draft| transition::succeed(draft, &work)).await
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                tracing::warn!(lease = %lease.id, event = %event_type, %reason, "put off");
+                let ceiling = self.settings.retry_ceiling;
+                let waiting = matches!(error, PluginError::Waiting(_));
+                let work = work.clone();
+                self.book
+                    .submit(move |draft| {
+                        transition::put_off(draft, &work, &reason, |attempts| retry_delay(attempts, waiting, ceiling))
+                    })
+                    .await
+            }
+        };
+        match recorded {
+            Ok(()) => {
+                tracing::info!(lease = %lease.id, event = %event_type, "recorded");
+                None
+            }
+            Err(error) => self.could_not_record(work, &error),
+        }
+    }
+
+    /// What to do when the book did not take a transition.
+    fn could_not_record(&self, work: &Work, error: &WriteError<Skip>) -> Option<Timestamp> {
+        match error {
+            WriteError::Refused(Skip::Nothing) => None,
+            WriteError::Refused(Skip::Contradiction(_))
+            | WriteError::Contended
+            | WriteError::FenceLost
+            | WriteError::Unavailable(_)
+            | WriteError::Stopped => {
+                tracing::warn!(lease = %work.lease_id, %error, "a transition cannot be recorded now");
+                Some(self.clock.now() + 1)
+            }
+        }
+    }
+
+    /// Calls the plugins of the lease's reservations.
+    async fn act(&self, lease: &Lease, event_type: EventType) -> Result<(), PluginError> {
+        let book = self.book.snapshot();
+        for reservation in &lease.reservations {
+            let resource_type = reservation.spec.resource_type();
+            let plugin = self.plugins.get(resource_type).ok_or_else(|| {
+                PluginError::Rejected(format!("no plugin for {resource_type} is configured"))
+            })?;
+            let assignment: Assignment = assignment(&book, lease, reservation);
+            match event_type {
+                EventType::StartLease | EventType::ApplyChange => plugin.start(&assignment).await?,
+                EventType::BeforeEndLease => plugin.before_end(&assignment).await?,
+                EventType::EndLease | EventType::DeleteLease => plugin.end(&assignment).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Renews the claim for as long as it can; returns when it is lost.
+    pub(super) async fn keep_claim(&self, fence: &Fence) {
+        let lifetime = self.settings.claim_seconds;
+        let mut expires = self.clock.now() + lifetime;
+        loop {
+            self.clock.sleep_until(self.clock.now() + (lifetime / 3).max(1)).await;
+            let now = self.clock.now();
+            match self.store.renew(fence, now + lifetime).await {
+                Ok(true) => expires = now + lifetime,
+                Ok(false) => return,
+                // The store does not answer: nobody else can claim either, but be safe once it has expired.
+                Err(_) if now < expires => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Seconds until the next attempt: short and slowly growing while the cloud is busy doing what was
+/// asked, doubling while it fails.
+fn retry_delay(attempts: u32, waiting: bool, ceiling: i64) -> i64 {
+    let delay = if waiting {
+        1 + i64::from(attempts) / 10
+    } else {
+        1_i64 << attempts.saturating_sub(1).min(20)
+    };
+    delay.min(ceiling.max(1)).min(if waiting { 10 } else { i64::MAX })
+}

@@ -1,0 +1,89 @@
+//! Carries out what is due: starts, before-end actions, ends, deletions.
+//!
+//! Invariants: due work is rows of the book, so a crash loses none; a lease's work is done by one
+//! worker at a time, the holder of its claim, and only the holder's result enters the book (fencing);
+//! every step towards the outside world is idempotent, so doing it again is harmless; work that fails
+//! is tried again with growing waits until it succeeds or its window is over.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plugin_api::Plugins;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::book::writer::BookHandle;
+use crate::domain::Timestamp;
+use crate::ports::{Clock, Store};
+use crate::service::Settings;
+
+mod assignment;
+mod carry_out;
+mod eligibility;
+pub mod reconciler;
+mod transition;
+
+/// Leases worked on at once by one process.
+const MAX_CONCURRENT: usize = 32;
+
+/// Longest sleep of an idle process that is alone on its store, in seconds.
+const IDLE_SECONDS: i64 = 30;
+
+/// Longest sleep where other processes may add work, in seconds.
+const SHARED_IDLE_SECONDS: i64 = 1;
+
+/// What the lifecycle works with.
+#[derive(Clone)]
+pub struct Lifecycle {
+    /// The book.
+    pub book: BookHandle,
+    /// Claims.
+    pub store: Arc<dyn Store>,
+    /// Resource types.
+    pub plugins: Plugins,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Configuration.
+    pub settings: Arc<Settings>,
+}
+
+impl Lifecycle {
+    /// Works until `shutdown`. Work under way is finished or left to be taken over; both are safe.
+    pub async fn run(self, tasks: TaskTracker, shutdown: CancellationToken) {
+        let mut published = self.book.subscribe();
+        let (finished_sender, mut finished) = mpsc::unbounded_channel::<(String, Option<Timestamp>)>();
+        // Leases being worked on here, and leases whose claim somebody else holds with the time to ask again.
+        let mut running: BTreeMap<String, ()> = BTreeMap::new();
+        let mut deferred: BTreeMap<String, Timestamp> = BTreeMap::new();
+        loop {
+            published.mark_unchanged();
+            let book = self.book.fresh().await;
+            let now = self.clock.now();
+            deferred.retain(|_, until| *until > now);
+            let plan = eligibility::plan(&book, now, |lease_id| {
+                running.contains_key(lease_id) || deferred.contains_key(lease_id)
+            });
+            for entry in plan.ready.into_iter().take(MAX_CONCURRENT.saturating_sub(running.len())) {
+                running.insert(entry.lease_id.clone(), ());
+                let (worker, sender) = (self.clone(), finished_sender.clone());
+                tasks.spawn(async move {
+                    let ask_again = worker.carry_out(&entry).await;
+                    // The loop may have ended with the process.
+                    let _ = sender.send((entry.lease_id, ask_again));
+                });
+            }
+            let idle = if self.settings.shared { SHARED_IDLE_SECONDS } else { IDLE_SECONDS };
+            let wake = deferred.values().copied().chain(plan.next).fold(now + idle, Timestamp::min).max(now + 1);
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                Some((lease_id, ask_again)) = finished.recv() => {
+                    running.remove(&lease_id);
+                    deferred.extend(ask_again.map(|until| (lease_id, until)));
+                }
+                _ = published.changed() => {}
+                () = self.clock.sleep_until(wake) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Holds what runs against the plan, for as long as it runs.
+//!
+//! Invariant: takes no input. Each pass reads the plan and the outside world, closes what gaps can be
+//! closed safely, and puts on record what cannot.
+
+use std::sync::Arc;
+
+use plugin_api::Finding;
+use tokio_util::sync::CancellationToken;
+
+use super::Lifecycle;
+use super::assignment::assignment;
+use crate::book::writer::WriteError;
+use crate::domain::{Lease, LeaseStatus};
+use crate::ports::Change;
+
+/// Leases that end within this many seconds are left to their end.
+const LEAVE_TO_END: i64 = 20;
+
+impl Lifecycle {
+    /// Runs a pass every `reconcile_interval` seconds until `shutdown`.
+    pub async fn reconcile_forever(self, shutdown: CancellationToken) {
+        loop {
+            let next = self.clock.now() + self.settings.reconcile_interval.max(1);
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.clock.sleep_until(next) => {}
+            }
+            self.reconcile().await;
+        }
+    }
+
+    /// One pass over everything that runs.
+    pub async fn reconcile(&self) {
+        let book = self.book.fresh().await;
+        for lease in book.leases() {
+            let now = self.clock.now();
+            if lease.status == LeaseStatus::Active && lease.end > now + LEAVE_TO_END {
+                self.reconcile_lease(lease).await;
+            }
+        }
+    }
+
+    async fn reconcile_lease(&self, lease: &Arc<Lease>) {
+        let now = self.clock.now();
+        let claim =
+            self.store.claim(&lease.id, &self.settings.worker, now, now + self.settings.claim_seconds).await;
+        let Ok(Some(fence)) = claim else { return };
+        // The lease may have changed since the pass began.
+        let current = self.book.snapshot();
+        if let Some(lease) = current.lease(&lease.id)
+            && lease.status == LeaseStatus::Active
+        {
+            tokio::select! {
+                findings = self.compare(lease) => self.put_on_record(lease, findings).await,
+                () = self.keep_claim(&fence) => {}
+            }
+        }
+        if let Err(error) = self.store.release(&fence).await {
+            tracing::warn!(lease = %lease.id, %error, "a claim cannot be given back; it will expire");
+        }
+    }
+
+    /// What disagrees with the plan; `None` if the outside world could not be read.
+    async fn compare(&self, lease: &Lease) -> Option<Vec<Finding>> {
+        let book = self.book.snapshot();
+        let mut findings = Vec::new();
+        for reservation in &lease.reservations {
+            let plugin = self.plugins.get(reservation.spec.resource_type())?;
+            match plugin.reconcile(&assignment(&book, lease, reservation)).await {
+                Ok(found) => findings.extend(found),
+                Err(error) => {
+                    tracing::warn!(lease = %lease.id, %error, "the lease cannot be audited now");
+                    return None;
+                }
+            }
+        }
+        findings.sort();
+        Some(findings)
+    }
+
+    async fn put_on_record(&self, lease: &Lease, findings: Option<Vec<Finding>>) {
+        let Some(findings) = findings else { return };
+        for finding in &findings {
+            tracing::warn!(
+                lease = %lease.id, kind = %finding.kind, host = %finding.host, repaired = finding.repaired,
+                detail = %finding.detail, "the cloud disagreed with the plan"
+            );
+        }
+        if *self.book.snapshot().findings(&lease.id) == findings {
+            return;
+        }
+        let (lease_id, findings) = (lease.id.clone(), Arc::new(findings));
+        let written: Result<(), WriteError<crate::book::Contradiction>> = self
+            .book
+            .submit(move |draft| {
+                if draft.book().lease(&lease_id).is_none() {
+                    return Ok(());
+                }
+                draft.change(vec![Change::PutFindings { lease_id: lease_id.clone(), findings: Arc::clone(&findings) }])
+            })
+            .await;
+        if let Err(error) = written {
+            tracing::warn!(lease = %lease.id, %error, "findings cannot be recorded now");
+        }
+    }
+}

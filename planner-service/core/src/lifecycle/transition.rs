@@ -1,0 +1,194 @@
+//! The state machine of a lease: how carrying out an event begins, succeeds, is put off, or is given up.
+//!
+//! Invariant: each function moves lease, reservations and event together, in one change of the book,
+//! and only while the worker's claim is held.
+
+use std::sync::Arc;
+
+use crate::book::writer::Draft;
+use crate::domain::{Event, EventStatus, EventType, Lease, LeaseStatus, ReservationStatus, Timestamp};
+use crate::ports::{Change, Fence};
+
+/// Why there is nothing to carry out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Skip {
+    /// The lease or event is gone, done, or not due any more.
+    #[error("nothing to do")]
+    Nothing,
+    /// The book refused the change.
+    #[error("{0}")]
+    Contradiction(String),
+}
+
+/// Which work of which lease, with the right to do it.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    pub(super) lease_id: String,
+    pub(super) event_id: String,
+    pub(super) fence: Fence,
+}
+
+impl Work {
+    /// The lease and its event, if they still exist and are not done.
+    fn find(&self, draft: &Draft) -> Result<(Lease, EventType), Skip> {
+        let lease = draft.book().lease(&self.lease_id).ok_or(Skip::Nothing)?;
+        let event = lease.events.iter().find(|event| event.id == self.event_id).ok_or(Skip::Nothing)?;
+        if matches!(event.status, EventStatus::Done | EventStatus::Error) {
+            return Err(Skip::Nothing);
+        }
+        Ok(((**lease).clone(), event.event_type))
+    }
+
+    fn write(&self, draft: &mut Draft, changes: Vec<Change>) -> Result<(), Skip> {
+        draft.require(self.fence.clone());
+        draft.change(changes).map_err(|contradiction| Skip::Contradiction(contradiction.to_string()))
+    }
+}
+
+/// What was begun.
+pub(super) enum Begun {
+    /// Carry this out.
+    CarryOut(Arc<Lease>, EventType),
+    /// The start's window is over; the event is closed.
+    GivenUp,
+}
+
+/// Marks the event as under way.
+pub(super) fn begin(draft: &mut Draft, work: &Work) -> Result<Begun, Skip> {
+    let (mut lease, event_type) = work.find(draft)?;
+    let now = draft.now();
+    let due = lease.event(event_type).is_some_and(|event| event.time <= now);
+    if !due {
+        return Err(Skip::Nothing);
+    }
+    if event_type == EventType::StartLease && now >= lease.end {
+        close_start(&mut lease, now);
+        work.write(draft, vec![Change::PutLease(Arc::new(lease))])?;
+        return Ok(Begun::GivenUp);
+    }
+    match event_type {
+        EventType::StartLease => lease.status = LeaseStatus::Starting,
+        EventType::EndLease => lease.status = LeaseStatus::Terminating,
+        EventType::DeleteLease => lease.status = LeaseStatus::Deleting,
+        EventType::BeforeEndLease | EventType::ApplyChange => {}
+    }
+    set_event(&mut lease, event_type, now, |event| {
+        event.status = EventStatus::InProgress;
+        event.not_before = None;
+    });
+    let lease = Arc::new(lease);
+    work.write(draft, vec![Change::PutLease(Arc::clone(&lease))])?;
+    Ok(Begun::CarryOut(lease, event_type))
+}
+
+/// The start never succeeded and its window is over: on record, and left to the end event to clean up.
+fn close_start(lease: &mut Lease, now: Timestamp) {
+    set_event(lease, EventType::StartLease, now, |event| {
+        event.status = EventStatus::Error;
+        let reason = event.waiting.take().unwrap_or_else(|| "the service did not run".to_owned());
+        event.waiting = Some(format!("the lease was over before it could start: {reason}"));
+    });
+    for reservation in &mut lease.reservations {
+        reservation.status = ReservationStatus::Error;
+        reservation.updated_at = Some(now);
+    }
+    lease.status = LeaseStatus::Error;
+    lease.updated_at = Some(now);
+}
+
+/// Records that the event has been carried out.
+pub(super) fn succeed(draft: &mut Draft, work: &Work) -> Result<(), Skip> {
+    let (mut lease, event_type) = work.find(draft)?;
+    let now = draft.now();
+    if event_type == EventType::DeleteLease {
+        let findings = Change::PutFindings { lease_id: lease.id.clone(), findings: Arc::default() };
+        return work.write(draft, vec![findings, Change::DeleteLease(lease.id)]);
+    }
+    set_event(&mut lease, event_type, now, |event| {
+        event.status = EventStatus::Done;
+        event.waiting = None;
+        event.not_before = None;
+    });
+    let mut changes = Vec::new();
+    match event_type {
+        EventType::StartLease => set_reservations(&mut lease, now, ReservationStatus::Active),
+        EventType::EndLease => {
+            set_reservations(&mut lease, now, ReservationStatus::Deleted);
+            for reservation in &mut lease.reservations {
+                reservation.allocations.clear();
+            }
+            // Too late for whatever else was to be done before the end.
+            for event in &mut lease.events {
+                if matches!(event.status, EventStatus::Undone | EventStatus::InProgress) {
+                    event.status = EventStatus::Error;
+                    event.updated_at = Some(now);
+                }
+            }
+            if !draft.book().findings(&lease.id).is_empty() {
+                changes.push(Change::PutFindings { lease_id: lease.id.clone(), findings: Arc::default() });
+            }
+        }
+        EventType::ApplyChange => lease.events.retain(|event| event.event_type != EventType::ApplyChange),
+        EventType::BeforeEndLease | EventType::DeleteLease => {}
+    }
+    lease.status = settled(&lease);
+    lease.updated_at = Some(now);
+    changes.push(Change::PutLease(Arc::new(lease)));
+    work.write(draft, changes)
+}
+
+/// Records that the event could not be carried out yet, why, and when it is tried again.
+pub(super) fn put_off(
+    draft: &mut Draft,
+    work: &Work,
+    reason: &str,
+    delay: impl Fn(u32) -> i64,
+) -> Result<(), Skip> {
+    let (mut lease, event_type) = work.find(draft)?;
+    let now = draft.now();
+    let (start, end) = (lease.start, lease.end);
+    set_event(&mut lease, event_type, now, |event| {
+        event.attempts = event.attempts.saturating_add(1);
+        event.waiting = Some(reason.to_owned());
+        let again = now + delay(event.attempts);
+        // A start is given up at the end of its window, not later; a before-end action likewise.
+        let bounded = matches!(event_type, EventType::StartLease | EventType::BeforeEndLease);
+        event.not_before = Some(if bounded { again.min(end.max(now + 1)) } else { again }.max(start));
+        event.status = if event_type == EventType::BeforeEndLease && now >= end {
+            EventStatus::Error
+        } else {
+            EventStatus::Undone
+        };
+    });
+    lease.status = settled(&lease);
+    lease.updated_at = Some(now);
+    work.write(draft, vec![Change::PutLease(Arc::new(lease))])
+}
+
+fn set_event(lease: &mut Lease, event_type: EventType, now: Timestamp, change: impl FnOnce(&mut Event)) {
+    if let Some(event) = lease.event_mut(event_type) {
+        change(event);
+        event.updated_at = Some(now);
+    }
+}
+
+fn set_reservations(lease: &mut Lease, now: Timestamp, status: ReservationStatus) {
+    for reservation in &mut lease.reservations {
+        reservation.status = status;
+        reservation.updated_at = Some(now);
+    }
+}
+
+/// The stable status that the states of the start and end events imply.
+pub(crate) fn settled(lease: &Lease) -> LeaseStatus {
+    let status = |event_type| lease.event(event_type).map(|event| event.status);
+    if status(EventType::DeleteLease).is_some() {
+        return LeaseStatus::Deleting;
+    }
+    match (status(EventType::StartLease), status(EventType::EndLease)) {
+        (Some(EventStatus::Undone), Some(EventStatus::Undone)) => LeaseStatus::Pending,
+        (Some(EventStatus::Done), Some(EventStatus::Undone)) => LeaseStatus::Active,
+        (Some(EventStatus::Done), Some(EventStatus::Done)) => LeaseStatus::Terminated,
+        _ => LeaseStatus::Error,
+    }
+}
