@@ -239,9 +239,9 @@ def up(keep):
         start_web(name)
     for name in ("glance", "neutron", "nova"):
         wait_web(name)
-    if fresh:
-        say("flavors, image, free pool")
-        populate("resources")
+    say("flavors, image, network, free pool")
+    populate("resources" if fresh else "wake")
+    say("compute hosts")
     wanted = len(settings.computes())
     processes.wait("nova-scheduler", lambda: int(sql("SELECT COUNT(*) FROM nova_api.host_mappings")) >= wanted)
     say(f"up; credentials in {settings.DIRECTORY / 'openrc'}")

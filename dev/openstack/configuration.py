@@ -19,7 +19,8 @@ def _render(sections):
     return "\n".join(lines) + "\n"
 
 
-def _write(path, sections):
+def write_file(path, sections):
+    """Writes one file in the syntax of oslo.config."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_render(sections))
 
@@ -38,7 +39,7 @@ def token_middleware(user):
 
 def _keystone():
     directory = CONFIGURATION / "keystone"
-    _write(directory / "keystone.conf", {
+    write_file(directory / "keystone.conf", {
         "DEFAULT": {"log_file": LOGS / "keystone.log"},
         "database": {"connection": database_url("keystone")},
         "token": {"provider": "fernet", "expiration": 43200},
@@ -52,7 +53,7 @@ def _keystone():
 
 
 def _placement():
-    _write(CONFIGURATION / "placement" / "placement.conf", {
+    write_file(CONFIGURATION / "placement" / "placement.conf", {
         "DEFAULT": {"log_file": LOGS / "placement.log"},
         "api": {"auth_strategy": "keystone"},
         "placement_database": {"connection": database_url("placement"), "sync_on_startup": "false"},
@@ -64,7 +65,7 @@ def _glance():
     store = STATE / "glance"
     for part in ("images", "staging", "tasks"):
         (store / part).mkdir(parents=True, exist_ok=True)
-    _write(CONFIGURATION / "glance" / "glance-api.conf", {
+    write_file(CONFIGURATION / "glance" / "glance-api.conf", {
         "DEFAULT": {"log_file": LOGS / "glance.log", "enabled_backends": "disk:file", "workers": 1},
         "database": {"connection": database_url("glance")},
         "glance_store": {"default_backend": "disk"},
@@ -78,7 +79,7 @@ def _glance():
 
 def _neutron():
     directory = CONFIGURATION / "neutron"
-    _write(directory / "neutron.conf", {
+    write_file(directory / "neutron.conf", {
         "DEFAULT": {
             "log_file": LOGS / "neutron.log", "state_path": STATE / "neutron",
             "api_paste_config": VENV / "etc/neutron/api-paste.ini", "transport_url": message_bus_url(),
@@ -90,7 +91,7 @@ def _neutron():
         "nova": _account("nova"),
         "keystone_authtoken": token_middleware("neutron"),
     })
-    _write(directory / "ml2_conf.ini", {
+    write_file(directory / "ml2_conf.ini", {
         "ml2": {"type_drivers": "local,flat", "tenant_network_types": "local", "mechanism_drivers": "logger"},
         "ml2_type_flat": {"flat_networks": "public"},
     })
@@ -98,12 +99,12 @@ def _neutron():
 
 def _nova(computes):
     directory = CONFIGURATION / "nova"
-    _write(directory / "nova.conf", {
+    write_file(directory / "nova.conf", {
         "DEFAULT": {
             "state_path": STATE / "nova", "my_ip": HOST, "transport_url": message_bus_url(),
             "compute_driver": "berth_test_bed.StableFakeDriver", "reserved_host_memory_mb": 0,
             "vif_plugging_is_fatal": "false", "vif_plugging_timeout": 0, "report_interval": 10,
-            "service_down_time": 60, "osapi_compute_workers": 1, "max_local_block_devices": 3},
+            "service_down_time": 60, "periodic_fuzzy_delay": 0, "osapi_compute_workers": 1, "max_local_block_devices": 3},
         "api": {"auth_strategy": "keystone"},
         "oslo_concurrency": {"lock_path": STATE / "locks"},
         "conductor": {"workers": 1},
@@ -124,7 +125,7 @@ def _nova(computes):
         "keystone_authtoken": token_middleware("nova"),
     })
     # Apart from nova.conf because nova-compute refuses to start with a database section.
-    _write(directory / "database.conf", {
+    write_file(directory / "database.conf", {
         "api_database": {"connection": database_url("nova_api")},
         "database": {"connection": database_url("nova")},
     })
@@ -135,7 +136,7 @@ def _nova(computes):
         state.mkdir(parents=True, exist_ok=True)
         # Nova reads this file as the identity of the node, so a host keeps it over restarts and fresh databases.
         (state / "compute_id").write_text(str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{host}.berth.test")))
-        _write(CONFIGURATION / host / "compute.conf", {
+        write_file(CONFIGURATION / host / "compute.conf", {
             "DEFAULT": {"host": host, "state_path": state, "log_file": LOGS / f"nova-{host}.log"}})
 
 

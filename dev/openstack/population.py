@@ -1,6 +1,7 @@
-"""Accounts, catalog, flavors, image and the free pool, made through the public APIs of a freshly laid cloud.
+"""Accounts, catalog, flavors, image, network and the free pool, made through the public APIs of a freshly laid cloud.
 
-Run as `python population.py identity` once Keystone answers and `python population.py resources` once all do.
+Run as `python population.py identity` once Keystone answers and `python population.py resources` once all do;
+`python population.py wake` instead of both when the databases were kept.
 """
 import sys
 
@@ -66,7 +67,18 @@ def resources():
     cloud.image.create_image(name="fake", disk_format="raw", container_format="bare", visibility="public",
                              data=bytes(1024), wait=False, allow_duplicates=True)
     cloud.compute.create_aggregate(name="freepool")
+    public = cloud.network.create_network(name="public", is_router_external=True, provider_network_type="flat",
+                                          provider_physical_network="public")
+    # Addresses outside the pool (.100 and up) are free to be registered as reservable floating IPs.
+    cloud.network.create_subnet(network_id=public.id, name="public", ip_version=4, cidr="198.51.100.0/24",
+                                gateway_ip="198.51.100.1", is_dhcp_enabled=False,
+                                allocation_pools=[{"start": "198.51.100.10", "end": "198.51.100.99"}])
+
+
+def wake():
+    """Has Neutron load its models: until the first query of another kind, a list of ports is an error 500."""
+    list(connect().network.networks())
 
 
 if __name__ == "__main__":
-    {"identity": identity, "resources": resources}[sys.argv[1]]()
+    {"identity": identity, "resources": resources, "wake": wake}[sys.argv[1]]()

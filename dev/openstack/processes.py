@@ -59,7 +59,7 @@ def start(name, command, environment=None):
     settings.LOGS.mkdir(parents=True, exist_ok=True)
     with open(log_of(name), "ab") as log:
         child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                 env={**os.environ, **(environment or {})}, start_new_session=True)
+                                 env={**os.environ, **(environment or {})}, start_new_session=True, cwd=settings.DIRECTORY)
     _record(name).write_text(json.dumps({"pid": child.pid, "started": _start_time(child.pid)}))
     return child.pid
 
