@@ -10,6 +10,8 @@ mod inventory;
 mod pools;
 mod reconcile;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -66,9 +66,14 @@ struct Message<'a> {
 
 impl<'a> Message<'a> {
     fn new(event: &'static str, assignment: &'a Assignment) -> Self {
+        let idempotency_key = match event {
+            // An extended reservation comes to a new end.
+            "before_end" => format!("{}:{event}:{}", assignment.reservation_id, assignment.end),
+            _ => format!("{}:{event}", assignment.reservation_id),
+        };
         Self {
             event,
-            idempotency_key: format!("{}:{event}", assignment.reservation_id),
+            idempotency_key,
             lease_id: &assignment.lease_id,
             reservation_id: &assignment.reservation_id,
             user_id: &assignment.user_id,

@@ -5,6 +5,8 @@
 
 mod action;
 mod registration;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
