@@ -176,6 +176,11 @@ impl Planner {
         self.leases.get(lease).map(Arc::as_ref)
     }
 
+    /// The leases held, by identifier.
+    pub fn leases(&self) -> impl Iterator<Item = &Lease> {
+        self.leases.values().map(Arc::as_ref)
+    }
+
     /// Decides a request at `now`: accepted if any assignment exists that keeps every promise, with
     /// the fewest counted moves. The planner itself does not change; see [`Planner::apply`].
     pub fn decide(&self, request: &Request, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> Decision {

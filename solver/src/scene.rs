@@ -83,11 +83,13 @@ impl<'a> Scene<'a> {
                 requested: true,
             });
         }
+        // A started reservation that grows does so for its whole window: what ended since is in its way.
+        let since = asks.iter().map(|ask| ask.asked.window.start).fold(now, Seconds::min);
         for lease in planner.leases.values() {
             let replaced = request.replaces.as_ref() == Some(&lease.id);
             for held in &lease.reservations {
                 let occupation = held.occupation();
-                if occupation.end <= now {
+                if occupation.end <= since {
                     continue;
                 }
                 let alive = held.window.end > now;

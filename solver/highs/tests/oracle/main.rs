@@ -1,0 +1,148 @@
+//! The planner against a model that looks at every host: verdict, counted moves and filling must agree
+//! on many thousand random decisions.
+
+mod history;
+mod per_host;
+
+use history::Random;
+use per_host::{Answer, World};
+use solver::decision::{Tier, Verdict};
+use solver::model::{Host, Interval, Lease, Request, Seconds};
+use solver::planner::{Budget, Planner};
+use solver_highs::Highs;
+
+/// Decisions compared in every run.
+const CASES: usize = 12_000;
+
+struct State {
+    planner: Planner,
+    hosts: Vec<Host>,
+    now: Seconds,
+    freeze: Seconds,
+}
+
+impl State {
+    fn leases(&self) -> Vec<Lease> {
+        self.planner.leases().cloned().collect()
+    }
+
+    /// Time passes, hosts break or change, promises are pinned.
+    fn disturb(&mut self, random: &mut Random) {
+        self.now += if random.percent(40) { random.between(1, 4) } else { 0 };
+        if random.percent(12) {
+            let host = usize::try_from(random.between(0, i64::try_from(self.hosts.len()).unwrap() - 1)).unwrap();
+            let host = &mut self.hosts[host];
+            match random.between(0, 3) {
+                0 => host.reservable = !host.reservable,
+                1 => host.blocks = history::blocks(random, self.now),
+                2 => drop(host.properties.insert("gpu".to_owned(), "True".to_owned())),
+                _ => drop(host.properties.remove("gpu")),
+            }
+            self.planner.put_host(host.clone());
+        }
+        let leases = self.leases();
+        if !leases.is_empty() && random.percent(10) {
+            let lease = usize::try_from(random.next() % u64::try_from(leases.len()).unwrap()).unwrap();
+            let mut lease = leases[lease].clone();
+            lease.reservations.iter_mut().for_each(|held| held.pinned = true);
+            self.planner.put_lease(lease).unwrap();
+        }
+        for lease in leases {
+            if lease.reservations.iter().all(|held| held.occupation().end <= self.now) {
+                self.planner.remove_lease(&lease.id);
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    accepted: usize,
+    moved: usize,
+    refused: usize,
+    by_certificate: usize,
+    by_search: usize,
+    changes: usize,
+}
+
+#[test]
+fn verdict_moves_and_filling_equal_the_per_host_model() {
+    let mut tally = Tally::default();
+    let mut seed = 0;
+    while tally.accepted + tally.refused < CASES {
+        seed += 1;
+        history(seed, &mut tally);
+    }
+    println!("{tally:?}");
+    assert!(tally.moved > CASES / 100, "too few cases needed a move: {tally:?}");
+    assert!(tally.by_search > 0 && tally.by_certificate > CASES / 100, "{tally:?}");
+}
+
+fn history(seed: u64, tally: &mut Tally) {
+    let mut random = Random(seed);
+    let freeze = if random.percent(40) { random.between(1, 6) } else { 0 };
+    let cleaning = if random.percent(40) { random.between(1, 3) } else { 0 };
+    let mut state = State {
+        planner: Planner::new(freeze),
+        hosts: history::fleet(&mut random),
+        now: 100,
+        freeze,
+    };
+    state.hosts.iter().for_each(|host| state.planner.put_host(host.clone()));
+    for number in 0..16 {
+        state.disturb(&mut random);
+        let leases = state.leases();
+        let request = history::request(&mut random, &state.hosts, &leases, state.now, cleaning, number);
+        decide(
+            &mut state,
+            &leases,
+            &request,
+            &format!("seed {seed}, request {number}"),
+            tally,
+        );
+    }
+}
+
+fn decide(state: &mut State, leases: &[Lease], request: &Request, case: &str, tally: &mut Tally) {
+    let decision = state
+        .planner
+        .decide(request, state.now, Budget { seconds: None }, &Highs);
+    let world = World {
+        hosts: &state.hosts,
+        leases,
+        now: state.now,
+        freeze: state.freeze,
+    };
+    let expected = world.answer(request);
+    let found = match &decision.verdict {
+        Verdict::Accepted { holds, .. } => Answer::Accepted {
+            moves: decision.counted_moves(),
+            given: holds.values().map(|hosts| u32::try_from(hosts.len()).unwrap()).sum(),
+        },
+        Verdict::Refused { .. } => Answer::Refused,
+        Verdict::Undecided => panic!("{case}: undecided"),
+    };
+    assert_eq!(
+        found, expected,
+        "{case}: {:?} at {} (freeze {})\nrequest {request:#?}\nleases {leases:#?}\nhosts {:#?}",
+        decision, state.now, state.freeze, state.hosts
+    );
+    tally.changes += usize::from(request.replaces.is_some());
+    match &decision.verdict {
+        Verdict::Accepted { .. } => {
+            tally.accepted += 1;
+            tally.moved += usize::from(decision.counted_moves() > 0);
+        }
+        Verdict::Refused { conflict } => {
+            tally.refused += 1;
+            tally.by_certificate += usize::from(decision.tier == Tier::Certificate);
+            tally.by_search += usize::from(conflict.reason == "search");
+        }
+        Verdict::Undecided => {}
+    }
+    state
+        .planner
+        .apply(request, &decision)
+        .unwrap_or_else(|error| panic!("{case}: {error}"));
+    let _ = Interval::new(0, 1);
+}
