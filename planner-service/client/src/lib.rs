@@ -1,1 +1,142 @@
 //! The client commands.
+//!
+//! Invariant: what is printed as JSON is what the API answered, unchanged; everything else on the
+//! screen is derived from it. Nothing here decides: the service does.
+//!
+//! [`Command`] is flattened into the program's command line; [`execute`] does everything a command
+//! needs, [`run`] is the same with the endpoint and the output chosen by the caller.
+
+mod allocation;
+mod api;
+mod condition;
+mod endpoint;
+mod error;
+mod host;
+mod keystone;
+mod lease;
+mod moment;
+mod output;
+mod property;
+mod report;
+mod reservation;
+mod timeline;
+mod timeline_chart;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+
+pub use allocation::AllocationArguments;
+pub use api::{Api, ApiError};
+pub use condition::{ConditionError, parse_condition};
+pub use endpoint::{Endpoint, EndpointError, Environment};
+pub use error::ClientError;
+pub use host::HostArguments;
+pub use keystone::KeystoneError;
+pub use lease::LeaseArguments;
+pub use moment::{Moment, MomentError};
+pub use output::Output;
+pub use property::PropertyArguments;
+pub use timeline::TimelineArguments;
+
+/// Everything the client can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Book, show, change and delete leases
+    Lease(LeaseArguments),
+    /// Register, show, change and remove hosts
+    Host(HostArguments),
+    /// Show what every host is promised to
+    Allocation(AllocationArguments),
+    /// Show the properties of hosts, and hide or publish them
+    Property(PropertyArguments),
+    /// Draw hosts and time in the terminal
+    Timeline(TimelineArguments),
+}
+
+/// Where the service is and how to print; understood by every client command.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConnectionArguments {
+    /// Address of the service, with or without /v1; without it the OS_* variables are used if set
+    #[arg(
+        long,
+        env = "BERTH_URL",
+        value_name = "URL",
+        global = true,
+        help_heading = "Connection and output"
+    )]
+    pub url: Option<String>,
+    /// Token to send; without it, and with an address given, none is sent
+    #[arg(
+        long,
+        env = "BERTH_TOKEN",
+        value_name = "TOKEN",
+        global = true,
+        hide_env_values = true,
+        help_heading = "Connection and output"
+    )]
+    pub token: Option<String>,
+    /// Print the API's JSON
+    #[arg(long, global = true, help_heading = "Connection and output")]
+    pub json: bool,
+}
+
+impl Command {
+    /// How this command was told to reach the service and to print.
+    pub const fn connection(&self) -> &ConnectionArguments {
+        match self {
+            Self::Lease(arguments) => &arguments.connection,
+            Self::Host(arguments) => &arguments.connection,
+            Self::Allocation(arguments) => &arguments.connection,
+            Self::Property(arguments) => &arguments.connection,
+            Self::Timeline(arguments) => &arguments.connection,
+        }
+    }
+}
+
+/// Runs one command against the service at `endpoint`; relative times count from `now`.
+///
+/// # Errors
+/// [`ClientError`], whose [`ClientError::exit_code`] is 1 when the service refused, 2 when the command
+/// line is wrong, 3 when the service did not answer.
+pub async fn run(
+    command: Command,
+    endpoint: Endpoint,
+    mut output: Output<'_>,
+    now: DateTime<Utc>,
+) -> Result<ExitCode, ClientError> {
+    let api = Api::new(endpoint)?;
+    match command {
+        Command::Lease(arguments) => lease::run(arguments.action, &api, &mut output, now).await?,
+        Command::Host(arguments) => host::run(arguments.action, &api, &mut output).await?,
+        Command::Allocation(arguments) => allocation::run(arguments.action, &api, &mut output).await?,
+        Command::Property(arguments) => property::run(arguments.action, &api, &mut output).await?,
+        Command::Timeline(arguments) => timeline::run(&arguments, &api, &mut output, now).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Finds the service, runs the command, prints what went wrong and what to do next on standard error.
+pub async fn execute(command: Command, environment: Environment<'_>, now: DateTime<Utc>) -> ExitCode {
+    let connection = command.connection().clone();
+    let result = async {
+        let endpoint = Endpoint::resolve(&connection, environment).await?;
+        let mut standard_output = std::io::stdout();
+        let output = Output::for_terminal(&mut standard_output, connection.json, environment);
+        run(command, endpoint, output, now).await
+    }
+    .await;
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            // Nobody is left to tell when standard error is closed; the exit code still does.
+            let _ = writeln!(std::io::stderr().lock(), "berth: {error}");
+            if let Some(next) = error.next_step() {
+                let _ = writeln!(std::io::stderr().lock(), "  {next}");
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

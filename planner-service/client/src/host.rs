@@ -1,0 +1,270 @@
+//! `berth host`: register, show, change and remove hosts.
+//!
+//! Invariant: everything given with `--property` is sent as text, as the API stores it.
+
+use std::collections::BTreeSet;
+
+use clap::{Args, Subcommand};
+use comfy_table::Cell;
+use serde_json::{Map, Value, json};
+
+use crate::ConnectionArguments;
+use crate::api::{Api, list, member, segment};
+use crate::error::ClientError;
+use crate::lease::only_one;
+use crate::output::{Output, cell_of, text_of};
+
+/// Members every host has; the others are extra capabilities.
+const COLUMNS: [&str; 15] = [
+    "id",
+    "vcpus",
+    "cpu_info",
+    "hypervisor_type",
+    "hypervisor_version",
+    "hypervisor_hostname",
+    "service_name",
+    "memory_mb",
+    "local_gb",
+    "status",
+    "availability_zone",
+    "trust_id",
+    "reservable",
+    "created_at",
+    "updated_at",
+];
+
+/// `berth host`.
+#[derive(Debug, Args)]
+pub struct HostArguments {
+    #[command(subcommand)]
+    pub(crate) action: HostAction,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HostAction {
+    /// Register a host
+    Create(CreateArguments),
+    /// List hosts
+    List,
+    /// Show a host and its properties
+    Show(ShowArguments),
+    /// Set and remove properties of a host
+    Update(UpdateArguments),
+    /// Remove hosts that serve no lease
+    Delete(DeleteArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArguments {
+    /// Hypervisor host name
+    name: String,
+    /// A property of the host, repeatable
+    #[arg(long = "property", alias = "extra", value_name = "NAME=VALUE", value_parser = pair)]
+    properties: Vec<(String, String)>,
+    /// Number of virtual CPUs (standalone only, as the next ones; with OpenStack, Nova knows them)
+    #[arg(long)]
+    vcpus: Option<u64>,
+    /// Memory in MiB
+    #[arg(long)]
+    memory_mb: Option<u64>,
+    /// Disk in GiB
+    #[arg(long)]
+    local_gb: Option<u64>,
+    /// e.g. QEMU
+    #[arg(long)]
+    hypervisor_type: Option<String>,
+    /// Availability zone
+    #[arg(long)]
+    availability_zone: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// Id or hypervisor host name
+    host: String,
+    /// Print only this member
+    #[arg(long, value_name = "NAME")]
+    field: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArguments {
+    /// Id or hypervisor host name
+    host: String,
+    /// A property to set, repeatable
+    #[arg(long = "property", alias = "extra", value_name = "NAME=VALUE", value_parser = pair)]
+    properties: Vec<(String, String)>,
+    /// A property to remove, repeatable
+    #[arg(long = "remove", value_name = "NAME")]
+    removals: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArguments {
+    /// Ids or hypervisor host names
+    #[arg(required = true, value_name = "HOST")]
+    hosts: Vec<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE, e.g. gpu=True".to_owned()),
+    }
+}
+
+pub(crate) async fn run(action: HostAction, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    match action {
+        HostAction::Create(arguments) => create(arguments, api, output).await,
+        HostAction::List => show_all(api, output).await,
+        HostAction::Show(arguments) => {
+            let id = find(api, &arguments.host).await?;
+            let answer = api.get(&format!("/v1/os-hosts/{}", segment(&id)), &[]).await?;
+            match arguments.field {
+                Some(field) => output.field(&member(answer, "host")?, &field),
+                None => print(answer, output),
+            }
+        }
+        HostAction::Update(arguments) => update(arguments, api, output).await,
+        HostAction::Delete(arguments) => {
+            for host in &arguments.hosts {
+                let id = find(api, host).await?;
+                api.delete(&format!("/v1/os-hosts/{}", segment(&id))).await?;
+                if !output.json {
+                    output.line(&format!("Removed host {host}."))?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let mut body = Map::new();
+    for (name, value) in arguments.properties {
+        body.insert(name, json!(value));
+    }
+    let numbers = [
+        ("vcpus", arguments.vcpus),
+        ("memory_mb", arguments.memory_mb),
+        ("local_gb", arguments.local_gb),
+    ];
+    for (name, value) in numbers {
+        if let Some(value) = value {
+            body.insert(name.to_owned(), json!(value));
+        }
+    }
+    let texts = [
+        ("hypervisor_type", arguments.hypervisor_type),
+        ("availability_zone", arguments.availability_zone),
+    ];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            body.insert(name.to_owned(), json!(value));
+        }
+    }
+    body.insert("name".to_owned(), json!(arguments.name));
+    print(api.post("/v1/os-hosts", &Value::Object(body)).await?, output)
+}
+
+async fn update(arguments: UpdateArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let mut body = Map::new();
+    for (name, value) in arguments.properties {
+        body.insert(name, json!(value));
+    }
+    for name in arguments.removals {
+        body.insert(name, Value::Null);
+    }
+    if body.is_empty() {
+        return Err(ClientError::Usage(
+            "nothing to change: give --property NAME=VALUE or --remove NAME".to_owned(),
+        ));
+    }
+    let id = find(api, &arguments.host).await?;
+    print(
+        api.put(&format!("/v1/os-hosts/{}", segment(&id)), &Value::Object(body))
+            .await?,
+        output,
+    )
+}
+
+async fn show_all(api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let answer = api.get("/v1/os-hosts", &[]).await?;
+    if output.json {
+        return output.value(&answer);
+    }
+    let mut hosts = list(answer, "hosts")?;
+    hosts.sort_by_key(|host| text_of(host, "hypervisor_hostname"));
+    let rows = hosts
+        .iter()
+        .map(|host| {
+            let reservable = host.get("reservable") != Some(&Value::Bool(false));
+            vec![
+                cell_of(host, "id"),
+                cell_of(host, "hypervisor_hostname"),
+                cell_of(host, "vcpus"),
+                cell_of(host, "memory_mb"),
+                cell_of(host, "local_gb"),
+                cell_of(host, "availability_zone"),
+                Cell::new(if reservable { "yes" } else { "no" }),
+                Cell::new(properties(host)),
+            ]
+        })
+        .collect();
+    let header = [
+        "ID",
+        "HOST",
+        "VCPUS",
+        "MEMORY MB",
+        "DISK GB",
+        "ZONE",
+        "RESERVABLE",
+        "PROPERTIES",
+    ];
+    output.table(
+        &header,
+        rows,
+        "No hosts are registered; `berth host create` registers one.",
+    )
+}
+
+fn print(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
+    if output.json {
+        return output.value(&answer);
+    }
+    let host = member(answer, "host")?;
+    let mut rows: Vec<(&str, Cell)> = COLUMNS
+        .iter()
+        .filter(|name| host.get(**name).is_some())
+        .map(|name| (*name, cell_of(&host, name)))
+        .collect();
+    rows.push(("properties", Cell::new(properties(&host))));
+    output.object(rows)
+}
+
+/// The extra capabilities, `name=value` in alphabetical order.
+fn properties(host: &Value) -> String {
+    let names: BTreeSet<&str> = host
+        .as_object()
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(String::as_str)
+        .filter(|name| !COLUMNS.contains(name))
+        .collect();
+    names
+        .iter()
+        .map(|name| format!("{name}={}", text_of(host, name)))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The id of the host that has this id or, alone, this name.
+pub(crate) async fn find(api: &Api, reference: &str) -> Result<String, ClientError> {
+    let hosts = list(api.get("/v1/os-hosts", &[]).await?, "hosts")?;
+    if hosts.iter().any(|host| text_of(host, "id") == reference) {
+        return Ok(reference.to_owned());
+    }
+    only_one(&hosts, "host", "hypervisor_hostname", reference)
+}

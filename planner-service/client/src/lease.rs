@@ -1,0 +1,311 @@
+//! `berth lease`: book, show, change and delete leases.
+//!
+//! Invariant: a name stands for a lease only while exactly one visible lease has it.
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use comfy_table::Cell;
+use serde_json::{Map, Value, json};
+
+use crate::ConnectionArguments;
+use crate::api::{Api, ApiError, list, member, segment};
+use crate::error::ClientError;
+use crate::moment::{Moment, from_wire, to_wire};
+use crate::output::{Output, cell_of, text_of};
+use crate::report;
+use crate::reservation::ReservationArguments;
+
+/// `berth lease`.
+#[derive(Debug, Args)]
+pub struct LeaseArguments {
+    #[command(subcommand)]
+    pub(crate) action: LeaseAction,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LeaseAction {
+    /// Book a lease
+    Create(CreateArguments),
+    /// List leases
+    List(ListArguments),
+    /// Show a lease: its state, its hosts, what is due and why it waits
+    Show(ShowArguments),
+    /// Change a lease; it stays as it was if the change is refused
+    Update(UpdateArguments),
+    /// Delete leases; one that runs gives its hosts back first
+    Delete(DeleteArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArguments {
+    /// Name of the lease
+    name: String,
+    /// Start: now, +2h (from now), '2030-01-01 10:00' (UTC)
+    #[arg(long, value_name = "TIME", default_value = "now", alias = "start-date")]
+    start: Moment,
+    /// End: +2h (from the start), '2030-01-01 12:00' (UTC)
+    #[arg(long, value_name = "TIME", default_value = "+1d", alias = "end-date")]
+    end: Moment,
+    /// When to act before the end: -30m (from the end) or a time; without it the service's lead
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, alias = "before-end-date")]
+    before_end: Option<Moment>,
+    #[command(flatten)]
+    reservation: ReservationArguments,
+    /// Print only this member, e.g. id
+    #[arg(long, value_name = "NAME")]
+    field: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// Only leases in this status, e.g. active
+    #[arg(long, value_name = "STATUS")]
+    status: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// Id or name
+    lease: String,
+    /// Print only this member, e.g. status, or hosts (one a line)
+    #[arg(long, value_name = "NAME")]
+    field: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArguments {
+    /// Id or name
+    lease: String,
+    /// New name
+    #[arg(long)]
+    name: Option<String>,
+    /// New start; +1h and -1h count from the start it has
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, alias = "start-date")]
+    start: Option<Moment>,
+    /// New end; +1h prolongs, -1h shortens
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, alias = "end-date")]
+    end: Option<Moment>,
+    /// New time to act before the end; -30m counts from the end
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, alias = "before-end-date")]
+    before_end: Option<Moment>,
+    #[command(flatten)]
+    reservation: ReservationArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArguments {
+    /// Ids or names
+    #[arg(required = true, value_name = "LEASE")]
+    leases: Vec<String>,
+}
+
+pub(crate) async fn run(
+    action: LeaseAction,
+    api: &Api,
+    output: &mut Output<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), ClientError> {
+    match action {
+        LeaseAction::Create(arguments) => create(arguments, api, output, now).await,
+        LeaseAction::List(arguments) => show_all(arguments, api, output).await,
+        LeaseAction::Show(arguments) => show(arguments, api, output).await,
+        LeaseAction::Update(arguments) => update(arguments, api, output, now).await,
+        LeaseAction::Delete(arguments) => delete(arguments, api, output).await,
+    }
+}
+
+async fn create(
+    arguments: CreateArguments,
+    api: &Api,
+    output: &mut Output<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), ClientError> {
+    let start = arguments.start.resolve(now, now)?;
+    let end = arguments.end.resolve(now, start)?;
+    let mut body = Map::new();
+    body.insert("name".to_owned(), json!(arguments.name));
+    // The service's own clock decides what "now" is.
+    let start_on_wire = if arguments.start == Moment::Now {
+        "now".to_owned()
+    } else {
+        to_wire(start)
+    };
+    body.insert("start_date".to_owned(), json!(start_on_wire));
+    body.insert("end_date".to_owned(), json!(to_wire(end)));
+    if let Some(before_end) = arguments.before_end {
+        body.insert(
+            "before_end_date".to_owned(),
+            json!(to_wire(before_end.resolve(now, end)?)),
+        );
+    }
+    body.insert("reservations".to_owned(), json!(arguments.reservation.for_creation()?));
+    body.insert("events".to_owned(), json!([]));
+    let answer = api.post("/v1/leases", &Value::Object(body)).await?;
+    if output.json {
+        return output.value(&answer);
+    }
+    let lease = member(answer, "lease")?;
+    match arguments.field {
+        Some(field) => output.field(&lease, &field),
+        None => report::show(&text_of(&lease, "id"), api, output).await,
+    }
+}
+
+async fn show_all(arguments: ListArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let mut answer = api.get("/v1/leases", &[]).await?;
+    if let (Some(status), Some(leases)) = (
+        &arguments.status,
+        answer.get_mut("leases").and_then(Value::as_array_mut),
+    ) {
+        leases.retain(|lease| text_of(lease, "status").eq_ignore_ascii_case(status));
+    }
+    if output.json {
+        return output.value(&answer);
+    }
+    let mut leases = list(answer, "leases")?;
+    leases.sort_by_key(|lease| (text_of(lease, "start_date"), text_of(lease, "name")));
+    let rows = leases
+        .iter()
+        .map(|lease| {
+            vec![
+                cell_of(lease, "name"),
+                output.status(&text_of(lease, "status")),
+                Cell::new(time_for_people(&text_of(lease, "start_date"))),
+                Cell::new(time_for_people(&text_of(lease, "end_date"))),
+                Cell::new(report::sizes(lease)),
+                cell_of(lease, "id"),
+            ]
+        })
+        .collect();
+    output.table(
+        &["NAME", "STATUS", "START (UTC)", "END (UTC)", "HOSTS", "ID"],
+        rows,
+        "There are no leases.",
+    )
+}
+
+async fn show(arguments: ShowArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let id = find(api, &arguments.lease).await?;
+    match arguments.field {
+        Some(field) => report::show_field(&id, &field, api, output).await,
+        None => report::show(&id, api, output).await,
+    }
+}
+
+async fn update(
+    arguments: UpdateArguments,
+    api: &Api,
+    output: &mut Output<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), ClientError> {
+    let id = find(api, &arguments.lease).await?;
+    let path = format!("/v1/leases/{}", segment(&id));
+    let lease = member(api.get(&path, &[]).await?, "lease")?;
+    let date = |name: &'static str| from_wire(&text_of(&lease, name)).ok_or(ClientError::Answer(name));
+    let mut body = Map::new();
+    if let Some(name) = arguments.name {
+        body.insert("name".to_owned(), json!(name));
+    }
+    if let Some(start) = arguments.start {
+        body.insert(
+            "start_date".to_owned(),
+            json!(to_wire(start.resolve(now, date("start_date")?)?)),
+        );
+    }
+    let mut end = date("end_date")?;
+    if let Some(new_end) = arguments.end {
+        end = new_end.resolve(now, end)?;
+        body.insert("end_date".to_owned(), json!(to_wire(end)));
+    }
+    if let Some(before_end) = arguments.before_end {
+        body.insert(
+            "before_end_date".to_owned(),
+            json!(to_wire(before_end.resolve(now, end)?)),
+        );
+    }
+    let reservations = arguments.reservation.for_update(&lease)?;
+    if !reservations.is_empty() {
+        body.insert("reservations".to_owned(), json!(reservations));
+    }
+    if body.is_empty() {
+        return Err(ClientError::Usage(
+            "nothing to change: give --name, --start, --end, --hosts or --where".to_owned(),
+        ));
+    }
+    let answer = api.put(&path, &Value::Object(body)).await?;
+    if output.json {
+        output.value(&answer)
+    } else {
+        report::show(&id, api, output).await
+    }
+}
+
+async fn delete(arguments: DeleteArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    for lease in &arguments.leases {
+        let id = find(api, lease).await?;
+        api.delete(&format!("/v1/leases/{}", segment(&id))).await?;
+        if !output.json {
+            output.line(&format!("Deleted lease {lease}."))?;
+        }
+    }
+    Ok(())
+}
+
+/// The id of the lease that has this id or, alone, this name.
+pub(crate) async fn find(api: &Api, reference: &str) -> Result<String, ClientError> {
+    if is_uuid(reference) {
+        match api.get(&format!("/v1/leases/{}", segment(reference)), &[]).await {
+            Ok(_) => return Ok(reference.to_owned()),
+            // It may still be the name of one.
+            Err(ApiError::Refused { status: 404, .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let leases = list(api.get("/v1/leases", &[]).await?, "leases")?;
+    only_one(&leases, "lease", "name", reference)
+}
+
+/// The id of the only item whose member `name` is `reference`.
+pub(crate) fn only_one(
+    items: &[Value],
+    kind: &'static str,
+    name: &str,
+    reference: &str,
+) -> Result<String, ClientError> {
+    let ids: Vec<String> = items
+        .iter()
+        .filter(|item| text_of(item, name) == reference)
+        .map(|item| text_of(item, "id"))
+        .collect();
+    match ids.as_slice() {
+        [id] => Ok(id.clone()),
+        [] => Err(ClientError::NoSuchName {
+            kind,
+            name: reference.to_owned(),
+        }),
+        _ => Err(ClientError::AmbiguousName {
+            kind,
+            name: reference.to_owned(),
+            count: ids.len(),
+            ids: ids.join(", "),
+        }),
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.char_indices().all(|(at, character)| {
+            if matches!(at, 8 | 13 | 18 | 23) {
+                character == '-'
+            } else {
+                character.is_ascii_hexdigit()
+            }
+        })
+}
+
+/// A time of the service without its seconds and zone; as it is if it cannot be read.
+pub(crate) fn time_for_people(text: &str) -> String {
+    from_wire(text).map_or_else(|| text.to_owned(), to_wire)
+}

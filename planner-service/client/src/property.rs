@@ -1,0 +1,126 @@
+//! `berth property`: the properties of hosts.
+//!
+//! Invariant: a property is shown only if some host has it.
+
+use clap::{Args, Subcommand};
+use comfy_table::Cell;
+use serde_json::{Value, json};
+
+use crate::ConnectionArguments;
+use crate::api::{Api, list, segment};
+use crate::error::ClientError;
+use crate::output::{Output, cell_of, scalar, text_of};
+
+/// `berth property`.
+#[derive(Debug, Args)]
+pub struct PropertyArguments {
+    #[command(subcommand)]
+    pub(crate) action: PropertyAction,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PropertyAction {
+    /// List properties and their values
+    List {
+        /// Private ones too (operators only)
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show a property and its values
+    Show {
+        /// Name of the property
+        property: String,
+    },
+    /// Hide a property from users, or show it
+    Set {
+        /// Name of the property
+        property: String,
+        #[command(flatten)]
+        visibility: Visibility,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Visibility {
+    /// Hide it from users who are not operators
+    #[arg(long)]
+    private: bool,
+    /// Show it to everybody
+    #[arg(long)]
+    public: bool,
+}
+
+pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    const PATH: &str = "/v1/os-hosts/properties";
+    match action {
+        PropertyAction::List { all } => {
+            let mut query = vec![("detail", "True")];
+            if all {
+                query.push(("all", "True"));
+            }
+            let answer = api.get(PATH, &query).await?;
+            if output.json {
+                output.value(&answer)
+            } else {
+                print(&list(answer, "resource_properties")?, output)
+            }
+        }
+        PropertyAction::Show { property } => {
+            let answer = api.get(PATH, &[("detail", "True"), ("all", "True")]).await?;
+            let properties = list(answer, "resource_properties")?;
+            let Some(found) = properties
+                .into_iter()
+                .find(|found| text_of(found, "property") == property)
+            else {
+                return Err(ClientError::NoSuchName {
+                    kind: "property",
+                    name: property,
+                });
+            };
+            if output.json {
+                output.value(&found)
+            } else {
+                print(&[found], output)
+            }
+        }
+        PropertyAction::Set { property, visibility } => {
+            let body = json!({"private": visibility.private});
+            let answer = api.patch(&format!("{PATH}/{}", segment(&property)), &body).await?;
+            if output.json {
+                return output.value(&answer);
+            }
+            let who = if visibility.private {
+                "operators only"
+            } else {
+                "everybody"
+            };
+            output.line(&format!("Property {property} is now shown to {who}."))
+        }
+    }
+}
+
+fn print(properties: &[Value], output: &mut Output<'_>) -> Result<(), ClientError> {
+    let rows = properties
+        .iter()
+        .map(|property| {
+            let values = property
+                .get("values")
+                .and_then(Value::as_array)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            vec![
+                cell_of(property, "property"),
+                Cell::new(if property.get("private") == Some(&Value::Bool(true)) {
+                    "yes"
+                } else {
+                    "no"
+                }),
+                Cell::new(values.iter().map(scalar).collect::<Vec<_>>().join(", ")),
+            ]
+        })
+        .collect();
+    output.table(&["PROPERTY", "PRIVATE", "VALUES"], rows, "No host has properties.")
+}

@@ -1,0 +1,279 @@
+//! What a lease is and why it waits, for people.
+//!
+//! Invariant: Berth's own report is shown when the service has one; a service without it (upstream's)
+//! is shown from `/v1` alone, with nothing made up.
+
+use std::collections::BTreeMap;
+
+use api_types::report::{LeaseReport, ReportedEvent};
+use comfy_table::{Attribute, Cell};
+use serde_json::{Value, json};
+
+use crate::api::{Api, ApiError, list, member, segment};
+use crate::error::ClientError;
+use crate::lease::time_for_people;
+use crate::output::{Output, cell_of, text_of};
+use crate::timeline_chart::day_and_time;
+
+/// Everything known about a lease.
+struct View {
+    /// As `/v1` shows it.
+    lease: Value,
+    /// The report as it was answered, and read.
+    report: Option<(Value, LeaseReport)>,
+    /// Names of hosts by id; empty for those who may not list hosts.
+    host_names: BTreeMap<String, String>,
+}
+
+impl View {
+    async fn fetch(id: &str, api: &Api) -> Result<Self, ClientError> {
+        let lease = member(api.get(&format!("/v1/leases/{}", segment(id)), &[]).await?, "lease")?;
+        let report = match api.get(&format!("/capacity/v1/leases/{}", segment(id)), &[]).await {
+            Ok(answer) => {
+                let report = serde_json::from_value(answer.clone()).map_err(|_| ClientError::Answer("lease report"))?;
+                Some((answer, report))
+            }
+            Err(ApiError::Refused { status: 404, .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let host_names = match api.get("/v1/os-hosts", &[]).await {
+            Ok(answer) => list(answer, "hosts")?
+                .iter()
+                .map(|host| (text_of(host, "id"), text_of(host, "hypervisor_hostname")))
+                .collect(),
+            Err(ApiError::Refused { status: 403, .. }) => BTreeMap::new(),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self {
+            lease,
+            report,
+            host_names,
+        })
+    }
+
+    fn host_name<'a>(&'a self, id: &'a str) -> &'a str {
+        self.host_names.get(id).map_or(id, String::as_str)
+    }
+
+    /// Reservation id, host name, whether it may still be exchanged; by name.
+    fn hosts(&self) -> Vec<(&str, &str, bool)> {
+        let mut hosts: Vec<(&str, &str, bool)> = self
+            .report
+            .iter()
+            .flat_map(|(_, report)| &report.reservations)
+            .flat_map(|reservation| {
+                reservation
+                    .hosts
+                    .iter()
+                    .map(|host| (reservation.id.as_str(), self.host_name(&host.host_id), host.tentative))
+            })
+            .collect();
+        hosts.sort_by(|left, right| left.1.cmp(right.1));
+        hosts
+    }
+}
+
+/// Prints one member of a lease; besides those of `/v1`, `hosts` are the names of its hosts.
+pub(crate) async fn show_field(id: &str, field: &str, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let mut view = View::fetch(id, api).await?;
+    let hosts: Vec<Value> = view.hosts().into_iter().map(|(_, name, _)| json!(name)).collect();
+    if let Value::Object(members) = &mut view.lease {
+        members.insert("hosts".to_owned(), Value::Array(hosts));
+    }
+    output.field(&view.lease, field)
+}
+
+/// Prints everything about a lease.
+pub(crate) async fn show(id: &str, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let view = View::fetch(id, api).await?;
+    if output.json {
+        return match &view.report {
+            Some((answer, _)) => output.value(answer),
+            None => output.value(&json!({"lease": view.lease})),
+        };
+    }
+    let lease = &view.lease;
+    let mut rows = vec![
+        ("name", cell_of(lease, "name")),
+        ("id", cell_of(lease, "id")),
+        ("status", output.status(&text_of(lease, "status"))),
+        (
+            "start",
+            Cell::new(format!("{} UTC", time_for_people(&text_of(lease, "start_date")))),
+        ),
+        (
+            "end",
+            Cell::new(format!("{} UTC", time_for_people(&text_of(lease, "end_date")))),
+        ),
+        ("project", cell_of(lease, "project_id")),
+    ];
+    if lease.get("degraded") == Some(&Value::Bool(true)) {
+        rows.push(("degraded", Cell::new("yes: a host was lost or replaced")));
+    }
+    for reservation in lease
+        .get("reservations")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        rows.push(("reservation", Cell::new(describe(reservation))));
+    }
+    output.object(rows)?;
+    show_hosts(&view, output)?;
+    show_events(&view, output)?;
+    show_findings(&view, output)
+}
+
+fn show_hosts(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let hosts = view.hosts();
+    if hosts.is_empty() {
+        return Ok(());
+    }
+    output.heading("Hosts")?;
+    let tentative: Vec<&str> = hosts.iter().filter(|host| host.2).map(|host| host.1).collect();
+    let fixed: Vec<&str> = hosts.iter().filter(|host| !host.2).map(|host| host.1).collect();
+    let mut rows = Vec::new();
+    if !fixed.is_empty() {
+        rows.push(("fixed", Cell::new(fixed.join(" "))));
+    }
+    if !tentative.is_empty() {
+        rows.push(("tentative", Cell::new(tentative.join(" "))));
+    }
+    output.object(rows)?;
+    if !tentative.is_empty() {
+        output.line("Tentative: until the lease starts, other suitable hosts may take their place.")?;
+    }
+    Ok(())
+}
+
+fn show_events(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
+    output.heading("Events")?;
+    let rows = match &view.report {
+        Some((_, report)) => report.events.iter().map(|event| event_row(event, output)).collect(),
+        None => view
+            .lease
+            .get("events")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .map(|event| {
+                vec![
+                    cell_of(event, "event_type"),
+                    Cell::new(time_for_people(&text_of(event, "time"))),
+                    output.status(&text_of(event, "status")),
+                ]
+            })
+            .collect(),
+    };
+    output.table(
+        &["EVENT", "DUE (UTC)", "STATUS", "FAILED", "WHY IT WAITS"],
+        rows,
+        "No events.",
+    )
+}
+
+fn event_row(event: &ReportedEvent, output: &Output<'_>) -> Vec<Cell> {
+    let why = match (&event.waiting, event.not_before) {
+        (Some(reason), Some(time)) => format!("{reason} (next attempt {})", clock(time.0)),
+        (Some(reason), None) => reason.clone(),
+        (None, Some(time)) if event.status == "UNDONE" => format!("next attempt {}", clock(time.0)),
+        (None, _) => String::new(),
+    };
+    let failed = if event.attempts == 0 {
+        String::new()
+    } else {
+        event.attempts.to_string()
+    };
+    vec![
+        Cell::new(&event.event_type),
+        Cell::new(day_and_time(event.time.0)),
+        output.status(&event.status),
+        Cell::new(failed),
+        Cell::new(why),
+    ]
+}
+
+fn show_findings(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let findings = view
+        .report
+        .as_ref()
+        .map(|(_, report)| report.findings.as_slice())
+        .unwrap_or_default();
+    if findings.is_empty() {
+        return Ok(());
+    }
+    output.heading("Disagreements between the plan and the cloud")?;
+    let rows = findings
+        .iter()
+        .map(|finding| {
+            let state = Cell::new(if finding.repaired { "repaired" } else { "open" });
+            let state = if output.colour && !finding.repaired {
+                state.add_attribute(Attribute::Bold)
+            } else {
+                state
+            };
+            vec![
+                Cell::new(&finding.kind),
+                Cell::new(&finding.host),
+                state,
+                Cell::new(&finding.detail),
+            ]
+        })
+        .collect();
+    output.table(&["KIND", "HOST", "STATE", "DETAIL"], rows, "None.")
+}
+
+/// A reservation in one line.
+fn describe(reservation: &Value) -> String {
+    let mut text = format!("{} {}", size(reservation), text_of(reservation, "resource_type"));
+    for name in ["hypervisor_properties", "resource_properties"] {
+        let condition = text_of(reservation, name);
+        if !condition.is_empty() && condition != "[]" {
+            text.push_str(" where ");
+            text.push_str(&condition);
+        }
+    }
+    for (name, words) in [
+        ("missing_resources", "a lost host could not be replaced"),
+        ("resources_changed", "a host was replaced"),
+    ] {
+        if reservation.get(name) == Some(&Value::Bool(true)) {
+            text.push_str("; ");
+            text.push_str(words);
+        }
+    }
+    format!(
+        "{text} ({}, {})",
+        text_of(reservation, "status"),
+        text_of(reservation, "id")
+    )
+}
+
+/// How much every reservation of a lease asks for.
+pub(crate) fn sizes(lease: &Value) -> String {
+    let reservations = lease.get("reservations").and_then(Value::as_array);
+    reservations
+        .into_iter()
+        .flatten()
+        .map(size)
+        .collect::<Vec<_>>()
+        .join(" + ")
+}
+
+fn size(reservation: &Value) -> String {
+    let (min, max) = (text_of(reservation, "min"), text_of(reservation, "max"));
+    if min.is_empty() {
+        text_of(reservation, "amount")
+    } else if min == max {
+        min
+    } else {
+        format!("{min}-{max}")
+    }
+}
+
+/// Date and time to the second, for what happens within a minute.
+fn clock(time: i64) -> String {
+    chrono::DateTime::from_timestamp(time, 0)
+        .map(|time| time.format("%H:%M:%S").to_string())
+        .unwrap_or_default()
+}
