@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plugin_api::{AssignedHost, Finding, HostInventory, HostRegistration, InventoryError, Plugins};
+use plugin_api::{AssignedHost, Finding, HostInventory, HostRegistration, InventoryError, Plugins, StepObserver};
 use solver::planner::ModelSolver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -224,6 +224,8 @@ pub struct Parts {
     pub inventory: Arc<dyn HostInventory>,
     /// Configuration.
     pub settings: Settings,
+    /// Is told how far the work on an event has come.
+    pub steps: Arc<dyn StepObserver>,
 }
 
 /// Why the service cannot start.
@@ -259,7 +261,7 @@ impl Service {
     /// # Errors
     /// When the book cannot be loaded.
     pub async fn start(parts: Parts, tasks: &TaskTracker, shutdown: &CancellationToken) -> Result<Self, StartError> {
-        let Parts { store, clock, identifiers, policy, solver, plugins, inventory, settings } = parts;
+        let Parts { store, clock, identifiers, policy, solver, plugins, inventory, settings, steps } = parts;
         if !settings.shared {
             // Alone on the store: whoever held claims before is dead.
             store.release_all("").await.map_err(StartError::Load)?;
@@ -275,6 +277,7 @@ impl Service {
             plugins,
             clock: Arc::clone(&clock),
             settings: Arc::clone(&settings),
+            steps,
         };
         tasks.spawn(lifecycle.clone().run(tasks.clone(), shutdown.clone()));
         tasks.spawn(lifecycle.clone().reconcile_forever(shutdown.clone()));

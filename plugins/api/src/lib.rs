@@ -183,3 +183,18 @@ impl Plugins {
         self.0.get(resource_type)
     }
 }
+
+/// Is told how far work has come: named points between calls to the outside, at which a test can kill
+/// the process. A step is reported after the effect of the call before it and before the next call.
+pub trait StepObserver: Send + Sync {
+    /// The step was reached. Names are `<what>:<what has just been done>`.
+    fn reached(&self, step: &'static str);
+}
+
+/// Observes nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoObserver;
+
+impl StepObserver for NoObserver {
+    fn reached(&self, _step: &'static str) {}
+}

@@ -26,6 +26,7 @@ impl Lifecycle {
                 return Some(now + 2);
             }
         };
+        self.steps.reached("event:claimed");
         let work = Work { lease_id: entry.lease_id.clone(), event_id: entry.event_id.clone(), fence };
         let ask_again = self.with_claim(&work).await;
         if let Err(error) = self.store.release(&work.fence).await {
@@ -48,6 +49,7 @@ impl Lifecycle {
             Err(error) => return self.could_not_record(work, &error),
         };
         tracing::info!(lease = %lease.id, event = %event_type, "carrying out");
+        self.steps.reached("event:begun");
         let acted = tokio::select! {
             acted = self.act(&lease, event_type) => acted,
             () = self.keep_claim(&work.fence) => {
@@ -55,6 +57,7 @@ impl Lifecycle {
                 return Some(self.clock.now() + 1);
             }
         };
+        self.steps.reached("event:acted");
         let recorded = match acted {
             Ok(()) => {
                 let work = work.clone();
@@ -75,6 +78,7 @@ impl Lifecycle {
         };
         match recorded {
             Ok(()) => {
+                self.steps.reached("event:recorded");
                 tracing::info!(lease = %lease.id, event = %event_type, "recorded");
                 None
             }

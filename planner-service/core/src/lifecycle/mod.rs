@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plugin_api::Plugins;
+use plugin_api::{Plugins, StepObserver};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -46,7 +46,12 @@ pub struct Lifecycle {
     pub clock: Arc<dyn Clock>,
     /// Configuration.
     pub settings: Arc<Settings>,
+    /// Is told how far the work on an event has come.
+    pub steps: Arc<dyn StepObserver>,
 }
+
+/// Every step the lifecycle reports, in order.
+pub const STEPS: &[&str] = &["event:claimed", "event:begun", "event:acted", "event:recorded"];
 
 impl Lifecycle {
     /// Works until `shutdown`. Work under way is finished or left to be taken over; both are safe.
