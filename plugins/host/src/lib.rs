@@ -5,11 +5,9 @@
 
 pub mod openstack;
 pub mod standalone;
-mod steps;
 
 pub use openstack::{OpenStackHosts, OpenStackHostsConfig};
 pub use standalone::{Action, StandaloneHosts, StandaloneHostsConfig};
-pub use steps::{NoObserver, StepObserver};
 
 /// The resource type both plugins serve.
 pub const RESOURCE_TYPE: &str = "physical:host";

@@ -21,7 +21,9 @@ use plugin_api::{Assignment, Finding, PluginError, ResourcePlugin};
 
 pub(crate) use inventory::capabilities;
 
-use crate::{RESOURCE_TYPE, StepObserver};
+use plugin_api::StepObserver;
+
+use crate::RESOURCE_TYPE;
 
 /// How reservations of hosts look in the cloud. The defaults are upstream's, which its scheduler filter expects.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use plugin_api::{
 };
 
 use super::{OpenStackHosts, OpenStackHostsConfig};
-use crate::NoObserver;
+use plugin_api::NoObserver;
 
 const FAULTS: [Fault; 2] = [Fault::BeforeEffect, Fault::AfterEffect];
 

@@ -18,7 +18,9 @@ use plugin_api::{
 
 pub use action::{Action, Command, Webhook};
 
-use crate::{RESOURCE_TYPE, StepObserver};
+use plugin_api::StepObserver;
+
+use crate::RESOURCE_TYPE;
 
 /// Whom to tell when reservations start and end. All are told, in this order; by default nobody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use wiremock::matchers::{body_partial_json, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::{Action, Command, StandaloneHosts, StandaloneHostsConfig, Webhook};
-use crate::NoObserver;
+use plugin_api::NoObserver;
 
 fn plugin(actions: Vec<Action>) -> StandaloneHosts {
     let config = StandaloneHostsConfig {
