@@ -79,8 +79,10 @@ impl Api {
     /// [`ApiError::Client`] when the certificates cannot be used.
     pub fn new(endpoint: Endpoint) -> Result<Self, ApiError> {
         let http =
-            http_client(endpoint.certificates.as_deref(), endpoint.insecure).map_err(|error| ApiError::Client {
-                reason: deepest(&error),
+            http_client(&endpoint.url, endpoint.certificates.as_deref(), endpoint.insecure).map_err(|error| {
+                ApiError::Client {
+                    reason: deepest(&error),
+                }
             })?;
         Ok(Self { http, endpoint })
     }
@@ -194,12 +196,16 @@ pub(crate) fn message_of(body: &Value) -> Option<String> {
 }
 
 /// The HTTP client for one command.
-pub(crate) fn http_client(certificates: Option<&[u8]>, insecure: bool) -> reqwest::Result<Client> {
+pub(crate) fn http_client(url: &str, certificates: Option<&[u8]>, insecure: bool) -> reqwest::Result<Client> {
     let mut builder = Client::builder()
         .timeout(ANSWER_WITHIN)
         .connect_timeout(CONNECT_WITHIN)
         .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")));
-    if let Some(certificates) = certificates {
+    if url.starts_with("http://") {
+        // No TLS will be spoken; without this a machine that has no authorities installed could not
+        // even talk to its own loopback.
+        builder = builder.tls_certs_only([]).redirect(reqwest::redirect::Policy::none());
+    } else if let Some(certificates) = certificates {
         builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(certificates)?);
     }
     if insecure {

@@ -120,11 +120,12 @@ impl Trust {
 
 /// Logs in and finds the service; answers its address and the token.
 pub(crate) async fn locate(environment: Environment<'_>, trust: &Trust) -> Result<(String, String), KeystoneError> {
-    let http = http_client(trust.certificates.as_deref(), trust.insecure).map_err(|error| KeystoneError::Client {
-        reason: deepest(&error),
-    })?;
-    let body = login_body(environment)?;
-    let (token, catalog) = login(&http, &tokens_url(environment)?, &body).await?;
+    let url = tokens_url(environment)?;
+    let http =
+        http_client(&url, trust.certificates.as_deref(), trust.insecure).map_err(|error| KeystoneError::Client {
+            reason: deepest(&error),
+        })?;
+    let (token, catalog) = login(&http, &url, &login_body(environment)?).await?;
     let interface = variable(environment, &["OS_INTERFACE", "OS_ENDPOINT_TYPE"]).unwrap_or_else(|| "public".to_owned());
     // openstackclient also takes the names of Keystone v2 here.
     let interface = interface.trim_end_matches("URL").to_owned();

@@ -3,8 +3,8 @@
 //! Invariant: what is printed as JSON is what the API answered, unchanged; everything else on the
 //! screen is derived from it. Nothing here decides: the service does.
 //!
-//! [`Command`] is flattened into the program's command line; [`execute`] does everything a command
-//! needs, [`run`] is the same with the endpoint and the output chosen by the caller.
+//! [`Command`] is flattened into the program's command line; [`run_from_terminal`] does everything a
+//! command needs, [`run`] is the same with the endpoint and the output chosen by the caller.
 
 mod allocation;
 mod api;
@@ -116,6 +116,12 @@ pub async fn run(
         Command::Timeline(arguments) => timeline::run(&arguments, &api, &mut output, now).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// [`execute`] with the process's environment and the machine's clock.
+#[expect(clippy::disallowed_methods, reason = "the edge where a command learns the time")]
+pub async fn run_from_terminal(command: Command) -> ExitCode {
+    execute(command, &|name| std::env::var(name).ok(), Utc::now()).await
 }
 
 /// Finds the service, runs the command, prints what went wrong and what to do next on standard error.
