@@ -177,17 +177,17 @@ fn tables(dialect: Dialect) -> Vec<String> {
                 updated_at,
             ],
         ),
-        // Claims outlive the rewriting of their event, hence no foreign key.
+        // Claims outlive the rewriting of their lease, hence no foreign key.
         table(
             "claims",
             &[
-                required(dialect.id("event_id")) + " PRIMARY KEY",
-                dialect.name("owner"),
+                required(dialect.id("lease_id")) + " PRIMARY KEY",
+                required(dialect.name("owner")),
                 line("fence BIGINT NOT NULL"),
                 line("expires_at BIGINT NOT NULL"),
             ],
         ),
-        // One counter for all events, so that numbers stay greater even after a claim's row is gone.
+        // One counter for all leases, so that numbers stay greater even after a claim's row is gone.
         table("fences", &[line("id INTEGER PRIMARY KEY CHECK (id = 1)"), line("number BIGINT NOT NULL")]),
     ]
 }

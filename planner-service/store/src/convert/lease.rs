@@ -1,0 +1,202 @@
+//! Leases with everything in them, and their rows in five tables.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use planner_core::domain::{
+    Allocation, Event, EventStatus, EventType, HostReservation, Lease, LeaseStatus, Reservation, ReservationSpec,
+    ReservationStatus,
+};
+use planner_core::ports::StoreError;
+
+use super::{corrupt, position};
+use crate::entity::{allocation, event, host_reservation, lease, reservation};
+
+/// The row of a lease.
+pub(crate) fn lease_row(lease: &Lease) -> lease::Model {
+    lease::Model {
+        id: lease.id.clone(),
+        name: lease.name.clone(),
+        user_id: lease.user_id.clone(),
+        project_id: lease.project_id.clone(),
+        trust_id: lease.trust_id.clone(),
+        start_at: lease.start,
+        end_at: lease.end,
+        status: lease.status.as_str().to_owned(),
+        degraded: lease.degraded,
+        created_at: lease.created_at,
+        updated_at: lease.updated_at,
+    }
+}
+
+/// The row of the `index`-th reservation of a lease.
+pub(crate) fn reservation_row(lease: &Lease, index: usize, reservation: &Reservation) -> reservation::Model {
+    reservation::Model {
+        id: reservation.id.clone(),
+        lease_id: lease.id.clone(),
+        position: position(index),
+        resource_id: reservation.resource_id.clone(),
+        resource_type: reservation.spec.resource_type().to_owned(),
+        status: reservation.status.as_str().to_owned(),
+        missing_resources: reservation.missing_resources,
+        resources_changed: reservation.resources_changed,
+        created_at: reservation.created_at,
+        updated_at: reservation.updated_at,
+    }
+}
+
+/// The row of what a reservation of hosts reserves.
+pub(crate) fn host_reservation_row(reservation: &Reservation) -> host_reservation::Model {
+    let ReservationSpec::Host(spec) = &reservation.spec;
+    host_reservation::Model {
+        reservation_id: reservation.id.clone(),
+        minimum: spec.min.into(),
+        maximum: spec.max.into(),
+        hypervisor_properties: spec.hypervisor_properties.clone(),
+        resource_properties: spec.resource_properties.clone(),
+        before_end: spec.before_end.clone(),
+    }
+}
+
+/// The row of the `index`-th allocation of a reservation.
+pub(crate) fn allocation_row(reservation: &Reservation, index: usize, allocation: &Allocation) -> allocation::Model {
+    allocation::Model {
+        reservation_id: reservation.id.clone(),
+        position: position(index),
+        host_id: allocation.host_id.clone(),
+        start_at: allocation.start,
+        occupied_until: allocation.occupied_until,
+    }
+}
+
+/// The row of the `index`-th event of a lease.
+pub(crate) fn event_row(lease: &Lease, index: usize, event: &Event) -> event::Model {
+    event::Model {
+        id: event.id.clone(),
+        lease_id: lease.id.clone(),
+        position: position(index),
+        event_type: event.event_type.as_str().to_owned(),
+        due_at: event.time,
+        status: event.status.as_str().to_owned(),
+        attempts: event.attempts.into(),
+        not_before: event.not_before,
+        waiting: event.waiting.clone(),
+        created_at: event.created_at,
+        updated_at: event.updated_at,
+    }
+}
+
+/// The rows of some leases, in any order.
+#[derive(Debug, Default)]
+pub(crate) struct LeaseRows {
+    pub(crate) leases: Vec<lease::Model>,
+    pub(crate) reservations: Vec<reservation::Model>,
+    pub(crate) host_reservations: Vec<host_reservation::Model>,
+    pub(crate) allocations: Vec<allocation::Model>,
+    pub(crate) events: Vec<event::Model>,
+}
+
+/// Leases from their rows.
+pub(crate) fn leases_from_rows(mut rows: LeaseRows) -> Result<Vec<Lease>, StoreError> {
+    rows.reservations.sort_unstable_by_key(|row| row.position);
+    rows.allocations.sort_unstable_by_key(|row| row.position);
+    rows.events.sort_unstable_by_key(|row| row.position);
+    let mut specs: HashMap<String, host_reservation::Model> =
+        rows.host_reservations.into_iter().map(|row| (row.reservation_id.clone(), row)).collect();
+    let mut allocations = group(rows.allocations, |row| row.reservation_id.clone());
+    let mut reservations = group(rows.reservations, |row| row.lease_id.clone());
+    let mut events = group(rows.events, |row| row.lease_id.clone());
+    rows.leases
+        .into_iter()
+        .map(|row| {
+            Ok(Lease {
+                reservations: reservations
+                    .remove(&row.id)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|row| {
+                        let spec = specs.remove(&row.id);
+                        let allocations = allocations.remove(&row.id).unwrap_or_default();
+                        reservation(row, spec, allocations)
+                    })
+                    .collect::<Result<_, _>>()?,
+                events: events.remove(&row.id).unwrap_or_default().into_iter().map(event).collect::<Result<_, _>>()?,
+                status: LeaseStatus::parse(&row.status)
+                    .ok_or_else(|| corrupt(format!("status `{}` of lease {}", row.status, row.id)))?,
+                id: row.id,
+                name: row.name,
+                user_id: row.user_id,
+                project_id: row.project_id,
+                trust_id: row.trust_id,
+                start: row.start_at,
+                end: row.end_at,
+                degraded: row.degraded,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+            })
+        })
+        .collect()
+}
+
+fn group<K: Eq + Hash, T>(rows: Vec<T>, key: impl Fn(&T) -> K) -> HashMap<K, Vec<T>> {
+    let mut groups: HashMap<K, Vec<T>> = HashMap::new();
+    for row in rows {
+        groups.entry(key(&row)).or_default().push(row);
+    }
+    groups
+}
+
+fn reservation(
+    row: reservation::Model,
+    spec: Option<host_reservation::Model>,
+    allocations: Vec<allocation::Model>,
+) -> Result<Reservation, StoreError> {
+    let spec = match (row.resource_type.as_str(), spec) {
+        (HostReservation::RESOURCE_TYPE, Some(spec)) => ReservationSpec::Host(HostReservation {
+            min: count("minimum", &row.id, spec.minimum)?,
+            max: count("maximum", &row.id, spec.maximum)?,
+            hypervisor_properties: spec.hypervisor_properties,
+            resource_properties: spec.resource_properties,
+            before_end: spec.before_end,
+        }),
+        (HostReservation::RESOURCE_TYPE, None) => {
+            return Err(corrupt(format!("reservation {} of hosts without what is reserved", row.id)));
+        }
+        (other, _) => return Err(corrupt(format!("resource type `{other}` of reservation {}", row.id))),
+    };
+    Ok(Reservation {
+        status: ReservationStatus::parse(&row.status)
+            .ok_or_else(|| corrupt(format!("status `{}` of reservation {}", row.status, row.id)))?,
+        id: row.id,
+        resource_id: row.resource_id,
+        missing_resources: row.missing_resources,
+        resources_changed: row.resources_changed,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        spec,
+        allocations: allocations
+            .into_iter()
+            .map(|row| Allocation { host_id: row.host_id, start: row.start_at, occupied_until: row.occupied_until })
+            .collect(),
+    })
+}
+
+fn event(row: event::Model) -> Result<Event, StoreError> {
+    Ok(Event {
+        event_type: EventType::parse(&row.event_type)
+            .ok_or_else(|| corrupt(format!("type `{}` of event {}", row.event_type, row.id)))?,
+        status: EventStatus::parse(&row.status)
+            .ok_or_else(|| corrupt(format!("status `{}` of event {}", row.status, row.id)))?,
+        attempts: count("number of attempts", &row.id, row.attempts)?,
+        id: row.id,
+        time: row.due_at,
+        not_before: row.not_before,
+        waiting: row.waiting,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+fn count(what: &str, id: &str, value: i64) -> Result<u32, StoreError> {
+    u32::try_from(value).map_err(|_| corrupt(format!("{value} as the {what} of {id}")))
+}

@@ -1,0 +1,25 @@
+//! Rows to domain values and back.
+//!
+//! Invariant: `domain -> rows -> domain` is the identity, order of lists included; a row that makes no
+//! sense is an error that names the object, never a default.
+
+mod finding;
+mod host;
+mod lease;
+
+use planner_core::ports::StoreError;
+
+pub(crate) use finding::{finding_row, findings_from_row};
+pub(crate) use host::{capability_rows, host_row, hosts_from_rows, property_from_row, property_row};
+pub(crate) use lease::{
+    LeaseRows, allocation_row, event_row, host_reservation_row, lease_row, leases_from_rows, reservation_row,
+};
+
+/// A place in a list as the column `position` holds it.
+pub(crate) fn position(index: usize) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
+}
+
+fn corrupt(what: String) -> StoreError {
+    StoreError::Corrupt { what }
+}

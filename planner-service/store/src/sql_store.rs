@@ -1,0 +1,314 @@
+//! The store port over SQL: transactions, retries, time limits.
+//!
+//! Invariants: a transaction that lost against another is tried again a bounded number of times; one
+//! whose outcome is unknown is never tried again, the caller is told so.
+
+use std::future::Future;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use migrations::{Migrator, MigratorTrait};
+use planner_core::domain::Timestamp;
+use planner_core::ports::{Change, Commit, Contents, Epoch, Fence, Store, StoreError};
+use sea_orm::{
+    AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    IsolationLevel, QueryFilter, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+
+use crate::address::Address;
+use crate::commit::{self, Rows};
+use crate::connection::{self, ConnectError, Connections, StoreOptions};
+use crate::entity::{allocation, reservation};
+use crate::failure::{Failure, unavailable};
+use crate::{claims, limits, read};
+
+/// How often a transaction that lost against another is tried.
+const ATTEMPTS: usize = 8;
+
+/// Name of the lock that keeps two processes from bringing one database up to date at once.
+const MIGRATION_LOCK: i64 = 0x0062_6572_7468;
+
+/// Why the schema could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+#[error("the schema could not be brought up to date")]
+pub struct MigrateError(#[source] DbErr);
+
+/// The book in a database.
+#[derive(Clone)]
+pub struct SqlStore {
+    address: Address,
+    connections: Connections,
+    options: StoreOptions,
+}
+
+impl std::fmt::Debug for SqlStore {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("SqlStore").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl SqlStore {
+    /// Opens the database at `address`: `sqlite:///absolute/path` (made if it is not there),
+    /// `postgres://user:password@host/database`, `mysql://...` or `mariadb://...`, also with the name of a
+    /// Python driver as OpenStack services have it. The schema is not looked at: see [`SqlStore::migrate`].
+    ///
+    /// # Errors
+    /// When the address is wrong, the server does not let us in, or it is too old.
+    pub async fn connect(address: &str, options: StoreOptions) -> Result<Self, ConnectError> {
+        let address = Address::parse(address)?;
+        let connections = connection::open(&address, &options).await?;
+        Ok(Self { address, connections, options })
+    }
+
+    /// Brings the schema up to date. Safe to repeat, and safe when several processes do it at once.
+    ///
+    /// # Errors
+    /// When the database refuses a step, or a newer program has taken steps this one does not know.
+    pub async fn migrate(&self) -> Result<(), MigrateError> {
+        // A pool of one connection, for the lock and the steps to be in one session.
+        let options = StoreOptions { connections: 1, ..self.options.clone() };
+        let alone = connection::open(&self.address, &options)
+            .await
+            .map_err(|error| MigrateError(DbErr::Custom(chain(&error))))?;
+        let result = migrate_alone(&alone.writer).await;
+        // Ends the session, and with it the lock.
+        for pool in [alone.writer, alone.reader] {
+            if let Err(error) = pool.close().await {
+                tracing::debug!(%error, "a connection used for migration did not close");
+            }
+        }
+        result.map_err(MigrateError)
+    }
+
+    /// How many steps of the schema this database lacks.
+    ///
+    /// # Errors
+    /// When the database does not answer, or a newer program has taken steps this one does not know.
+    pub async fn pending_migrations(&self) -> Result<usize, MigrateError> {
+        Migrator::get_pending_migrations_read_only(&self.connections.reader)
+            .await
+            .map(|steps| steps.len())
+            .map_err(MigrateError)
+    }
+
+    /// Closes all connections once the operations under way have ended.
+    pub async fn close(&self) {
+        for pool in [&self.connections.writer, &self.connections.reader] {
+            if let Err(error) = pool.clone().close().await {
+                tracing::debug!(%error, "a connection did not close");
+            }
+        }
+    }
+
+    async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.connections
+            .writer
+            .begin_with_options(TransactionOptions {
+                // A transaction that reads first could not become a writer later.
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await
+    }
+
+    async fn begin_read(&self) -> Result<DatabaseTransaction, DbErr> {
+        let reader = &self.connections.reader;
+        match reader.get_database_backend() {
+            DbBackend::Sqlite => reader.begin().await,
+            _ => reader.begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)).await,
+        }
+    }
+
+    /// Runs a transaction until it wins, ends for good, or the time is over.
+    async fn attempt<T, F>(&self, operation: &'static str, transaction: impl Fn() -> F + Send + Sync) -> Result<T, StoreError>
+    where
+        T: Send,
+        F: Future<Output = Result<T, Failure>> + Send,
+    {
+        let attempts = async {
+            let mut attempt = 1;
+            loop {
+                match transaction().await {
+                    Ok(value) => return Ok(value),
+                    Err(Failure::Final(error)) => return Err(error),
+                    Err(Failure::Overlap) => return Err(StoreError::Overlap("that was not named".to_owned())),
+                    Err(Failure::Transient(error)) if attempt < ATTEMPTS => {
+                        tracing::debug!(%error, operation, attempt, "a transaction lost against another");
+                        attempt += 1;
+                    }
+                    Err(Failure::Transient(error) | Failure::Database(error)) => {
+                        return Err(unavailable(operation, error));
+                    }
+                }
+            }
+        };
+        within(self.options.operation_timeout, operation, attempts).await
+    }
+
+    async fn try_load(&self) -> Result<Contents, Failure> {
+        let transaction = self.begin_read().await?;
+        let contents = read::contents(&transaction).await?;
+        transaction.commit().await?;
+        Ok(contents)
+    }
+
+    async fn try_changes(&self, since: Epoch) -> Result<(Epoch, Vec<Change>), Failure> {
+        let transaction = self.begin_read().await?;
+        let changes = read::changes(&transaction, since).await?;
+        transaction.commit().await?;
+        Ok(changes)
+    }
+
+    async fn try_commit(&self, commit: &Commit, rows: &Rows) -> Result<Epoch, Failure> {
+        let transaction = self.begin_write().await?;
+        match commit::write(&transaction, commit, rows, self.options.feed_epochs).await {
+            Ok(epoch) => {
+                transaction.commit().await?;
+                Ok(epoch)
+            }
+            Err(failure) => {
+                // An error here changes nothing: a session that is gone has been rolled back by the server.
+                if let Err(error) = transaction.rollback().await {
+                    tracing::debug!(%error, "a rollback failed");
+                }
+                Err(self.name_overlap(failure, rows).await)
+            }
+        }
+    }
+
+    async fn try_claim(
+        &self,
+        lease_id: &str,
+        owner: &str,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<Option<Fence>, Failure> {
+        let transaction = self.begin_write().await?;
+        let fence = claims::claim(&transaction, lease_id, owner, now, expires).await?;
+        if fence.is_some() {
+            transaction.commit().await?;
+        } else {
+            transaction.rollback().await?;
+        }
+        Ok(fence)
+    }
+
+    /// The engines do not all say which host it was, so it is looked for, after the rollback.
+    async fn name_overlap(&self, failure: Failure, rows: &Rows) -> Failure {
+        if !matches!(failure, Failure::Overlap) {
+            return failure;
+        }
+        let mut wanted: Vec<&allocation::Model> = rows.allocations().iter().collect();
+        wanted.sort_unstable_by(|one, other| (&one.host_id, one.start_at).cmp(&(&other.host_id, other.start_at)));
+        let twice = wanted.windows(2).find_map(|pair| match pair {
+            [one, other] if overlap(one, other) => Some(one.host_id.clone()),
+            _ => None,
+        });
+        if let Some(host) = twice {
+            return StoreError::Overlap(host).into();
+        }
+        for one in wanted {
+            match self.is_occupied(one, rows).await {
+                Ok(false) => {}
+                Ok(true) => return StoreError::Overlap(one.host_id.clone()).into(),
+                Err(error) => return Failure::from(error),
+            }
+        }
+        failure
+    }
+
+    async fn is_occupied(&self, wanted: &allocation::Model, rows: &Rows) -> Result<bool, DbErr> {
+        let others = allocation::Entity::find()
+            .filter(allocation::Column::HostId.eq(wanted.host_id.as_str()))
+            .filter(allocation::Column::StartAt.lt(wanted.occupied_until))
+            .filter(allocation::Column::OccupiedUntil.gt(wanted.start_at))
+            .all(&self.connections.reader)
+            .await?;
+        for other in others {
+            let lease = reservation::Entity::find_by_id(other.reservation_id).one(&self.connections.reader).await?;
+            if lease.is_some_and(|row| !rows.touched_leases().contains(&row.lease_id)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn overlap(one: &allocation::Model, other: &allocation::Model) -> bool {
+    one.host_id == other.host_id && one.start_at < other.occupied_until && other.start_at < one.occupied_until
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+async fn within<T>(
+    limit: Duration,
+    operation: &'static str,
+    work: impl Future<Output = Result<T, StoreError>> + Send,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|elapsed| Err(unavailable(operation, elapsed)))
+}
+
+async fn migrate_alone(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    let backend = connection.get_database_backend();
+    let lock = match backend {
+        DbBackend::Postgres => format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"),
+        DbBackend::MySql => format!("SELECT GET_LOCK('berth-{MIGRATION_LOCK}', 600)"),
+        // SQLite: the writer's lock does it.
+        _ => {
+            let mode = Some(SqliteTransactionMode::Immediate);
+            let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
+            let transaction = connection.begin_with_options(options).await?;
+            Migrator::up(&transaction, None).await?;
+            return transaction.commit().await;
+        }
+    };
+    connection.query_one_raw(Statement::from_string(backend, lock)).await?;
+    Migrator::up(connection, None).await
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn load(&self) -> Result<Contents, StoreError> {
+        self.attempt("load the book", || self.try_load()).await
+    }
+
+    async fn epoch(&self) -> Result<Epoch, StoreError> {
+        self.attempt("read the epoch", || async { Ok(read::book_row(&self.connections.reader).await?.epoch) }).await
+    }
+
+    async fn changes_since(&self, since: Epoch) -> Result<(Epoch, Vec<Change>), StoreError> {
+        self.attempt("read the changes", || self.try_changes(since)).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Epoch, StoreError> {
+        let rows = Rows::of(commit)?;
+        self.attempt("commit", || self.try_commit(commit, &rows)).await
+    }
+
+    async fn claim(
+        &self,
+        lease_id: &str,
+        owner: &str,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<Option<Fence>, StoreError> {
+        limits::id("a lease's id", lease_id)?;
+        limits::name("a worker's name", owner)?;
+        self.attempt("claim a lease", || self.try_claim(lease_id, owner, now, expires)).await
+    }
+
+    async fn renew(&self, fence: &Fence, expires: Timestamp) -> Result<bool, StoreError> {
+        self.attempt("renew a claim", || claims::renew(&self.connections.writer, fence, expires)).await
+    }
+
+    async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
+        self.attempt("release a claim", || claims::release(&self.connections.writer, fence)).await
+    }
+
+    async fn release_all(&self, prefix: &str) -> Result<(), StoreError> {
+        self.attempt("release claims", || claims::release_all(&self.connections.writer, prefix)).await
+    }
+}

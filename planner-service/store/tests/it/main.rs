@@ -1,0 +1,24 @@
+//! One suite, run on each engine.
+//!
+//! PostgreSQL and MariaDB are reached through `BERTH_TEST_POSTGRES_URL` and `BERTH_TEST_MARIADB_URL`,
+//! which `dev/with-databases` sets; every test makes a database of its own there and drops it.
+
+mod claims;
+mod commits;
+mod engines;
+mod feed;
+mod overlap;
+mod samples;
+mod schema;
+mod size;
+mod values;
+
+/// Makes a test of each function on each engine: `sqlite::name`, `postgres::name`, `mariadb::name`.
+macro_rules! on_each_engine {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite { $(#[test] fn $name() { crate::engines::Engine::Sqlite.test(super::$name); })+ }
+        mod postgres { $(#[test] fn $name() { crate::engines::Engine::Postgres.test(super::$name); })+ }
+        mod mariadb { $(#[test] fn $name() { crate::engines::Engine::MariaDb.test(super::$name); })+ }
+    };
+}
+pub(crate) use on_each_engine;

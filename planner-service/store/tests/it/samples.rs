@@ -1,0 +1,97 @@
+//! Leases, hosts and commits to put into stores.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use planner_core::domain::{
+    Allocation, Event, EventStatus, EventType, Host, HostReservation, Lease, LeaseStatus, Property, Reservation,
+    ReservationSpec, ReservationStatus,
+};
+use planner_core::ports::{Change, Commit, Epoch, Store, StoreError};
+
+pub(crate) const DAY: i64 = 86_400;
+
+/// A lease with one reservation that holds the hosts from `start` to `end`.
+pub(crate) fn lease(id: &str, hosts: &[&str], start: i64, end: i64) -> Lease {
+    Lease {
+        id: id.to_owned(),
+        name: format!("lease {id}"),
+        user_id: "user".to_owned(),
+        project_id: "project".to_owned(),
+        trust_id: None,
+        start,
+        end,
+        status: LeaseStatus::Pending,
+        degraded: false,
+        created_at: 1,
+        updated_at: None,
+        reservations: vec![Reservation {
+            id: format!("r-{id}"),
+            resource_id: format!("h-{id}"),
+            status: ReservationStatus::Pending,
+            missing_resources: false,
+            resources_changed: false,
+            created_at: 1,
+            updated_at: Some(2),
+            spec: ReservationSpec::Host(HostReservation {
+                min: 1,
+                max: u32::MAX,
+                hypervisor_properties: String::new(),
+                resource_properties: r#"["==", "$gpu", "True"]"#.to_owned(),
+                before_end: String::new(),
+            }),
+            allocations: hosts
+                .iter()
+                .map(|host| Allocation { host_id: (*host).to_owned(), start, occupied_until: end })
+                .collect(),
+        }],
+        events: [EventType::StartLease, EventType::BeforeEndLease, EventType::EndLease]
+            .into_iter()
+            .map(|event_type| Event {
+                id: format!("{id}-{event_type}"),
+                event_type,
+                time: start,
+                status: EventStatus::Undone,
+                attempts: 0,
+                not_before: None,
+                waiting: None,
+                created_at: 1,
+                updated_at: None,
+            })
+            .collect(),
+    }
+}
+
+pub(crate) fn host(id: &str) -> Host {
+    Host {
+        id: id.to_owned(),
+        vcpus: 8,
+        cpu_info: "{}".to_owned(),
+        hypervisor_type: "QEMU".to_owned(),
+        hypervisor_version: 2_010_001,
+        hypervisor_hostname: format!("compute-{id}"),
+        service_name: format!("compute-{id}"),
+        memory_mb: 16_384,
+        local_gb: 100,
+        availability_zone: String::new(),
+        trust_id: String::new(),
+        reservable: true,
+        created_at: 1,
+        updated_at: None,
+        capabilities: BTreeMap::from([("gpu".to_owned(), "True".to_owned()), ("GPU".to_owned(), String::new())]),
+    }
+}
+
+pub(crate) fn property(id: &str) -> Property {
+    Property { id: id.to_owned(), name: format!("name of {id}"), private: true, created_at: 1, updated_at: Some(i64::MAX) }
+}
+
+pub(crate) fn put(lease: Lease) -> Change {
+    Change::PutLease(Arc::new(lease))
+}
+
+/// Commits on whatever the epoch is.
+pub(crate) async fn commit(store: &impl Store, changes: Vec<Change>) -> Result<Epoch, StoreError> {
+    let expected = store.epoch().await?;
+    store.commit(&Commit { expected, changes, fences: Vec::new() }).await
+}

@@ -1,0 +1,77 @@
+//! Migrations: repeated, at once, after a first run that stopped half-way.
+
+use planner_core::ports::Store;
+use tokio::task::JoinSet;
+
+use crate::engines::{Engine, TestDatabase};
+use crate::samples::{DAY, commit, lease, put};
+
+async fn works(database: &TestDatabase) {
+    let store = database.store().await;
+    assert_eq!(store.pending_migrations().await.unwrap(), 0);
+    commit(&store, vec![put(lease("a", &["1"], 0, DAY))]).await.unwrap();
+    commit(&store, vec![put(lease("b", &["1"], 0, DAY))]).await.unwrap_err();
+    assert!(store.claim("a", "w", 0, 1).await.unwrap().is_some());
+    assert_eq!(store.load().await.unwrap().leases.len(), 1);
+}
+
+macro_rules! on_empty_databases {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite { $(#[test] fn $name() { super::Engine::Sqlite.test_empty(super::$name); })+ }
+        mod postgres { $(#[test] fn $name() { super::Engine::Postgres.test_empty(super::$name); })+ }
+        mod mariadb { $(#[test] fn $name() { super::Engine::MariaDb.test_empty(super::$name); })+ }
+    };
+}
+on_empty_databases!(
+    several_processes_migrate_at_once,
+    a_step_that_stopped_half_way_is_finished,
+    a_second_run_keeps_what_is_there,
+    an_unmigrated_database_says_so,
+);
+
+async fn several_processes_migrate_at_once(database: TestDatabase) {
+    let mut processes = JoinSet::new();
+    for _ in 0..4 {
+        let store = database.store().await;
+        processes.spawn(async move { store.migrate().await });
+    }
+    for result in processes.join_all().await {
+        result.unwrap();
+    }
+    works(&database).await;
+}
+
+async fn a_step_that_stopped_half_way_is_finished(database: TestDatabase) {
+    let store = database.store().await;
+    for lost in [
+        &["DROP TABLE fences", "DROP TABLE claims"][..],
+        &["DELETE FROM book"],
+        &["DROP TABLE allocations"],
+        &["DROP TABLE allocations", "DROP TABLE host_reservations", "DROP TABLE reservations", "DROP TABLE events"],
+    ] {
+        store.migrate().await.unwrap();
+        database.sql(&["DELETE FROM seaql_migrations"]).await.unwrap();
+        database.sql(lost).await.unwrap();
+        assert_eq!(store.pending_migrations().await.unwrap(), 1);
+    }
+    store.migrate().await.unwrap();
+    works(&database).await;
+}
+
+async fn a_second_run_keeps_what_is_there(database: TestDatabase) {
+    let store = database.store().await;
+    store.migrate().await.unwrap();
+    works(&database).await;
+    let before = store.load().await.unwrap();
+    store.migrate().await.unwrap();
+    database.sql(&["DELETE FROM seaql_migrations"]).await.unwrap();
+    store.migrate().await.unwrap();
+    assert_eq!(store.load().await.unwrap(), before);
+}
+
+async fn an_unmigrated_database_says_so(database: TestDatabase) {
+    let store = database.store().await;
+    assert_eq!(store.pending_migrations().await.unwrap(), 1);
+    store.load().await.unwrap_err();
+    commit(&store, Vec::new()).await.unwrap_err();
+}
