@@ -34,7 +34,10 @@ pub fn parse_request(text: &str) -> Result<i64, DateError> {
     request_fields(text)
         .and_then(|(date, hour, minute)| date.and_hms_opt(hour, minute, 0))
         .map(|time| time.and_utc().timestamp())
-        .ok_or_else(|| DateError { text: text.to_owned(), format: REQUEST_FORMAT })
+        .ok_or_else(|| DateError {
+            text: text.to_owned(),
+            format: REQUEST_FORMAT,
+        })
 }
 
 fn request_fields(text: &str) -> Option<(NaiveDate, u32, u32)> {
@@ -50,7 +53,11 @@ fn request_fields(text: &str) -> Option<(NaiveDate, u32, u32)> {
     if year == 0 {
         return None;
     }
-    Some((NaiveDate::from_ymd_opt(year, number(month, 2)?, number(date, 2)?)?, number(hour, 2)?, number(minute, 2)?))
+    Some((
+        NaiveDate::from_ymd_opt(year, number(month, 2)?, number(date, 2)?)?,
+        number(hour, 2)?,
+        number(minute, 2)?,
+    ))
 }
 
 fn number(digits: &str, most: usize) -> Option<u32> {
@@ -67,7 +74,10 @@ fn format(seconds: i64, format: &'static str) -> Result<String, DateError> {
     DateTime::from_timestamp(seconds, 0)
         .filter(|_| (EARLIEST..=LATEST).contains(&seconds))
         .map(|time| time.format(format).to_string())
-        .ok_or_else(|| DateError { text: format!("Unix second {seconds}"), format })
+        .ok_or_else(|| DateError {
+            text: format!("Unix second {seconds}"),
+            format,
+        })
 }
 
 /// Reads `format`, with or without a fraction of a second (cut off).
@@ -76,7 +86,10 @@ fn parse_naive(text: &str, format: &'static str) -> Result<i64, DateError> {
         .map(|time| time.and_utc().timestamp())
         .ok()
         .filter(|seconds| (EARLIEST..=LATEST).contains(seconds))
-        .ok_or_else(|| DateError { text: text.to_owned(), format })
+        .ok_or_else(|| DateError {
+            text: text.to_owned(),
+            format,
+        })
 }
 
 /// Defines a time with one text form.

@@ -15,11 +15,19 @@ pub struct DefaultRule {
 pub const OWNER_RULE: &str = "admin_or_owner";
 
 const fn rule(name: &'static str, expression: &'static str) -> DefaultRule {
-    DefaultRule { name, expression, or_owner: false }
+    DefaultRule {
+        name,
+        expression,
+        or_owner: false,
+    }
 }
 
 const fn owned(name: &'static str, expression: &'static str) -> DefaultRule {
-    DefaultRule { name, expression, or_owner: true }
+    DefaultRule {
+        name,
+        expression,
+        or_owner: true,
+    }
 }
 
 /// All rules with their defaults.

@@ -64,13 +64,18 @@ pub fn parse(text: &str) -> Result<Expression, ParseError> {
     if text.trim().is_empty() {
         return Ok(Expression::Allow);
     }
-    let mut input = Input { input: LocatingSlice::new(text), state: Progress::default() };
+    let mut input = Input {
+        input: LocatingSlice::new(text),
+        state: Progress::default(),
+    };
     match terminated(any_of, (multispace0, eof)).parse_next(&mut input) {
         Ok(expression) => Ok(expression),
         Err(_) if input.state.too_deep => Err(ParseError::TooDeep),
         Err(_) => Err(match input.state.remote.take() {
             Some(kind) => ParseError::Remote { kind },
-            None => ParseError::Syntax { offset: input.current_token_start() },
+            None => ParseError::Syntax {
+                offset: input.current_token_start(),
+            },
         }),
     }
 }
@@ -104,7 +109,11 @@ fn join(mut parts: Vec<Expression>, joined: fn(Vec<Expression>) -> Expression) -
 fn unary(input: &mut Input<'_>) -> ModalResult<Expression> {
     let negations: usize = repeat(0.., keyword("not").void()).parse_next(input)?;
     let inner = atom(input)?;
-    Ok(if negations % 2 == 1 { Expression::Not(Box::new(inner)) } else { inner })
+    Ok(if negations % 2 == 1 {
+        Expression::Not(Box::new(inner))
+    } else {
+        inner
+    })
 }
 
 fn atom(input: &mut Input<'_>) -> ModalResult<Expression> {
@@ -159,8 +168,10 @@ fn operand(input: &mut Input<'_>) -> ModalResult<Operand> {
             .take()
             .map(|digits: &str| Operand::Literal(digits.to_owned()))
             .and_then_before_colon(),
-        take_while(1.., |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-'))
-            .map(|name: &str| Operand::Credential(name.to_owned())),
+        take_while(1.., |letter: char| {
+            letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-')
+        })
+        .map(|name: &str| Operand::Credential(name.to_owned())),
     ))
     .parse_next(input)
 }
@@ -191,8 +202,14 @@ fn template(input: &mut Input<'_>) -> ModalResult<Template> {
         alt((
             delimited("%(", take_while(1.., |letter: char| !matches!(letter, '(' | ')')), ")s")
                 .map(|name: &str| Piece::Target(name.to_owned())),
-            repeat(1.., alt(("%%".value('%'), none_of(|letter: char| letter.is_whitespace() || "()%".contains(letter)))))
-                .map(Piece::Text),
+            repeat(
+                1..,
+                alt((
+                    "%%".value('%'),
+                    none_of(|letter: char| letter.is_whitespace() || "()%".contains(letter)),
+                )),
+            )
+            .map(Piece::Text),
         )),
     )
     .map(Template)
@@ -205,6 +222,12 @@ fn keyword<'a>(word: &'static str) -> impl Parser<Input<'a>, (), ErrMode<Context
 
 /// The end of a word: white space, a parenthesis or the end, not consumed.
 fn boundary(input: &mut Input<'_>) -> ModalResult<()> {
-    alt((eof.void(), peek(one_of(|letter: char| letter.is_whitespace() || matches!(letter, '(' | ')'))).void()))
-        .parse_next(input)
+    alt((
+        eof.void(),
+        peek(one_of(|letter: char| {
+            letter.is_whitespace() || matches!(letter, '(' | ')')
+        }))
+        .void(),
+    ))
+    .parse_next(input)
 }

@@ -115,7 +115,10 @@ impl Rules {
             .into_iter()
             .map(|(name, text)| match parse(&text) {
                 Ok(expression) => Ok((name.to_owned(), expression)),
-                Err(source) => Err(LoadError::Expression { rule: name.to_owned(), source }),
+                Err(source) => Err(LoadError::Expression {
+                    rule: name.to_owned(),
+                    source,
+                }),
             })
             .collect::<Result<HashMap<_, _>, _>>()?;
         let rules = Self { expressions };
@@ -144,12 +147,21 @@ impl Rules {
             return Ok(depth);
         }
         if let Some(position) = path.iter().position(|&earlier| earlier == name) {
-            let circle = path.iter().skip(position).chain([&name]).map(|&rule| rule.to_owned()).collect();
+            let circle = path
+                .iter()
+                .skip(position)
+                .chain([&name])
+                .map(|&rule| rule.to_owned())
+                .collect();
             return Err(LoadError::Cycle { rules: circle });
         }
-        let Some(expression) = self.expressions.get(name) else { return Ok(0) };
+        let Some(expression) = self.expressions.get(name) else {
+            return Ok(0);
+        };
         if path.len() >= MAX_CHAIN {
-            return Err(LoadError::TooDeep { rule: path.first().unwrap_or(&name).to_string() });
+            return Err(LoadError::TooDeep {
+                rule: path.first().unwrap_or(&name).to_string(),
+            });
         }
         path.push(name);
         let mut deepest = 0;
@@ -167,7 +179,13 @@ impl Rules {
 
     /// Whether `rule` lets the caller act on the target. An unknown rule allows nothing.
     pub fn allows(&self, rule: &str, credentials: &Credentials<'_>, target: &Target<'_>) -> bool {
-        Evaluation { rules: self, credentials, target, known: HashMap::new() }.rule(rule)
+        Evaluation {
+            rules: self,
+            credentials,
+            target,
+            known: HashMap::new(),
+        }
+        .rule(rule)
     }
 }
 
@@ -194,7 +212,9 @@ impl<'a> Evaluation<'a> {
         if let Some(&answer) = self.known.get(name) {
             return answer;
         }
-        let Some((name, expression)) = self.rules.expressions.get_key_value(name) else { return false };
+        let Some((name, expression)) = self.rules.expressions.get_key_value(name) else {
+            return false;
+        };
         let answer = self.decide(expression);
         self.known.insert(name, answer);
         answer
@@ -209,12 +229,10 @@ impl<'a> Evaluation<'a> {
                 let wanted = wanted.to_lowercase();
                 self.credentials.roles.iter().any(|role| role.to_lowercase() == wanted)
             }),
-            Expression::Compare { left, right } => {
-                self.fill(right).is_some_and(|text| match left {
-                    Operand::Literal(literal) => *literal == text,
-                    Operand::Credential(name) => self.credential_is(name, &text),
-                })
-            }
+            Expression::Compare { left, right } => self.fill(right).is_some_and(|text| match left {
+                Operand::Literal(literal) => *literal == text,
+                Operand::Credential(name) => self.credential_is(name, &text),
+            }),
             Expression::Not(inner) => !self.decide(inner),
             Expression::All(parts) => parts.iter().all(|part| self.decide(part)),
             Expression::Any(parts) => parts.iter().any(|part| self.decide(part)),

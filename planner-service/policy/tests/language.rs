@@ -7,17 +7,29 @@ use policy::{Credentials, Expression, LoadError, Operand, ParseError, Piece, Rul
 use proptest::prelude::*;
 
 fn rules(texts: &[(&str, &str)]) -> Result<Rules, LoadError> {
-    let overrides: BTreeMap<String, String> =
-        texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let overrides: BTreeMap<String, String> = texts
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+        .collect();
     Rules::load(&overrides, true)
 }
 
 /// Decides `text` for user u1 of project p1 with roles member and Reader, on an object of project p1 and user u2.
 fn decide(text: &str) -> bool {
     let roles = ["member".to_owned(), "Reader".to_owned()];
-    let credentials = Credentials { user_id: Some("u1"), project_id: Some("p1"), roles: &roles, is_admin: false };
-    let target = Target { project_id: "p1", user_id: "u2" };
-    rules(&[("asked", text), ("yes", "@"), ("no", "!")]).expect(text).allows("asked", &credentials, &target)
+    let credentials = Credentials {
+        user_id: Some("u1"),
+        project_id: Some("p1"),
+        roles: &roles,
+        is_admin: false,
+    };
+    let target = Target {
+        project_id: "p1",
+        user_id: "u2",
+    };
+    rules(&[("asked", text), ("yes", "@"), ("no", "!")])
+        .expect(text)
+        .allows("asked", &credentials, &target)
 }
 
 #[test]
@@ -87,10 +99,16 @@ fn texts_outside_the_language_are_refused() {
         "rule:%(project_id)s",
     ] {
         let answer = parse(text);
-        assert!(matches!(answer, Err(ParseError::Syntax { offset }) if offset <= text.len()), "{text}: {answer:?}");
+        assert!(
+            matches!(answer, Err(ParseError::Syntax { offset }) if offset <= text.len()),
+            "{text}: {answer:?}"
+        );
     }
     assert!(matches!(parse("http://x/%(a)s"), Err(ParseError::Remote { kind }) if kind == "http"));
-    assert!(matches!(parse(&"@".repeat(MAX_LENGTH + 1)), Err(ParseError::TooLong { .. })));
+    assert!(matches!(
+        parse(&"@".repeat(MAX_LENGTH + 1)),
+        Err(ParseError::TooLong { .. })
+    ));
     let deep = |levels: usize| format!("{}@{}", "(".repeat(levels), ")".repeat(levels));
     assert_eq!(parse(&deep(MAX_DEPTH)), Ok(Expression::Allow));
     assert_eq!(parse(&deep(MAX_DEPTH + 1)), Err(ParseError::TooDeep));
@@ -103,16 +121,25 @@ fn circles_and_long_chains_are_found_at_load() {
         Err(LoadError::Cycle { rules }) => assert_eq!(rules, ["a", "b", "c", "a"]),
         other => panic!("{other:?}"),
     }
-    assert!(matches!(rules(&[("admin", "rule:admin")]), Err(LoadError::Cycle { .. })));
-    let chain: Vec<(String, String)> = (0..500).map(|n| (format!("r{n}"), format!("rule:r{}", n + 1))).collect();
-    assert!(matches!(Rules::load(&chain.into_iter().collect(), true), Err(LoadError::TooDeep { .. })));
+    assert!(matches!(
+        rules(&[("admin", "rule:admin")]),
+        Err(LoadError::Cycle { .. })
+    ));
+    let chain: Vec<(String, String)> = (0..500)
+        .map(|n| (format!("r{n}"), format!("rule:r{}", n + 1)))
+        .collect();
+    assert!(matches!(
+        Rules::load(&chain.into_iter().collect(), true),
+        Err(LoadError::TooDeep { .. })
+    ));
 }
 
 /// A rule referred to twice by each of its predecessors: 2^100 steps for an evaluation that forgets.
 #[test]
 fn shared_references_are_decided_once() {
-    let mut ladder: BTreeMap<String, String> =
-        (0..60).map(|n| (format!("r{n}"), format!("rule:r{0} and rule:r{0}", n + 1))).collect();
+    let mut ladder: BTreeMap<String, String> = (0..60)
+        .map(|n| (format!("r{n}"), format!("rule:r{0} and rule:r{0}", n + 1)))
+        .collect();
     ladder.insert("r60".to_owned(), "@".to_owned());
     let rules = Rules::load(&ladder, true).expect("the ladder is no circle");
     assert!(rules.allows("r0", &Credentials::default(), &Target::default()));
@@ -127,21 +154,42 @@ fn default_rules_by_hand() {
         ("blazar:leases:put", [false, true, false, false, true], true),
         ("blazar:leases:delete", [false, true, false, false, true], true),
         ("blazar:oshosts:get", [false, false, false, false, true], false),
-        ("blazar:oshosts:get_allocations", [false, false, false, false, true], false),
+        (
+            "blazar:oshosts:get_allocations",
+            [false, false, false, false, true],
+            false,
+        ),
         ("admin", [false, false, false, false, true], false),
         ("blazar:unheard:of", [false, false, false, false, false], false),
     ];
-    let target = Target { project_id: "p1", user_id: "u1" };
-    let callers = [("p1", "reader"), ("p1", "member"), ("p1", "_"), ("p2", "member"), ("p2", "admin")];
+    let target = Target {
+        project_id: "p1",
+        user_id: "u1",
+    };
+    let callers = [
+        ("p1", "reader"),
+        ("p1", "member"),
+        ("p1", "_"),
+        ("p2", "member"),
+        ("p2", "admin"),
+    ];
     for enforce_new_defaults in [true, false] {
         let rules = Rules::load(&BTreeMap::new(), enforce_new_defaults).expect("the defaults load");
         for (rule, expected, owner_applies) in table {
             for ((project, role), expected) in callers.into_iter().zip(expected) {
                 let roles = [role.to_owned()];
-                let credentials =
-                    Credentials { user_id: Some("u9"), project_id: Some(project), roles: &roles, is_admin: false };
+                let credentials = Credentials {
+                    user_id: Some("u9"),
+                    project_id: Some(project),
+                    roles: &roles,
+                    is_admin: false,
+                };
                 let expected = expected || (owner_applies && !enforce_new_defaults && project == "p1");
-                assert_eq!(rules.allows(rule, &credentials, &target), expected, "{rule} {project} {role}");
+                assert_eq!(
+                    rules.allows(rule, &credentials, &target),
+                    expected,
+                    "{rule} {project} {role}"
+                );
             }
         }
     }
@@ -150,8 +198,16 @@ fn default_rules_by_hand() {
 #[test]
 fn an_override_takes_the_place_of_the_default_and_of_the_owner_rule() {
     let reader = ["reader".to_owned()];
-    let credentials = Credentials { user_id: Some("u"), project_id: Some("p"), roles: &reader, is_admin: false };
-    let own = Target { project_id: "p", user_id: "u" };
+    let credentials = Credentials {
+        user_id: Some("u"),
+        project_id: Some("p"),
+        roles: &reader,
+        is_admin: false,
+    };
+    let own = Target {
+        project_id: "p",
+        user_id: "u",
+    };
     let load = |name: &str, text: &str| {
         Rules::load(&BTreeMap::from([(name.to_owned(), text.to_owned())]), false).expect("loads")
     };
@@ -164,7 +220,10 @@ fn an_override_takes_the_place_of_the_default_and_of_the_owner_rule() {
 #[test]
 fn no_project_is_not_the_empty_project() {
     let rules = Rules::load(&BTreeMap::new(), false).expect("the defaults load");
-    let target = Target { project_id: "", user_id: "" };
+    let target = Target {
+        project_id: "",
+        user_id: "",
+    };
     assert!(!rules.allows("blazar:leases:get", &Credentials::default(), &target));
 }
 
@@ -173,15 +232,24 @@ fn template() -> impl Strategy<Value = Template> {
         "[a-zA-Z0-9_%:.'-]{1,6}".prop_map(|text| Template(vec![Piece::Text(text)])),
         prop_oneof![Just("project_id"), Just("user_id"), Just("name")]
             .prop_map(|name| Template(vec![Piece::Target(name.to_owned())])),
-        Just(Template(vec![Piece::Text("u".to_owned()), Piece::Target("user_id".to_owned())])),
+        Just(Template(vec![
+            Piece::Text("u".to_owned()),
+            Piece::Target("user_id".to_owned())
+        ])),
     ]
 }
 
 fn expression() -> impl Strategy<Value = Expression> {
     let operand = prop_oneof![
         "[a-z0-9\"]{0,3}".prop_map(Operand::Literal),
-        prop_oneof![Just("project_id"), Just("user_id"), Just("roles"), Just("is_admin"), Just("True.x")]
-            .prop_map(|name| Operand::Credential(name.to_owned())),
+        prop_oneof![
+            Just("project_id"),
+            Just("user_id"),
+            Just("roles"),
+            Just("is_admin"),
+            Just("True.x")
+        ]
+        .prop_map(|name| Operand::Credential(name.to_owned())),
     ];
     let leaf = prop_oneof![
         Just(Expression::Allow),

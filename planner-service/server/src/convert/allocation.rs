@@ -1,0 +1,38 @@
+//! Allocations: domain to wire, and the filter in the query.
+
+use api_types::allocation as wire;
+use api_types::date::PlanTime;
+use planner_core::service::{AllocationFilter, HostAllocations};
+
+/// What a host serves, as clients see it.
+pub(crate) fn write(allocations: HostAllocations) -> wire::Allocation {
+    wire::Allocation {
+        resource_id: allocations.host_id,
+        reservations: allocations
+            .reservations
+            .into_iter()
+            .map(|entry| wire::AllocatedReservation {
+                id: entry.reservation_id,
+                lease_id: entry.lease_id,
+                start_date: PlanTime(entry.start),
+                end_date: PlanTime(entry.end),
+            })
+            .collect(),
+    }
+}
+
+/// The filter in a query; other parameters and empty values are ignored.
+pub(crate) fn filter(query: Option<&str>) -> AllocationFilter {
+    AllocationFilter {
+        lease_id: first(query, "lease_id"),
+        reservation_id: first(query, "reservation_id"),
+    }
+}
+
+/// The first value of a query parameter, unless it is empty.
+pub(crate) fn first(query: Option<&str>, name: &str) -> Option<String> {
+    url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .find(|(parameter, _)| parameter == name)
+        .map(|(_, value)| value.into_owned())
+        .filter(|value| !value.is_empty())
+}

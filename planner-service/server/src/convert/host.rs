@@ -1,0 +1,93 @@
+//! Hosts: domain to wire, and the bodies that register and change them.
+
+use std::collections::BTreeMap;
+
+use api_types::date::RecordTime;
+use api_types::host as wire;
+use planner_core::domain::Host;
+use planner_core::service::ServiceError;
+use plugin_api::HostRegistration;
+use serde_json::Value;
+
+use super::parameter::{malformed, shortened};
+use super::{capability, python};
+use crate::body::Object;
+use crate::error::ApiError;
+
+/// A host as clients see it.
+pub(crate) fn write(host: &Host) -> wire::Host {
+    wire::Host {
+        columns: wire::HostColumns {
+            id: host.id.clone(),
+            vcpus: host.vcpus,
+            cpu_info: host.cpu_info.clone(),
+            hypervisor_type: host.hypervisor_type.clone(),
+            hypervisor_version: host.hypervisor_version,
+            hypervisor_hostname: host.hypervisor_hostname.clone(),
+            service_name: host.service_name.clone(),
+            memory_mb: host.memory_mb,
+            local_gb: host.local_gb,
+            status: None,
+            availability_zone: host.availability_zone.clone(),
+            trust_id: host.trust_id.clone(),
+            reservable: host.reservable,
+            created_at: RecordTime(host.created_at),
+            updated_at: host.updated_at.map(RecordTime),
+        },
+        capabilities: host.capabilities.clone(),
+    }
+}
+
+/// The body of `POST /v1/os-hosts`.
+pub(crate) fn registration(mut body: Object) -> Result<HostRegistration, ApiError> {
+    let references = [("id", body.shift_remove("id")), ("name", body.shift_remove("name"))];
+    // Ownership and trusts come from the caller's token only.
+    body.shift_remove("trust_id");
+    let Some((member, reference)) = references
+        .into_iter()
+        .find_map(|(member, value)| value.filter(is_given).map(|value| (member, value)))
+    else {
+        let values = shortened(&python::repr(&Value::Object(body)));
+        return Err(ServiceError::OutOfLimits(format!("Invalid values for host {values}")).into());
+    };
+    capability::check_keys(&body)?;
+    if reference.is_boolean() {
+        return Err(malformed(member, "must be a string or a number, not a boolean"));
+    }
+    let reference = capability::text(member, &reference)?;
+    let values = body
+        .iter()
+        .map(|(key, value)| Ok((key.clone(), capability::text(key, value)?)))
+        .collect::<Result<_, ApiError>>()?;
+    Ok(HostRegistration { reference, values })
+}
+
+/// What Python takes for true.
+fn is_given(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(given) => *given,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+    }
+}
+
+/// The body of `PUT /v1/os-hosts/{id}`; `null` removes.
+pub(crate) fn change(body: &Object) -> Result<BTreeMap<String, Option<String>>, ApiError> {
+    if body.is_empty() {
+        return Err(ApiError::NothingToUpdate);
+    }
+    capability::check_keys(body)?;
+    body.iter()
+        .map(|(key, value)| {
+            let value = if value.is_null() {
+                None
+            } else {
+                Some(capability::text(key, value)?)
+            };
+            Ok((key.clone(), value))
+        })
+        .collect()
+}

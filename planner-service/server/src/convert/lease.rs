@@ -1,0 +1,76 @@
+//! Leases: domain to wire.
+
+use api_types::date::{PlanTime, RecordTime};
+use api_types::lease as wire;
+use planner_core::domain::{Event, EventType, Lease, Reservation, ReservationSpec};
+
+/// A lease as clients see it. Internal events are not shown.
+pub(crate) fn write(lease: &Lease) -> wire::Lease {
+    wire::Lease {
+        id: lease.id.clone(),
+        name: lease.name.clone(),
+        user_id: lease.user_id.clone(),
+        project_id: lease.project_id.clone(),
+        start_date: PlanTime(lease.start),
+        end_date: PlanTime(lease.end),
+        trust_id: lease.trust_id.clone().unwrap_or_default(),
+        status: lease.status.as_str().to_owned(),
+        degraded: lease.degraded,
+        created_at: RecordTime(lease.created_at),
+        updated_at: lease.updated_at.map(RecordTime),
+        reservations: lease
+            .reservations
+            .iter()
+            .map(|entry| reservation(&lease.id, entry))
+            .collect(),
+        events: lease
+            .events
+            .iter()
+            .filter(|entry| is_shown(entry.event_type))
+            .map(|entry| event(&lease.id, entry))
+            .collect(),
+    }
+}
+
+const fn is_shown(event_type: EventType) -> bool {
+    match event_type {
+        EventType::StartLease | EventType::BeforeEndLease | EventType::EndLease => true,
+        EventType::ApplyChange | EventType::DeleteLease => false,
+    }
+}
+
+fn reservation(lease_id: &str, reservation: &Reservation) -> wire::Reservation {
+    let parameters = match &reservation.spec {
+        ReservationSpec::Host(host) => wire::Parameters::Host(wire::HostParameters {
+            hypervisor_properties: host.hypervisor_properties.clone(),
+            resource_properties: host.resource_properties.clone(),
+            before_end: host.before_end.clone(),
+            min: host.min,
+            max: host.max,
+        }),
+    };
+    wire::Reservation {
+        id: reservation.id.clone(),
+        lease_id: lease_id.to_owned(),
+        resource_id: reservation.resource_id.clone(),
+        resource_type: reservation.spec.resource_type().to_owned(),
+        status: reservation.status.as_str().to_owned(),
+        missing_resources: reservation.missing_resources,
+        resources_changed: reservation.resources_changed,
+        created_at: RecordTime(reservation.created_at),
+        updated_at: reservation.updated_at.map(RecordTime),
+        parameters,
+    }
+}
+
+fn event(lease_id: &str, event: &Event) -> wire::Event {
+    wire::Event {
+        id: event.id.clone(),
+        lease_id: lease_id.to_owned(),
+        event_type: event.event_type.as_str().to_owned(),
+        time: PlanTime(event.time),
+        status: event.status.as_str().to_owned(),
+        created_at: RecordTime(event.created_at),
+        updated_at: event.updated_at.map(RecordTime),
+    }
+}

@@ -1,0 +1,52 @@
+//! The body of `PUT /v1/leases/{id}`. Members that are not known are ignored.
+
+use std::collections::HashSet;
+
+use planner_core::domain::Timestamp;
+use planner_core::service::{LeaseChange, ReservationChange};
+
+use super::lease_draft::reservations;
+use super::parameter::{before_end_date, date_or_now, lease_name, malformed, missing, shortened};
+use super::python;
+use super::reservation::{changed_bounds, expression};
+use crate::body::Object;
+use crate::error::ApiError;
+
+/// Reads a change of a lease.
+pub(crate) fn read(body: &Object, now: Timestamp) -> Result<LeaseChange, ApiError> {
+    let date = |name| body.get(name).map(|value| date_or_now(value, now)).transpose();
+    let change = LeaseChange {
+        name: body.get("name").map(lease_name).transpose()?,
+        start: date("start_date")?,
+        end: date("end_date")?,
+        before_end: before_end_date(body)?,
+        reservations: reservations(body)?
+            .into_iter()
+            .map(reservation)
+            .collect::<Result<_, _>>()?,
+    };
+    let mut seen = HashSet::new();
+    match change.reservations.iter().find(|change| !seen.insert(&change.id)) {
+        Some(twice) => Err(malformed(
+            "reservations",
+            &format!("reservation {} is named twice", shortened(&twice.id)),
+        )),
+        None => Ok(change),
+    }
+}
+
+fn reservation(entry: &Object) -> Result<ReservationChange, ApiError> {
+    let id = entry
+        .get("id")
+        .map(python::str)
+        .ok_or_else(|| missing("reservation ID"))?;
+    let (min, max) = changed_bounds(entry)?;
+    Ok(ReservationChange {
+        id,
+        resource_type: entry.get("resource_type").map(python::str),
+        min,
+        max,
+        hypervisor_properties: expression(entry, "hypervisor_properties")?,
+        resource_properties: expression(entry, "resource_properties")?,
+    })
+}

@@ -1,0 +1,16 @@
+//! Wire to domain and back.
+//!
+//! Invariant: a value that has passed here fits every store: bounded, and free of the character
+//! U+0000, which PostgreSQL cannot keep.
+
+pub(crate) mod allocation;
+pub(crate) mod capability;
+pub(crate) mod host;
+pub(crate) mod lease;
+pub(crate) mod lease_change;
+pub(crate) mod lease_draft;
+pub(crate) mod parameter;
+pub(crate) mod property;
+pub(crate) mod python;
+pub(crate) mod report;
+pub(crate) mod reservation;

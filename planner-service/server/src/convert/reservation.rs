@@ -1,0 +1,108 @@
+//! Parameters of `physical:host` reservations, in upstream's order and words.
+
+use planner_core::domain::{HostReservation, ReservationSpec};
+use planner_core::properties;
+use serde_json::Value;
+
+use super::parameter::{int_like, malformed, missing, shortened};
+use super::python;
+use crate::body::Object;
+use crate::error::ApiError;
+
+/// The entry of `reservations` as what it reserves.
+pub(crate) fn spec(entry: &Object) -> Result<ReservationSpec, ApiError> {
+    match entry.get("resource_type") {
+        Some(Value::String(kind)) if kind == HostReservation::RESOURCE_TYPE => host(entry).map(ReservationSpec::Host),
+        Some(other) => Err(ApiError::invalid(format!(
+            "The {} resource type is not supported",
+            shortened(&python::str(other))
+        ))),
+        None => Err(missing("resource_type")),
+    }
+}
+
+fn host(entry: &Object) -> Result<HostReservation, ApiError> {
+    let min = whole_number(entry, "min")?.ok_or_else(|| missing("min"))?;
+    let max = whole_number(entry, "max")?.ok_or_else(|| missing("max"))?;
+    let (min, max) = (count("min", min)?, count("max", max)?);
+    if max < min {
+        return Err(ApiError::invalid(RANGE));
+    }
+    let hypervisor_properties =
+        expression(entry, "hypervisor_properties")?.ok_or_else(|| missing("hypervisor_properties"))?;
+    let resource_properties =
+        expression(entry, "resource_properties")?.ok_or_else(|| missing("resource_properties"))?;
+    let before_end = match entry.get("before_end") {
+        None => "default".to_owned(),
+        Some(Value::String(action)) if matches!(action.as_str(), "" | "default" | "snapshot") => action.clone(),
+        Some(_) => return Err(ApiError::invalid("Malformed parameter before_end")),
+    };
+    Ok(HostReservation {
+        min,
+        max,
+        hypervisor_properties,
+        resource_properties,
+        before_end,
+    })
+}
+
+/// Upstream's text for a range that is none.
+const RANGE: &str = "Invalid values for min/max of hosts. Max must be equal to or larger than min.";
+
+/// The bounds of a change, each of which may be left out.
+pub(crate) fn changed_bounds(entry: &Object) -> Result<(Option<u32>, Option<u32>), ApiError> {
+    let (min, max) = (whole_number(entry, "min")?, whole_number(entry, "max")?);
+    let min = min.map(|min| count("min", min)).transpose()?;
+    let max = max.map(|max| count("max", max)).transpose()?;
+    if min.zip(max).is_some_and(|(min, max)| max < min) {
+        return Err(ApiError::invalid(RANGE));
+    }
+    Ok((min, max))
+}
+
+fn whole_number(entry: &Object, name: &str) -> Result<Option<i64>, ApiError> {
+    entry
+        .get(name)
+        .map(|value| int_like(value).ok_or_else(|| ApiError::invalid(format!("Malformed parameter {name}"))))
+        .transpose()
+}
+
+fn count(name: &str, value: i64) -> Result<u32, ApiError> {
+    if value < 1 {
+        return Err(malformed("min and max", "must be greater than or equal to 1"));
+    }
+    u32::try_from(value).map_err(|_| malformed(name, &format!("must be less than or equal to {}", u32::MAX)))
+}
+
+/// A property expression as text; absent: `None`. A real list is taken for its text.
+pub(crate) fn expression(entry: &Object, name: &str) -> Result<Option<String>, ApiError> {
+    let Some(value) = entry.get(name) else { return Ok(None) };
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(_) => value.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            return Err(requirements(
+                &python::repr(value),
+                "it must be a string holding a JSON list",
+            ));
+        }
+    };
+    if text.len() > properties::MAX_EXPRESSION {
+        return Err(malformed(
+            name,
+            &format!("must have at most {} bytes", properties::MAX_EXPRESSION),
+        ));
+    }
+    match properties::parse(&text) {
+        Ok(_) => Ok(Some(text)),
+        Err(reason) => {
+            let shown = serde_json::from_str::<Value>(&text).map_or(text, |decoded| python::str(&decoded));
+            Err(requirements(&shown, &reason))
+        }
+    }
+}
+
+fn requirements(shown: &str, reason: &str) -> ApiError {
+    ApiError::invalid(format!("Malformed requirements {}: {reason}", shortened(shown)))
+}

@@ -1,0 +1,3 @@
+//! `/capacity/v1`: Berth's own resources.
+
+pub(super) mod lease;

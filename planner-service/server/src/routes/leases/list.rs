@@ -1,0 +1,27 @@
+//! `GET /v1/leases`: query parameters are ignored, as upstream does.
+
+use api_types::lease::LeasesBody;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use planner_core::authority::Caller;
+
+use crate::convert::lease;
+use crate::error::ApiError;
+use crate::respond::json;
+use crate::state::ApiState;
+
+/// `GET /v1/leases`
+pub(crate) async fn handle(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, ApiError> {
+    let leases = state.service.leases(&caller).await?;
+    Ok(json(
+        StatusCode::OK,
+        &LeasesBody {
+            leases: leases.iter().map(|entry| lease::write(entry)).collect(),
+        },
+    ))
+}

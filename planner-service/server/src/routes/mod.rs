@@ -1,0 +1,138 @@
+//! The routes, in one list from which the router is built.
+//!
+//! Invariant: a route exists exactly if [`routes`] names it.
+
+mod allocations;
+mod capacity;
+mod healthcheck;
+mod hosts;
+mod leases;
+mod properties;
+mod versions;
+
+use axum::Router;
+use axum::http::Method;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::error::ApiError;
+use crate::middleware::{authentication, completion, content_type, microversion, panic, request_id};
+use crate::state::ApiState;
+
+/// Who may reach a route at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Public,
+    /// Callers with a valid token; policy decides further.
+    Token,
+}
+
+/// A route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// Its method.
+    pub method: Method,
+    /// Its path, parameters in braces.
+    pub path: &'static str,
+    /// Who may reach it.
+    pub access: Access,
+}
+
+struct Endpoint {
+    info: RouteInfo,
+    handler: MethodRouter<ApiState>,
+}
+
+fn endpoint(method: Method, path: &'static str, access: Access, handler: MethodRouter<ApiState>) -> Endpoint {
+    Endpoint {
+        info: RouteInfo { method, path, access },
+        handler,
+    }
+}
+
+/// Public paths; all of them are read only.
+const PUBLIC_PATHS: [&str; 5] = ["/", "/versions", "/v1", "/v1/", "/healthcheck"];
+
+/// Whether a request needs no token.
+pub(crate) fn is_public(method: &Method, path: &str) -> bool {
+    [Method::GET, Method::HEAD].contains(method) && PUBLIC_PATHS.contains(&path)
+}
+
+fn endpoints() -> Vec<Endpoint> {
+    let public = |path, handler| endpoint(Method::GET, path, Access::Public, handler);
+    let token = |method, path, handler| endpoint(method, path, Access::Token, handler);
+    vec![
+        public("/", get(versions::list)),
+        public("/versions", get(versions::list)),
+        public("/v1", get(versions::show)),
+        public("/v1/", get(versions::show)),
+        public("/healthcheck", get(healthcheck::show)),
+        token(Method::GET, "/v1/leases", get(leases::list::handle)),
+        token(Method::GET, "/v1/leases.json", get(leases::list::handle)),
+        token(Method::POST, "/v1/leases", post(leases::create::handle)),
+        token(Method::POST, "/v1/leases.json", post(leases::create::handle)),
+        token(Method::GET, "/v1/leases/{id}", get(leases::show::handle)),
+        token(Method::PUT, "/v1/leases/{id}", put(leases::update::handle)),
+        token(Method::DELETE, "/v1/leases/{id}", delete(leases::delete::handle)),
+        token(Method::GET, "/v1/os-hosts", get(hosts::list::handle)),
+        token(Method::GET, "/v1/os-hosts.json", get(hosts::list::handle)),
+        token(Method::POST, "/v1/os-hosts", post(hosts::create::handle)),
+        token(Method::POST, "/v1/os-hosts.json", post(hosts::create::handle)),
+        token(Method::GET, "/v1/os-hosts/{id}", get(hosts::show::handle)),
+        token(Method::PUT, "/v1/os-hosts/{id}", put(hosts::update::handle)),
+        token(Method::DELETE, "/v1/os-hosts/{id}", delete(hosts::delete::handle)),
+        token(Method::GET, "/v1/os-hosts/allocations", get(allocations::list::handle)),
+        token(
+            Method::GET,
+            "/v1/os-hosts/allocations.json",
+            get(allocations::list::handle),
+        ),
+        token(
+            Method::GET,
+            "/v1/os-hosts/{id}/allocation",
+            get(allocations::show::handle),
+        ),
+        token(
+            Method::GET,
+            "/v1/os-hosts/{id}/allocation.json",
+            get(allocations::show::handle),
+        ),
+        token(Method::GET, "/v1/os-hosts/properties", get(properties::list::handle)),
+        token(
+            Method::GET,
+            "/v1/os-hosts/properties.json",
+            get(properties::list::handle),
+        ),
+        token(
+            Method::PATCH,
+            "/v1/os-hosts/properties/{id}",
+            patch(properties::update::handle),
+        ),
+        token(Method::GET, "/capacity/v1/leases/{id}", get(capacity::lease::handle)),
+    ]
+}
+
+/// All routes.
+pub fn routes() -> Vec<RouteInfo> {
+    endpoints().into_iter().map(|endpoint| endpoint.info).collect()
+}
+
+/// The whole service.
+pub fn router(state: ApiState) -> Router {
+    endpoints()
+        .into_iter()
+        .fold(Router::new(), |router, endpoint| {
+            router.route(endpoint.info.path, endpoint.handler)
+        })
+        .fallback(async || ApiError::NoRoute)
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(from_fn_with_state(state.clone(), completion::carry_through))
+        .layer(from_fn(content_type::require_json))
+        .layer(from_fn_with_state(state.clone(), authentication::authenticate))
+        .layer(from_fn(microversion::negotiate))
+        .layer(CatchPanicLayer::custom(panic::answer))
+        .layer(from_fn(request_id::identify))
+        .with_state(state)
+}

@@ -1,0 +1,4 @@
+//! `/v1/os-hosts/properties`
+
+pub(super) mod list;
+pub(super) mod update;
