@@ -562,7 +562,7 @@ impl Compute for FakeCloud {
 
 #[async_trait]
 impl Images for FakeCloud {
-    async fn find_images(&self, property: &str, value: &str) -> Result<Vec<Image>, CloudError> {
+    async fn find_images(&self, property: &'static str, value: &str) -> Result<Vec<Image>, CloudError> {
         self.call("glance", format!("find images with {property} {value}"), |state| {
             Ok(state
                 .images

@@ -22,7 +22,7 @@ pub struct Image {
 #[async_trait]
 pub trait Images: Send + Sync {
     /// Images of all projects with this property, whatever their state.
-    async fn find_images(&self, property: &str, value: &str) -> Result<Vec<Image>, CloudError>;
+    async fn find_images(&self, property: &'static str, value: &str) -> Result<Vec<Image>, CloudError>;
 
     /// Gives an image to a project.
     async fn set_owner(&self, image: &Image, project_id: &str) -> Result<(), CloudError>;

@@ -1,1 +1,0 @@
-//! Adapter of the ports on `openstack_sdk`.

@@ -1,0 +1,1 @@
+//! The adapter against misbehaving services.
