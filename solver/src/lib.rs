@@ -15,12 +15,15 @@
 //! 5. `reassign` chooses counts per class by integer programming, with the fewest moves.
 //! 6. `decode` turns counts into hosts, `verify` checks the result.
 
+pub mod admit;
 mod certificate;
+pub mod check;
 mod classes;
 mod count;
 mod decimal;
 pub mod decision;
 mod decode;
+pub mod document;
 pub mod model;
 pub mod planner;
 pub mod predicate;

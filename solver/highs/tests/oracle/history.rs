@@ -77,14 +77,15 @@ fn predicate(random: &mut Random, hosts: &[Host]) -> Arc<Predicate> {
         value: value.to_owned(),
     };
     Arc::new(match random.between(0, 9) {
-        0..=3 => Predicate::All(Vec::new()),
-        4 | 5 => compare(Operator::AtLeast, "cpus", "8"),
+        0..=2 => Predicate::All(Vec::new()),
+        3..=5 => compare(Operator::AtLeast, "cpus", "8"),
         6 => compare(Operator::Equal, "gpu", "True"),
         7 => compare(Operator::Equal, "zone", "z1"),
         8 => Predicate::Any(vec![
             compare(Operator::Equal, "gpu", "True"),
             compare(Operator::Equal, "cpus", "16"),
         ]),
+        _ if random.percent(60) => compare(Operator::NotEqual, "zone", "z1"),
         _ => compare(Operator::Equal, "id", &random.pick(hosts).id),
     })
 }
@@ -92,8 +93,8 @@ fn predicate(random: &mut Random, hosts: &[Host]) -> Arc<Predicate> {
 fn asked(random: &mut Random, hosts: &[Host], now: Seconds, cleaning: Seconds, id: String) -> RequestedReservation {
     let start = now + if random.percent(25) { 0 } else { random.between(0, 25) };
     let most = i64::try_from(hosts.len()).unwrap();
-    let min = if random.percent(70) {
-        random.between(1, (most / 2).max(1))
+    let min = if random.percent(85) {
+        random.between(1, (most / 3).max(1))
     } else {
         random.between(1, most)
     };

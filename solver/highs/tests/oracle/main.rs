@@ -6,8 +6,11 @@ mod per_host;
 
 use history::Random;
 use per_host::{Answer, World};
-use solver::decision::{Tier, Verdict};
-use solver::model::{Host, Interval, Lease, Request, Seconds};
+use solver::admit::{self, Settings};
+use solver::check::check;
+use solver::decision::{Decision, Tier, Verdict};
+use solver::document::{Plan, Problem, fingerprint};
+use solver::model::{Host, Lease, Request, Seconds};
 use solver::planner::{Budget, Planner};
 use solver_highs::Highs;
 
@@ -19,9 +22,16 @@ struct State {
     hosts: Vec<Host>,
     now: Seconds,
     freeze: Seconds,
+    cleaning: Seconds,
 }
 
 impl State {
+    /// The case as a document, to be looked at or replayed.
+    fn problem(&self, request: &Request) -> String {
+        let problem = Problem::of(&self.planner, self.now, self.cleaning, std::slice::from_ref(request));
+        serde_json::to_string(&problem).unwrap()
+    }
+
     fn leases(&self) -> Vec<Lease> {
         self.planner.leases().cloned().collect()
     }
@@ -59,6 +69,7 @@ impl State {
 struct Tally {
     accepted: usize,
     moved: usize,
+    exchanged: usize,
     refused: usize,
     by_certificate: usize,
     by_search: usize,
@@ -87,6 +98,7 @@ fn history(seed: u64, tally: &mut Tally) {
         hosts: history::fleet(&mut random),
         now: 100,
         freeze,
+        cleaning,
     };
     state.hosts.iter().for_each(|host| state.planner.put_host(host.clone()));
     for number in 0..16 {
@@ -113,25 +125,27 @@ fn decide(state: &mut State, leases: &[Lease], request: &Request, case: &str, ta
         now: state.now,
         freeze: state.freeze,
     };
-    let expected = world.answer(request);
     let found = match &decision.verdict {
         Verdict::Accepted { holds, .. } => Answer::Accepted {
             moves: decision.counted_moves(),
             given: holds.values().map(|hosts| u32::try_from(hosts.len()).unwrap()).sum(),
         },
         Verdict::Refused { .. } => Answer::Refused,
-        Verdict::Undecided => panic!("{case}: undecided"),
+        Verdict::Undecided => panic!("{case}: undecided\n{}", state.problem(request)),
     };
     assert_eq!(
-        found, expected,
-        "{case}: {:?} at {} (freeze {})\nrequest {request:#?}\nleases {leases:#?}\nhosts {:#?}",
-        decision, state.now, state.freeze, state.hosts
+        found,
+        world.answer(request),
+        "{case}: {decision:?}\n{}",
+        state.problem(request)
     );
+    checked(state, request, &decision, case);
     tally.changes += usize::from(request.replaces.is_some());
     match &decision.verdict {
-        Verdict::Accepted { .. } => {
+        Verdict::Accepted { moves, .. } => {
             tally.accepted += 1;
             tally.moved += usize::from(decision.counted_moves() > 0);
+            tally.exchanged += usize::from(decision.counted_moves() == 0 && !moves.is_empty());
         }
         Verdict::Refused { conflict } => {
             tally.refused += 1;
@@ -144,5 +158,28 @@ fn decide(state: &mut State, leases: &[Lease], request: &Request, case: &str, ta
         .planner
         .apply(request, &decision)
         .unwrap_or_else(|error| panic!("{case}: {error}"));
-    let _ = Interval::new(0, 1);
+}
+
+/// The plan document of the decision passes the checker, and says what the decision says.
+fn checked(state: &State, request: &Request, decision: &Decision, case: &str) {
+    let text = state.problem(request);
+    let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{case}: {error}\n{text}"));
+    // Offers take many more decisions each, so only some refusals look for them.
+    let offers = state.now % 16 == 0;
+    let settings = Settings {
+        budget: Budget { seconds: None },
+        offers,
+    };
+    let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs, || 0).unwrap();
+    let written = serde_json::to_string(&plan).unwrap();
+    assert_eq!(Plan::parse(&written).as_ref(), Ok(&plan), "{case}");
+    let violations = check(&problem, &fingerprint(&text), &plan);
+    assert!(violations.is_empty(), "{case}: {violations:#?}\n{text}\n{written}");
+    assert_eq!(
+        plan.summary.moves,
+        u64::from(decision.counted_moves()),
+        "{case}\n{text}"
+    );
+    let accepted = matches!(decision.verdict, Verdict::Accepted { .. });
+    assert_eq!(plan.summary.accepted, u64::from(accepted), "{case}\n{text}");
 }

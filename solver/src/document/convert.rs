@@ -1,0 +1,246 @@
+//! Between documents and the planner's model.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::entries::{Condition, Members};
+use super::plan::{ConflictEntry, HeldUnits};
+use super::problem::{HostEntry, Kind, LeaseEntry, PROBLEM_FORMAT, Problem, RequestEntry, ReservationEntry};
+use crate::decision::Conflict;
+use crate::model::{Host, HostId, Interval, Lease, Request, RequestedReservation, Reservation, Seconds};
+use crate::planner::{Planner, StateError};
+
+impl HostEntry {
+    /// The host as the planner sees it; blocks are sorted and those that touch are joined.
+    pub fn to_host(&self) -> Host {
+        let named = |members: &Members<String>| {
+            members
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.clone()))
+                .collect()
+        };
+        let mut sorted: Vec<Interval> = self
+            .blocks
+            .iter()
+            .map(|&[start, end]| Interval::new(start, end))
+            .collect();
+        sorted.sort_unstable();
+        let mut blocks: Vec<Interval> = Vec::new();
+        for block in sorted {
+            match blocks.last_mut() {
+                Some(last) if block.start <= last.end => last.end = last.end.max(block.end),
+                _ => blocks.push(block),
+            }
+        }
+        Host {
+            id: self.id.clone(),
+            properties: named(&self.properties),
+            zone: self.zone.clone(),
+            rack: self.rack.clone(),
+            capacity: self
+                .capacity
+                .iter()
+                .map(|(name, &amount)| (name.to_string(), amount))
+                .collect(),
+            blocks,
+            reservable: self.reservable,
+        }
+    }
+
+    /// The entry of a host.
+    pub fn of(host: &Host) -> Self {
+        Self {
+            id: host.id.clone(),
+            properties: host
+                .properties
+                .iter()
+                .map(|(name, value)| (name.as_str().into(), value.clone()))
+                .collect(),
+            zone: host.zone.clone(),
+            rack: host.rack.clone(),
+            capacity: host
+                .capacity
+                .iter()
+                .map(|(name, &amount)| (name.as_str().into(), amount))
+                .collect(),
+            blocks: host.blocks.iter().map(|block| [block.start, block.end]).collect(),
+            reservable: host.reservable,
+        }
+    }
+}
+
+impl ReservationEntry {
+    fn window(&self) -> Interval {
+        Interval::new(self.start, self.end)
+    }
+
+    fn predicate(&self) -> Arc<crate::predicate::Predicate> {
+        self.condition.clone().unwrap_or_default().0
+    }
+
+    fn to_requested(&self, cleaning: Seconds) -> RequestedReservation {
+        RequestedReservation {
+            id: self.id.clone(),
+            window: self.window(),
+            cleaning,
+            min: self.min.unwrap_or(1),
+            max: self.max.unwrap_or(1),
+            predicate: self.predicate(),
+        }
+    }
+
+    fn to_reservation(&self, cleaning: Seconds) -> Reservation {
+        Reservation {
+            id: self.id.clone(),
+            window: self.window(),
+            cleaning,
+            min: self.min.unwrap_or(1),
+            max: self.max.unwrap_or(1),
+            predicate: self.predicate(),
+            holds: self.holds.iter().flat_map(|holds| holds.keys().cloned()).collect(),
+            pinned: self.pinned.unwrap_or(false),
+        }
+    }
+
+    /// The entry of a reservation held.
+    pub fn held(reservation: &Reservation) -> Self {
+        Self {
+            holds: Some(units(&reservation.holds)),
+            pinned: Some(reservation.pinned),
+            ..Self::asked(&RequestedReservation {
+                id: reservation.id.clone(),
+                window: reservation.window,
+                cleaning: reservation.cleaning,
+                min: reservation.min,
+                max: reservation.max,
+                predicate: Arc::clone(&reservation.predicate),
+            })
+        }
+    }
+
+    /// The entry of a reservation asked for.
+    pub fn asked(asked: &RequestedReservation) -> Self {
+        Self {
+            id: asked.id.clone(),
+            kind: Kind::Host,
+            start: asked.window.start,
+            end: asked.window.end,
+            min: Some(asked.min),
+            max: Some(asked.max),
+            condition: Some(Condition(Arc::clone(&asked.predicate))),
+            pool: None,
+            amount: None,
+            resources: None,
+            affinity: None,
+            required: None,
+            holds: None,
+            pinned: None,
+        }
+    }
+}
+
+/// Each host once, as documents write what is held.
+pub(crate) fn units(hosts: &[HostId]) -> HeldUnits {
+    hosts.iter().map(|host| (host.clone(), 1)).collect()
+}
+
+/// The lease of an entry, for a problem's cleaning time.
+pub fn lease_of(entry: &LeaseEntry, cleaning: Seconds) -> Lease {
+    Lease {
+        id: entry.id.clone(),
+        reservations: entry
+            .reservations
+            .iter()
+            .map(|part| part.to_reservation(cleaning))
+            .collect(),
+    }
+}
+
+impl RequestEntry {
+    /// The request as the planner sees it, for a problem's cleaning time.
+    pub fn to_request(&self, cleaning: Seconds) -> Request {
+        Request {
+            id: self.id.clone(),
+            replaces: self.replaces.clone(),
+            reservations: self
+                .reservations
+                .iter()
+                .map(|part| part.to_requested(cleaning))
+                .collect(),
+        }
+    }
+
+    /// The entry of a request.
+    pub fn of(request: &Request) -> Self {
+        Self {
+            id: request.id.clone(),
+            at: None,
+            value: None,
+            replaces: request.replaces.clone(),
+            reservations: request.reservations.iter().map(ReservationEntry::asked).collect(),
+        }
+    }
+}
+
+impl Problem {
+    /// A planner that knows the problem's hosts and leases.
+    pub fn planner(&self) -> Result<Planner, StateError> {
+        let mut planner = Planner::new(self.freeze);
+        for entry in &self.hosts {
+            planner.put_host(entry.to_host());
+        }
+        for entry in &self.leases {
+            planner.put_lease(lease_of(entry, self.cleaning))?;
+        }
+        Ok(planner)
+    }
+
+    /// The document of a planner's state and the requests to decide on it. Documents have one cleaning
+    /// time; it is the given one for every reservation.
+    pub fn of(planner: &Planner, now: Seconds, cleaning: Seconds, requests: &[Request]) -> Self {
+        Self {
+            format: PROBLEM_FORMAT.to_owned(),
+            now,
+            cleaning,
+            freeze: planner.freeze,
+            hosts: planner
+                .hosts
+                .values()
+                .map(|carried| HostEntry::of(&carried.host))
+                .collect(),
+            pools: Vec::new(),
+            leases: planner
+                .leases()
+                .map(|lease| LeaseEntry {
+                    id: lease.id.clone(),
+                    reservations: lease.reservations.iter().map(ReservationEntry::held).collect(),
+                })
+                .collect(),
+            requests: requests.iter().map(RequestEntry::of).collect(),
+        }
+    }
+}
+
+impl ConflictEntry {
+    /// The entry of a conflict.
+    pub fn of(conflict: &Conflict) -> Self {
+        Self {
+            reason: conflict.reason.to_owned(),
+            from: conflict.from,
+            until: conflict.until,
+            needed: conflict.needed,
+            exist: conflict.exist,
+            hosts_matching: conflict.hosts_matching.clone(),
+            reservations: conflict.reservations.clone(),
+            text: conflict.text.to_string(),
+        }
+    }
+}
+
+/// What reservations hold, as plans write it.
+pub(crate) fn all_units(holds: &BTreeMap<Arc<str>, Vec<HostId>>) -> Members<HeldUnits> {
+    holds
+        .iter()
+        .map(|(reservation, hosts)| (reservation.clone(), units(hosts)))
+        .collect()
+}

@@ -1,0 +1,93 @@
+//! The documents that carry planning work: problems (`berth-problem/1`) and plans (`berth-plan/1`).
+//!
+//! Invariant: a document that was read is well formed as a whole. Identifiers are unique, intervals are
+//! not empty, amounts and times are in range, everything named exists, and nothing is held twice.
+//! Errors name the JSON path of the member at fault.
+
+mod convert;
+mod entries;
+mod plan;
+mod problem;
+mod validate;
+
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+pub use convert::lease_of;
+pub(crate) use convert::{all_units, units};
+pub use entries::{Condition, Members};
+pub use plan::{
+    ConflictEntry, DecisionEntry, HeldUnits, MoveEntry, OfferEntry, PLAN_FORMAT, Plan, Summary, VerdictName,
+};
+pub use problem::{HostEntry, Kind, LeaseEntry, PROBLEM_FORMAT, PoolEntry, Problem, RequestEntry, ReservationEntry};
+
+/// Largest document that is read, in bytes.
+pub const MAX_BYTES: usize = 256 << 20;
+/// Greatest time, cleaning and freeze, in seconds: the end of the year 9999. Times may be as far before
+/// 1970.
+pub const MAX_SECONDS: i64 = 253_402_300_799;
+
+/// A document cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// It is too long.
+    #[error("the document has {bytes} bytes, at most {MAX_BYTES} are read")]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It is not JSON.
+    #[error("not JSON: {reason}")]
+    Syntax {
+        /// What the JSON reader says, with line and column.
+        reason: String,
+    },
+    /// A member is missing, unknown, of the wrong type, out of range or contradicts another.
+    #[error("{path}: {reason}")]
+    Member {
+        /// JSON path of the member, such as `leases[0].reservations[1].holds.c9`.
+        path: String,
+        /// What is wrong, and what is allowed.
+        reason: String,
+    },
+}
+
+impl DocumentError {
+    pub(crate) fn member(path: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Member {
+            path: path.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Reads JSON into a document type; the error says where.
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, DocumentError> {
+    if text.len() > MAX_BYTES {
+        return Err(DocumentError::TooLarge { bytes: text.len() });
+    }
+    let mut json = serde_json::Deserializer::from_str(text);
+    let document = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let (path, reason) = (error.path().to_string(), error.inner().to_string());
+        if error.inner().is_data() {
+            DocumentError::Member { path, reason }
+        } else {
+            DocumentError::Syntax { reason }
+        }
+    })?;
+    json.end().map_err(|error| DocumentError::Syntax {
+        reason: error.to_string(),
+    })?;
+    Ok(document)
+}
+
+/// `sha256:` and the digest of a problem's text, by which a plan names its problem.
+pub fn fingerprint(text: &str) -> String {
+    use std::fmt::Write;
+    let mut name = String::from("sha256:");
+    for byte in Sha256::digest(text.as_bytes()) {
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}

@@ -1,0 +1,166 @@
+//! The plan document as it is written.
+
+use serde::{Deserialize, Serialize};
+
+use super::entries::Members;
+use super::{DocumentError, read};
+use crate::model::{HostId, LeaseId, ReservationId, Seconds};
+
+/// The `format` member of a plan.
+pub const PLAN_FORMAT: &str = "berth-plan/1";
+
+/// Host or unit to count.
+pub type HeldUnits = Members<u32>;
+
+/// Decisions, what is held in the end, and sums.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`PLAN_FORMAT`].
+    pub format: String,
+    /// Fingerprint of the problem's text.
+    pub problem: String,
+    /// How requests were taken.
+    pub mode: String,
+    /// One decision for each request, in their order.
+    pub decisions: Vec<DecisionEntry>,
+    /// What every reservation of every lease that has not ended holds.
+    #[serde(rename = "final")]
+    pub last: Members<HeldUnits>,
+    /// Sums.
+    pub summary: Summary,
+}
+
+impl Plan {
+    /// Reads a plan. Whether it is right is the checker's business.
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
+        let plan: Self = read(text)?;
+        if plan.format != PLAN_FORMAT {
+            let reason = format!("`{}` is not supported, expected `{PLAN_FORMAT}`", plan.format);
+            return Err(DocumentError::member("format", reason));
+        }
+        Ok(plan)
+    }
+}
+
+/// A verdict's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerdictName {
+    /// Granted.
+    Accepted,
+    /// Impossible.
+    Refused,
+    /// The budget ran out.
+    Undecided,
+}
+
+/// The decision on one request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionEntry {
+    /// The request.
+    pub request: LeaseId,
+    /// The answer.
+    pub verdict: VerdictName,
+    /// Whether the answer is a theorem.
+    pub proved: bool,
+    /// Stage that decided.
+    pub tier: String,
+    /// Microseconds it took.
+    pub micros: u64,
+    /// Accepted: what each requested reservation holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<Members<HeldUnits>>,
+    /// Accepted: every change of what pending reservations hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moves: Option<Vec<MoveEntry>>,
+    /// Refused: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<ConflictEntry>,
+    /// Refused: what would be accepted instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offers: Vec<OfferEntry>,
+}
+
+/// A change of what a pending reservation holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MoveEntry {
+    /// The reservation.
+    pub reservation: ReservationId,
+    /// What it gives up.
+    pub from: HeldUnits,
+    /// What it takes instead.
+    pub to: HeldUnits,
+}
+
+/// Why a request is refused; see [`crate::decision::Conflict`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConflictEntry {
+    /// Reason code.
+    pub reason: String,
+    /// Start of the shortage.
+    pub from: Seconds,
+    /// End of the shortage.
+    pub until: Seconds,
+    /// Hosts needed at once.
+    pub needed: u64,
+    /// Hosts that exist.
+    pub exist: u64,
+    /// The hosts in question.
+    pub hosts_matching: Vec<HostId>,
+    /// The reservations that compete for them.
+    pub reservations: Vec<ReservationId>,
+    /// One sentence for people.
+    pub text: String,
+}
+
+/// A changed request that would be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "lowercase", deny_unknown_fields)]
+pub enum OfferEntry {
+    /// The whole request, shifted.
+    Start {
+        /// Start of its first reservation.
+        start: Seconds,
+    },
+    /// Fewer hosts.
+    Amount {
+        /// The reservation, unless the request has only one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reservation: Option<ReservationId>,
+        /// Its `min`.
+        amount: u32,
+    },
+    /// One condition left out.
+    Drop {
+        /// The reservation, unless the request has only one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reservation: Option<ReservationId>,
+        /// The condition.
+        condition: serde_json::Value,
+    },
+}
+
+/// Sums over a plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// Requests accepted.
+    pub accepted: u64,
+    /// Requests refused.
+    pub refused: u64,
+    /// Requests left undecided.
+    pub undecided: u64,
+    /// Hosts held times seconds over what accepted requests asked for.
+    pub host_seconds_accepted: u64,
+    /// Hosts that left a pending reservation for another class.
+    pub moves: u64,
+    /// Value of the accepted requests.
+    pub value: u64,
+    /// Proved upper bound of the value, where a mode gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<u64>,
+}
