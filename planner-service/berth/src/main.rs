@@ -1,2 +1,85 @@
-//! The program `berth`.
-fn main() {}
+//! The program `berth`: server, client and planner.
+
+mod configuration;
+mod crash;
+mod options;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use planner_core::environment::SystemClock;
+use planner_core::ports::Clock;
+
+/// Reservations and capacity planning for OpenStack and for machines without one.
+#[derive(Debug, Parser)]
+#[command(name = "berth", version, about, max_term_width = 100)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service: API, book and lifecycle in one process
+    Serve(options::ServeArguments),
+    /// Create or upgrade the schema of the database and stop
+    Migrate(options::DatabaseArguments),
+    /// Print every option of `serve`: flag, configuration key, environment variable, default, meaning
+    Config,
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    #[command(flatten)]
+    Client(client::Command),
+}
+
+fn main() -> ExitCode {
+    // Two TLS back-ends are linked; libraries that ask for the process's default must find one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            report(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// One line per cause, on standard error.
+#[expect(clippy::print_stderr, reason = "the one place that reports a failed command")]
+fn report(error: &anyhow::Error) {
+    eprintln!("berth: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  because: {cause}");
+    }
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    let arguments = configuration::with_file(std::env::args_os().collect(), &Program::command())?;
+    let matches = Program::command().args_override_self(true).get_matches_from(arguments);
+    let program = Program::from_arg_matches(&matches)?;
+    match program.command {
+        Command::Serve(arguments) => runtime()?.block_on(serve::run(arguments)),
+        Command::Migrate(arguments) => runtime()?.block_on(serve::migrate(&arguments)),
+        Command::Config => {
+            configuration::print_reference(&Program::command())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Program::command(), "berth", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Client(command) => {
+            let environment = |name: &str| std::env::var(name).ok();
+            let now = chrono::DateTime::from_timestamp(SystemClock.now(), 0).unwrap_or_default();
+            Ok(runtime()?.block_on(client::execute(command, &environment, now)))
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

@@ -1,0 +1,177 @@
+//! Every option of the service: one definition for flag, configuration key, environment variable,
+//! default and help.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Where the cloud is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CloudKind {
+    /// Berth itself is the inventory
+    Standalone,
+    /// Keystone, Nova and Placement
+    Openstack,
+}
+
+/// How callers prove who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuthenticationKind {
+    /// Everyone is an administrator; only on a loopback address
+    None,
+    /// Tokens from a file
+    Tokens,
+    /// Keystone tokens
+    Keystone,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// Which database.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DatabaseArguments {
+    /// Folder of the SQLite file, used when no database is named
+    #[arg(long, env = "BERTH_DATA", value_name = "DIR", default_value = "berth-data")]
+    pub(crate) data: PathBuf,
+    /// Database: sqlite:///FILE, postgres://..., mysql://... (also mariadb://)
+    #[arg(long, env = "BERTH_DATABASE", value_name = "URL", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+}
+
+/// What `serve` is told.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeArguments {
+    /// TOML file with any of these options; keys are the flags' names
+    #[arg(long, env = "BERTH_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address and port of the API
+    #[arg(long, env = "BERTH_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:1234")]
+    pub(crate) listen: SocketAddr,
+    /// URL under which clients reach the service, without /v1 (default: http://LISTEN)
+    #[arg(long, env = "BERTH_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArguments,
+    /// What executes leases
+    #[arg(long, env = "BERTH_CLOUD", value_enum, default_value = "standalone")]
+    pub(crate) cloud: CloudKind,
+    /// How callers prove who they are (default: none on a loopback address with a standalone cloud, else keystone)
+    #[arg(long, env = "BERTH_AUTH", value_enum)]
+    pub(crate) auth: Option<AuthenticationKind>,
+    /// Tokens for --auth tokens (TOML or JSON)
+    #[arg(long, env = "BERTH_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Hosts of a standalone cloud: a berth-problem/1 document, loaded into an empty inventory once
+    #[arg(long, env = "BERTH_FLEET", value_name = "FILE")]
+    pub(crate) fleet: Option<PathBuf>,
+    /// Minutes a host stays free after a lease
+    #[arg(long, env = "BERTH_CLEANING_TIME", value_name = "MINUTES", default_value_t = 0,
+          value_parser = clap::value_parser!(i64).range(0..=10_080))]
+    pub(crate) cleaning_time: i64,
+    /// Seconds before its start from which a lease keeps its hosts
+    #[arg(long, env = "BERTH_FREEZE", value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(i64).range(0..=2_592_000))]
+    pub(crate) freeze: i64,
+    /// Default lead of the before-end action in minutes; 0: none unless asked for
+    #[arg(long, env = "BERTH_MINUTES_BEFORE_END_LEASE", value_name = "MINUTES", default_value_t = 60,
+          value_parser = clap::value_parser!(i64).range(0..=525_600))]
+    pub(crate) minutes_before_end_lease: i64,
+    /// What `default` means as a reservation's before_end: empty or `snapshot`
+    #[arg(long, env = "BERTH_BEFORE_END", value_name = "ACTION", default_value = "",
+          value_parser = ["", "snapshot"])]
+    pub(crate) before_end: String,
+    /// Seconds one decision may take before it is answered as undecided
+    #[arg(long, env = "BERTH_DECISION_LIMIT", value_name = "SECONDS", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) decision_limit: u32,
+    /// Seconds between two audits of what runs against the plan
+    #[arg(long, env = "BERTH_RECONCILE_INTERVAL", value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(i64).range(1..=86_400))]
+    pub(crate) reconcile_interval: i64,
+    /// Seconds after which another process takes over the work of one that died
+    #[arg(long, env = "BERTH_CLAIM_LIFETIME", value_name = "SECONDS", default_value_t = 15,
+          value_parser = clap::value_parser!(i64).range(3..=3600))]
+    pub(crate) claim_lifetime: i64,
+    /// Longest wait between two attempts of a start or end, in seconds
+    #[arg(long, env = "BERTH_RETRY_CEILING", value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(i64).range(1..=3600))]
+    pub(crate) retry_ceiling: i64,
+    /// Region of the cloud, also what $region means in property expressions
+    #[arg(long, env = "OS_REGION_NAME", value_name = "NAME")]
+    pub(crate) region: Option<String>,
+    /// Entry of clouds.yaml with the service's credentials (default: the OS_* variables)
+    #[arg(long, env = "OS_CLOUD", value_name = "NAME")]
+    pub(crate) os_cloud: Option<String>,
+    /// URL of Keystone
+    #[arg(long, env = "OS_AUTH_URL", value_name = "URL")]
+    pub(crate) os_auth_url: Option<String>,
+    /// The service's user
+    #[arg(long, env = "OS_USERNAME", value_name = "NAME")]
+    pub(crate) os_username: Option<String>,
+    /// The service's password; better in the environment or the file than on the command line
+    #[arg(long, env = "OS_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    pub(crate) os_password: Option<String>,
+    /// The project in which the service has its roles
+    #[arg(long, env = "OS_PROJECT_NAME", value_name = "NAME")]
+    pub(crate) os_project_name: Option<String>,
+    /// Domain of the service's user
+    #[arg(long, env = "OS_USER_DOMAIN_NAME", value_name = "NAME", default_value = "Default")]
+    pub(crate) os_user_domain_name: String,
+    /// Domain of the service's project
+    #[arg(long, env = "OS_PROJECT_DOMAIN_NAME", value_name = "NAME", default_value = "Default")]
+    pub(crate) os_project_domain_name: String,
+    /// PEM file with the certificates of the cloud's authority
+    #[arg(long, env = "OS_CACERT", value_name = "FILE")]
+    pub(crate) os_cacert: Option<String>,
+    /// Interface of the endpoints the service calls: public, internal or admin
+    #[arg(long, env = "BERTH_ENDPOINT_TYPE", value_name = "INTERFACE", default_value = "internal",
+          value_parser = ["public", "internal", "admin"])]
+    pub(crate) endpoint_type: String,
+    /// Seconds one call to the cloud may take
+    #[arg(long, env = "BERTH_CLOUD_TIMEOUT", value_name = "SECONDS", default_value_t = 30,
+          value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub(crate) cloud_timeout: u32,
+    /// Seconds a validated token is believed without asking Keystone again
+    #[arg(long, env = "BERTH_TOKEN_CACHE_TIME", value_name = "SECONDS", default_value_t = 300,
+          value_parser = clap::value_parser!(i64).range(0..=86_400))]
+    pub(crate) token_cache_time: i64,
+    /// Make a Keystone trust for every lease, as upstream does
+    #[arg(long, env = "BERTH_TRUSTS")]
+    pub(crate) trusts: bool,
+    /// Aggregate that holds the unreserved hosts
+    #[arg(long, env = "BERTH_AGGREGATE_FREEPOOL_NAME", value_name = "NAME", default_value = "freepool")]
+    pub(crate) aggregate_freepool_name: String,
+    /// Availability zones of reservations begin with this
+    #[arg(long, env = "BERTH_BLAZAR_AZ_PREFIX", value_name = "TEXT", default_value = "blazar_")]
+    pub(crate) blazar_az_prefix: String,
+    /// Metadata key of an aggregate that names its project
+    #[arg(long, env = "BERTH_BLAZAR_OWNER", value_name = "KEY", default_value = "blazar:owner")]
+    pub(crate) blazar_owner: String,
+    /// Names of snapshots begin with this
+    #[arg(long, env = "BERTH_IMAGE_PREFIX", value_name = "TEXT", default_value = "reserved_")]
+    pub(crate) image_prefix: String,
+    /// Standalone: URL that is told when a reservation starts and ends
+    #[arg(long, env = "BERTH_WEBHOOK", value_name = "URL")]
+    pub(crate) webhook: Option<String>,
+    /// Standalone: program that is run when a reservation starts and ends, with its arguments, split at blanks
+    #[arg(long, env = "BERTH_COMMAND", value_name = "PROGRAM")]
+    pub(crate) command: Option<String>,
+    /// Seconds a webhook or program may take
+    #[arg(long, env = "BERTH_ACTION_TIMEOUT", value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) action_timeout: u32,
+    /// How the log is written
+    #[arg(long, env = "BERTH_LOG_FORMAT", value_enum, default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, or a filter such as info,planner_core=debug
+    #[arg(long, env = "BERTH_LOG", value_name = "FILTER", default_value = "info")]
+    pub(crate) log: String,
+}

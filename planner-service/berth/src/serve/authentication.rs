@@ -1,0 +1,94 @@
+//! How callers prove who they are.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use async_trait::async_trait;
+use cloud::Identity;
+use planner_core::authority::Caller;
+use secrecy::SecretString;
+use server::identity::Authenticator;
+use server::identity::keystone::{CacheSettings, Keystone, TokenInfo, TokenValidator, ValidateError};
+use server::identity::none::NoAuthentication;
+use server::identity::tokens::TokenFile;
+use server::trusts::{TrustError, Trusts};
+
+use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
+
+/// Makes the authenticator that the options name.
+pub(super) fn choose(
+    arguments: &ServeArguments,
+    identity: Option<&Arc<dyn Identity>>,
+) -> anyhow::Result<Arc<dyn Authenticator>> {
+    let loopback = arguments.listen.ip().is_loopback();
+    let kind = arguments.auth.unwrap_or(match arguments.cloud {
+        CloudKind::Openstack => AuthenticationKind::Keystone,
+        CloudKind::Standalone => AuthenticationKind::None,
+    });
+    match kind {
+        AuthenticationKind::None if loopback => Ok(Arc::new(NoAuthentication::new("admin", "admin"))),
+        AuthenticationKind::None => bail!(
+            "--auth none makes everyone an administrator and is allowed on a loopback address only, not on {}; use --auth tokens or --auth keystone",
+            arguments.listen
+        ),
+        AuthenticationKind::Tokens => {
+            let Some(path) = &arguments.token_file else {
+                bail!("--auth tokens needs --token-file FILE");
+            };
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("--token-file {}: the file cannot be read", path.display()))?;
+            let tokens = TokenFile::parse(&text).with_context(|| format!("--token-file {}", path.display()))?;
+            Ok(Arc::new(tokens))
+        }
+        AuthenticationKind::Keystone => {
+            let Some(identity) = identity else { bail!("--auth keystone needs the service's credentials") };
+            let settings = CacheSettings { valid_seconds: arguments.token_cache_time, ..CacheSettings::default() };
+            let url = arguments.os_auth_url.clone().unwrap_or_default();
+            Ok(Arc::new(Keystone::new(Arc::new(Validator(Arc::clone(identity))), url, settings)))
+        }
+    }
+}
+
+/// Makes trusts for leases, if configured.
+pub(super) fn trusts(arguments: &ServeArguments, identity: Option<&Arc<dyn Identity>>) -> Option<Arc<dyn Trusts>> {
+    let identity = identity.filter(|_| arguments.trusts)?;
+    Some(Arc::new(Trustor(Arc::clone(identity))))
+}
+
+/// The cloud's Keystone as the server's token validator.
+struct Validator(Arc<dyn Identity>);
+
+#[async_trait]
+impl TokenValidator for Validator {
+    async fn validate(&self, token: &SecretString, allow_expired: bool) -> Result<TokenInfo, ValidateError> {
+        match self.0.validate(token).await {
+            Ok(Some(info)) => Ok(TokenInfo {
+                user_id: info.user_id,
+                project_id: info.project_id,
+                roles: info.roles,
+                expires_at: info.expires_at,
+            }),
+            Ok(None) => Err(ValidateError::Invalid),
+            Err(error) => Err(ValidateError::Unavailable(error.to_string())),
+        }
+    }
+}
+
+/// The cloud's Keystone as the maker of trusts.
+struct Trustor(Arc<dyn Identity>);
+
+#[async_trait]
+impl Trusts for Trustor {
+    async fn create(&self, token: &SecretString, caller: &Caller) -> Result<String, TrustError> {
+        let trustor = cloud::TokenInfo {
+            user_id: caller.user_id.clone(),
+            project_id: Some(caller.project_id.clone()),
+            roles: caller.roles.clone(),
+            ..cloud::TokenInfo::default()
+        };
+        self.0.create_trust(token, &trustor).await.map_err(|error| match error {
+            cloud::CloudError::Unavailable(_) | cloud::CloudError::Nonsense(_) => TrustError::Unavailable(error.to_string()),
+            _ => TrustError::Refused(error.to_string()),
+        })
+    }
+}

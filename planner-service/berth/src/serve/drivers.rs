@@ -1,0 +1,101 @@
+//! Which cloud executes leases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use cloud::Identity;
+use cloud::openstack::{OpenStack, Password, ServiceCredentials};
+use host_plugin::standalone::{Command, Webhook};
+use host_plugin::{Action, OpenStackHosts, OpenStackHostsConfig, StandaloneHosts, StandaloneHostsConfig};
+use plugin_api::{HostInventory, Plugins, StepObserver};
+use secrecy::SecretString;
+
+use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
+
+/// What the chosen cloud provides.
+pub(super) struct Drivers {
+    pub(super) plugins: Plugins,
+    pub(super) inventory: Arc<dyn HostInventory>,
+    /// Keystone, where there is one.
+    pub(super) identity: Option<Arc<dyn Identity>>,
+}
+
+/// Makes the drivers that the options name.
+pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -> anyhow::Result<Drivers> {
+    let keystone_needed =
+        arguments.cloud == CloudKind::Openstack || arguments.auth == Some(AuthenticationKind::Keystone);
+    let openstack = if keystone_needed {
+        let timeout = Duration::from_secs(u64::from(arguments.cloud_timeout));
+        let openstack = OpenStack::new(&credentials(arguments)?, timeout)
+            .context("the service's credentials: name a cloud of clouds.yaml with --os-cloud, or set OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME")?;
+        Some(Arc::new(openstack))
+    } else {
+        None
+    };
+    let identity = openstack.clone().map(|openstack| openstack as Arc<dyn Identity>);
+    match (arguments.cloud, openstack) {
+        (CloudKind::Openstack, Some(openstack)) => {
+            let config = OpenStackHostsConfig {
+                freepool: arguments.aggregate_freepool_name.clone(),
+                az_prefix: arguments.blazar_az_prefix.clone(),
+                blazar_owner: arguments.blazar_owner.clone(),
+                image_prefix: arguments.image_prefix.clone(),
+                before_end: arguments.before_end.clone(),
+                ..OpenStackHostsConfig::default()
+            };
+            let hosts = Arc::new(OpenStackHosts::new(openstack.clone(), openstack.clone(), openstack, config, steps));
+            Ok(Drivers { plugins: Plugins::default().with(hosts.clone()), inventory: hosts, identity })
+        }
+        (CloudKind::Openstack | CloudKind::Standalone, _) => {
+            let config = StandaloneHostsConfig { actions: actions(arguments)?, before_end: arguments.before_end.clone() };
+            let hosts = Arc::new(StandaloneHosts::new(config, reqwest::Client::new(), steps));
+            Ok(Drivers { plugins: Plugins::default().with(hosts.clone()), inventory: hosts, identity })
+        }
+    }
+}
+
+/// The service's own credentials: a named cloud, else user and password, else whatever the OS_* variables say.
+fn credentials(arguments: &ServeArguments) -> anyhow::Result<ServiceCredentials> {
+    if let Some(name) = &arguments.os_cloud {
+        return Ok(ServiceCredentials::Cloud(name.clone()));
+    }
+    let given = (&arguments.os_auth_url, &arguments.os_username, &arguments.os_password, &arguments.os_project_name);
+    let (Some(auth_url), Some(username), Some(password), Some(project_name)) = given else {
+        return Ok(ServiceCredentials::Environment);
+    };
+    if auth_url.is_empty() {
+        bail!("--os-auth-url is empty; the URL of Keystone is needed, for example http://keystone:5000/v3");
+    }
+    Ok(ServiceCredentials::Password(Password {
+        auth_url: auth_url.clone(),
+        username: username.clone(),
+        password: SecretString::from(password.clone()),
+        project_name: project_name.clone(),
+        user_domain_name: arguments.os_user_domain_name.clone(),
+        project_domain_name: arguments.os_project_domain_name.clone(),
+        region_name: arguments.region.clone(),
+        interface: arguments.endpoint_type.clone(),
+        cafile: arguments.os_cacert.clone(),
+    }))
+}
+
+fn actions(arguments: &ServeArguments) -> anyhow::Result<Vec<Action>> {
+    let timeout = Duration::from_secs(u64::from(arguments.action_timeout));
+    let mut actions = Vec::new();
+    if let Some(url) = &arguments.webhook {
+        let parsed: url::Url = url.parse().with_context(|| format!("--webhook {url}: an http or https URL is allowed"))?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            bail!("--webhook {url}: an http or https URL is allowed");
+        }
+        actions.push(Action::Webhook(Webhook { url: url.clone(), timeout }));
+    }
+    if let Some(command) = &arguments.command {
+        let argv: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+        if argv.is_empty() {
+            bail!("--command is empty; a program with its arguments is allowed");
+        }
+        actions.push(Action::Command(Command { argv, timeout }));
+    }
+    Ok(actions)
+}

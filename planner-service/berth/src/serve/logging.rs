@@ -1,0 +1,18 @@
+//! Where the log goes and what is in it.
+
+use anyhow::Context;
+use tracing_subscriber::EnvFilter;
+
+use crate::options::{LogFormat, ServeArguments};
+
+/// Starts logging to standard error.
+pub(super) fn start(arguments: &ServeArguments) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&arguments.log)
+        .with_context(|| format!("--log {}: a level (error, warn, info, debug, trace) or a filter is allowed", arguments.log))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match arguments.log_format {
+        LogFormat::Text => builder.with_target(false).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! `berth serve`: puts the parts together that configuration chooses, and runs them until told to stop.
+//!
+//! The only place that names concrete types: store, cloud, authentication.
+
+mod authentication;
+mod database;
+mod drivers;
+mod fleet;
+mod logging;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use planner_core::environment::{RandomIdentifiers, SystemClock};
+use planner_core::service::{Parts, Service, Settings};
+use policy::Rules;
+use server::ApiState;
+use server::authorization::RulePolicy;
+use solver_highs::Highs;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::crash::CrashPoint;
+use crate::options::{DatabaseArguments, ServeArguments};
+
+/// Creates or upgrades the schema.
+pub(crate) async fn migrate(arguments: &DatabaseArguments) -> anyhow::Result<ExitCode> {
+    let database = database::open(arguments).await?;
+    database.store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the service until a signal.
+pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
+    logging::start(&arguments)?;
+    let shutdown = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let steps: Arc<CrashPoint> = Arc::new(CrashPoint::from_environment());
+    let database = database::open(&arguments.database).await?;
+    let drivers = drivers::choose(&arguments, steps.clone())?;
+    let authenticator = authentication::choose(&arguments, drivers.identity.as_ref())?;
+    let parts = Parts {
+        store: Arc::new(database.store.clone()),
+        clock: Arc::new(SystemClock),
+        identifiers: Arc::new(RandomIdentifiers),
+        policy: Arc::new(RulePolicy::new(Rules::load(&std::collections::BTreeMap::new(), false)?)),
+        solver: Arc::new(Highs),
+        plugins: drivers.plugins,
+        inventory: drivers.inventory,
+        settings: settings(&arguments, database.shared),
+        steps,
+    };
+    let service = Service::start(parts, &tasks, &shutdown).await?;
+    if let Some(path) = &arguments.fleet {
+        fleet::load(&service, path).await?;
+    }
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .with_context(|| format!("--listen {}: the address cannot be used", arguments.listen))?;
+    let address = listener.local_addr()?;
+    let public_url = arguments.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    tracing::info!(%address, %public_url, database = %database.kind, "berth serves");
+    let state = ApiState {
+        service,
+        authenticator,
+        trusts: authentication::trusts(&arguments, drivers.identity.as_ref()),
+        public_url: Arc::from(public_url),
+        tasks: tasks.clone(),
+    };
+    let stop = shutdown.clone();
+    tasks.spawn(async move {
+        wait_for_signal().await;
+        tracing::info!("stopping");
+        stop.cancel();
+    });
+    let served = server::serve(listener, server::router(state), shutdown.clone()).await;
+    shutdown.cancel();
+    tasks.close();
+    tasks.wait().await;
+    database.store.close().await;
+    served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn settings(arguments: &ServeArguments, shared: bool) -> Settings {
+    Settings {
+        cleaning: arguments.cleaning_time * 60,
+        freeze: arguments.freeze,
+        before_end_lead: arguments.minutes_before_end_lease * 60,
+        decision_seconds: f64::from(arguments.decision_limit),
+        region: arguments.region.clone().unwrap_or_default(),
+        reconcile_interval: arguments.reconcile_interval,
+        claim_seconds: arguments.claim_lifetime,
+        retry_ceiling: arguments.retry_ceiling,
+        shared,
+        worker: format!("{}:{}", arguments.listen, std::process::id()),
+    }
+}
+
+/// Returns on SIGINT or SIGTERM.
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

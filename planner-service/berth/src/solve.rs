@@ -1,0 +1,117 @@
+//! `berth solve`: a problem document in, a plan document out, without any service.
+//!
+//! Exit codes: 0 with a plan, 2 when the problem cannot be read. A refused request is an answer, not a
+//! failure.
+
+use std::fs;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use solver::admit::{self, Settings};
+use solver::document::{DocumentError, MAX_BYTES, Plan, Problem, fingerprint};
+use solver::planner::Budget;
+use solver_highs::Highs;
+
+/// Exit code for a document that cannot be read.
+pub(crate) const UNREADABLE: u8 = 2;
+
+/// Plans a problem document.
+#[derive(Debug, Args)]
+pub(crate) struct SolveArguments {
+    /// Problem document (`berth-problem/1`), or `-` for standard input.
+    pub(crate) problem: PathBuf,
+    /// How the requests are taken.
+    #[arg(long, value_enum, default_value_t = Mode::Admit)]
+    pub(crate) mode: Mode,
+    /// Seconds one decision may take; without it decisions take as long as they need.
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) time_limit: Option<f64>,
+    /// Where to write the plan (`berth-plan/1`) instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Do not look for what could be had in place of refused requests.
+    #[arg(long)]
+    pub(crate) no_offers: bool,
+}
+
+/// How the requests of a problem are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// One after another, in order of arrival.
+    Admit,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && seconds > 0.0 => Ok(seconds),
+        _ => Err(format!("`{text}` is not a number of seconds above 0")),
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: SolveArguments) -> anyhow::Result<ExitCode> {
+    let Mode::Admit = arguments.mode;
+    let text = match read(&arguments.problem) {
+        Ok(text) => text,
+        Err(error) => return unreadable(&arguments.problem, &error),
+    };
+    let problem = match Problem::parse(&text) {
+        Ok(problem) => problem,
+        Err(error) => return unreadable(&arguments.problem, &error),
+    };
+    let started = Instant::now();
+    let clock = || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let settings = Settings { budget: Budget { seconds: arguments.time_limit }, offers: !arguments.no_offers };
+    let plan = match admit::run(&problem, &fingerprint(&text), settings, &Highs, clock) {
+        Ok(plan) => plan,
+        Err(error) => return unreadable(&arguments.problem, &error),
+    };
+    let mut written = serde_json::to_string_pretty(&plan).context("the plan cannot be written as JSON")?;
+    written.push('\n');
+    match &arguments.output {
+        Some(file) => fs::write(file, written).with_context(|| format!("cannot write {}", file.display()))?,
+        None => io::stdout().write_all(written.as_bytes()).context("cannot write the plan")?,
+    }
+    if io::stderr().is_terminal() {
+        summarise(&plan)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The text of a document; `-` is standard input. At most one byte more than a document may have is read.
+pub(crate) fn read(path: &Path) -> io::Result<String> {
+    let source: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(fs::File::open(path)?) };
+    let mut text = String::new();
+    source.take(MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
+    if text.len() > MAX_BYTES {
+        return Err(io::Error::other(DocumentError::TooLarge { bytes: text.len() }));
+    }
+    Ok(text)
+}
+
+/// Says why a document cannot be read.
+pub(crate) fn unreadable(path: &Path, reason: &dyn std::fmt::Display) -> anyhow::Result<ExitCode> {
+    writeln!(io::stderr(), "berth: {}: {reason}", path.display())?;
+    Ok(ExitCode::from(UNREADABLE))
+}
+
+fn summarise(plan: &Plan) -> anyhow::Result<()> {
+    let mut out = io::stderr().lock();
+    let sums = plan.summary;
+    writeln!(
+        out,
+        "{} accepted, {} refused, {} undecided; {} moves",
+        sums.accepted, sums.refused, sums.undecided, sums.moves
+    )?;
+    for decision in &plan.decisions {
+        if let Some(conflict) = &decision.conflict {
+            writeln!(out, "  {} refused: {}", decision.request, conflict.text)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! The crates depend on each other as ARCHITECTURE.md draws it, no more and no less.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::Command;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The lines `crate -> crate, crate` of the block fenced with ```edges.
+fn drawn() -> BTreeMap<String, BTreeSet<String>> {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md can be read");
+    let block = text.split("```edges").nth(1).expect("it has a block of edges");
+    let block = block.split("```").next().expect("the block ends");
+    block
+        .lines()
+        .filter_map(|line| line.split_once("->"))
+        .map(|(from, to)| {
+            let to = to.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+            (from.trim().to_owned(), to)
+        })
+        .collect()
+}
+
+/// Normal dependencies between workspace members.
+fn real() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
+    let packages = metadata["packages"].as_array().expect("there are packages");
+    let members: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    packages
+        .iter()
+        .map(|package| {
+            let dependencies = package["dependencies"]
+                .as_array()
+                .expect("a package has dependencies")
+                .iter()
+                .filter(|dependency| dependency["kind"].is_null())
+                .filter_map(|dependency| dependency["name"].as_str())
+                .filter(|name| members.contains(name))
+                .map(str::to_owned)
+                .collect();
+            (package["name"].as_str().expect("a package has a name").to_owned(), dependencies)
+        })
+        .collect()
+}
+
+#[test]
+fn crates_depend_on_each_other_as_drawn() {
+    assert_eq!(real(), drawn(), "left: the workspace; right: ARCHITECTURE.md");
+}
+
+/// The solver is pure: none of these may appear below it, directly or through another crate.
+#[test]
+fn the_solver_stays_pure() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "-p", "solver", "--edges", "normal", "--prefix", "none", "--offline", "--format", "{p}"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    let tree = String::from_utf8(output.stdout).expect("cargo prints text");
+    assert!(tree.contains("petgraph"), "{tree}");
+    for banned in ["tokio", "reqwest", "sea-orm", "axum", "highs-sys", "rand"] {
+        let found = tree.lines().any(|line| line.split(' ').next() == Some(banned));
+        assert!(!found, "the solver depends on {banned}");
+    }
+}
