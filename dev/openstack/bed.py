@@ -130,12 +130,15 @@ def _nova_schemas():
 
 def snapshot_key():
     """What the content of the snapshot depends on."""
-    versions = (HERE / "requirements.txt").read_text()
-    return hashlib.sha256(f"{versions}{settings.PORT_BASE}{DATABASES}".encode()).hexdigest()
+    sources = "".join((HERE / name).read_text() for name in ("requirements.txt", "population.py", "settings.py"))
+    return hashlib.sha256(f"{sources}{settings.PORT_BASE}{DATABASES}".encode()).hexdigest()
 
 
 def make_snapshot():
-    """Databases with all schemas and Keystone's administrator, as a directory to copy."""
+    """Databases with all schemas, the accounts and the catalog, as a directory to copy.
+
+    The catalog is in it because Nova's scheduler, when it starts beside an empty one, never looks again.
+    """
     say("schemas (once; later runs copy them)")
     shutil.rmtree(SNAPSHOT, ignore_errors=True)
     shutil.rmtree(STATE, ignore_errors=True)
@@ -153,6 +156,12 @@ def make_snapshot():
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for chain in [pool.submit(_small_schemas), pool.submit(_nova_schemas)]:
             chain.result()
+    say("accounts and catalog")
+    start_web("keystone")
+    wait_web("keystone", "/v3")
+    populate("identity")
+    for name in ("keystone", "memcached"):
+        processes.stop(name)
     processes.stop("mariadb", patience=60)
     SNAPSHOT.mkdir()
     shutil.move(STATE / "mariadb", SNAPSHOT / "mariadb")
@@ -224,14 +233,12 @@ def up(keep):
     say("Keystone, Placement")
     start_web("keystone")
     start_web("placement")
-    wait_web("keystone", "/v3")
     # Rather than later: a compute host that finds no conductor waits 10 s before it asks again.
     processes.wait("rabbitmq", lambda: processes.listens(PORTS["rabbitmq"]))
     start_nova_daemon("nova-conductor")
-    start_nova_daemon("nova-scheduler")
-    if fresh:
-        populate("identity")
+    wait_web("keystone", "/v3")
     wait_web("placement")
+    start_nova_daemon("nova-scheduler")
     say(f"Nova with {len(settings.computes())} compute hosts, Glance, Neutron")
     for host in settings.computes():
         start_compute(host)

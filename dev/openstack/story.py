@@ -40,6 +40,11 @@ def until(text):
     return (moment - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
 
 
+def told(server):
+    """What Nova says about a server, in one line."""
+    return f"{server.status} on {server.hypervisor_hostname}: {(server.fault or {}).get('message')}"
+
+
 def host_reservation(**more):
     """A request for one host, any host."""
     return {"resource_type": "physical:host", "min": 1, "max": 1, "hypervisor_properties": "",
@@ -71,7 +76,7 @@ class Story:
     def hosts_of(self, reservation_id):
         """Names of the hosts allocated to a reservation."""
         names = {host["id"]: host["hypervisor_hostname"] for host in self.admin.library.host.list()}
-        return sorted(names[row["resource_id"]] for row in self.admin.library.allocation.list("host")
+        return sorted(names[row["resource_id"]] for row in self.admin.library.allocation.list("os-hosts")
                       if any(one["id"] == reservation_id for one in row["reservations"]))
 
     def book(self, name, start, end, warned=None, **reservation):
@@ -251,12 +256,12 @@ class Story:
             with self.step(f"openstack server create with the hint: {name} runs on {host}"):
                 server = eventually("verdict of Nova", 90, lambda name=name: self.seen.settled_server(name))
                 expect(server.status == "ACTIVE" and server.hypervisor_hostname == host,
-                       f"{server.status} on {server.hypervisor_hostname}: {server.fault}")
+                       told(server))
         for name, why in (("no-hint", "without the hint"), ("thief", "with the hint of another project's reservation")):
             with self.step(f"openstack server create {why}: no valid host"):
                 server = eventually("verdict of Nova", 90, lambda name=name: self.seen.settled_server(name))
                 expect(server.status == "ERROR" and "No valid host" in server.fault["message"],
-                       f"{server.status} {server.fault}")
+                       told(server))
 
     def strangers(self):
         with self.step("another project does not see the lease"):
@@ -279,7 +284,7 @@ class Story:
                         f"blazar_{self.main_reservation}:{self.main_host}").communicate(timeout=clients.TIMEOUT)
         with self.step("a server of another project forced onto a reserved host is reported"):
             server = eventually("the intruder running", 90, lambda: self.seen.settled_server("intruder"))
-            expect(server.status == "ACTIVE" and server.hypervisor_hostname == self.main_host, server.fault)
+            expect(server.status == "ACTIVE" and server.hypervisor_hostname == self.main_host, told(server))
             found = eventually("a finding about the intruder", 90, lambda: [
                 one for one in self.findings(self.main)["findings"]
                 if server.id in str(one) or "intruder" in str(one)])
@@ -309,7 +314,7 @@ class Story:
         with self.step("a server on the lease to be deleted"):
             server = self.boot_on(self.demo, "on-doomed", self.doomed_reservation)
             expect(server.status == "ACTIVE" and server.hypervisor_hostname == self.doomed_host,
-                   f"{server.status} {server.fault}")
+                   told(server))
         with self.step("openstack reservation lease delete of a running lease: server gone, host back in freepool"):
             self.demo.run("openstack", "reservation", "lease", "delete", "doomed")
             eventually("the host given back", CLEANED, lambda: self.released(self.doomed_reservation, self.doomed_host))
@@ -363,7 +368,7 @@ class Story:
         with self.step("kill -9 in the midst of an end, restart: server and aggregate gone, host free, TERMINATED"):
             (kept,) = self.survivors
             server = self.boot_on(self.demo, "on-killed", kept["reservation"])
-            expect(server.status == "ACTIVE", f"{server.status} {server.fault}")
+            expect(server.status == "ACTIVE", told(server))
             eventually("a later minute than that of the start", 70, lambda: minute() > kept["minute"])
             answer = self.demo.request("PUT", f"/leases/{kept['lease']}", {"end_date": minute()})
             expect(answer.status_code == 200, f"{answer.status_code} {answer.text}")
@@ -421,7 +426,7 @@ class Story:
 
     def farewell(self):
         with self.step("a host with a reservation on it cannot be deleted: 409"):
-            reserved = {row["resource_id"] for row in self.admin.library.allocation.list("host") if row["reservations"]}
+            reserved = {row["resource_id"] for row in self.admin.library.allocation.list("os-hosts") if row["reservations"]}
             answer = self.admin.request("DELETE", f"/os-hosts/{min(reserved)}")
             expect(answer.status_code == 409, f"{answer.status_code} {answer.text}")
         with self.step("blazar lease-delete of the lease of tomorrow"):
