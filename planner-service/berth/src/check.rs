@@ -13,7 +13,7 @@ use solver::document::{Plan, Problem, fingerprint};
 
 use crate::solve::{read, unreadable};
 
-/// Verifies a plan document.
+/// Verify a plan document against its problem
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     /// Problem document (`berth-problem/1`).

@@ -19,7 +19,7 @@ use solver_highs::Highs;
 /// Exit code for a document that cannot be read.
 pub(crate) const UNREADABLE: u8 = 2;
 
-/// Plans a problem document.
+/// Plan a problem document
 #[derive(Debug, Args)]
 pub(crate) struct SolveArguments {
     /// Problem document (`berth-problem/1`), or `-` for standard input.
