@@ -77,11 +77,30 @@ impl ServiceCredentials {
             },
             Self::Password(password) => of_password(password),
         };
-        match config.auth.as_ref().and_then(|auth| auth.auth_url.as_deref()) {
-            None | Some("") => Err(CredentialsError::NoAuthUrl),
-            Some(_) => Ok(config),
-        }
+        let auth_url = match config.auth.as_ref().and_then(|auth| auth.auth_url.clone()) {
+            Some(auth_url) if !auth_url.is_empty() => auth_url,
+            _ => return Err(CredentialsError::NoAuthUrl),
+        };
+        Ok(with_keystone_at(config, &auth_url))
     }
+}
+
+/// Sends every call for Keystone to the URL the operator gave. The client library would look for it
+/// among the public endpoints before the login, also where only others are to be used, and would
+/// afterwards follow the links of a version document that proxies often get wrong.
+fn with_keystone_at(mut config: CloudConfig, auth_url: &str) -> CloudConfig {
+    let base = auth_url.trim_end_matches('/');
+    let url = if base.ends_with("/v3") {
+        format!("{base}/")
+    } else {
+        format!("{base}/v3/")
+    };
+    config
+        .options
+        .entry("identity_endpoint_override".to_owned())
+        .or_insert_with(|| url.into());
+    config.options.insert("identity_skip_discovery".to_owned(), true.into());
+    config
 }
 
 fn of_file(name: &str) -> Result<CloudConfig, CredentialsError> {

@@ -268,7 +268,8 @@ impl Session {
         let connecting = AsyncOpenStack::builder(&self.config)
             .disable_auth_cache(true)
             .max_auth_retries(0)
-            .http_timeout(self.timeout)
+            // A second belt; ours has the clearer words and must be the first to end a call.
+            .http_timeout(self.timeout * 2)
             .connect();
         let result = match tokio::time::timeout(self.timeout, connecting).await {
             Ok(Ok(client)) => Ok(Arc::new(client)),
