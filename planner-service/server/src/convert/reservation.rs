@@ -94,12 +94,32 @@ pub(crate) fn expression(entry: &Object, name: &str) -> Result<Option<String>, A
             &format!("must have at most {} bytes", properties::MAX_EXPRESSION),
         ));
     }
-    match properties::parse(&text) {
-        Ok(_) => Ok(Some(text)),
+    let decoded = serde_json::from_str::<Value>(&text).ok();
+    match properties::parse(&text).and_then(|_| decoded.as_ref().map_or(Ok(()), check_values)) {
+        Ok(()) => Ok(Some(text)),
         Err(reason) => {
-            let shown = serde_json::from_str::<Value>(&text).map_or(text, |decoded| python::str(&decoded));
+            let shown = decoded.as_ref().map_or(text, python::str);
             Err(requirements(&shown, &reason))
         }
+    }
+}
+
+/// Upstream takes only texts that are not empty for values, where the planner's own language also takes
+/// numbers. The expression has been parsed, so its depth is bounded.
+fn check_values(expression: &Value) -> Result<(), String> {
+    let Some([Value::String(operator), operands @ ..]) = expression.as_array().map(Vec::as_slice) else {
+        return Ok(());
+    };
+    if operator == "and" || operator == "or" {
+        return operands.iter().try_for_each(check_values);
+    }
+    match operands.last() {
+        Some(Value::String(text)) if !text.is_empty() => Ok(()),
+        Some(other) => Err(format!(
+            "a value must be a string that is not empty, not {}",
+            python::repr(other)
+        )),
+        None => Ok(()),
     }
 }
 

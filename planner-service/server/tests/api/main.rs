@@ -1,0 +1,10 @@
+//! The service in process: real book, real rules, a store in memory, a clock that stands still.
+
+mod authorization;
+mod bodies;
+mod errors;
+mod hosts;
+mod identity;
+mod leases;
+mod support;
+mod versions;

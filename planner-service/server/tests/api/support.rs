@@ -1,0 +1,267 @@
+//! A service to call, and calls.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use planner_core::ports::{Clock as _, Identifiers};
+use planner_core::service::{Parts, Service, Settings};
+use planner_core::testing::{ManualClock, MemoryStore};
+use plugin_api::{AssignedHost, HostFacts, HostInventory, HostRegistration, InventoryError, NoObserver, Plugins};
+use policy::Rules;
+use serde_json::{Value, json};
+use server::ApiState;
+use server::authorization::RulePolicy;
+use server::identity::Authenticator;
+use server::identity::tokens::TokenFile;
+use solver::program::{ModelSolver, Outcome, Program, Solved};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+/// 2050-01-01 10:00:30 UTC.
+pub(crate) const NOW: i64 = 2_524_644_030;
+
+/// Who calls. All tokens are valid but [`NOBODY`] and [`STRANGER`].
+pub(crate) const ADMIN: &str = "admin-token";
+pub(crate) const MEMBER: &str = "member-token";
+pub(crate) const READER: &str = "reader-token";
+pub(crate) const ROLELESS: &str = "roleless-token";
+pub(crate) const OTHER: &str = "other-token";
+pub(crate) const NOBODY: &str = "";
+pub(crate) const STRANGER: &str = "no such token";
+
+pub(crate) fn token_file() -> TokenFile {
+    let entry = |token, user, project, roles: &[&str]| json!({"token": token, "user_id": user, "project_id": project, "roles": roles});
+    let entries = json!({"tokens": [
+        entry(ADMIN, "u-admin", "p-admin", &["admin", "member", "reader"]),
+        entry(MEMBER, "u-member", "p-own", &["member", "reader"]),
+        entry(READER, "u-reader", "p-own", &["reader"]),
+        entry(ROLELESS, "u-roleless", "p-own", &[]),
+        entry(OTHER, "u-other", "p-other", &["member", "reader"]),
+    ]});
+    TokenFile::parse(&entries.to_string()).expect("the token file is right")
+}
+
+/// Counts up.
+#[derive(Default)]
+struct Counter(AtomicU64);
+
+impl Identifiers for Counter {
+    fn next(&self) -> String {
+        format!("00000000-0000-4000-8000-{:012}", self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Knows every host whose name does not begin with `unknown`; all values become capabilities.
+struct Inventory;
+
+#[async_trait]
+impl HostInventory for Inventory {
+    async fn register(&self, registration: &HostRegistration) -> Result<HostFacts, InventoryError> {
+        let name = registration.reference.clone();
+        if name.starts_with("unknown") {
+            return Err(InventoryError::NotFound(format!("Host '{name}' not found!")));
+        }
+        Ok(HostFacts {
+            id: String::new(),
+            vcpus: 4,
+            cpu_info: "{}".to_owned(),
+            hypervisor_type: "QEMU".to_owned(),
+            hypervisor_version: 2_010_001,
+            service_name: name.clone(),
+            hypervisor_hostname: name,
+            memory_mb: 8192,
+            local_gb: 100,
+            availability_zone: "nova".to_owned(),
+            capabilities: registration.values.clone(),
+        })
+    }
+
+    async fn deregister(&self, _: &AssignedHost) -> Result<(), InventoryError> {
+        Ok(())
+    }
+}
+
+/// Decides nothing: these tests ask only what counting decides.
+struct NoSolver;
+
+impl ModelSolver for NoSolver {
+    fn solve(&self, _: &Program, _: Option<f64>) -> Solved {
+        Solved {
+            outcome: Outcome::Limit,
+            seconds: 0.0,
+        }
+    }
+}
+
+/// A running service.
+pub(crate) struct Api {
+    pub(crate) router: Router,
+    pub(crate) clock: ManualClock,
+    shutdown: CancellationToken,
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// `error_message` of either shape.
+    pub(crate) fn message(&self) -> String {
+        self.json()["error_message"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no message: {}", self.text))
+            .to_owned()
+    }
+}
+
+impl Api {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Arc::new(token_file()), true).await
+    }
+
+    pub(crate) async fn start_with(authenticator: Arc<dyn Authenticator>, enforce_new_defaults: bool) -> Self {
+        let clock = ManualClock::at(NOW);
+        let rules = Rules::load(&BTreeMap::new(), enforce_new_defaults).expect("the default rules load");
+        let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+        let parts = Parts {
+            store: Arc::new(MemoryStore::default()),
+            clock: Arc::new(clock.clone()),
+            identifiers: Arc::new(Counter::default()),
+            policy: Arc::new(RulePolicy::new(rules)),
+            solver: Arc::new(NoSolver),
+            plugins: Plugins::default(),
+            inventory: Arc::new(Inventory),
+            settings: Settings::default(),
+            steps: Arc::new(NoObserver),
+        };
+        let service = Service::start(parts, &tasks, &shutdown)
+            .await
+            .expect("the service starts");
+        assert_eq!(service.now(), clock.now());
+        let state = ApiState {
+            service,
+            authenticator,
+            trusts: None,
+            public_url: Arc::from("https://cloud.example/reservation"),
+            tasks,
+        };
+        Self {
+            router: server::router(state),
+            clock,
+            shutdown,
+        }
+    }
+
+    /// One call with a JSON body ([`Value::Null`]: none).
+    pub(crate) async fn call(&self, method: Method, path: &str, token: &str, body: Value) -> Answer {
+        let body = if body.is_null() {
+            Body::empty()
+        } else {
+            Body::from(body.to_string())
+        };
+        self.send(method, path, token, &[], body).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
+        self.call(Method::GET, path, token, Value::Null).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, token, body).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, token: &str, body: Value) -> Answer {
+        self.call(Method::PUT, path, token, body).await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !token.is_empty() {
+            request = request.header("X-Auth-Token", token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body).expect("the request is well formed");
+        let response = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("the router cannot fail");
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.expect("the answer is in memory");
+        let text = String::from_utf8(bytes.to_vec()).expect("answers are UTF-8");
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text,
+        }
+    }
+
+    /// A host; answers its id.
+    pub(crate) async fn host(&self, name: &str, capabilities: Value) -> String {
+        let mut body = capabilities;
+        body["name"] = json!(name);
+        let answer = self.post("/v1/os-hosts", ADMIN, body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        answer.json()["host"]["id"].as_str().expect("an id is text").to_owned()
+    }
+
+    /// A lease of one host by the member; answers its body.
+    pub(crate) async fn lease(&self, token: &str) -> Value {
+        let answer = self
+            .post("/v1/leases", token, lease_body(&json!([physical_host(1, 1)])))
+            .await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        answer.json()["lease"].clone()
+    }
+}
+
+pub(crate) fn lease_body(reservations: &Value) -> Value {
+    json!({
+        "name": "lease_foo",
+        "start_date": "2050-12-26 12:00",
+        "end_date": "2050-12-27 12:00",
+        "before_end_date": null,
+        "reservations": reservations,
+        "events": [],
+    })
+}
+
+pub(crate) fn physical_host(min: u32, max: u32) -> Value {
+    json!({
+        "resource_type": "physical:host",
+        "min": min,
+        "max": max,
+        "hypervisor_properties": "",
+        "resource_properties": "",
+    })
+}
