@@ -136,6 +136,8 @@ pub async fn execute(command: Command, environment: Environment<'_>, now: DateTi
     .await;
     match result {
         Ok(code) => code,
+        // The reader has seen enough, as in `berth host list | head`.
+        Err(ClientError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when standard error is closed; the exit code still does.
             let _ = writeln!(std::io::stderr().lock(), "berth: {error}");

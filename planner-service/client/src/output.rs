@@ -5,7 +5,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use serde_json::Value;
 
 use crate::endpoint::Environment;
@@ -13,6 +13,9 @@ use crate::error::ClientError;
 
 /// Columns of a terminal that does not tell.
 const DEFAULT_WIDTH: u16 = 100;
+
+/// Width of a UUID.
+const LONGEST_UNBROKEN: u16 = 36;
 
 /// Where and how a command prints.
 pub struct Output<'a> {
@@ -160,8 +163,13 @@ impl<'a> Output<'a> {
     }
 
     fn print_table(&mut self, table: &mut Table) -> Result<(), ClientError> {
-        for column in table.column_iter_mut() {
+        let widths = table.column_max_content_widths();
+        for (column, width) in table.column_iter_mut().zip(widths) {
             column.set_padding((0, 2));
+            // Ids, names and times stay in one piece, to be copied; only sentences are broken.
+            if width <= LONGEST_UNBROKEN {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         for line in table.lines() {
             self.line(line.trim_end())?;

@@ -149,7 +149,11 @@ fn show_hosts(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
 fn show_events(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
     output.heading("Events")?;
     let rows = match &view.report {
-        Some((_, report)) => report.events.iter().map(|event| event_row(event, output)).collect(),
+        Some((_, report)) => {
+            let mut events: Vec<&ReportedEvent> = report.events.iter().collect();
+            events.sort_by_key(|event| (event.time.0, order(&event.event_type)));
+            events.into_iter().map(|event| event_row(event, output)).collect()
+        }
         None => view
             .lease
             .get("events")
@@ -170,6 +174,14 @@ fn show_events(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> 
         rows,
         "No events.",
     )
+}
+
+/// Events of the same time in the order in which they are carried out.
+fn order(event_type: &str) -> usize {
+    ["start_lease", "before_end_lease", "end_lease"]
+        .iter()
+        .position(|known| *known == event_type)
+        .unwrap_or(3)
 }
 
 fn event_row(event: &ReportedEvent, output: &Output<'_>) -> Vec<Cell> {

@@ -1,0 +1,233 @@
+//! What commands send, print and answer to scripts, against a service that is a table of answers.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
+use chrono::{DateTime, Utc};
+use clap::Parser;
+use client::{ClientError, Command, Endpoint, Output, run};
+use serde_json::{Value, json};
+use wiremock::matchers::{body_json, header, method, path, query_param};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+#[derive(Parser)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const LEASE: &str = "6ee55c78-ac52-41a6-99af-2d2d73bcc466";
+
+fn now() -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339("2030-01-01T10:00:42Z")
+        .unwrap()
+        .with_timezone(&Utc)
+}
+
+async fn berth(server: &MockServer, arguments: &[&str]) -> (Result<(), ClientError>, String) {
+    let program = Program::try_parse_from([&["berth"], arguments].concat()).unwrap();
+    let endpoint = Endpoint::new(&format!("{}/v1", server.uri()), Some("secret".to_owned())).unwrap();
+    let mut printed = Vec::new();
+    let json = program.command.connection().json;
+    let result = run(program.command, endpoint, Output::plain(&mut printed, json), now()).await;
+    (result.map(|_| ()), String::from_utf8(printed).unwrap())
+}
+
+fn lease(name: &str, id: &str) -> Value {
+    json!({"id": id, "name": name, "project_id": "p", "user_id": "u", "status": "PENDING", "degraded": false,
+        "start_date": "2030-01-01T12:00:00.000000", "end_date": "2030-01-01T14:00:00.000000", "events": [],
+        "reservations": [{"id": "r1", "resource_type": "physical:host", "status": "pending", "min": 1, "max": 2,
+            "hypervisor_properties": "", "resource_properties": "[\"==\", \"$gpu\", \"True\"]"}]})
+}
+
+async fn answers(server: &MockServer, route: &str, body: Value) {
+    Mock::given(method("GET"))
+        .and(path(route))
+        .respond_with(ResponseTemplate::new(200).set_body_json(body))
+        .mount(server)
+        .await;
+}
+
+async fn with_one_lease() -> MockServer {
+    let server = MockServer::start().await;
+    answers(&server, "/v1/leases", json!({"leases": [lease("night", LEASE)]})).await;
+    answers(
+        &server,
+        &format!("/v1/leases/{LEASE}"),
+        json!({"lease": lease("night", LEASE)}),
+    )
+    .await;
+    answers(
+        &server,
+        "/v1/os-hosts",
+        json!({"hosts": [{"id": "7", "hypervisor_hostname": "gpu07"}]}),
+    )
+    .await;
+    let time = "2030-01-01T12:00:00Z";
+    let report = json!({
+        "lease": {"id": LEASE, "name": "night", "user_id": "u", "project_id": "p", "status": "PENDING", "degraded": false,
+            "start": time, "end": "2030-01-01T14:00:00Z", "created_at": time, "updated_at": null},
+        "events": [{"event_type": "start_lease", "time": time, "status": "UNDONE", "attempts": 3,
+            "not_before": "2030-01-01T12:00:30Z", "waiting": "Nova does not answer"}],
+        "reservations": [{"id": "r1", "resource_type": "physical:host", "status": "pending",
+            "hosts": [{"host_id": "7", "tentative": true}]}],
+        "findings": [{"kind": "foreign_server", "host": "gpu07", "detail": "Server s1 of project x.", "repaired": false}]});
+    answers(&server, &format!("/capacity/v1/leases/{LEASE}"), report).await;
+    server
+}
+
+#[tokio::test]
+async fn a_booking_is_sent_complete() {
+    let server = with_one_lease().await;
+    let body = json!({"name": "night", "start_date": "now", "end_date": "2030-01-01 12:00", "events": [],
+        "before_end_date": "2030-01-01 11:30",
+        "reservations": [
+            {"resource_type": "physical:host", "min": 2, "max": 4, "hypervisor_properties": "",
+             "resource_properties": "[\"and\",[\"==\",\"$gpu\",\"True\"],[\">=\",\"$vcpus\",\"8\"]]"},
+            {"resource_type": "virtual:instance", "amount": 1}]});
+    Mock::given(method("POST"))
+        .and(path("/v1/leases"))
+        .and(header("X-Auth-Token", "secret"))
+        .and(body_json(body))
+        .respond_with(ResponseTemplate::new(201).set_body_json(json!({"lease": lease("night", LEASE)})))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let (result, printed) = berth(
+        &server,
+        &[
+            "lease",
+            "create",
+            "night",
+            "--end",
+            "+2h",
+            "--before-end",
+            "-30m",
+            "--hosts",
+            "2-4",
+            "--where",
+            "gpu=True and vcpus>=8",
+            "--reservation",
+            "resource_type=virtual:instance,amount=1",
+            "--field",
+            "id",
+        ],
+    )
+    .await;
+    result.unwrap();
+    assert_eq!(printed, format!("{LEASE}\n"));
+}
+
+#[tokio::test]
+async fn a_change_counts_from_what_the_lease_has() {
+    let server = with_one_lease().await;
+    Mock::given(method("PUT"))
+        .and(path(format!("/v1/leases/{LEASE}")))
+        .and(body_json(
+            json!({"end_date": "2030-01-01 15:30", "reservations": [{"id": "r1", "min": 3, "max": 3}]}),
+        ))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"lease": lease("night", LEASE)})))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let (result, _) = berth(
+        &server,
+        &["lease", "update", "night", "--end", "+1h30m", "--hosts", "3"],
+    )
+    .await;
+    result.unwrap();
+}
+
+#[tokio::test]
+async fn the_report_says_what_is_held_and_why_work_waits() {
+    let server = with_one_lease().await;
+    let (result, printed) = berth(&server, &["lease", "show", "night"]).await;
+    result.unwrap();
+    for expected in [
+        "2030-01-01 12:00 UTC",
+        "gpu07",
+        "tentative",
+        "Nova does not answer",
+        "12:00:30",
+        "foreign_server",
+        "[\"==\", \"$gpu\"",
+    ] {
+        assert!(printed.contains(expected), "{expected} is missing in\n{printed}");
+    }
+    assert!(!printed.contains('\x1b'), "colours without a terminal");
+    let (result, printed) = berth(&server, &["lease", "show", LEASE, "--field", "hosts"]).await;
+    result.unwrap();
+    assert_eq!(printed, "gpu07\n");
+}
+
+#[tokio::test]
+async fn scripts_can_tell_refused_from_wrong_from_unreachable() {
+    let server = MockServer::start().await;
+    let refusal =
+        json!({"error_code": 409, "error_message": "Not enough hosts available: 3 needed", "error_name": 409});
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(409).set_body_json(refusal))
+        .mount(&server)
+        .await;
+    let two = json!({"leases": [lease("twin", LEASE), lease("twin", "another")]});
+    answers(&server, "/v1/leases", two).await;
+    Mock::given(method("GET"))
+        .and(path("/v1/os-hosts/properties"))
+        .and(query_param("detail", "True"))
+        .respond_with(ResponseTemplate::new(502).set_body_string("<html>"))
+        .mount(&server)
+        .await;
+
+    let (refused, _) = berth(&server, &["lease", "create", "x", "--hosts", "3"]).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(
+        (refused.exit_code(), refused.to_string().as_str()),
+        (1, "Not enough hosts available: 3 needed (HTTP 409)")
+    );
+    assert!(refused.next_step().unwrap().contains("fewer hosts"));
+
+    let (missing, _) = berth(&server, &["lease", "delete", "nobody"]).await;
+    assert_eq!(missing.unwrap_err().exit_code(), 1);
+    let (ambiguous, _) = berth(&server, &["lease", "delete", "twin"]).await;
+    assert!(
+        ambiguous
+            .unwrap_err()
+            .to_string()
+            .contains(&format!("{LEASE}, another"))
+    );
+    let (usage, _) = berth(&server, &["lease", "create", "x"]).await;
+    assert_eq!(usage.unwrap_err().exit_code(), 2);
+    let (condition, _) = berth(&server, &["lease", "create", "x", "--where", "gpu"]).await;
+    assert_eq!(condition.unwrap_err().exit_code(), 2);
+    let (gateway, _) = berth(&server, &["property", "list"]).await;
+    assert_eq!(gateway.unwrap_err().exit_code(), 3);
+    drop(server);
+
+    let nobody = Endpoint::new("http://127.0.0.1:1", None).unwrap();
+    let command = Program::try_parse_from(["berth", "lease", "list"]).unwrap().command;
+    let error = run(command, nobody, Output::plain(&mut Vec::new(), false), now())
+        .await
+        .unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    assert!(error.to_string().contains("http://127.0.0.1:1"), "{error}");
+}
+
+#[tokio::test]
+async fn the_timeline_draws_what_is_allocated() {
+    let server = with_one_lease().await;
+    let booked = json!({"id": "r1", "lease_id": LEASE, "start_date": "2030-01-01T12:00:00.000000",
+        "end_date": "2030-01-01T14:00:00.000000"});
+    answers(
+        &server,
+        "/v1/os-hosts/allocations",
+        json!({"allocations": [{"resource_id": "7", "reservations": [booked]}]}),
+    )
+    .await;
+    let (result, printed) = berth(&server, &["timeline", "--width", "47"]).await;
+    result.unwrap();
+    let row = "gpu07  :.........:.........aaaaaaaaaaaaaaaaaaaa";
+    assert!(printed.lines().any(|line| line == row), "{printed}");
+    assert!(printed.contains("a  night  PENDING"), "{printed}");
+}
