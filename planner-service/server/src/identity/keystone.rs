@@ -5,6 +5,7 @@
 //! once; while Keystone is down, tokens it has once called valid stay good until their end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use axum::http::HeaderMap;
@@ -42,7 +43,7 @@ pub enum ValidateError {
     Unavailable(String),
 }
 
-/// Asks Keystone about tokens.
+/// Asks Keystone about tokens, and gives up on its own if it does not answer.
 #[async_trait]
 pub trait TokenValidator: Send + Sync {
     /// What Keystone says about the token; with `allow_expired` also about one that has ended lately.
@@ -56,6 +57,8 @@ pub struct CacheSettings {
     pub valid_seconds: i64,
     /// Seconds for which Keystone is not asked again about an invalid token.
     pub invalid_seconds: i64,
+    /// Seconds after Keystone has not answered for which it is not asked about tokens known from before.
+    pub outage_seconds: i64,
     /// Most tokens remembered of each kind.
     pub tokens: u64,
 }
@@ -65,6 +68,7 @@ impl Default for CacheSettings {
         Self {
             valid_seconds: 300,
             invalid_seconds: 10,
+            outage_seconds: 10,
             tokens: 10_000,
         }
     }
@@ -87,6 +91,8 @@ pub struct Keystone {
     authentication_url: String,
     valid: Cache<Key, Remembered>,
     invalid: Cache<Key, Timestamp>,
+    /// When Keystone last did not answer.
+    silent_at: AtomicI64,
     /// Only merges questions that are being asked; what was answered is in the other two.
     asking: Cache<Key, Arc<TokenInfo>>,
 }
@@ -103,6 +109,7 @@ impl Keystone {
             authentication_url: authentication_url.into(),
             valid: Cache::new(settings.tokens),
             invalid: Cache::new(settings.tokens),
+            silent_at: AtomicI64::new(Timestamp::MIN),
             asking: Cache::new(settings.tokens),
             settings,
         }
@@ -118,6 +125,14 @@ impl Keystone {
         if let Some(known) = self.fresh(&key, now).await {
             return known.map_err(|_| AuthenticationError::Unauthenticated);
         }
+        if is_within(
+            self.silent_at.load(Ordering::Relaxed),
+            self.settings.outage_seconds,
+            now,
+        ) && let Some(info) = self.from_before(&key, now).await
+        {
+            return Ok(info);
+        }
         let asked = self.asking.try_get_with(key, self.ask(token, key, now)).await;
         self.asking.invalidate(&key).await;
         match asked {
@@ -125,10 +140,13 @@ impl Keystone {
             Ok(_) => Err(AuthenticationError::Unauthenticated),
             Err(error) => match error.as_ref() {
                 ValidateError::Invalid => Err(AuthenticationError::Unauthenticated),
-                ValidateError::Unavailable(reason) => self.from_before(&key, now).await.ok_or_else(|| {
+                ValidateError::Unavailable(reason) => {
                     tracing::warn!(reason, "Keystone does not validate tokens");
-                    AuthenticationError::Unavailable(reason.clone())
-                }),
+                    self.silent_at.fetch_max(now, Ordering::Relaxed);
+                    self.from_before(&key, now)
+                        .await
+                        .ok_or_else(|| AuthenticationError::Unavailable(reason.clone()))
+                }
             },
         }
     }

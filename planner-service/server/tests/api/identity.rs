@@ -7,13 +7,16 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use planner_core::authority::Caller;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use server::identity::keystone::{CacheSettings, Keystone, TokenInfo, TokenValidator, ValidateError};
 use server::identity::tokens::{TokenFile, TokenFileError};
 use server::identity::{AuthenticationError, Authenticator};
+use server::trusts::{TrustError, Trusts};
 use tokio::sync::Notify;
 
-use crate::support::{Api, NOW};
+use crate::support::{ADMIN, Api, MEMBER, NOW, OTHER, READER, lease_body};
 
 /// Keystone, with its calls counted.
 #[derive(Default)]
@@ -168,7 +171,15 @@ async fn while_keystone_is_down_known_tokens_work_until_their_end_and_new_ones_w
     assert_eq!(api.get("/v1/leases", "t").await.status, StatusCode::OK);
     validator.is_down.store(true, Ordering::SeqCst);
     api.clock.advance(4000);
-    assert_eq!(api.get("/v1/leases", "t").await.status, StatusCode::OK);
+    for (seconds, calls) in [(0, 2), (9, 2), (1, 3), (9, 3)] {
+        api.clock.advance(seconds);
+        assert_eq!(api.get("/v1/leases", "t").await.status, StatusCode::OK);
+        assert_eq!(
+            validator.calls(),
+            calls,
+            "a slow outage must not slow every request down"
+        );
+    }
     let answer = api.get("/v1/leases", "never-seen").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(
@@ -177,7 +188,7 @@ async fn while_keystone_is_down_known_tokens_work_until_their_end_and_new_ones_w
         answer.text
     );
     assert!(!answer.text.contains("never-seen"), "{}", answer.text);
-    api.clock.advance(1000);
+    api.clock.advance(981);
     assert_ne!(api.get("/v1/leases", "t").await.status, StatusCode::OK);
     validator.is_down.store(false, Ordering::SeqCst);
     let answer = api.get("/v1/leases", "unknown").await;
@@ -309,4 +320,42 @@ fn wrong_token_files_are_refused_without_quoting_them() {
     );
     let twice = entry("token = \"geheim\"\nuser_id = \"u\"").repeat(2);
     assert_eq!(parse(&twice), TokenFileError::Twice { entry: 2 });
+}
+
+#[tokio::test]
+async fn a_trust_is_made_by_the_callers_token_and_only_for_requests_that_are_right() {
+    struct Recording(Mutex<Vec<String>>);
+
+    #[async_trait]
+    impl Trusts for Recording {
+        async fn create(&self, token: &SecretString, caller: &Caller) -> Result<String, TrustError> {
+            if caller.user_id == "u-other" {
+                return Err(TrustError::Refused("restricted application credential".to_owned()));
+            }
+            let mut made = self.0.lock().expect("no test panics with it");
+            made.push(token.expose_secret().to_owned());
+            Ok(format!("trust-{}", made.len()))
+        }
+    }
+
+    let trusts = Arc::new(Recording(Mutex::default()));
+    let api = Api::start_with_trusts(Arc::<Recording>::clone(&trusts)).await;
+    assert_eq!(
+        api.post("/v1/leases", MEMBER, json!({})).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(
+        api.post("/v1/leases", READER, lease_body(&json!([]))).await.status,
+        StatusCode::FORBIDDEN
+    );
+    let answer = api.post("/v1/leases", OTHER, lease_body(&json!([]))).await;
+    assert_eq!(
+        (answer.status, answer.message().as_str()),
+        (StatusCode::FORBIDDEN, "restricted application credential")
+    );
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([]))).await;
+    assert_eq!(answer.json()["lease"]["trust_id"], json!("trust-1"));
+    let answer = api.post("/v1/os-hosts", ADMIN, json!({"name": "c"})).await;
+    assert_eq!(answer.json()["host"]["trust_id"], json!("trust-2"));
+    assert_eq!(*trusts.0.lock().expect("no test panics with it"), [MEMBER, ADMIN]);
 }

@@ -6,5 +6,6 @@ mod errors;
 mod hosts;
 mod identity;
 mod leases;
+mod serving;
 mod support;
 mod versions;

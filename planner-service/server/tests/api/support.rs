@@ -18,7 +18,9 @@ use server::ApiState;
 use server::authorization::RulePolicy;
 use server::identity::Authenticator;
 use server::identity::tokens::TokenFile;
+use server::trusts::Trusts;
 use solver::program::{ModelSolver, Outcome, Program, Solved};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -57,8 +59,16 @@ impl Identifiers for Counter {
     }
 }
 
-/// Knows every host whose name does not begin with `unknown`; all values become capabilities.
-struct Inventory;
+/// Knows every host whose name does not begin with `unknown`, panics at `panic`, and for `slow` waits
+/// until it is told to go on; all values become capabilities.
+struct Inventory(Arc<Slow>);
+
+/// A registration that takes its time.
+#[derive(Default)]
+pub(crate) struct Slow {
+    pub(crate) begun: Notify,
+    pub(crate) go_on: Notify,
+}
 
 #[async_trait]
 impl HostInventory for Inventory {
@@ -66,6 +76,11 @@ impl HostInventory for Inventory {
         let name = registration.reference.clone();
         if name.starts_with("unknown") {
             return Err(InventoryError::NotFound(format!("Host '{name}' not found!")));
+        }
+        assert!(name != "panic", "the inventory was told to panic");
+        if name == "slow" {
+            self.0.begun.notify_one();
+            self.0.go_on.notified().await;
         }
         Ok(HostFacts {
             id: String::new(),
@@ -103,6 +118,7 @@ impl ModelSolver for NoSolver {
 pub(crate) struct Api {
     pub(crate) router: Router,
     pub(crate) clock: ManualClock,
+    pub(crate) slow: Arc<Slow>,
     shutdown: CancellationToken,
 }
 
@@ -140,8 +156,21 @@ impl Api {
     }
 
     pub(crate) async fn start_with(authenticator: Arc<dyn Authenticator>, enforce_new_defaults: bool) -> Self {
+        Self::assemble(authenticator, enforce_new_defaults, None).await
+    }
+
+    pub(crate) async fn start_with_trusts(trusts: Arc<dyn Trusts>) -> Self {
+        Self::assemble(Arc::new(token_file()), true, Some(trusts)).await
+    }
+
+    async fn assemble(
+        authenticator: Arc<dyn Authenticator>,
+        enforce_new_defaults: bool,
+        trusts: Option<Arc<dyn Trusts>>,
+    ) -> Self {
         let clock = ManualClock::at(NOW);
         let rules = Rules::load(&BTreeMap::new(), enforce_new_defaults).expect("the default rules load");
+        let slow = Arc::new(Slow::default());
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let parts = Parts {
             store: Arc::new(MemoryStore::default()),
@@ -150,7 +179,7 @@ impl Api {
             policy: Arc::new(RulePolicy::new(rules)),
             solver: Arc::new(NoSolver),
             plugins: Plugins::default(),
-            inventory: Arc::new(Inventory),
+            inventory: Arc::new(Inventory(Arc::clone(&slow))),
             settings: Settings::default(),
             steps: Arc::new(NoObserver),
         };
@@ -161,13 +190,14 @@ impl Api {
         let state = ApiState {
             service,
             authenticator,
-            trusts: None,
+            trusts,
             public_url: Arc::from("https://cloud.example/reservation"),
             tasks,
         };
         Self {
             router: server::router(state),
             clock,
+            slow,
             shutdown,
         }
     }
