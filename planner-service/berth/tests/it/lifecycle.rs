@@ -192,9 +192,10 @@ async fn drift_is_repaired_and_foreign_servers_are_reported() {
     assert_running(&world.outside, &world.lease(&lease.id).await.unwrap());
     let host = world.outside.cloud.aggregate(&reservation).unwrap().hosts[0].clone();
     world.outside.cloud.tamper(&reservation, |aggregate| aggregate.hosts.retain(|name| *name != host));
-    world.outside.cloud.boot(&host, "intruders", "miner");
     world.service.lifecycle().reconcile().await;
     assert_running(&world.outside, &world.lease(&lease.id).await.unwrap());
+    world.outside.cloud.boot(&host, "intruders", "miner");
+    world.service.lifecycle().reconcile().await;
     let report = world.service.lease_report(&caller(), &lease.id).await.unwrap();
     let foreign = report.findings.iter().find(|finding| finding.kind == "foreign_server").expect("it is reported");
     assert_eq!(foreign.host, host);

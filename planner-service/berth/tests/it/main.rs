@@ -3,6 +3,9 @@
 
 mod crash;
 mod fault;
+mod kill;
 mod lifecycle;
+mod program;
+mod race;
 mod structure;
 mod world;

@@ -1,0 +1,117 @@
+//! The real program, started on a free port and spoken to over HTTP.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// How long a test waits for the program.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running `berth serve`; killed when it goes out of scope.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) url: String,
+}
+
+impl Program {
+    /// Starts the program and waits until it listens.
+    pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_berth"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut log = BufReader::new(child.stderr.take().expect("its log is read"));
+        let mut seen = String::new();
+        let address = loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).expect("the log is text") > 0, "the program ended:\n{seen}");
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            if let Some(address) = entry["fields"]["address"].as_str() {
+                break address.to_owned();
+            }
+            seen.push_str(&line);
+        };
+        // The rest of the log is read on, so that the program never blocks on a full pipe.
+        std::thread::spawn(move || for _ in log.lines() {});
+        Self { child, url: format!("http://{address}") }
+    }
+
+    /// `kill -9`, and waits until it is dead.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("the program is killed");
+        self.child.wait().expect("the program is dead");
+    }
+
+    /// Waits until the program has died by itself.
+    pub(crate) fn wait_for_death(mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.child.try_wait().expect("the program can be asked").is_none() {
+            assert!(Instant::now() < deadline, "the program lives on");
+            std::thread::yield_now();
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
+        answer(reqwest::Client::new().get(format!("{}{path}", self.url))).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        answer(reqwest::Client::new().post(format!("{}{path}", self.url)).json(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> (u16, Value) {
+        answer(reqwest::Client::new().put(format!("{}{path}", self.url)).json(body)).await
+    }
+
+    /// Asks until the lease has the status.
+    pub(crate) async fn wait_for_status(&self, lease_id: &str, status: &str) -> Value {
+        let mut poll = tokio::time::interval(Duration::from_millis(50));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            poll.tick().await;
+            let (_, body) = self.get(&format!("/v1/leases/{lease_id}")).await;
+            if body["lease"]["status"] == status {
+                return body["lease"].clone();
+            }
+            assert!(Instant::now() < deadline, "the lease does not become {status}: {body:#}");
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may be dead already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let response = request.timeout(PATIENCE).send().await.expect("the program answers");
+    let status = response.status().as_u16();
+    let text = response.text().await.expect("the answer is text");
+    (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+}
+
+/// A host of the standalone inventory.
+pub(crate) fn host(name: &str) -> Value {
+    json!({"name": name, "vcpus": "8", "memory_mb": "16384", "local_gb": "100"})
+}
+
+/// A lease of whole hosts; times as the API takes them.
+pub(crate) fn lease(name: &str, start: &str, end: &str, hosts: u32) -> Value {
+    json!({
+        "name": name, "start_date": start, "end_date": end, "events": [],
+        "reservations": [{
+            "resource_type": "physical:host", "min": hosts, "max": hosts,
+            "hypervisor_properties": "[\">=\", \"$vcpus\", \"4\"]", "resource_properties": ""
+        }]
+    })
+}
