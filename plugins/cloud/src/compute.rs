@@ -36,9 +36,9 @@ pub struct Hypervisor {
     /// A JSON object as text, empty if unknown.
     pub cpu_info: String,
     /// e.g. `QEMU`
-    pub hypervisor_type: String,
+    pub kind: String,
     /// e.g. `2010001`
-    pub hypervisor_version: i64,
+    pub version: i64,
 }
 
 /// A host aggregate.

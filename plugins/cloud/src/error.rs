@@ -61,9 +61,8 @@ impl CloudError {
             401 | 403 => Self::Unauthorized(failure),
             404 => Self::NotFound(failure),
             409 => Self::Conflict(failure),
-            408 | 429 => Self::Unavailable(failure),
+            408 | 429 | 500..=599 => Self::Unavailable(failure),
             400..=499 => Self::Refused(failure),
-            500..=599 => Self::Unavailable(failure),
             _ => Self::Nonsense(failure),
         }
     }
@@ -86,6 +85,18 @@ impl CloudError {
             status: None,
             reason: reason.into(),
         })
+    }
+
+    /// What failed, by value.
+    pub fn into_failure(self) -> Failure {
+        match self {
+            Self::NotFound(failure)
+            | Self::Conflict(failure)
+            | Self::Unauthorized(failure)
+            | Self::Refused(failure)
+            | Self::Unavailable(failure)
+            | Self::Nonsense(failure) => failure,
+        }
     }
 
     /// What failed.

@@ -131,8 +131,8 @@ impl FakeCloud {
             memory_mb: Some(16_384),
             local_gb: Some(1_000),
             cpu_info: r#"{"arch": "x86_64"}"#.to_owned(),
-            hypervisor_type: "fake".to_owned(),
-            hypervisor_version: 1_000,
+            kind: "fake".to_owned(),
+            version: 1_000,
         });
         state.zones.insert(hostname.to_owned(), "nova".to_owned());
         let provider = Provider {
@@ -292,9 +292,10 @@ impl FakeCloud {
     fn call<T>(
         &self,
         service: &'static str,
-        operation: String,
+        operation: impl Into<String>,
         act: impl FnOnce(&mut State) -> Result<T, Answer>,
     ) -> Result<T, CloudError> {
+        let operation = operation.into();
         let mut state = self.lock();
         state.calls.push(operation.clone());
         if let Some(reason) = state.down.clone() {
@@ -367,9 +368,7 @@ impl Compute for FakeCloud {
     }
 
     async fn aggregates(&self) -> Result<Vec<Aggregate>, CloudError> {
-        self.call("nova", "list aggregates".to_owned(), |state| {
-            Ok(state.aggregates.clone())
-        })
+        self.call("nova", "list aggregates", |state| Ok(state.aggregates.clone()))
     }
 
     async fn create_aggregate(&self, name: &str, availability_zone: Option<&str>) -> Result<Aggregate, CloudError> {
@@ -653,13 +652,13 @@ impl Placement for FakeCloud {
 #[async_trait]
 impl Identity for FakeCloud {
     async fn validate(&self, token: &SecretString) -> Result<Option<TokenInfo>, CloudError> {
-        self.call("keystone", "validate a token".to_owned(), |state| {
+        self.call("keystone", "validate a token", |state| {
             Ok(state.tokens.get(token.expose_secret()).cloned())
         })
     }
 
     async fn create_trust(&self, token: &SecretString, caller: &TokenInfo) -> Result<String, CloudError> {
-        self.call("keystone", "create a trust".to_owned(), |state| {
+        self.call("keystone", "create a trust", |state| {
             if !state.tokens.contains_key(token.expose_secret()) {
                 return Err(Answer(401, "The request you have made requires authentication."));
             }

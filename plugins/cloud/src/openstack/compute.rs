@@ -124,15 +124,19 @@ struct WireServer {
     name: String,
     tenant_id: String,
     status: String,
-    /// `None` if the key is absent, `Some(None)` if it is null: not placed.
-    #[serde(default, rename = "OS-EXT-SRV-ATTR:host", deserialize_with = "present")]
-    host: Option<Option<String>>,
+    #[serde(default, rename = "OS-EXT-SRV-ATTR:host")]
+    host: HostAttribute,
 }
 
-/// Tells null from absent, which is `None` by default.
-#[expect(clippy::option_option, reason = "absent and null mean different things here")]
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// What Nova says about where a server is. An attribute that is absent is one it does not show.
+#[derive(Deserialize, Default)]
+#[serde(untagged)]
+enum HostAttribute {
+    On(String),
+    Nowhere(()),
+    #[default]
+    #[serde(skip)]
+    Hidden,
 }
 
 /// Text of a JSON object, or nothing: drivers also report plain words.
@@ -201,8 +205,8 @@ impl Compute for OpenStack {
             memory_mb: wire.memory_mb,
             local_gb: wire.local_gb,
             cpu_info: object_text(wire.cpu_info),
-            hypervisor_type: wire.hypervisor_type.unwrap_or_default(),
-            hypervisor_version: wire.hypervisor_version.unwrap_or_default(),
+            kind: wire.hypervisor_type.unwrap_or_default(),
+            version: wire.hypervisor_version.unwrap_or_default(),
         })
     }
 
@@ -293,18 +297,18 @@ impl Compute for OpenStack {
             let last = page.servers.last().map(|server| server.id.clone());
             for server in page.servers {
                 match server.host {
-                    None => {
+                    HostAttribute::Hidden => {
                         let reason = "it does not tell the host of a server; the service's user needs the admin role";
                         return Err(call.nonsense(Some(200), reason));
                     }
-                    Some(Some(host)) if host == service_host => servers.push(Server {
+                    HostAttribute::On(host) if host == service_host => servers.push(Server {
                         id: server.id,
                         name: server.name,
                         project_id: server.tenant_id,
                         status: server.status,
                         host,
                     }),
-                    Some(_) => {}
+                    HostAttribute::On(_) | HostAttribute::Nowhere(()) => {}
                 }
             }
             if page.links.iter().all(|link| link.rel != "next") {

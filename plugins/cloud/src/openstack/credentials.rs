@@ -35,6 +35,10 @@ pub enum CredentialsError {
 
 /// User, password and project, as a service's configuration file names them.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the password of a password login is its password"
+)]
 pub struct Password {
     /// Keystone, e.g. `http://keystone:5000/v3`.
     pub auth_url: String,

@@ -85,7 +85,7 @@ async fn bad_answers_become_errors_that_say_what_happened() {
     let page = "<html>\n <body>Welcome to our portal</body></html>";
     for (answer, expected) in [
         (
-            ResponseTemplate::new(200).set_delay(Duration::from_secs(60)),
+            ResponseTemplate::new(200).set_delay(Duration::from_mins(1)),
             "Unavailable: nova did not list aggregates: no answer within 0.5 s",
         ),
         (
@@ -173,7 +173,7 @@ async fn a_token_that_is_never_accepted_ends_in_an_error() {
 async fn a_hanging_keystone_is_waited_for_once_by_all_callers() {
     let server = MockServer::start().await;
     Mock::given(path("/v3/auth/tokens"))
-        .respond_with(ResponseTemplate::new(201).set_delay(Duration::from_secs(60)))
+        .respond_with(ResponseTemplate::new(201).set_delay(Duration::from_mins(1)))
         .mount(&server)
         .await;
     let cloud = cloud(&server.uri());
@@ -292,7 +292,7 @@ async fn a_trust_is_made_with_the_callers_token() {
     assert_eq!(trust.unwrap(), "t1");
 }
 
-fn server_entry(id: &str, host: serde_json::Value) -> serde_json::Value {
+fn server_entry(id: &str, host: &serde_json::Value) -> serde_json::Value {
     json!({"id": id, "name": id, "tenant_id": "p", "status": "ACTIVE", "OS-EXT-SRV-ATTR:host": host})
 }
 
@@ -304,7 +304,7 @@ async fn servers_are_listed_to_the_end_and_only_those_of_the_host() {
     list()
         .and(query_param_is_missing("marker"))
         .respond_with(ResponseTemplate::new(200).set_body_json(json!({
-            "servers": [server_entry("a", json!("c1")), server_entry("b", json!("elsewhere"))],
+            "servers": [server_entry("a", &json!("c1")), server_entry("b", &json!("elsewhere"))],
             "servers_links": [{"rel": "next", "href": "http://unused"}],
         })))
         .mount(&server)
@@ -312,7 +312,7 @@ async fn servers_are_listed_to_the_end_and_only_those_of_the_host() {
     list()
         .and(query_param("marker", "b"))
         .respond_with(ResponseTemplate::new(200).set_body_json(json!({
-            "servers": [server_entry("c", json!("c1")), server_entry("d", json!(null))],
+            "servers": [server_entry("c", &json!("c1")), server_entry("d", &json!(null))],
         })))
         .mount(&server)
         .await;

@@ -108,11 +108,16 @@ impl OpenStackHosts {
 
 /// The next call of the same method may succeed whatever the cause: an operator can mend a refusal too.
 fn unavailable(error: CloudError) -> PluginError {
-    let failure = error.failure().clone();
+    let cloud::Failure {
+        service,
+        operation,
+        reason,
+        ..
+    } = error.into_failure();
     PluginError::Unavailable {
-        service: failure.service,
-        operation: failure.operation,
-        reason: failure.reason,
+        service,
+        operation,
+        reason,
     }
 }
 

@@ -22,21 +22,16 @@ impl OpenStackHosts {
     pub(super) async fn reconcile_reservation(&self, assignment: &Assignment) -> Result<Vec<Finding>, PluginError> {
         let mut findings = Vec::new();
         let pools = self.pools(&assignment.reservation_id).await.map_err(unavailable)?;
-        let own = match &pools.own {
-            Some(own) => own.clone(),
-            None => {
-                let created = self.create_own(assignment).await?;
-                findings.push(finding(
-                    "aggregate_missing",
-                    "",
-                    format!(
-                        "the aggregate of reservation {} was gone and was made again",
-                        created.name
-                    ),
-                    true,
-                ));
-                created
-            }
+        let own = if let Some(own) = &pools.own {
+            own.clone()
+        } else {
+            let created = self.create_own(assignment).await?;
+            let detail = format!(
+                "the aggregate of reservation {} was gone and was made again",
+                created.name
+            );
+            findings.push(finding("aggregate_missing", "", detail, true));
+            created
         };
         self.reconcile_aggregate(&own, assignment, &mut findings).await?;
         for host in &assignment.hosts {

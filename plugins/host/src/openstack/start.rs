@@ -12,13 +12,12 @@ impl OpenStackHosts {
     pub(super) async fn start_reservation(&self, assignment: &Assignment) -> Result<(), PluginError> {
         let pools = self.pools(&assignment.reservation_id).await.map_err(unavailable)?;
         let freepool = pools.freepool()?;
-        let own = match &pools.own {
-            Some(own) => own.clone(),
-            None => {
-                let created = self.create_own(assignment).await?;
-                self.steps.reached("start:aggregate_created");
-                created
-            }
+        let own = if let Some(own) = &pools.own {
+            own.clone()
+        } else {
+            let created = self.create_own(assignment).await?;
+            self.steps.reached("start:aggregate_created");
+            created
         };
         if own.availability_zone.as_deref() != Some(self.zone_of(&own.name).as_str()) {
             self.compute

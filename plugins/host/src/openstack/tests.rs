@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cloud::Aggregate;
 use cloud::fake::{FakeCloud, Fault};
 use plugin_api::{
     AssignedHost, Assignment, Finding, HostInventory, HostRegistration, InventoryError, PluginError, ResourcePlugin,
@@ -78,7 +79,7 @@ async fn until_done(cloud: &FakeCloud, method: Method, assignment: &Assignment) 
 /// Everything that can be seen from outside, ids left out.
 #[derive(Debug, PartialEq)]
 struct Picture {
-    aggregates: BTreeMap<String, (Option<String>, Vec<String>, BTreeMap<String, String>)>,
+    aggregates: BTreeMap<String, Aggregate>,
     servers: Vec<(String, String)>,
     images: Vec<(String, Option<String>)>,
     providers: Vec<String>,
@@ -89,10 +90,8 @@ fn picture(cloud: &FakeCloud, aggregates: &[&str]) -> Picture {
     for name in aggregates {
         if let Some(mut aggregate) = cloud.aggregate(name) {
             aggregate.hosts.sort();
-            seen.insert(
-                (*name).to_owned(),
-                (aggregate.availability_zone, aggregate.hosts, aggregate.metadata),
-            );
+            aggregate.id = 0;
+            seen.insert((*name).to_owned(), aggregate);
         }
     }
     let mut providers = cloud.provider_names();
@@ -237,7 +236,7 @@ async fn ending_disturbed_between_two_zones_loses_no_host() {
     let prepare = async || {
         let cloud = FakeCloud::with_hosts("freepool", &["c1", "c2"]);
         cloud.tamper("freepool", |freepool| {
-            freepool.availability_zone = Some("spare".to_owned())
+            freepool.availability_zone = Some("spare".to_owned());
         });
         let assigned = assignment("a", "project-a", &["c1", "c2"]);
         until_done(&cloud, Method::Start, &assigned).await;
@@ -433,7 +432,7 @@ fn registration(reference: &str, values: &[(&str, &str)]) -> HostRegistration {
     }
 }
 
-async fn unregistered() -> FakeCloud {
+fn unregistered() -> FakeCloud {
     let cloud = FakeCloud::with_hosts("freepool", &[]);
     for name in ["c1", "c10", "c2"] {
         cloud.add_hypervisor(name);
@@ -444,7 +443,7 @@ async fn unregistered() -> FakeCloud {
 #[tokio::test]
 async fn registering_disturbed_anywhere_is_completed_by_repeating_it() {
     let wanted = registration("c1", &[("gpu", "True"), ("vcpus", "1000"), ("id", "x")]);
-    let cloud = unregistered().await;
+    let cloud = unregistered();
     cloud.heal();
     let facts = plugin(&cloud).register(&wanted).await.unwrap();
     let calls = cloud.calls().len();
@@ -458,7 +457,7 @@ async fn registering_disturbed_anywhere_is_completed_by_repeating_it() {
     assert!(registered.providers.contains(&"blazar_c1".to_owned()));
     for number in 1..=calls {
         for fault in FAULTS {
-            let cloud = unregistered().await;
+            let cloud = unregistered();
             cloud.fail_call(number, fault);
             assert!(matches!(
                 plugin(&cloud).register(&wanted).await,
@@ -475,24 +474,21 @@ async fn registering_disturbed_anywhere_is_completed_by_repeating_it() {
 
     for number in 1..=5 {
         for fault in FAULTS {
-            let cloud = unregistered().await;
+            let cloud = unregistered();
             plugin(&cloud).register(&wanted).await.unwrap();
             cloud.fail_call(number, fault);
             assert!(plugin(&cloud).deregister(&host("c1")).await.is_err());
             cloud.heal();
             plugin(&cloud).deregister(&host("c1")).await.unwrap();
             plugin(&cloud).deregister(&host("c1")).await.unwrap();
-            assert_eq!(
-                picture(&cloud, &["freepool"]),
-                picture(&unregistered().await, &["freepool"])
-            );
+            assert_eq!(picture(&cloud, &["freepool"]), picture(&unregistered(), &["freepool"]));
         }
     }
 }
 
 #[tokio::test]
 async fn registering_is_refused_in_upstreams_words_and_changes_nothing() {
-    let cloud = unregistered().await;
+    let cloud = unregistered();
     let server = cloud.boot("c2", "project-x", "busy");
     let before = picture(&cloud, &["freepool"]);
     let long = "k".repeat(65);

@@ -142,7 +142,7 @@ async fn a_webhook_gets_the_same_key_until_it_says_yes() {
 async fn a_slow_webhook_is_given_up() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
-        .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(60)))
+        .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_mins(1)))
         .mount(&server)
         .await;
     let webhook = Webhook {
@@ -167,7 +167,7 @@ async fn a_command_gets_document_and_variables() {
         "cat > '{0}' && echo \" $BERTH_EVENT $BERTH_HOSTS $BERTH_END\" >> '{0}'",
         file.display()
     );
-    let plugin = plugin(vec![shell(&script, Duration::from_secs(60))]);
+    let plugin = plugin(vec![shell(&script, Duration::from_mins(1))]);
     plugin.end(&assignment()).await.unwrap();
     let told = std::fs::read_to_string(file).unwrap();
     assert!(told.contains(r#""idempotency_key":"reservation:end""#), "{told}");
@@ -176,7 +176,7 @@ async fn a_command_gets_document_and_variables() {
 
 #[tokio::test]
 async fn a_command_that_fails_or_hangs_or_does_not_exist_says_so() {
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let missing = Action::Command(Command {
         argv: vec!["/nonexistent/program".to_owned()],
         timeout: minute,
