@@ -3,21 +3,40 @@
 //! Invariant: text compares byte by byte on every engine (case, accents and trailing blanks count),
 //! and a bounded text is refused by the database itself when it is too long.
 
-use sea_orm_migration::sea_orm::DbBackend;
+use sea_orm_migration::sea_orm::{DbBackend, DbErr};
 
 use crate::{ID_LENGTH, NAME_LENGTH, WORD_LENGTH};
 
 /// Writes column definitions for one engine.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Dialect(pub(crate) DbBackend);
+pub(crate) enum Dialect {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+    /// MariaDB.
+    MariaDb,
+}
 
 impl Dialect {
+    /// The dialect of a connection's engine.
+    pub(crate) fn of(backend: DbBackend) -> Result<Self, DbErr> {
+        [
+            (DbBackend::Sqlite, Self::Sqlite),
+            (DbBackend::Postgres, Self::Postgres),
+            (DbBackend::MySql, Self::MariaDb),
+        ]
+        .into_iter()
+        .find_map(|(known, dialect)| (known == backend).then_some(dialect))
+        .ok_or_else(|| DbErr::Migration("this database engine is not supported".to_owned()))
+    }
+
     /// A text of at most `limit` characters.
     pub(crate) fn bounded(self, column: &str, limit: usize) -> String {
-        match self.0 {
+        match self {
             // SQLite ignores the length of a VARCHAR.
-            DbBackend::Sqlite => format!("{column} VARCHAR({limit}) CHECK (length({column}) <= {limit})"),
-            _ => format!("{column} VARCHAR({limit})"),
+            Self::Sqlite => format!("{column} VARCHAR({limit}) CHECK (length({column}) <= {limit})"),
+            Self::Postgres | Self::MariaDb => format!("{column} VARCHAR({limit})"),
         }
     }
 
@@ -38,18 +57,18 @@ impl Dialect {
 
     /// A text without a limit of its own.
     pub(crate) fn long_text(self) -> &'static str {
-        match self.0 {
+        match self {
             // MariaDB's TEXT ends at 64 KiB.
-            DbBackend::MySql => "MEDIUMTEXT",
-            _ => "TEXT",
+            Self::MariaDb => "MEDIUMTEXT",
+            Self::Sqlite | Self::Postgres => "TEXT",
         }
     }
 
     /// What follows the closing parenthesis of a table.
     pub(crate) fn table_options(self) -> &'static str {
-        match self.0 {
-            DbBackend::MySql => " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
-            _ => "",
+        match self {
+            Self::MariaDb => " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+            Self::Sqlite | Self::Postgres => "",
         }
     }
 }

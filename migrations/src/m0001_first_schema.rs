@@ -24,15 +24,14 @@ impl MigrationName for Migration {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        let dialect = Dialect(manager.get_database_backend());
+        let dialect = Dialect::of(manager.get_database_backend())?;
         for statement in tables(dialect) {
             connection.execute_unprepared(&statement).await?;
         }
-        match dialect.0 {
-            DbBackend::MySql => create_allocations_mariadb(connection, dialect).await?,
-            DbBackend::Postgres => create_allocations_postgres(connection, dialect).await?,
-            DbBackend::Sqlite => create_allocations_sqlite(connection, dialect).await?,
-            _ => return Err(DbErr::Migration("this database engine is not supported".to_owned())),
+        match dialect {
+            Dialect::MariaDb => create_allocations_mariadb(connection, dialect).await?,
+            Dialect::Postgres => create_allocations_postgres(connection, dialect).await?,
+            Dialect::Sqlite => create_allocations_sqlite(connection, dialect).await?,
         }
         for statement in first_rows() {
             connection.execute_unprepared(statement).await?;
@@ -44,7 +43,11 @@ impl MigrationTrait for Migration {
 /// Every table but `allocations`, parents first.
 fn tables(dialect: Dialect) -> Vec<String> {
     let table = |name: &str, columns: &[String]| {
-        format!("CREATE TABLE IF NOT EXISTS {name} ({}){}", columns.join(", "), dialect.table_options())
+        format!(
+            "CREATE TABLE IF NOT EXISTS {name} ({}){}",
+            columns.join(", "),
+            dialect.table_options()
+        )
     };
     let long = dialect.long_text();
     let dates = || ["created_at BIGINT NOT NULL".to_owned(), "updated_at BIGINT".to_owned()];
@@ -136,7 +139,10 @@ fn tables(dialect: Dialect) -> Vec<String> {
         index("events_by_lease", "events", "lease_id, position"),
         table(
             "findings",
-            &[required(dialect.id("lease_id")) + " PRIMARY KEY", format!("content {long} NOT NULL")],
+            &[
+                required(dialect.id("lease_id")) + " PRIMARY KEY",
+                format!("content {long} NOT NULL"),
+            ],
         ),
         table(
             "hosts",
@@ -188,7 +194,13 @@ fn tables(dialect: Dialect) -> Vec<String> {
             ],
         ),
         // One counter for all leases, so that numbers stay greater even after a claim's row is gone.
-        table("fences", &[line("id INTEGER PRIMARY KEY CHECK (id = 1)"), line("number BIGINT NOT NULL")]),
+        table(
+            "fences",
+            &[
+                line("id INTEGER PRIMARY KEY CHECK (id = 1)"),
+                line("number BIGINT NOT NULL"),
+            ],
+        ),
     ]
 }
 
@@ -246,7 +258,7 @@ async fn create_allocations_postgres(connection: &impl ConnectionTrait, dialect:
         .await?;
     let has_extension = connection
         .query_one_raw(Statement::from_string(
-            dialect.0,
+            DbBackend::Postgres,
             "SELECT 1 FROM pg_extension WHERE extname = 'btree_gist'",
         ))
         .await?
@@ -261,8 +273,12 @@ async fn create_allocations_postgres(connection: &impl ConnectionTrait, dialect:
             .await?;
         return Ok(());
     }
-    connection.execute_unprepared(&format!("CREATE TABLE IF NOT EXISTS allocations ({columns})")).await?;
-    connection.execute_unprepared(&index("allocations_by_host", "allocations", "host_id, start_at")).await?;
+    connection
+        .execute_unprepared(&format!("CREATE TABLE IF NOT EXISTS allocations ({columns})"))
+        .await?;
+    connection
+        .execute_unprepared(&index("allocations_by_host", "allocations", "host_id, start_at"))
+        .await?;
     connection
         .execute_unprepared(&format!(
             "CREATE OR REPLACE FUNCTION {OVERLAP_GUARD}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
@@ -274,7 +290,9 @@ async fn create_allocations_postgres(connection: &impl ConnectionTrait, dialect:
              RETURN NULL; END $$"
         ))
         .await?;
-    connection.execute_unprepared(&format!("DROP TRIGGER IF EXISTS {OVERLAP_GUARD} ON allocations")).await?;
+    connection
+        .execute_unprepared(&format!("DROP TRIGGER IF EXISTS {OVERLAP_GUARD} ON allocations"))
+        .await?;
     connection
         .execute_unprepared(&format!(
             "CREATE TRIGGER {OVERLAP_GUARD} AFTER INSERT OR UPDATE ON allocations \
@@ -287,8 +305,12 @@ async fn create_allocations_postgres(connection: &impl ConnectionTrait, dialect:
 /// SQLite has one writer at a time, so a trigger sees everything there is.
 async fn create_allocations_sqlite(connection: &impl ConnectionTrait, dialect: Dialect) -> Result<(), DbErr> {
     let columns = allocation_columns(dialect);
-    connection.execute_unprepared(&format!("CREATE TABLE IF NOT EXISTS allocations ({columns})")).await?;
-    connection.execute_unprepared(&index("allocations_by_host", "allocations", "host_id, start_at")).await?;
+    connection
+        .execute_unprepared(&format!("CREATE TABLE IF NOT EXISTS allocations ({columns})"))
+        .await?;
+    connection
+        .execute_unprepared(&index("allocations_by_host", "allocations", "host_id, start_at"))
+        .await?;
     for (event, suffix) in [("INSERT", "on_insert"), ("UPDATE", "on_update")] {
         connection
             .execute_unprepared(&format!(

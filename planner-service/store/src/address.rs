@@ -18,7 +18,9 @@ pub enum AddressError {
         scheme: String,
     },
     /// `sqlite://` without an absolute path, or with something after it.
-    #[error("a SQLite address is sqlite:// and an absolute path of a file, as in sqlite:///var/lib/berth/book.db: {problem}")]
+    #[error(
+        "a SQLite address is sqlite:// and an absolute path of a file, as in sqlite:///var/lib/berth/book.db: {problem}"
+    )]
     SqlitePath {
         /// What is wrong with it.
         problem: &'static str,
@@ -49,19 +51,24 @@ impl Address {
     /// Reads an address. `mysql+pymysql://` and the like name a driver after the `+`, which is ignored,
     /// as are parameters that only that driver knows.
     pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
-        let (scheme, rest) =
-            text.split_once("://").ok_or_else(|| AddressError::Syntax { problem: "`://` is missing".to_owned() })?;
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| AddressError::Syntax {
+            problem: "`://` is missing".to_owned(),
+        })?;
         let engine = scheme.split_once('+').map_or(scheme, |(engine, _driver)| engine);
         match engine {
             "sqlite" => sqlite_path(rest).map(Self::Sqlite),
-            "postgres" | "postgresql" => {
-                server_url("postgres", rest, &["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port"])
-                    .map(Self::Postgres)
-            }
+            "postgres" | "postgresql" => server_url(
+                "postgres",
+                rest,
+                &["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port"],
+            )
+            .map(Self::Postgres),
             "mysql" | "mariadb" => {
                 server_url("mysql", rest, &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"]).map(Self::MariaDb)
             }
-            _ => Err(AddressError::Scheme { scheme: scheme.to_owned() }),
+            _ => Err(AddressError::Scheme {
+                scheme: scheme.to_owned(),
+            }),
         }
     }
 }
@@ -83,15 +90,25 @@ fn sqlite_path(rest: &str) -> Result<PathBuf, AddressError> {
 }
 
 fn server_url(scheme: &str, rest: &str, known: &[&str]) -> Result<Url, AddressError> {
-    let mut url = Url::parse(&format!("{scheme}://{rest}"))
-        .map_err(|error| AddressError::Syntax { problem: error.to_string() })?;
+    let mut url = Url::parse(&format!("{scheme}://{rest}")).map_err(|error| AddressError::Syntax {
+        problem: error.to_string(),
+    })?;
     if url.path().trim_matches('/').is_empty() {
         return Err(AddressError::NoDatabase);
     }
     let kept: Vec<(String, String)> = url
         .query_pairs()
         // PyMySQL writes ssl_ca where others write ssl-ca.
-        .map(|(name, value)| (if scheme == "mysql" { name.replace('_', "-") } else { name.into_owned() }, value))
+        .map(|(name, value)| {
+            (
+                if scheme == "mysql" {
+                    name.replace('_', "-")
+                } else {
+                    name.into_owned()
+                },
+                value,
+            )
+        })
         .filter(|(name, _)| known.contains(&name.as_str()))
         .map(|(name, value)| (name, value.into_owned()))
         .collect();
@@ -128,10 +145,20 @@ mod tests {
 
     #[test]
     fn wrong_addresses_are_refused_without_their_password() {
-        for text in ["", "book.db", "sqlite://book.db", "sqlite:///", "sqlite:///b?mode=ro", "oracle://u:secret@h/d",
-            "mysql://u:secret@h", "mysql://u:secret@h:port/d", "postgres://"]
-        {
-            let error = Address::parse(text).err().unwrap_or_else(|| panic!("{text} was accepted"));
+        for text in [
+            "",
+            "book.db",
+            "sqlite://book.db",
+            "sqlite:///",
+            "sqlite:///b?mode=ro",
+            "oracle://u:secret@h/d",
+            "mysql://u:secret@h",
+            "mysql://u:secret@h:port/d",
+            "postgres://",
+        ] {
+            let error = Address::parse(text)
+                .err()
+                .unwrap_or_else(|| panic!("{text} was accepted"));
             assert!(!error.to_string().contains("secret"), "{error}");
         }
     }

@@ -28,7 +28,9 @@ pub(crate) async fn claim(
     let number = fence::Entity::find_by_id(1)
         .one(connection)
         .await?
-        .ok_or_else(|| StoreError::Corrupt { what: "no row that numbers the claims".to_owned() })?
+        .ok_or_else(|| StoreError::Corrupt {
+            what: "no row that numbers the claims".to_owned(),
+        })?
         .number;
     let taken_over = claim::Entity::update_many()
         .col_expr(claim::Column::Owner, Expr::value(owner))
@@ -38,12 +40,20 @@ pub(crate) async fn claim(
         .filter(claim::Column::ExpiresAt.lte(now))
         .exec(connection)
         .await?;
-    let fence = Fence { lease_id: lease_id.to_owned(), number };
+    let fence = Fence {
+        lease_id: lease_id.to_owned(),
+        number,
+    };
     if taken_over.rows_affected > 0 {
         return Ok(Some(fence));
     }
     // A look first: the usual reason is that somebody holds it.
-    if claim::Entity::find_by_id(lease_id).lock_exclusive().one(connection).await?.is_some() {
+    if claim::Entity::find_by_id(lease_id)
+        .lock_exclusive()
+        .one(connection)
+        .await?
+        .is_some()
+    {
         return Ok(None);
     }
     claim::Entity::insert(claim::ActiveModel {

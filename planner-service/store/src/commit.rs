@@ -9,9 +9,7 @@ use std::collections::BTreeMap;
 use planner_core::domain::{Host, Lease, Property};
 use planner_core::ports::{Change, Commit, Epoch, Fence, StoreError};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 
 use crate::convert::{
     LeaseRows, allocation_row, capability_rows, event_row, finding_row, host_reservation_row, host_row, lease_row,
@@ -77,7 +75,10 @@ impl Rows {
                     limits::property(property)?;
                     properties.insert(&property.id, property);
                 }
-                Change::PutFindings { lease_id, findings: found } => {
+                Change::PutFindings {
+                    lease_id,
+                    findings: found,
+                } => {
                     findings.insert(lease_id, (!found.is_empty()).then_some(change));
                 }
             }
@@ -142,9 +143,16 @@ impl LeaseRows {
             self.reservations.push(reservation_row(lease, index, reservation));
             self.host_reservations.push(host_reservation_row(reservation));
             let allocations = reservation.allocations.iter().enumerate();
-            self.allocations.extend(allocations.map(|(index, held)| allocation_row(reservation, index, held)));
+            self.allocations
+                .extend(allocations.map(|(index, held)| allocation_row(reservation, index, held)));
         }
-        self.events.extend(lease.events.iter().enumerate().map(|(index, event)| event_row(lease, index, event)));
+        self.events.extend(
+            lease
+                .events
+                .iter()
+                .enumerate()
+                .map(|(index, event)| event_row(lease, index, event)),
+        );
     }
 }
 
@@ -163,17 +171,24 @@ pub(crate) async fn write(
         .exec(connection)
         .await?;
     if advanced.rows_affected != 1 {
-        return Err(StoreError::Stale { expected: commit.expected }.into());
+        return Err(StoreError::Stale {
+            expected: commit.expected,
+        }
+        .into());
     }
     check_fences(connection, &commit.fences).await?;
     delete(connection, rows).await?;
     insert(connection, rows).await?;
-    let feed = rows.objects.iter().enumerate().map(|(index, (kind, object_id))| change::Model {
-        epoch,
-        position: position(index),
-        kind: kind.as_str().to_owned(),
-        object_id: object_id.clone(),
-    });
+    let feed = rows
+        .objects
+        .iter()
+        .enumerate()
+        .map(|(index, (kind, object_id))| change::Model {
+            epoch,
+            position: position(index),
+            kind: kind.as_str().to_owned(),
+            object_id: object_id.clone(),
+        });
     insert_all(connection, &feed.collect::<Vec<_>>(), |_| 0).await?;
     forget_old_changes(connection, epoch, feed_epochs).await
 }
@@ -191,8 +206,14 @@ async fn check_fences(connection: &impl ConnectionTrait, fences: &[Fence]) -> Re
         .into_iter()
         .map(|row| (row.lease_id, row.fence))
         .collect();
-    match fences.iter().find(|fence| held.get(&fence.lease_id) != Some(&fence.number)) {
-        Some(lost) => Err(StoreError::FenceLost { lease_id: lost.lease_id.clone() }.into()),
+    match fences
+        .iter()
+        .find(|fence| held.get(&fence.lease_id) != Some(&fence.number))
+    {
+        Some(lost) => Err(StoreError::FenceLost {
+            lease_id: lost.lease_id.clone(),
+        }
+        .into()),
         None => Ok(()),
     }
 }
@@ -218,18 +239,29 @@ async fn delete_all<E: EntityTrait>(
 }
 
 async fn insert(connection: &impl ConnectionTrait, rows: &Rows) -> Result<(), Failure> {
-    insert_all(connection, &rows.hosts, |row: &host::Model| row.cpu_info.len() + row.hypervisor_type.len()).await?;
-    insert_all(connection, &rows.capabilities, |row: &host_capability::Model| row.value.len()).await?;
+    insert_all(connection, &rows.hosts, |row: &host::Model| {
+        row.cpu_info.len() + row.hypervisor_type.len()
+    })
+    .await?;
+    insert_all(connection, &rows.capabilities, |row: &host_capability::Model| {
+        row.value.len()
+    })
+    .await?;
     insert_all(connection, &rows.properties, |_| 0).await?;
     let leases = &rows.leases;
     insert_all(connection, &leases.leases, |_| 0).await?;
     insert_all(connection, &leases.reservations, |_| 0).await?;
-    insert_all(connection, &leases.host_reservations, |row: &host_reservation::Model| {
-        row.hypervisor_properties.len() + row.resource_properties.len()
-    })
+    insert_all(
+        connection,
+        &leases.host_reservations,
+        |row: &host_reservation::Model| row.hypervisor_properties.len() + row.resource_properties.len(),
+    )
     .await?;
     insert_all(connection, &leases.allocations, |_| 0).await?;
-    insert_all(connection, &leases.events, |row: &event::Model| row.waiting.as_ref().map_or(0, String::len)).await?;
+    insert_all(connection, &leases.events, |row: &event::Model| {
+        row.waiting.as_ref().map_or(0, String::len)
+    })
+    .await?;
     insert_all(connection, &rows.findings, |row: &finding::Model| row.content.len()).await
 }
 
@@ -244,7 +276,9 @@ where
 {
     for rows in chunks(rows, long_text) {
         let models = rows.iter().map(|row| row.clone().into_active_model());
-        A::Entity::insert_many(models).exec_without_returning(connection).await?;
+        A::Entity::insert_many(models)
+            .exec_without_returning(connection)
+            .await?;
     }
     Ok(())
 }
@@ -279,7 +313,10 @@ async fn forget_old_changes(connection: &impl ConnectionTrait, epoch: Epoch, kee
     if complete_after <= 0 || epoch % interval != 0 {
         return Ok(epoch);
     }
-    change::Entity::delete_many().filter(change::Column::Epoch.lte(complete_after)).exec(connection).await?;
+    change::Entity::delete_many()
+        .filter(change::Column::Epoch.lte(complete_after))
+        .exec(connection)
+        .await?;
     book::Entity::update_many()
         .col_expr(book::Column::FeedCompleteAfter, Expr::value(complete_after))
         .exec(connection)
@@ -293,7 +330,12 @@ mod tests {
 
     #[test]
     fn statements_hold_all_rows_in_order_and_not_too_much_text() {
-        let sizes = |rows: &[usize]| chunks(rows, |bytes| *bytes).iter().map(|part| part.len()).collect::<Vec<_>>();
+        let sizes = |rows: &[usize]| {
+            chunks(rows, |bytes| *bytes)
+                .iter()
+                .map(|part| part.len())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(sizes(&[0; 237]), [100, 100, 10, 10, 10, 7]);
         assert_eq!(sizes(&[BYTES + 1, 1, BYTES, BYTES / 2, BYTES / 2]), [1, 1, 1, 2]);
         let rows: Vec<usize> = (0..1234).collect();

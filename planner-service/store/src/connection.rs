@@ -29,7 +29,11 @@ pub struct StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { connections: 16, operation_timeout: Duration::from_secs(30), feed_epochs: 100_000 }
+        Self {
+            connections: 16,
+            operation_timeout: Duration::from_secs(30),
+            feed_epochs: 100_000,
+        }
     }
 }
 
@@ -42,7 +46,7 @@ pub enum ConnectError {
     /// The server or the file did not let us in.
     #[error("the database could not be opened")]
     Open(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// MySQL, or a MariaDB that cannot forbid overlapping periods.
+    /// Another server than MariaDB, or one that is too old: it cannot forbid overlapping periods.
     #[error("the server is `{version}`; MariaDB 10.5.3 or newer is needed")]
     Version {
         /// What the server says it is.
@@ -72,16 +76,24 @@ pub(crate) async fn open(address: &Address, options: &StoreOptions) -> Result<Co
         Address::Postgres(url) => {
             let pool = open_postgres(PgConnectOptions::from_str(url.as_str())?, options).await?;
             let both = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-            Ok(Connections { writer: both.clone(), reader: both })
+            Ok(Connections {
+                writer: both.clone(),
+                reader: both,
+            })
         }
         Address::MariaDb(url) => {
             let pool = open_mariadb(MySqlConnectOptions::from_str(url.as_str())?, options).await?;
-            let version: String = sqlx::query_scalar("SELECT CAST(VERSION() AS CHAR)").fetch_one(&pool).await?;
+            let version: String = sqlx::query_scalar("SELECT CAST(VERSION() AS CHAR)")
+                .fetch_one(&pool)
+                .await?;
             if !is_suitable_mariadb(&version) {
                 return Err(ConnectError::Version { version });
             }
             let both = SqlxMySqlConnector::from_sqlx_mysql_pool(pool);
-            Ok(Connections { writer: both.clone(), reader: both })
+            Ok(Connections {
+                writer: both.clone(),
+                reader: both,
+            })
         }
     }
 }
@@ -105,8 +117,10 @@ async fn open_sqlite(path: &Path, options: &StoreOptions) -> Result<Connections,
             .max_lifetime(None)
     };
     let writer = pool().max_connections(1).connect_with(connect.clone()).await?;
-    let reader =
-        pool().max_connections(options.connections.max(1)).connect_with(connect.pragma("query_only", "ON")).await?;
+    let reader = pool()
+        .max_connections(options.connections.max(1))
+        .connect_with(connect.pragma("query_only", "ON"))
+        .await?;
     Ok(Connections {
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
         reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
@@ -128,7 +142,12 @@ async fn open_postgres(connect: PgConnectOptions, options: &StoreOptions) -> Res
                 Ok(())
             })
         })
-        .connect_with(connect.application_name("berth").statement_cache_capacity(256).disable_statement_logging())
+        .connect_with(
+            connect
+                .application_name("berth")
+                .statement_cache_capacity(256)
+                .disable_statement_logging(),
+        )
         .await
 }
 
@@ -138,7 +157,6 @@ async fn open_mariadb(connect: MySqlConnectOptions, options: &StoreOptions) -> R
         .acquire_timeout(options.operation_timeout)
         .after_connect(|connection, _| {
             Box::pin(async move {
-                // One statement each: the variables of the last two exist only on MariaDB.
                 for setting in [
                     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
                     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
@@ -146,10 +164,14 @@ async fn open_mariadb(connect: MySqlConnectOptions, options: &StoreOptions) -> R
                 ] {
                     connection.execute(setting).await?;
                 }
-                // A MySQL server does not know it and is refused a moment later, by its version.
-                let timeout = "SET SESSION idle_transaction_timeout = 60";
-                if let Err(error) = connection.execute(timeout).await {
-                    tracing::debug!(%error, "the server does not end idle transactions");
+                // Not every build has these. The second makes a Galera node catch up before it answers.
+                for setting in [
+                    "SET SESSION idle_transaction_timeout = 60",
+                    "SET SESSION wsrep_sync_wait = 3",
+                ] {
+                    if let Err(error) = connection.execute(setting).await {
+                        tracing::debug!(%error, setting, "the server does not know a setting");
+                    }
                 }
                 Ok(())
             })
@@ -165,9 +187,11 @@ async fn open_mariadb(connect: MySqlConnectOptions, options: &StoreOptions) -> R
         .await
 }
 
-/// `10.11.6-MariaDB-0+deb12u1` and, from servers that pretend to be MySQL, `5.5.5-10.11.6-MariaDB`.
+/// `10.11.6-MariaDB-0+deb12u1` and, from servers that pretend to be older, `5.5.5-10.11.6-MariaDB`.
 fn is_suitable_mariadb(version: &str) -> bool {
-    let Some((before, _)) = version.split_once("-MariaDB") else { return false };
+    let Some((before, _)) = version.split_once("-MariaDB") else {
+        return false;
+    };
     let number = before.rsplit('-').next().unwrap_or(before);
     let mut parts = number.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);

@@ -8,7 +8,7 @@ use planner_core::ports::StoreError;
 use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::sqlx::mysql::MySqlDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
-use sea_orm::{DbErr, RuntimeErr, sqlx};
+use sea_orm::{DbErr, RuntimeErr};
 
 /// Why a transaction was given up.
 #[derive(Debug)]
@@ -41,17 +41,21 @@ impl From<StoreError> for Failure {
 
 /// The answer when the database itself failed.
 pub(crate) fn unavailable(operation: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
-    StoreError::Unavailable { operation, source: source.into() }
+    StoreError::Unavailable {
+        operation,
+        source: source.into(),
+    }
 }
 
 /// The database's own words, if it spoke.
 pub(crate) fn database_error(error: &DbErr) -> Option<&dyn DatabaseError> {
-    let (DbErr::Conn(runtime) | DbErr::Exec(runtime) | DbErr::Query(runtime)) = error else { return None };
-    let RuntimeErr::SqlxError(driver) = runtime else { return None };
-    match &**driver {
-        sqlx::Error::Database(database) => Some(&**database),
-        _ => None,
-    }
+    let (DbErr::Conn(runtime) | DbErr::Exec(runtime) | DbErr::Query(runtime)) = error else {
+        return None;
+    };
+    let RuntimeErr::SqlxError(driver) = runtime else {
+        return None;
+    };
+    driver.as_database_error()
 }
 
 fn is_overlap(error: &dyn DatabaseError) -> bool {

@@ -19,7 +19,11 @@ fn refused(what: String) -> StoreError {
 }
 
 fn no_nul(field: &str, text: &str) -> Result<(), StoreError> {
-    if text.contains('\0') { Err(refused(format!("no NUL character, but {field} has one"))) } else { Ok(()) }
+    if text.contains('\0') {
+        Err(refused(format!("no NUL character, but {field} has one")))
+    } else {
+        Ok(())
+    }
 }
 
 fn bounded(field: &str, text: &str, limit: usize) -> Result<(), StoreError> {
@@ -48,7 +52,10 @@ pub(crate) fn name(field: &str, text: &str) -> Result<(), StoreError> {
 pub(crate) fn long_text(field: &str, text: &str) -> Result<(), StoreError> {
     no_nul(field, text)?;
     if text.len() > LONG_TEXT {
-        return Err(refused(format!("only {LONG_TEXT} bytes of {field}, not {}", text.len())));
+        return Err(refused(format!(
+            "only {LONG_TEXT} bytes of {field}, not {}",
+            text.len()
+        )));
     }
     Ok(())
 }
@@ -59,7 +66,10 @@ pub(crate) fn lease(lease: &Lease) -> Result<(), StoreError> {
     bounded("a lease's name", &lease.name, LEASE_NAME_LENGTH)?;
     name("a lease's user", &lease.user_id)?;
     name("a lease's project", &lease.project_id)?;
-    lease.trust_id.as_deref().map_or(Ok(()), |trust| id("a lease's trust", trust))?;
+    lease
+        .trust_id
+        .as_deref()
+        .map_or(Ok(()), |trust| id("a lease's trust", trust))?;
     for reservation in &lease.reservations {
         id("a reservation's id", &reservation.id)?;
         id("a reservation's resource id", &reservation.resource_id)?;
@@ -74,18 +84,25 @@ pub(crate) fn lease(lease: &Lease) -> Result<(), StoreError> {
     }
     for event in &lease.events {
         id("an event's id", &event.id)?;
-        event.waiting.as_deref().map_or(Ok(()), |reason| long_text("an event's reason to wait", reason))?;
+        event
+            .waiting
+            .as_deref()
+            .map_or(Ok(()), |reason| long_text("an event's reason to wait", reason))?;
     }
     Ok(())
 }
 
 fn allocation(allocation: &Allocation) -> Result<(), StoreError> {
     id("a host's id", &allocation.host_id)?;
-    let Allocation { start, occupied_until, .. } = *allocation;
+    let Allocation {
+        start, occupied_until, ..
+    } = *allocation;
     if 0 <= start && start < occupied_until && occupied_until < END_OF_DATES {
         return Ok(());
     }
-    Err(refused(format!("only allocations that begin before they end, from 1970 to 9999, not {start}..{occupied_until}")))
+    Err(refused(format!(
+        "only allocations that begin before they end, from 1970 to 9999, not {start}..{occupied_until}"
+    )))
 }
 
 /// A host with its capabilities.

@@ -46,7 +46,9 @@ impl Kind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| StoreError::Corrupt { what: format!("a change of a `{text}`") })
+            .ok_or_else(|| StoreError::Corrupt {
+                what: format!("a change of a `{text}`"),
+            })
     }
 }
 
@@ -85,10 +87,12 @@ impl Scope {
 
 /// The row of the book.
 pub(crate) async fn book_row(connection: &impl ConnectionTrait) -> Result<book::Model, Failure> {
-    book::Entity::find_by_id(1)
-        .one(connection)
-        .await?
-        .ok_or_else(|| StoreError::Corrupt { what: "no row that counts the epochs".to_owned() }.into())
+    book::Entity::find_by_id(1).one(connection).await?.ok_or_else(|| {
+        StoreError::Corrupt {
+            what: "no row that counts the epochs".to_owned(),
+        }
+        .into()
+    })
 }
 
 async fn rows<E, C>(
@@ -136,7 +140,11 @@ pub(crate) async fn contents(connection: &impl ConnectionTrait) -> Result<Conten
     let properties = rows::<property::Entity, _>(connection, property::Column::Id, None).await?;
     let mut findings = Vec::new();
     for row in rows::<finding::Entity, _>(connection, finding::Column::LeaseId, None).await? {
-        if let Change::PutFindings { lease_id, findings: found } = findings_from_row(&row)? {
+        if let Change::PutFindings {
+            lease_id,
+            findings: found,
+        } = findings_from_row(&row)?
+        {
             findings.push((lease_id, Arc::unwrap_or_clone(found)));
         }
     }
@@ -172,8 +180,7 @@ pub(crate) async fn changes(connection: &impl ConnectionTrait, since: Epoch) -> 
     if let Some(gone) = gone.get_mut(&Kind::Host) {
         let hosts = rows::<host::Entity, _>(connection, host::Column::Id, scope.changed(Kind::Host)).await?;
         let ids = scope.changed(Kind::Host);
-        let capabilities =
-            rows::<host_capability::Entity, _>(connection, host_capability::Column::HostId, ids).await?;
+        let capabilities = rows::<host_capability::Entity, _>(connection, host_capability::Column::HostId, ids).await?;
         for host in hosts_from_rows(hosts, capabilities) {
             gone.remove(&host.id);
             puts.push(Change::PutHost(Arc::new(host)));
@@ -235,6 +242,9 @@ fn removal(kind: Kind, id: String) -> Option<Change> {
         Kind::Lease => Some(Change::DeleteLease(id)),
         Kind::Host => Some(Change::DeleteHost(id)),
         Kind::Property => None,
-        Kind::Findings => Some(Change::PutFindings { lease_id: id, findings: Arc::default() }),
+        Kind::Findings => Some(Change::PutFindings {
+            lease_id: id,
+            findings: Arc::default(),
+        }),
     }
 }

@@ -43,7 +43,10 @@ pub struct SqlStore {
 
 impl std::fmt::Debug for SqlStore {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("SqlStore").field("options", &self.options).finish_non_exhaustive()
+        formatter
+            .debug_struct("SqlStore")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -57,7 +60,11 @@ impl SqlStore {
     pub async fn connect(address: &str, options: StoreOptions) -> Result<Self, ConnectError> {
         let address = Address::parse(address)?;
         let connections = connection::open(&address, &options).await?;
-        Ok(Self { address, connections, options })
+        Ok(Self {
+            address,
+            connections,
+            options,
+        })
     }
 
     /// Brings the schema up to date. Safe to repeat, and safe when several processes do it at once.
@@ -66,7 +73,10 @@ impl SqlStore {
     /// When the database refuses a step, or a newer program has taken steps this one does not know.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
         // A pool of one connection, for the lock and the steps to be in one session.
-        let options = StoreOptions { connections: 1, ..self.options.clone() };
+        let options = StoreOptions {
+            connections: 1,
+            ..self.options.clone()
+        };
         let alone = connection::open(&self.address, &options)
             .await
             .map_err(|error| MigrateError(DbErr::Custom(chain(&error))))?;
@@ -113,14 +123,21 @@ impl SqlStore {
 
     async fn begin_read(&self) -> Result<DatabaseTransaction, DbErr> {
         let reader = &self.connections.reader;
-        match reader.get_database_backend() {
-            DbBackend::Sqlite => reader.begin().await,
-            _ => reader.begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)).await,
+        if reader.get_database_backend() == DbBackend::Postgres {
+            return reader
+                .begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly))
+                .await;
         }
+        // SQLite knows nothing weaker, and MariaDB's sessions are opened at this level.
+        reader.begin().await
     }
 
     /// Runs a transaction until it wins, ends for good, or the time is over.
-    async fn attempt<T, F>(&self, operation: &'static str, transaction: impl Fn() -> F + Send + Sync) -> Result<T, StoreError>
+    async fn attempt<T, F>(
+        &self,
+        operation: &'static str,
+        transaction: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, StoreError>
     where
         T: Send,
         F: Future<Output = Result<T, Failure>> + Send,
@@ -225,7 +242,9 @@ impl SqlStore {
             .all(&self.connections.reader)
             .await?;
         for other in others {
-            let lease = reservation::Entity::find_by_id(other.reservation_id).one(&self.connections.reader).await?;
+            let lease = reservation::Entity::find_by_id(other.reservation_id)
+                .one(&self.connections.reader)
+                .await?;
             if lease.is_some_and(|row| !rows.touched_leases().contains(&row.lease_id)) {
                 return Ok(true);
             }
@@ -240,7 +259,10 @@ fn overlap(one: &allocation::Model, other: &allocation::Model) -> bool {
 
 /// An error with its causes in one line.
 fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 async fn within<T>(
@@ -248,24 +270,36 @@ async fn within<T>(
     operation: &'static str,
     work: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, StoreError> {
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|elapsed| Err(unavailable(operation, elapsed)))
+    tokio::time::timeout(limit, work)
+        .await
+        .unwrap_or_else(|elapsed| Err(unavailable(operation, elapsed)))
 }
 
 async fn migrate_alone(connection: &DatabaseConnection) -> Result<(), DbErr> {
     let backend = connection.get_database_backend();
-    let lock = match backend {
-        DbBackend::Postgres => format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"),
-        DbBackend::MySql => format!("SELECT GET_LOCK('berth-{MIGRATION_LOCK}', 600)"),
-        // SQLite: the writer's lock does it.
-        _ => {
-            let mode = Some(SqliteTransactionMode::Immediate);
-            let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
-            let transaction = connection.begin_with_options(options).await?;
-            Migrator::up(&transaction, None).await?;
-            return transaction.commit().await;
-        }
+    if backend == DbBackend::Sqlite {
+        // The writer's lock does it.
+        let mode = Some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions {
+            sqlite_transaction_mode: mode,
+            ..TransactionOptions::default()
+        };
+        let transaction = connection.begin_with_options(options).await?;
+        Migrator::up(&transaction, None).await?;
+        return transaction.commit().await;
+    }
+    let lock = if backend == DbBackend::Postgres {
+        connection.execute_unprepared("SET lock_timeout = '600s'").await?;
+        format!("SELECT CAST(1 AS BIGINT) FROM (SELECT pg_advisory_lock({MIGRATION_LOCK})) AS locked")
+    } else {
+        format!("SELECT CAST(COALESCE(GET_LOCK('berth-{MIGRATION_LOCK}', 600), 0) AS SIGNED)")
     };
-    connection.query_one_raw(Statement::from_string(backend, lock)).await?;
+    let row = connection.query_one_raw(Statement::from_string(backend, lock)).await?;
+    if row.map(|row| row.try_get_by_index::<i64>(0)).transpose()? != Some(1) {
+        return Err(DbErr::Migration(
+            "another process has been migrating for ten minutes".to_owned(),
+        ));
+    }
     Migrator::up(connection, None).await
 }
 
@@ -276,7 +310,10 @@ impl Store for SqlStore {
     }
 
     async fn epoch(&self) -> Result<Epoch, StoreError> {
-        self.attempt("read the epoch", || async { Ok(read::book_row(&self.connections.reader).await?.epoch) }).await
+        self.attempt("read the epoch", || async {
+            Ok(read::book_row(&self.connections.reader).await?.epoch)
+        })
+        .await
     }
 
     async fn changes_since(&self, since: Epoch) -> Result<(Epoch, Vec<Change>), StoreError> {
@@ -297,18 +334,26 @@ impl Store for SqlStore {
     ) -> Result<Option<Fence>, StoreError> {
         limits::id("a lease's id", lease_id)?;
         limits::name("a worker's name", owner)?;
-        self.attempt("claim a lease", || self.try_claim(lease_id, owner, now, expires)).await
+        self.attempt("claim a lease", || self.try_claim(lease_id, owner, now, expires))
+            .await
     }
 
     async fn renew(&self, fence: &Fence, expires: Timestamp) -> Result<bool, StoreError> {
-        self.attempt("renew a claim", || claims::renew(&self.connections.writer, fence, expires)).await
+        self.attempt("renew a claim", || {
+            claims::renew(&self.connections.writer, fence, expires)
+        })
+        .await
     }
 
     async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
-        self.attempt("release a claim", || claims::release(&self.connections.writer, fence)).await
+        self.attempt("release a claim", || claims::release(&self.connections.writer, fence))
+            .await
     }
 
     async fn release_all(&self, prefix: &str) -> Result<(), StoreError> {
-        self.attempt("release claims", || claims::release_all(&self.connections.writer, prefix)).await
+        self.attempt("release claims", || {
+            claims::release_all(&self.connections.writer, prefix)
+        })
+        .await
     }
 }

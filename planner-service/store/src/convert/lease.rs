@@ -101,8 +101,11 @@ pub(crate) fn leases_from_rows(mut rows: LeaseRows) -> Result<Vec<Lease>, StoreE
     rows.reservations.sort_unstable_by_key(|row| row.position);
     rows.allocations.sort_unstable_by_key(|row| row.position);
     rows.events.sort_unstable_by_key(|row| row.position);
-    let mut specs: HashMap<String, host_reservation::Model> =
-        rows.host_reservations.into_iter().map(|row| (row.reservation_id.clone(), row)).collect();
+    let mut specs: HashMap<String, host_reservation::Model> = rows
+        .host_reservations
+        .into_iter()
+        .map(|row| (row.reservation_id.clone(), row))
+        .collect();
     let mut allocations = group(rows.allocations, |row| row.reservation_id.clone());
     let mut reservations = group(rows.reservations, |row| row.lease_id.clone());
     let mut events = group(rows.events, |row| row.lease_id.clone());
@@ -120,7 +123,12 @@ pub(crate) fn leases_from_rows(mut rows: LeaseRows) -> Result<Vec<Lease>, StoreE
                         reservation(row, spec, allocations)
                     })
                     .collect::<Result<_, _>>()?,
-                events: events.remove(&row.id).unwrap_or_default().into_iter().map(event).collect::<Result<_, _>>()?,
+                events: events
+                    .remove(&row.id)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(event)
+                    .collect::<Result<_, _>>()?,
                 status: LeaseStatus::parse(&row.status)
                     .ok_or_else(|| corrupt(format!("status `{}` of lease {}", row.status, row.id)))?,
                 id: row.id,
@@ -160,7 +168,10 @@ fn reservation(
             before_end: spec.before_end,
         }),
         (HostReservation::RESOURCE_TYPE, None) => {
-            return Err(corrupt(format!("reservation {} of hosts without what is reserved", row.id)));
+            return Err(corrupt(format!(
+                "reservation {} of hosts without what is reserved",
+                row.id
+            )));
         }
         (other, _) => return Err(corrupt(format!("resource type `{other}` of reservation {}", row.id))),
     };
@@ -176,7 +187,11 @@ fn reservation(
         spec,
         allocations: allocations
             .into_iter()
-            .map(|row| Allocation { host_id: row.host_id, start: row.start_at, occupied_until: row.occupied_until })
+            .map(|row| Allocation {
+                host_id: row.host_id,
+                start: row.start_at,
+                occupied_until: row.occupied_until,
+            })
             .collect(),
     })
 }

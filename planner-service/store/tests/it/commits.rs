@@ -50,9 +50,16 @@ async fn a_commit_on_an_old_epoch_is_stale_and_changes_nothing(database: TestDat
     commit(&store, vec![put(lease("a", &["1"], 0, DAY))]).await.unwrap();
     let before = store.load().await.unwrap();
     for expected in [0, 2, -1] {
-        let stale = Commit { expected, changes: vec![Change::DeleteLease("a".to_owned())], fences: Vec::new() };
+        let stale = Commit {
+            expected,
+            changes: vec![Change::DeleteLease("a".to_owned())],
+            fences: Vec::new(),
+        };
         let error = store.commit(&stale).await.unwrap_err();
-        assert!(matches!(error, StoreError::Stale { expected: was } if was == expected), "{error:?}");
+        assert!(
+            matches!(error, StoreError::Stale { expected: was } if was == expected),
+            "{error:?}"
+        );
     }
     assert_eq!(store.load().await.unwrap(), before);
 }
@@ -77,10 +84,20 @@ async fn a_failing_commit_leaves_nothing(database: TestDatabase) {
     let mut thief = lease("thief", &[], 0, DAY);
     thief.events[0].id = "good-start_lease".to_owned();
     shared_id.push(put(thief));
-    assert!(matches!(commit(&store, shared_id).await, Err(StoreError::Unavailable { .. })));
+    assert!(matches!(
+        commit(&store, shared_id).await,
+        Err(StoreError::Unavailable { .. })
+    ));
 
-    let fence = Fence { lease_id: "good".to_owned(), number: 1 };
-    let fenced = Commit { expected: 1, changes: good(), fences: vec![fence] };
+    let fence = Fence {
+        lease_id: "good".to_owned(),
+        number: 1,
+    };
+    let fenced = Commit {
+        expected: 1,
+        changes: good(),
+        fences: vec![fence],
+    };
     assert!(matches!(store.commit(&fenced).await, Err(StoreError::FenceLost { lease_id }) if lease_id == "good"));
 
     let mut refused = good();
@@ -94,7 +111,9 @@ async fn a_failing_commit_leaves_nothing(database: TestDatabase) {
 
 async fn a_lease_is_replaced_whole(database: TestDatabase) {
     let store = database.store().await;
-    commit(&store, vec![put(lease("a", &["1", "2", "3"], 0, DAY))]).await.unwrap();
+    commit(&store, vec![put(lease("a", &["1", "2", "3"], 0, DAY))])
+        .await
+        .unwrap();
     let mut smaller = lease("a", &["3", "1"], 0, 2 * DAY);
     smaller.events.pop();
     smaller.events.reverse();
@@ -147,13 +166,15 @@ async fn a_store_outlives_its_sessions(database: TestDatabase) {
     let Some(admin) = database.admin.clone() else { return };
     let store = database.store().await;
     for round in 0..3 {
-        commit(&store, vec![put(lease("a", &["1"], 0, DAY + round))]).await.unwrap();
+        commit(&store, vec![put(lease("a", &["1"], 0, DAY + round))])
+            .await
+            .unwrap();
         let name = &database.name;
         let statement = match database.engine {
             Engine::Postgres => {
                 format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
             }
-            _ => format!(
+            Engine::Sqlite | Engine::MariaDb => format!(
                 "BEGIN NOT ATOMIC FOR session IN (SELECT id FROM information_schema.processlist WHERE db = '{name}') \
                  DO EXECUTE IMMEDIATE CONCAT('KILL ', session.id); END FOR; END"
             ),
@@ -170,7 +191,10 @@ async fn an_open_writer_does_not_disturb_readers(database: TestDatabase) {
     commit(&store, vec![put(lease("a", &["1"], 0, DAY))]).await.unwrap();
     let other = Database::connect(&database.address).await.unwrap();
     let transaction = other.begin().await.unwrap();
-    transaction.execute_unprepared("UPDATE book SET epoch = 7").await.unwrap();
+    transaction
+        .execute_unprepared("UPDATE book SET epoch = 7")
+        .await
+        .unwrap();
     transaction.execute_unprepared("DELETE FROM leases").await.unwrap();
     let contents = store.load().await.unwrap();
     assert_eq!((contents.epoch, contents.leases.len()), (1, 1));
@@ -179,7 +203,11 @@ async fn an_open_writer_does_not_disturb_readers(database: TestDatabase) {
     // A commit waits for it and then finds the book moved on.
     let waiting = {
         let store = store.clone();
-        let commit = Commit { expected: 1, changes: vec![put(lease("b", &["2"], 0, DAY))], fences: Vec::new() };
+        let commit = Commit {
+            expected: 1,
+            changes: vec![put(lease("b", &["2"], 0, DAY))],
+            fences: Vec::new(),
+        };
         async move { store.commit(&commit).await }
     };
     let (stale, committed) = tokio::join!(waiting, async {

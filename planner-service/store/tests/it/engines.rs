@@ -28,7 +28,11 @@ impl Engine {
             println!("left out: BERTH_TEST_ENGINES=sqlite");
             return;
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let database = TestDatabase::create(self).await;
             test(database).await;
@@ -53,11 +57,17 @@ impl TestDatabase {
             let folder = tempfile::tempdir().unwrap();
             let path: PathBuf = folder.path().join("book.db");
             let address = format!("sqlite://{}", path.display());
-            return Self { engine, address, admin: None, name, _folder: Some(folder) };
+            return Self {
+                engine,
+                address,
+                admin: None,
+                name,
+                _folder: Some(folder),
+            };
         }
         let variable = match engine {
             Engine::Postgres => "BERTH_TEST_POSTGRES_URL",
-            _ => "BERTH_TEST_MARIADB_URL",
+            Engine::Sqlite | Engine::MariaDb => "BERTH_TEST_MARIADB_URL",
         };
         let Ok(admin) = std::env::var(variable) else {
             panic!(
@@ -69,12 +79,22 @@ impl TestDatabase {
         run_as_admin(&admin, &[&format!("CREATE DATABASE {name}")]).await;
         let mut address = admin.clone();
         address.set_path(&name);
-        Self { engine, address: address.to_string(), admin: Some(admin), name, _folder: None }
+        Self {
+            engine,
+            address: address.to_string(),
+            admin: Some(admin),
+            name,
+            _folder: None,
+        }
     }
 
     /// Another store over the database, as another process would have it.
     pub(crate) async fn store(&self) -> SqlStore {
-        self.store_with(StoreOptions { connections: 8, ..StoreOptions::default() }).await
+        self.store_with(StoreOptions {
+            connections: 8,
+            ..StoreOptions::default()
+        })
+        .await
     }
 
     pub(crate) async fn store_with(&self, options: StoreOptions) -> SqlStore {
@@ -104,11 +124,14 @@ impl Drop for TestDatabase {
         let Some(admin) = self.admin.clone() else { return };
         let statement = match self.engine {
             Engine::Postgres => format!("DROP DATABASE {} WITH (FORCE)", self.name),
-            _ => format!("DROP DATABASE {}", self.name),
+            Engine::Sqlite | Engine::MariaDb => format!("DROP DATABASE {}", self.name),
         };
         // On a thread of its own: a value is also dropped while a test panics inside a runtime.
         let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(run_as_admin(&admin, &[&statement]));
         });
         let _ = dropped.join();

@@ -43,7 +43,8 @@ impl Replica {
                 Change::PutHost(host) => drop(self.hosts.insert(host.id.clone(), Arc::unwrap_or_clone(host))),
                 Change::DeleteHost(id) => drop(self.hosts.remove(&id)),
                 Change::PutProperty(property) => {
-                    self.properties.insert(property.id.clone(), Arc::unwrap_or_clone(property));
+                    self.properties
+                        .insert(property.id.clone(), Arc::unwrap_or_clone(property));
                 }
                 Change::PutFindings { lease_id, findings } if findings.is_empty() => {
                     self.findings.remove(&lease_id);
@@ -60,22 +61,40 @@ impl From<Contents> for Replica {
     fn from(contents: Contents) -> Self {
         Self {
             epoch: contents.epoch,
-            leases: contents.leases.into_iter().map(|lease| (lease.id.clone(), lease)).collect(),
+            leases: contents
+                .leases
+                .into_iter()
+                .map(|lease| (lease.id.clone(), lease))
+                .collect(),
             hosts: contents.hosts.into_iter().map(|host| (host.id.clone(), host)).collect(),
-            properties: contents.properties.into_iter().map(|property| (property.id.clone(), property)).collect(),
+            properties: contents
+                .properties
+                .into_iter()
+                .map(|property| (property.id.clone(), property))
+                .collect(),
             findings: contents.findings.into_iter().collect(),
         }
     }
 }
 
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof![Just(String::new()), "[^\0]{0,12}", Just("'; DROP TABLE leases; -- \\ \" %_ `".to_owned())]
+    prop_oneof![
+        Just(String::new()),
+        "[^\0]{0,12}",
+        Just("'; DROP TABLE leases; -- \\ \" %_ `".to_owned())
+    ]
 }
 
 /// Lease `number` holds hosts nobody else holds: overlaps are another test's business.
 fn any_lease() -> impl Strategy<Value = Lease> {
-    (0..6_u8, text(), proptest::option::of(text()), 0..4_usize, any::<(u32, bool, Option<i64>)>()).prop_map(
-        |(number, name, waiting, hosts, (count, flag, time))| {
+    (
+        0..6_u8,
+        text(),
+        proptest::option::of(text()),
+        0..4_usize,
+        any::<(u32, bool, Option<i64>)>(),
+    )
+        .prop_map(|(number, name, waiting, hosts, (count, flag, time))| {
             let names: Vec<String> = (0..hosts).map(|host| format!("{number}-{host}")).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let mut lease = lease(&number.to_string(), &names, DAY, 2 * DAY);
@@ -83,7 +102,11 @@ fn any_lease() -> impl Strategy<Value = Lease> {
             lease.trust_id.clone_from(&waiting);
             lease.degraded = flag;
             lease.updated_at = time;
-            lease.status = if flag { LeaseStatus::Active } else { LeaseStatus::Terminated };
+            lease.status = if flag {
+                LeaseStatus::Active
+            } else {
+                LeaseStatus::Terminated
+            };
             lease.reservations[0].missing_resources = !flag;
             if hosts == 3 {
                 lease.reservations.clear();
@@ -98,8 +121,7 @@ fn any_lease() -> impl Strategy<Value = Lease> {
                 lease.events.remove(1);
             }
             lease
-        },
-    )
+        })
 }
 
 fn any_change() -> impl Strategy<Value = Change> {
@@ -135,7 +157,10 @@ fn any_change() -> impl Strategy<Value = Change> {
 async fn replicas_that_follow_the_feed_equal_the_database(database: TestDatabase) {
     let store = database.store().await;
     let mut runner = TestRunner::default();
-    let history = vec(vec(any_change(), 0..8), 60).new_tree(&mut runner).unwrap().current();
+    let history = vec(vec(any_change(), 0..8), 60)
+        .new_tree(&mut runner)
+        .unwrap()
+        .current();
     // One that is told everything, and followers that look after every 1st, 2nd, ... commit.
     let mut oracle = Replica::default();
     let mut followers = vec![Replica::default(); 7];
@@ -163,9 +188,16 @@ async fn replicas_that_follow_the_feed_equal_the_database(database: TestDatabase
 }
 
 async fn a_feed_that_was_cut_says_so(database: TestDatabase) {
-    let store = database.store_with(StoreOptions { feed_epochs: 10, ..StoreOptions::default() }).await;
+    let store = database
+        .store_with(StoreOptions {
+            feed_epochs: 10,
+            ..StoreOptions::default()
+        })
+        .await;
     for number in 0..25 {
-        commit(&store, vec![put(lease(&number.to_string(), &[], 0, DAY))]).await.unwrap();
+        commit(&store, vec![put(lease(&number.to_string(), &[], 0, DAY))])
+            .await
+            .unwrap();
     }
     for since in 0..=25 {
         match store.changes_since(since).await {
@@ -186,5 +218,8 @@ async fn a_feed_that_was_cut_says_so(database: TestDatabase) {
 async fn a_book_restored_from_a_copy_is_noticed(database: TestDatabase) {
     let store = database.store().await;
     commit(&store, vec![put(lease("a", &[], 0, DAY))]).await.unwrap();
-    assert!(matches!(store.changes_since(2).await, Err(StoreError::FeedTruncated { since: 2 })));
+    assert!(matches!(
+        store.changes_since(2).await,
+        Err(StoreError::FeedTruncated { since: 2 })
+    ));
 }

@@ -3,9 +3,18 @@
 //! PostgreSQL and MariaDB are reached through `BERTH_TEST_POSTGRES_URL` and `BERTH_TEST_MARIADB_URL`,
 //! which `dev/with-databases` sets; every test makes a database of its own there and drops it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::assigning_clones,
+    reason = "clippy.toml allows these in functions marked as tests; here such functions call one of the suite"
+)]
+
 mod claims;
 mod commits;
 mod engines;
+mod faults;
 mod feed;
 mod overlap;
 mod samples;

@@ -42,7 +42,11 @@ pub(crate) fn lease(id: &str, hosts: &[&str], start: i64, end: i64) -> Lease {
             }),
             allocations: hosts
                 .iter()
-                .map(|host| Allocation { host_id: (*host).to_owned(), start, occupied_until: end })
+                .map(|host| Allocation {
+                    host_id: (*host).to_owned(),
+                    start,
+                    occupied_until: end,
+                })
                 .collect(),
         }],
         events: [EventType::StartLease, EventType::BeforeEndLease, EventType::EndLease]
@@ -83,7 +87,13 @@ pub(crate) fn host(id: &str) -> Host {
 }
 
 pub(crate) fn property(id: &str) -> Property {
-    Property { id: id.to_owned(), name: format!("name of {id}"), private: true, created_at: 1, updated_at: Some(i64::MAX) }
+    Property {
+        id: id.to_owned(),
+        name: format!("name of {id}"),
+        private: true,
+        created_at: 1,
+        updated_at: Some(i64::MAX),
+    }
 }
 
 pub(crate) fn put(lease: Lease) -> Change {
@@ -93,5 +103,11 @@ pub(crate) fn put(lease: Lease) -> Change {
 /// Commits on whatever the epoch is.
 pub(crate) async fn commit(store: &impl Store, changes: Vec<Change>) -> Result<Epoch, StoreError> {
     let expected = store.epoch().await?;
-    store.commit(&Commit { expected, changes, fences: Vec::new() }).await
+    store
+        .commit(&Commit {
+            expected,
+            changes,
+            fences: Vec::new(),
+        })
+        .await
 }

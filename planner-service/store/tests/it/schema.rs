@@ -47,7 +47,12 @@ async fn a_step_that_stopped_half_way_is_finished(database: TestDatabase) {
         &["DROP TABLE fences", "DROP TABLE claims"][..],
         &["DELETE FROM book"],
         &["DROP TABLE allocations"],
-        &["DROP TABLE allocations", "DROP TABLE host_reservations", "DROP TABLE reservations", "DROP TABLE events"],
+        &[
+            "DROP TABLE allocations",
+            "DROP TABLE host_reservations",
+            "DROP TABLE reservations",
+            "DROP TABLE events",
+        ],
     ] {
         store.migrate().await.unwrap();
         database.sql(&["DELETE FROM seaql_migrations"]).await.unwrap();

@@ -17,7 +17,12 @@ async fn five_thousand_leases_are_read_at_once(database: TestDatabase) {
         let leases = (0..200).map(|number| {
             let hosts: Vec<String> = (0..4).map(|host| format!("{}", number * 4 + host)).collect();
             let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-            put(lease(&format!("{batch}-{number}"), &hosts, batch * DAY, (batch + 1) * DAY))
+            put(lease(
+                &format!("{batch}-{number}"),
+                &hosts,
+                batch * DAY,
+                (batch + 1) * DAY,
+            ))
         });
         commit(&store, leases.collect()).await.unwrap();
     }
@@ -42,5 +47,8 @@ async fn five_thousand_leases_are_read_at_once(database: TestDatabase) {
         database.engine
     );
     // Far above what a loaded machine needs, far below what a query per lease costs.
-    assert!(loaded < Duration::from_secs(10) && followed < Duration::from_secs(10), "{loaded:?} {followed:?}");
+    assert!(
+        loaded < Duration::from_secs(10) && followed < Duration::from_secs(10),
+        "{loaded:?} {followed:?}"
+    );
 }

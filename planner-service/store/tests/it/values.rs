@@ -9,7 +9,11 @@ use crate::engines::TestDatabase;
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, host, lease, property, put};
 
-on_each_engine!(strange_texts_come_back_unchanged, ids_differ_by_any_character, impossible_values_are_refused_alike);
+on_each_engine!(
+    strange_texts_come_back_unchanged,
+    ids_differ_by_any_character,
+    impossible_values_are_refused_alike
+);
 
 const STRANGE: [&str; 8] = [
     "",
@@ -41,7 +45,10 @@ async fn strange_texts_come_back_unchanged(database: TestDatabase) {
         host.hypervisor_hostname = text.repeat(3);
         host.cpu_info = huge.clone();
         host.hypervisor_version = i64::MIN;
-        host.capabilities = STRANGE.into_iter().map(|name| (name.to_owned(), text.repeat(9))).collect();
+        host.capabilities = STRANGE
+            .into_iter()
+            .map(|name| (name.to_owned(), text.repeat(9)))
+            .collect();
         hosts.push(host);
     }
     let findings = STRANGE
@@ -56,7 +63,10 @@ async fn strange_texts_come_back_unchanged(database: TestDatabase) {
         .collect::<Vec<_>>();
     let mut changes: Vec<Change> = leases.iter().cloned().map(put).collect();
     changes.extend(hosts.iter().cloned().map(|host| Change::PutHost(Arc::new(host))));
-    changes.push(Change::PutFindings { lease_id: "0".to_owned(), findings: Arc::new(findings.clone()) });
+    changes.push(Change::PutFindings {
+        lease_id: "0".to_owned(),
+        findings: Arc::new(findings.clone()),
+    });
     commit(&store, changes).await.unwrap();
     let contents = store.load().await.unwrap();
     assert!(contents.leases == leases, "a lease came back changed");
@@ -66,7 +76,19 @@ async fn strange_texts_come_back_unchanged(database: TestDatabase) {
 
 async fn ids_differ_by_any_character(database: TestDatabase) {
     let store = database.store().await;
-    let ids = ["a", "A", "a ", " a", "\u{e4}", "a\u{308}", "\u{df}", "ss", "\u{1F600}", "\u{1F601}", ""];
+    let ids = [
+        "a",
+        "A",
+        "a ",
+        " a",
+        "\u{e4}",
+        "a\u{308}",
+        "\u{df}",
+        "ss",
+        "\u{1F600}",
+        "\u{1F601}",
+        "",
+    ];
     // Had the engine taken two ids for one, it would find the host occupied twice.
     let mut leases: Vec<Lease> = ids.iter().map(|id| lease(id, &[id], 0, DAY)).collect();
     let mut hosts: Vec<Host> = ids.iter().map(|id| host(id)).collect();
@@ -77,9 +99,17 @@ async fn ids_differ_by_any_character(database: TestDatabase) {
     hosts.sort_by(|one, other| one.id.cmp(&other.id));
     let contents = store.load().await.unwrap();
     assert_eq!((contents.leases, contents.hosts), (leases, hosts));
-    commit(&store, vec![Change::DeleteLease("A".to_owned()), Change::DeleteHost("a ".to_owned())]).await.unwrap();
+    commit(
+        &store,
+        vec![Change::DeleteLease("A".to_owned()), Change::DeleteHost("a ".to_owned())],
+    )
+    .await
+    .unwrap();
     let contents = store.load().await.unwrap();
-    assert_eq!((contents.leases.len(), contents.hosts.len()), (ids.len() - 1, ids.len() - 1));
+    assert_eq!(
+        (contents.leases.len(), contents.hosts.len()),
+        (ids.len() - 1, ids.len() - 1)
+    );
     assert!(contents.leases.iter().all(|lease| lease.id != "A"));
     for id in ids {
         assert!(store.claim(id, "w", 0, 10).await.unwrap().is_some(), "{id:?}");
@@ -99,10 +129,22 @@ async fn impossible_values_are_refused_alike(database: TestDatabase) {
         Change::PutHost(Arc::new(host))
     };
     let refused = [
-        (with(&|lease| lease.name = "\u{1F600}".repeat(81)), "only 80 characters of a lease's name, not 81"),
-        (with(&|lease| lease.name = "a\0b".to_owned()), "no NUL character, but a lease's name has one"),
-        (with(&|lease| lease.id = "x".repeat(65)), "only 64 characters of a lease's id, not 65"),
-        (with(&|lease| lease.trust_id = Some("\0".to_owned())), "no NUL character, but a lease's trust has one"),
+        (
+            with(&|lease| lease.name = "\u{1F600}".repeat(81)),
+            "only 80 characters of a lease's name, not 81",
+        ),
+        (
+            with(&|lease| lease.name = "a\0b".to_owned()),
+            "no NUL character, but a lease's name has one",
+        ),
+        (
+            with(&|lease| lease.id = "x".repeat(65)),
+            "only 64 characters of a lease's id, not 65",
+        ),
+        (
+            with(&|lease| lease.trust_id = Some("\0".to_owned())),
+            "no NUL character, but a lease's trust has one",
+        ),
         (
             with(&|lease| lease.reservations[0].allocations[0].occupied_until = 0),
             "only allocations that begin before they end, from 1970 to 9999, not 0..0",
@@ -115,22 +157,37 @@ async fn impossible_values_are_refused_alike(database: TestDatabase) {
             with(&|lease| lease.events[0].waiting = Some("x".repeat(4 * 1024 * 1024 + 1))),
             "only 4194304 bytes of an event's reason to wait, not 4194305",
         ),
-        (on_host(&|host| host.hypervisor_hostname = "x".repeat(256)), "only 255 characters of a host's name, not 256"),
+        (
+            on_host(&|host| host.hypervisor_hostname = "x".repeat(256)),
+            "only 255 characters of a host's name, not 256",
+        ),
         (
             on_host(&|host| drop(host.capabilities.insert("\0".to_owned(), String::new()))),
             "no NUL character, but a capability's name has one",
         ),
         (
-            Change::PutProperty(Arc::new(Property { name: "x".repeat(256), ..property("1") })),
+            Change::PutProperty(Arc::new(Property {
+                name: "x".repeat(256),
+                ..property("1")
+            })),
             "only 255 characters of a property's name, not 256",
         ),
-        (Change::DeleteLease("\0".to_owned()), "no NUL character, but a lease's id has one"),
+        (
+            Change::DeleteLease("\0".to_owned()),
+            "no NUL character, but a lease's id has one",
+        ),
     ];
     for (change, expected) in refused {
         let error = commit(&store, vec![change]).await.unwrap_err();
-        assert!(matches!(&error, StoreError::Corrupt { what } if what == expected), "{expected}: {error:?}");
+        assert!(
+            matches!(&error, StoreError::Corrupt { what } if what == expected),
+            "{expected}: {error:?}"
+        );
     }
-    assert!(matches!(store.claim("a\0", "w", 0, 1).await, Err(StoreError::Corrupt { .. })));
+    assert!(matches!(
+        store.claim("a\0", "w", 0, 1).await,
+        Err(StoreError::Corrupt { .. })
+    ));
     // The last second there is, and the first.
     let change = with(&|lease| lease.reservations[0].allocations[0].occupied_until = 253_402_300_799);
     commit(&store, vec![change]).await.unwrap();
