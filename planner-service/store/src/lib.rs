@@ -2,7 +2,7 @@
 //!
 //! Invariants: every change of the book is one transaction that advances `book.epoch` by
 //! compare-and-set; every read of more than one row is one transaction at one epoch; the three engines
-//! accept and refuse the same values, because [`limits`] checks them before the database does.
+//! accept and refuse the same values, because `limits` checks them before the database does.
 
 mod address;
 mod claims;
