@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, Utc};
 use clap::Parser;
-use client::{ClientError, Command, Endpoint, Output, run};
+use client::{ClientError, Command, ConnectionArguments, Endpoint, Output, run};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -230,4 +230,46 @@ async fn the_timeline_draws_what_is_allocated() {
     let row = "gpu07  :.........:.........aaaaaaaaaaaaaaaaaaaa";
     assert!(printed.lines().any(|line| line == row), "{printed}");
     assert!(printed.contains("a  night  PENDING"), "{printed}");
+}
+
+#[tokio::test]
+async fn the_catalog_leads_to_the_service() {
+    let keystone = MockServer::start().await;
+    let catalog = json!({"token": {"catalog": [{"type": "reservation", "endpoints": [
+        {"interface": "public", "region_id": "R1", "url": "http://reservations.example/reservation/v1"}]}]}});
+    Mock::given(method("POST"))
+        .and(path("/identity/v3/auth/tokens"))
+        .respond_with(
+            ResponseTemplate::new(201)
+                .insert_header("X-Subject-Token", "fresh")
+                .set_body_json(catalog),
+        )
+        .mount(&keystone)
+        .await;
+    let resolve = |region: &'static str, url: Option<&'static str>| {
+        let auth_url = format!("{}/identity/v3", keystone.uri());
+        async move {
+            let environment = move |name: &str| match name {
+                "OS_AUTH_URL" => Some(auth_url.clone()),
+                "OS_USERNAME" | "OS_PASSWORD" | "OS_PROJECT_NAME" => Some("demo".to_owned()),
+                "OS_REGION_NAME" => Some(region.to_owned()),
+                _ => None,
+            };
+            let connection = ConnectionArguments {
+                url: url.map(str::to_owned),
+                ..ConnectionArguments::default()
+            };
+            Endpoint::resolve(&connection, &environment).await
+        }
+    };
+    let found = resolve("R1", None).await.unwrap();
+    assert_eq!(
+        (found.url.as_str(), found.token.as_deref()),
+        ("http://reservations.example/reservation", Some("fresh"))
+    );
+    let elsewhere = resolve("R2", None).await.unwrap_err();
+    assert!(elsewhere.to_string().ends_with("in region R2"), "{elsewhere}");
+    // A token of Keystone must not be sent to an address that did not come from its catalog.
+    let given = resolve("R1", Some("http://given.example")).await.unwrap();
+    assert_eq!((given.url.as_str(), given.token), ("http://given.example", None));
 }
