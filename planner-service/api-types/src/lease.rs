@@ -107,6 +107,7 @@ pub struct HostParameters {
 
 /// A scheduled action.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are upstream's")]
 pub struct Event {
     /// UUID with dashes.
     pub id: String,

@@ -33,6 +33,7 @@ pub struct PropertyBody {
 
 /// A property.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are upstream's")]
 pub struct Property {
     /// UUID with dashes.
     pub id: String,

@@ -18,6 +18,7 @@ pub struct VersionBody {
 
 /// A version of the API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are upstream's")]
 pub struct Version {
     /// `v1.0`
     pub id: String,

@@ -1,4 +1,5 @@
 //! Dates both ways, and what clients read.
+#![cfg(test)]
 
 use std::collections::BTreeMap;
 

@@ -143,17 +143,17 @@ fn group(input: &mut Input<'_>) -> ModalResult<Expression> {
 fn check(input: &mut Input<'_>) -> ModalResult<Expression> {
     let left = terminated(operand, ':').parse_next(input)?;
     let right = cut_err(template).parse_next(input)?;
-    Ok(match left {
+    Ok(match &left {
         Operand::Credential(kind) if kind == "rule" => match right.0.as_slice() {
             [Piece::Text(name)] => Expression::Rule(name.clone()),
             _ => return Err(ErrMode::Cut(ContextError::new())),
         },
         Operand::Credential(kind) if kind == "role" => Expression::Role(right),
         Operand::Credential(kind) if kind == "http" || kind == "https" => {
-            input.state.remote = Some(kind);
+            input.state.remote = Some(kind.clone());
             return Err(ErrMode::Cut(ContextError::new()));
         }
-        left => Expression::Compare { left, right },
+        Operand::Literal(_) | Operand::Credential(_) => Expression::Compare { left, right },
     })
 }
 

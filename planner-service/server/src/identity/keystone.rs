@@ -129,7 +129,7 @@ impl Keystone {
             self.silent_at.load(Ordering::Relaxed),
             self.settings.outage_seconds,
             now,
-        ) && let Some(info) = self.from_before(&key, now).await
+        ) && let Some(info) = self.known_before(&key, now).await
         {
             return Ok(info);
         }
@@ -143,7 +143,7 @@ impl Keystone {
                 ValidateError::Unavailable(reason) => {
                     tracing::warn!(reason, "Keystone does not validate tokens");
                     self.silent_at.fetch_max(now, Ordering::Relaxed);
-                    self.from_before(&key, now)
+                    self.known_before(&key, now)
                         .await
                         .ok_or_else(|| AuthenticationError::Unavailable(reason.clone()))
                 }
@@ -198,7 +198,7 @@ impl Keystone {
     }
 
     /// What Keystone said before it fell silent, as long as the token itself lasts.
-    async fn from_before(&self, key: &Key, now: Timestamp) -> Option<Arc<TokenInfo>> {
+    async fn known_before(&self, key: &Key, now: Timestamp) -> Option<Arc<TokenInfo>> {
         let known = self.valid.get(key).await?;
         (now < known.info.expires_at).then_some(known.info)
     }

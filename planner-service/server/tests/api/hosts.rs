@@ -148,7 +148,7 @@ async fn allocations_list_every_host_and_filter_what_they_serve() {
             .flat_map(|host| host["reservations"].as_array().expect("a list").clone())
             .collect()
     };
-    assert_eq!(entries(&everything), [held.clone()]);
+    assert_eq!(entries(&everything), std::slice::from_ref(&held));
     let id = lease["id"].as_str().expect("an id is text");
     for (query, found) in [
         (

@@ -308,7 +308,7 @@ async fn wrong_requirements_are_quoted_in_pythons_notation() {
 async fn what_upstream_crashes_on_is_accepted() {
     let api = Api::start().await;
     api.host("compute-1", json!({"gpu": "True"})).await;
-    for (n, changes) in [
+    for (changes, n) in [
         json!({"min": "1", "max": "1"}),
         json!({"hypervisor_properties": null}),
         json!({"resource_properties": ["==", "$gpu", "True"]}),
@@ -317,7 +317,7 @@ async fn what_upstream_crashes_on_is_accepted() {
         json!({"unknown": {"member": 1}}),
     ]
     .into_iter()
-    .enumerate()
+    .zip(1..)
     {
         let mut reservation = physical_host(1, 1);
         for (member, value) in changes.as_object().expect("an object") {
@@ -325,8 +325,7 @@ async fn what_upstream_crashes_on_is_accepted() {
         }
         let mut body = lease_body(&json!([reservation]));
         body["start_date"] = json!(format!("205{n}-1-1  9:5"));
-        body["start_date"] = json!(format!("205{}-1-1  9:5", n + 1));
-        body["end_date"] = json!(format!("205{}-1-1 10:5", n + 1));
+        body["end_date"] = json!(format!("205{n}-1-1 10:5"));
         body["before_end_date"] = json!("");
         body["events"] = json!([{"event_type": "x", "event_date": 5}, null]);
         let answer = api.post("/v1/leases", MEMBER, body).await;

@@ -1,4 +1,5 @@
 //! The service in process: real book, real rules, a store in memory, a clock that stands still.
+#![cfg(test)]
 
 mod authorization;
 mod bodies;
