@@ -11,7 +11,7 @@ use std::time::Duration;
 use openstack_sdk::api::rest_endpoint_prelude::{ApiVersion, QueryParams, ServiceType};
 use openstack_sdk::api::{ApiError, AsyncClient, BodyError, QueryAsync, RestEndpoint, raw};
 use openstack_sdk::config::CloudConfig;
-use openstack_sdk::{AsyncOpenStack, OpenStackError, RestError};
+use openstack_sdk::{AsyncOpenStack, AuthError, OpenStackError, RestError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -24,6 +24,9 @@ use crate::CloudError;
 
 /// How much of an unintelligible answer is shown.
 const LONGEST_SNIPPET: usize = 160;
+
+/// How much of an error of the client library, which may quote whole pages, is shown.
+const LONGEST_CAUSE: usize = 400;
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -437,13 +440,18 @@ fn causes(error: &(dyn Error + 'static)) -> String {
         }
         source = cause.source();
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ").chars().take(LONGEST_CAUSE).collect()
 }
 
 fn login_failure(operation: &str, error: &OpenStackError) -> CloudError {
-    let text = causes(error);
-    if text.contains("401") {
-        return CloudError::of_status("keystone", operation, 401, text);
+    if let OpenStackError::AuthError {
+        source: AuthError::Identity(refusal),
+    } = error
+    {
+        let reason = format!("HTTP {}: {}", refusal.code, refusal.message);
+        let status = u16::try_from(refusal.code).unwrap_or_default();
+        return CloudError::of_status("keystone", operation, status, reason);
     }
-    CloudError::unavailable("keystone", operation, text)
+    CloudError::unavailable("keystone", operation, causes(error))
 }

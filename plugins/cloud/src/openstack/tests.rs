@@ -186,6 +186,46 @@ async fn a_hanging_keystone_is_waited_for_once_by_all_callers() {
 }
 
 #[tokio::test]
+async fn a_login_that_fails_says_why() {
+    let refusal = json!({"error": {"code": 401, "title": "Unauthorized", "message": "Wrong password."}});
+    for (answer, unauthorized, expected) in [
+        (
+            ResponseTemplate::new(401).set_body_json(refusal),
+            true,
+            "HTTP 401: Wrong password.",
+        ),
+        (
+            ResponseTemplate::new(503).set_body_string("<html>4010 requests</html>"),
+            false,
+            "",
+        ),
+        (
+            ResponseTemplate::new(200).set_body_string("<html>portal</html>"),
+            false,
+            "",
+        ),
+        (
+            ResponseTemplate::new(201)
+                .insert_header("X-Subject-Token", "t")
+                .set_body_string("{"),
+            false,
+            "",
+        ),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(path("/v3/auth/tokens"))
+            .respond_with(answer)
+            .mount(&server)
+            .await;
+        let error = cloud(&server.uri()).aggregates().await.unwrap_err();
+        assert_eq!(matches!(error, CloudError::Unauthorized(_)), unauthorized, "{error}");
+        let beginning = format!("keystone did not log in to list aggregates: {expected}");
+        assert!(error.to_string().starts_with(&beginning), "{error}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn the_cloud_may_come_up_after_the_service() {
     let server = MockServer::start().await;
     let cloud = cloud(&server.uri());
