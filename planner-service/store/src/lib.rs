@@ -14,6 +14,8 @@ mod failure;
 mod limits;
 mod read;
 mod sql_store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use address::AddressError;
 pub use connection::{ConnectError, StoreOptions};

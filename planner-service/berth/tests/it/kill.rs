@@ -59,7 +59,8 @@ async fn a_killed_program_goes_on_where_it_was() {
         program.kill();
         let program = Program::start(&arguments, &[("BERTH_CRASH_AT", &step(name, "end"))]);
         let deletion = reqwest::Client::new().delete(format!("{}/v1/leases/{id}", program.url)).send().await;
-        assert!(deletion.is_err(), "the program died before it could answer: {deletion:?}");
+        // Once the end is on record the answer may be faster than the death.
+        assert!(deletion.is_err() || name == "event:recorded", "killed at {name}: {deletion:?}");
         program.wait_for_death();
         let program = Program::start(&arguments, &[]);
         let gone = async {

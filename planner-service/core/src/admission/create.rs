@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use solver::model::{Interval, Request};
 
-use super::{Placement, allocations, check_order, minute, moved_leases, place, requested};
+use super::{Placement, allocations, check_latest, minute, moved_leases, place, requested};
 use crate::authority::Caller;
 use crate::book::writer::Draft;
 use crate::domain::{
@@ -40,7 +40,10 @@ pub(crate) fn check_window(start: Timestamp, end: Timestamp, now: Timestamp) -> 
     if start < minute(now) {
         return Err(ServiceError::Invalid("Start date must be later than current date".to_owned()));
     }
-    check_order(start, end)
+    if end <= start {
+        return Err(ServiceError::Invalid("End date must be later than start date.".to_owned()));
+    }
+    check_latest(end)
 }
 
 /// When the before-end event is due, if there is one.

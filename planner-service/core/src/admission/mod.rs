@@ -113,10 +113,13 @@ pub(crate) fn allocations(hosts: &[String], start: Timestamp, end: Timestamp, cl
     rows
 }
 
-/// Refuses windows whose arithmetic would overflow or make no sense.
-pub(crate) fn check_order(start: Timestamp, end: Timestamp) -> Result<(), ServiceError> {
-    if end <= start {
-        return Err(ServiceError::Invalid("End date must be later than start date.".to_owned()));
+/// First second of the year 9999: no lease ends later, so that cleaning after it still has a date.
+const LATEST_END: Timestamp = 253_370_764_800;
+
+/// Refuses an end that no date can follow.
+pub(crate) fn check_latest(end: Timestamp) -> Result<(), ServiceError> {
+    if end > LATEST_END {
+        return Err(ServiceError::Invalid("end_date is too late; it must be before the year 9999".to_owned()));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use solver::model::{Interval, Request};
 
-use super::{allocations, minute, moved_leases, place, requested};
+use super::{allocations, check_latest, minute, moved_leases, place, requested};
 use crate::book::is_bound;
 use crate::book::writer::Draft;
 use crate::domain::{
@@ -83,7 +83,7 @@ fn check_dates(lease: &Lease, next: &Lease, now: Timestamp) -> Result<(), Servic
     if next.end < this_minute || next.end <= next.start {
         return refuse("End date must be later than current and start date");
     }
-    Ok(())
+    check_latest(next.end)
 }
 
 /// The reservations' new parameters, by reservation id.

@@ -5,6 +5,7 @@
 //! published only after its commit; nobody is told "done" before that. When another process has
 //! committed first, the snapshot is refreshed from the change feed and the batch decided again.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -123,13 +124,16 @@ where
 
     fn finish(&mut self, outcome: Outcome) {
         let Some(reply) = self.reply.take() else { return };
-        let answer = match (self.decided.take(), outcome) {
-            // A refusal was decided on a snapshot that was current when the batch began, and changes nothing.
-            (Some(Err(refusal)), _) => Err(WriteError::Refused(refusal)),
-            (Some(Ok(value)), Outcome::Committed) => Ok(value),
-            (_, Outcome::FenceLost) => Err(WriteError::FenceLost),
-            (_, Outcome::Unavailable(reason)) => Err(WriteError::Unavailable(reason)),
-            (None, Outcome::Committed) | (_, Outcome::Contended) => Err(WriteError::Contended),
+        let answer = match outcome {
+            Outcome::Committed => match self.decided.take() {
+                Some(Ok(value)) => Ok(value),
+                Some(Err(refusal)) => Err(WriteError::Refused(refusal)),
+                None => Err(WriteError::Contended),
+            },
+            // A refusal may rest on jobs of the batch that were not committed, so it is not passed on either.
+            Outcome::Contended => Err(WriteError::Contended),
+            Outcome::FenceLost => Err(WriteError::FenceLost),
+            Outcome::Unavailable(reason) => Err(WriteError::Unavailable(reason)),
         };
         // Whoever asked may have gone away; the change stands all the same.
         let _ = reply.send(answer);
@@ -339,7 +343,12 @@ impl Writer {
             let mut fenced = Vec::with_capacity(batch.len());
             for job in &mut batch {
                 let (book, changes, fences) = (draft.book.clone(), draft.changes.len(), draft.fences.len());
-                if !job.decide(&mut draft) {
+                // A fault in one job must not take the others of the batch with it.
+                let decided = catch_unwind(AssertUnwindSafe(|| job.decide(&mut draft)));
+                if decided.is_err() {
+                    job.finish(Outcome::Unavailable("deciding failed; this is a fault of the service".to_owned()));
+                }
+                if !decided.unwrap_or(false) {
                     draft.book = book;
                     draft.changes.truncate(changes);
                     draft.fences.truncate(fences);

@@ -3,7 +3,7 @@
 use planner_core::ports::{Change, Commit, Fence, Store, StoreError};
 use tokio::task::JoinSet;
 
-use crate::engines::TestDatabase;
+use store::testing::TestDatabase;
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, lease, put};
 

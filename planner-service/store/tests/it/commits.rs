@@ -5,7 +5,7 @@ use std::sync::Arc;
 use planner_core::ports::{Change, Commit, Fence, Store, StoreError};
 use tokio::task::JoinSet;
 
-use crate::engines::{Engine, TestDatabase, run_as_admin};
+use store::testing::{Engine, TestDatabase, run_as_admin};
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, host, lease, put};
 

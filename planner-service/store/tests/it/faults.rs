@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::engines::{Engine, TestDatabase};
+use store::testing::{Engine, TestDatabase};
 use crate::samples::{DAY, commit, lease, put};
 
 /// What happens, once, to the message that asks for the end of a transaction.

@@ -11,7 +11,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use store::StoreOptions;
 
-use crate::engines::TestDatabase;
+use store::testing::TestDatabase;
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, host, lease, property, put};
 

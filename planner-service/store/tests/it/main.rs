@@ -6,14 +6,12 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
     clippy::assigning_clones,
     reason = "clippy.toml allows these in functions marked as tests; here such functions call one of the suite"
 )]
 
 mod claims;
 mod commits;
-mod engines;
 mod faults;
 mod feed;
 mod overlap;
@@ -25,9 +23,9 @@ mod values;
 /// Makes a test of each function on each engine: `sqlite::name`, `postgres::name`, `mariadb::name`.
 macro_rules! on_each_engine {
     ($($name:ident),+ $(,)?) => {
-        mod sqlite { $(#[test] fn $name() { crate::engines::Engine::Sqlite.test(super::$name); })+ }
-        mod postgres { $(#[test] fn $name() { crate::engines::Engine::Postgres.test(super::$name); })+ }
-        mod mariadb { $(#[test] fn $name() { crate::engines::Engine::MariaDb.test(super::$name); })+ }
+        mod sqlite { $(#[test] fn $name() { store::testing::Engine::Sqlite.test(super::$name); })+ }
+        mod postgres { $(#[test] fn $name() { store::testing::Engine::Postgres.test(super::$name); })+ }
+        mod mariadb { $(#[test] fn $name() { store::testing::Engine::MariaDb.test(super::$name); })+ }
     };
 }
 pub(crate) use on_each_engine;

@@ -2,7 +2,7 @@
 
 use planner_core::ports::{Store, StoreError};
 
-use crate::engines::{Engine, TestDatabase, run_as_admin};
+use store::testing::{Engine, TestDatabase, run_as_admin};
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, lease, put};
 use store::{SqlStore, StoreOptions};

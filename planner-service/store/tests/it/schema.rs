@@ -3,7 +3,7 @@
 use planner_core::ports::Store;
 use tokio::task::JoinSet;
 
-use crate::engines::{Engine, TestDatabase};
+use store::testing::{Engine, TestDatabase};
 use crate::samples::{DAY, commit, lease, put};
 
 async fn works(database: &TestDatabase) {

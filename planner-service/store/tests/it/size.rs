@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use planner_core::ports::Store;
 
-use crate::engines::TestDatabase;
+use store::testing::TestDatabase;
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, lease, put};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use planner_core::domain::{Host, Lease, Property, ReservationSpec};
 use planner_core::ports::{Change, Store, StoreError};
 
-use crate::engines::TestDatabase;
+use store::testing::TestDatabase;
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, host, lease, property, put};
 

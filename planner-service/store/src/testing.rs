@@ -1,21 +1,37 @@
-//! Databases for tests: a file, or a database on a throw-away server.
+//! Databases for tests: a file, or a database on a throw-away server. For tests only.
+//!
+//! Servers are reached through `BERTH_TEST_POSTGRES_URL` and `BERTH_TEST_MARIADB_URL`, which
+//! `dev/with-databases` sets; every test makes a database of its own there and drops it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::missing_panics_doc,
+    reason = "runs in tests, where a panic is how a failure is said"
+)]
 
 use std::path::PathBuf;
 
 use sea_orm::{ConnectionTrait, Database};
-use store::{SqlStore, StoreOptions};
 use url::Url;
 
+use crate::{SqlStore, StoreOptions};
+
+/// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Engine {
+pub enum Engine {
+    /// A file of its own.
     Sqlite,
+    /// A database on the PostgreSQL server.
     Postgres,
+    /// A database on the MariaDB server.
     MariaDb,
 }
 
 impl Engine {
     /// Runs a test on an empty database with the newest schema.
-    pub(crate) fn test<F: Future<Output = ()>>(self, test: impl FnOnce(TestDatabase) -> F) {
+    pub fn test<F: Future<Output = ()>>(self, test: impl FnOnce(TestDatabase) -> F) {
         self.test_empty(|database| async {
             database.store().await.migrate().await.unwrap();
             test(database).await;
@@ -23,7 +39,7 @@ impl Engine {
     }
 
     /// Runs a test on a database without any table.
-    pub(crate) fn test_empty<F: Future<Output = ()>>(self, test: impl FnOnce(TestDatabase) -> F) {
+    pub fn test_empty<F: Future<Output = ()>>(self, test: impl FnOnce(TestDatabase) -> F) {
         if self != Self::Sqlite && std::env::var("BERTH_TEST_ENGINES").is_ok_and(|engines| engines == "sqlite") {
             println!("left out: BERTH_TEST_ENGINES=sqlite");
             return;
@@ -41,12 +57,15 @@ impl Engine {
 }
 
 /// A database that goes with this value.
-pub(crate) struct TestDatabase {
-    pub(crate) engine: Engine,
-    pub(crate) address: String,
+pub struct TestDatabase {
+    /// Which engine it is on.
+    pub engine: Engine,
+    /// What [`SqlStore::connect`] takes.
+    pub address: String,
     /// The server's administrator, or nobody for a file.
-    pub(crate) admin: Option<Url>,
-    pub(crate) name: String,
+    pub admin: Option<Url>,
+    /// Its name on the server.
+    pub name: String,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -89,7 +108,7 @@ impl TestDatabase {
     }
 
     /// Another store over the database, as another process would have it.
-    pub(crate) async fn store(&self) -> SqlStore {
+    pub async fn store(&self) -> SqlStore {
         self.store_with(StoreOptions {
             connections: 8,
             ..StoreOptions::default()
@@ -97,12 +116,13 @@ impl TestDatabase {
         .await
     }
 
-    pub(crate) async fn store_with(&self, options: StoreOptions) -> SqlStore {
+    /// As [`TestDatabase::store`], run otherwise.
+    pub async fn store_with(&self, options: StoreOptions) -> SqlStore {
         SqlStore::connect(&self.address, options).await.unwrap()
     }
 
     /// Runs SQL past the store; returns the error of the first statement that fails.
-    pub(crate) async fn sql(&self, statements: &[&str]) -> Result<(), sea_orm::DbErr> {
+    pub async fn sql(&self, statements: &[&str]) -> Result<(), sea_orm::DbErr> {
         let connection = Database::connect(&self.address).await?;
         for statement in statements {
             connection.execute_unprepared(statement).await?;
@@ -111,7 +131,8 @@ impl TestDatabase {
     }
 }
 
-pub(crate) async fn run_as_admin(admin: &Url, statements: &[&str]) {
+/// Runs SQL on the server as its administrator.
+pub async fn run_as_admin(admin: &Url, statements: &[&str]) {
     let connection = Database::connect(admin.as_str()).await.unwrap();
     for statement in statements {
         connection.execute_unprepared(statement).await.unwrap();
