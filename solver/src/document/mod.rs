@@ -68,7 +68,8 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, DocumentError> {
     }
     let mut json = serde_json::Deserializer::from_str(text);
     let document = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let (path, reason) = (error.path().to_string(), error.inner().to_string());
+        let reason = error.inner().to_string();
+        let path = at_fault(&error.path().to_string(), &reason);
         if error.inner().is_data() {
             DocumentError::Member { path, reason }
         } else {
@@ -79,6 +80,18 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, DocumentError> {
         reason: error.to_string(),
     })?;
     Ok(document)
+}
+
+/// The path of the member at fault. For a missing member the reader gives the path of the object around it.
+fn at_fault(path: &str, reason: &str) -> String {
+    let missing = reason
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split('`').next());
+    match missing {
+        Some(member) if path == "." => member.to_owned(),
+        Some(member) => format!("{path}.{member}"),
+        None => path.to_owned(),
+    }
 }
 
 /// `sha256:` and the digest of a problem's text, by which a plan names its problem.

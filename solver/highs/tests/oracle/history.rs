@@ -41,25 +41,30 @@ pub(crate) fn fleet(random: &mut Random) -> Vec<Host> {
         random.between(2, 10)
     };
     let zones = random.between(1, 2);
+    // Equal hosts make one class, in which only exchanges can help.
+    let plain = random.percent(30);
     let calendars: Vec<Vec<Interval>> = (0..3).map(|_| blocks(random, 0)).collect();
     (0..count)
         .map(|number| {
-            let mut properties = BTreeMap::from([("cpus".to_owned(), (1 << random.between(2, 4)).to_string())]);
-            if random.percent(40) {
+            let mut properties = BTreeMap::from([(
+                "cpus".to_owned(),
+                (1 << if plain { 3 } else { random.between(2, 4) }).to_string(),
+            )]);
+            if !plain && random.percent(40) {
                 properties.insert("gpu".to_owned(), "True".to_owned());
             }
             Host {
                 id: format!("h{number:02}").into(),
                 properties,
-                zone: Some(format!("z{}", random.between(1, zones))),
+                zone: Some(format!("z{}", if plain { 1 } else { random.between(1, zones) })),
                 rack: None,
                 capacity: BTreeMap::new(),
-                blocks: if random.percent(30) {
+                blocks: if !plain && random.percent(30) {
                     random.pick(&calendars).clone()
                 } else {
                     Vec::new()
                 },
-                reservable: !random.percent(5),
+                reservable: plain || !random.percent(5),
             }
         })
         .collect()

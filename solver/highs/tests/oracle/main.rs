@@ -165,7 +165,7 @@ fn checked(state: &State, request: &Request, decision: &Decision, case: &str) {
     let text = state.problem(request);
     let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{case}: {error}\n{text}"));
     // Offers take many more decisions each, so only some refusals look for them.
-    let offers = state.now % 16 == 0;
+    let offers = state.now % 32 == 0;
     let settings = Settings {
         budget: Budget { seconds: None },
         offers,
