@@ -1,4 +1,4 @@
-//! Whatever the body is, the answer is never an error of the service.
+//! Whatever the body, the path or the headers are, the answer is never an error of the service.
 
 use axum::body::Body;
 use axum::http::Method;
@@ -136,5 +136,42 @@ proptest! {
     #[test]
     fn any_bytes_are_answered(body in prop::collection::vec(any::<u8>(), 0..64)) {
         runtime().block_on(offer(&body))?;
+    }
+
+    #[test]
+    fn any_path_and_headers_are_answered(
+        method in prop_oneof![
+            Just(Method::GET), Just(Method::HEAD), Just(Method::POST), Just(Method::PUT), Just(Method::PATCH),
+            Just(Method::DELETE), Just(Method::OPTIONS)
+        ],
+        prefix in prop_oneof![
+            Just("/"), Just("/v1/"), Just("/v1/leases/"), Just("/v1/os-hosts/"), Just("/v1/os-hosts/properties/"),
+            Just("/v1/os-hosts/allocations?lease_id="), Just("/capacity/v1/leases/")
+        ],
+        rest in prop::collection::vec(any::<u8>(), 0..12),
+        suffix in prop_oneof![Just(""), Just(".json"), Just("/"), Just("/allocation"), Just("?detail=%")],
+        headers in prop::collection::vec(
+            (
+                prop_oneof![
+                    Just("OpenStack-API-Version"), Just("Content-Type"), Just("X-Openstack-Request-Id"), Just("Accept"),
+                    Just("X-Service-Token"), Just("Host")
+                ],
+                prop_oneof![
+                    "[ -~]{0,20}", "reservation [0-9.]{0,5}", Just("\u{e9}".to_owned()),
+                    "req-[0-9a-f-]{0,40}",
+                ],
+            ),
+            0..4,
+        ),
+    ) {
+        let path = rest.iter().fold(prefix.to_owned(), |path, byte| format!("{path}%{byte:02x}")) + suffix;
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        runtime().block_on(async {
+            let api = Api::start().await;
+            let answer = api.send(method.clone(), &path, ADMIN, &headers, Body::empty()).await;
+            prop_assert!(!answer.status.is_server_error(), "{} {} {:?}: {}", method, path, headers, answer.text);
+            prop_assert!(answer.headers.contains_key("x-openstack-request-id"));
+            Ok(())
+        })?;
     }
 }
