@@ -15,6 +15,7 @@ Method
   and of the database server; what the same processes use when idle, measured just before, is taken off. CPU that a
   request causes in Keystone, Nova and Placement (upstream makes a trust and an aggregate inside the request) is the
   column "cloud" and not part of the ratio.
+* MariaDB runs as the bed starts it, without a sync of its log at every commit, for both.
 * p99 of a dozen requests is their maximum. Berth is measured with the program in BERTH_BIN; give it a release build.
 * Needs `dev/openstack/up`; leaves the bed running and the upstream database filled.
 """
