@@ -68,13 +68,19 @@ pub struct OpenStackHosts {
 }
 
 impl OpenStackHosts {
-    /// Every step, in the order in which an undisturbed run of each method reaches them.
+    /// Every step, in the order in which the life of a host and a reservation reaches them.
     pub const STEPS: &'static [&'static str] = &[
+        "register:provider_created",
+        "register:host_in_freepool",
         "start:aggregate_created",
         "start:metadata_set",
         "start:server_deleted",
         "start:host_added",
         "start:host_out_of_freepool",
+        "reconcile:host_added",
+        "reconcile:host_out_of_freepool",
+        "reconcile:extra_in_freepool",
+        "reconcile:extra_removed",
         "before_end:image_created",
         "before_end:image_owned",
         "end:owner_removed",
@@ -82,12 +88,6 @@ impl OpenStackHosts {
         "end:host_in_freepool",
         "end:host_removed",
         "end:aggregate_deleted",
-        "reconcile:host_added",
-        "reconcile:host_out_of_freepool",
-        "reconcile:extra_in_freepool",
-        "reconcile:extra_removed",
-        "register:provider_created",
-        "register:host_in_freepool",
         "deregister:host_out_of_freepool",
         "deregister:provider_deleted",
     ];

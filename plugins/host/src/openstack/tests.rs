@@ -1,16 +1,16 @@
 //! The plugin against the fake cloud, disturbed at every single call.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use cloud::Aggregate;
 use cloud::fake::{FakeCloud, Fault};
 use plugin_api::{
-    AssignedHost, Assignment, Finding, HostInventory, HostRegistration, InventoryError, PluginError, ResourcePlugin,
+    AssignedHost, Assignment, Finding, HostInventory, HostRegistration, InventoryError, NoObserver, PluginError,
+    ResourcePlugin, StepObserver,
 };
 
 use super::{OpenStackHosts, OpenStackHostsConfig};
-use plugin_api::NoObserver;
 
 const FAULTS: [Fault; 2] = [Fault::BeforeEffect, Fault::AfterEffect];
 
@@ -520,4 +520,71 @@ async fn registering_is_refused_in_upstreams_words_and_changes_nothing() {
     until_done(&cloud, Method::Start, &assigned).await;
     let error = plugin(&cloud).deregister(&host("c1")).await.unwrap_err();
     assert_eq!(error.to_string(), "Host c1 is in the aggregate of reservation a");
+}
+
+#[tokio::test]
+async fn an_audit_disturbed_anywhere_is_completed_by_the_next() {
+    let prepare = async || {
+        let (cloud, assigned) = started().await;
+        for server in cloud.servers() {
+            cloud.tamper("a", |own| own.hosts.retain(|host| host != "c2"));
+            cloud::Compute::delete_server(&cloud, &server.id).await.unwrap();
+            cloud::Compute::servers_on(&cloud, &server.host).await.unwrap();
+        }
+        cloud.drop_aggregate("a");
+        cloud.tamper("freepool", |freepool| freepool.hosts.push("c2".to_owned()));
+        (cloud, assigned)
+    };
+    let (cloud, assigned) = prepare().await;
+    cloud.heal();
+    plugin(&cloud).reconcile(&assigned).await.unwrap();
+    let calls = cloud.calls().len();
+    let expected = picture(&cloud, &["a", "freepool"]);
+    assert_eq!(cloud.aggregates_of("c2"), ["a"]);
+    for number in 1..=calls {
+        for fault in FAULTS {
+            let (cloud, assigned) = prepare().await;
+            cloud.fail_call(number, fault);
+            assert!(plugin(&cloud).reconcile(&assigned).await.is_err());
+            plugin(&cloud).reconcile(&assigned).await.unwrap();
+            assert_eq!(
+                picture(&cloud, &["a", "freepool"]),
+                expected,
+                "{fault:?} at call {number}"
+            );
+        }
+    }
+}
+
+#[derive(Default)]
+struct Record(Mutex<Vec<&'static str>>);
+
+impl StepObserver for Record {
+    fn reached(&self, step: &'static str) {
+        self.0.lock().unwrap().push(step);
+    }
+}
+
+#[tokio::test]
+async fn every_step_a_test_can_stop_at_is_reached() {
+    let cloud = FakeCloud::with_hosts("freepool", &["c2"]);
+    cloud.add_hypervisor("c1");
+    let record = Arc::new(Record::default());
+    let port = || Arc::new(cloud.clone());
+    let plugin = OpenStackHosts::new(port(), port(), port(), OpenStackHostsConfig::default(), record.clone());
+    plugin.register(&registration("c1", &[])).await.unwrap();
+    cloud.boot("c1", "project-x", "preemptible");
+    let assigned = assignment("a", "project-a", &["c1"]);
+    plugin.start(&assigned).await.unwrap();
+    cloud.drop_aggregate("a");
+    cloud.tamper("freepool", |freepool| freepool.hosts.push("c1".to_owned()));
+    plugin.reconcile(&assigned).await.unwrap();
+    cloud.tamper("a", |own| own.hosts.push("c2".to_owned()));
+    cloud.tamper("freepool", |freepool| freepool.hosts.clear());
+    plugin.reconcile(&assigned).await.unwrap();
+    cloud.boot("c1", "project-a", "mine");
+    plugin.before_end(&assigned).await.unwrap();
+    plugin.end(&assigned).await.unwrap();
+    plugin.deregister(&host("c1")).await.unwrap();
+    assert_eq!(*record.0.lock().unwrap(), OpenStackHosts::STEPS);
 }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use plugin_api::{AssignedHost, Assignment, HostInventory, HostRegistration, PluginError, ResourcePlugin};
+use plugin_api::{AssignedHost, Assignment, HostInventory, HostRegistration, NoObserver, PluginError, ResourcePlugin};
 use wiremock::matchers::{body_partial_json, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::{Action, Command, StandaloneHosts, StandaloneHostsConfig, Webhook};
-use plugin_api::NoObserver;
 
 fn plugin(actions: Vec<Action>) -> StandaloneHosts {
     let config = StandaloneHostsConfig {
