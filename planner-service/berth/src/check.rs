@@ -26,7 +26,7 @@ pub(crate) struct CheckArguments {
 }
 
 /// Runs the command.
-pub(crate) fn run(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let text = match read(&arguments.problem) {
         Ok(text) => text,
         Err(error) => return unreadable(&arguments.problem, &error),
@@ -53,5 +53,9 @@ pub(crate) fn run(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
             writeln!(out, "{violation}").context("cannot write the result")?;
         }
     }
-    Ok(if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if violations.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }

@@ -15,11 +15,14 @@ pub(crate) fn with_file(arguments: Vec<OsString>, program: &Command) -> anyhow::
     if arguments.get(1).is_none_or(|command| command != "serve") {
         return Ok(arguments);
     }
-    let Some(path) = named_file(&arguments) else { return Ok(arguments) };
+    let Some(path) = named_file(&arguments) else {
+        return Ok(arguments);
+    };
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
-    let table: toml::Table =
-        text.parse().with_context(|| format!("the configuration file {} is not TOML", path.display()))?;
+    let table: toml::Table = text
+        .parse()
+        .with_context(|| format!("the configuration file {} is not TOML", path.display()))?;
     let mut result = arguments[..2].to_vec();
     result.extend(flags(&table, program).with_context(|| format!("in the configuration file {}", path.display()))?);
     result.extend_from_slice(&arguments[2..]);
@@ -43,15 +46,25 @@ fn named_file(arguments: &[OsString]) -> Option<PathBuf> {
 
 /// The file's options as flags, without those an environment variable overrides.
 fn flags(table: &toml::Table, program: &Command) -> anyhow::Result<Vec<OsString>> {
-    let serve = program.find_subcommand("serve").context("the program has no command `serve`")?;
+    let serve = program
+        .find_subcommand("serve")
+        .context("the program has no command `serve`")?;
     let mut result = Vec::new();
     for (key, value) in table {
         let flag = key.replace('_', "-");
-        let option = serve.get_arguments().find(|option| option.get_long() == Some(flag.as_str()) && flag != "config");
+        let option = serve
+            .get_arguments()
+            .find(|option| option.get_long() == Some(flag.as_str()) && flag != "config");
         let Some(option) = option else {
-            let known: BTreeSet<String> =
-                serve.get_arguments().filter_map(|option| option.get_long()).map(|name| name.replace('-', "_")).collect();
-            bail!("there is no option `{key}`; options are {}", Vec::from_iter(known).join(", "));
+            let known: BTreeSet<String> = serve
+                .get_arguments()
+                .filter_map(|option| option.get_long())
+                .map(|name| name.replace('-', "_"))
+                .collect();
+            bail!(
+                "there is no option `{key}`; options are {}",
+                Vec::from_iter(known).join(", ")
+            );
         };
         if option.get_env().and_then(std::env::var_os).is_some() {
             continue;
@@ -65,7 +78,10 @@ fn flags(table: &toml::Table, program: &Command) -> anyhow::Result<Vec<OsString>
             }
             (toml::Value::String(text), _) => result.extend([joined(&name, text)]),
             (toml::Value::Integer(number), _) => result.extend([joined(&name, &number.to_string())]),
-            (other, _) => bail!("option `{key}` is a {}; a text or a whole number is allowed", other.type_str()),
+            (other, _) => bail!(
+                "option `{key}` is a {}; a text or a whole number is allowed",
+                other.type_str()
+            ),
         }
     }
     Ok(result)
@@ -81,16 +97,26 @@ fn joined(name: &OsStr, value: &str) -> OsString {
 /// Prints every option of `serve`.
 #[expect(clippy::print_stdout, reason = "the output of a command")]
 pub(crate) fn print_reference(program: &Command) -> anyhow::Result<()> {
-    let serve = program.find_subcommand("serve").context("the program has no command `serve`")?;
+    let serve = program
+        .find_subcommand("serve")
+        .context("the program has no command `serve`")?;
     println!("# Options of `berth serve`. Order of precedence: flag, environment variable, file, default.");
     for option in serve.get_arguments() {
         let Some(flag) = option.get_long() else { continue };
         if matches!(flag, "help" | "config") {
             continue;
         }
-        let default = option.get_default_values().first().map(|value| value.to_string_lossy().into_owned());
-        let unit = option.get_value_names().and_then(|names| names.first()).map_or("yes/no", |name| name.as_str());
-        let environment = option.get_env().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let default = option
+            .get_default_values()
+            .first()
+            .map(|value| value.to_string_lossy().into_owned());
+        let unit = option
+            .get_value_names()
+            .and_then(|names| names.first())
+            .map_or("yes/no", |name| name.as_str());
+        let environment = option
+            .get_env()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let help = option.get_help().map(ToString::to_string).unwrap_or_default();
         println!("\n# {help}\n# --{flag} {unit}, {environment}");
         match default {

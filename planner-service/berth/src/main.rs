@@ -1,15 +1,15 @@
 //! The program `berth`: server, client and planner.
 
+mod check;
 mod configuration;
 mod crash;
 mod options;
 mod serve;
+mod solve;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use planner_core::environment::SystemClock;
-use planner_core::ports::Clock;
 
 /// Reservations and capacity planning for OpenStack and for machines without one.
 #[derive(Debug, Parser)]
@@ -25,6 +25,10 @@ enum Command {
     Serve(options::ServeArguments),
     /// Create or upgrade the schema of the database and stop
     Migrate(options::DatabaseArguments),
+    /// Decide a planning problem offline and print the plan
+    Solve(solve::SolveArguments),
+    /// Recount a plan against its problem, independently of the planner
+    Check(check::CheckArguments),
     /// Print every option of `serve`: flag, configuration key, environment variable, default, meaning
     Config,
     /// Print a completion script for a shell
@@ -64,6 +68,8 @@ fn run() -> anyhow::Result<ExitCode> {
     match program.command {
         Command::Serve(arguments) => runtime()?.block_on(serve::run(arguments)),
         Command::Migrate(arguments) => runtime()?.block_on(serve::migrate(&arguments)),
+        Command::Solve(arguments) => solve::run(arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Config => {
             configuration::print_reference(&Program::command())?;
             Ok(ExitCode::SUCCESS)
@@ -72,11 +78,7 @@ fn run() -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Program::command(), "berth", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Client(command) => {
-            let environment = |name: &str| std::env::var(name).ok();
-            let now = chrono::DateTime::from_timestamp(SystemClock.now(), 0).unwrap_or_default();
-            Ok(runtime()?.block_on(client::execute(command, &environment, now)))
-        }
+        Command::Client(command) => Ok(runtime()?.block_on(client::run_from_terminal(command))),
     }
 }
 

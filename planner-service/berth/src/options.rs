@@ -41,7 +41,7 @@ pub(crate) struct DatabaseArguments {
     /// Folder of the SQLite file, used when no database is named
     #[arg(long, env = "BERTH_DATA", value_name = "DIR", default_value = "berth-data")]
     pub(crate) data: PathBuf,
-    /// Database: sqlite:///FILE, postgres://..., mysql://... (also mariadb://)
+    /// Database: `sqlite:///FILE`, `postgres://...`, `mysql://...` (also `mariadb://`)
     #[arg(long, env = "BERTH_DATABASE", value_name = "URL", hide_env_values = true)]
     pub(crate) database: Option<String>,
 }
@@ -53,9 +53,14 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "BERTH_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Address and port of the API
-    #[arg(long, env = "BERTH_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:1234")]
+    #[arg(
+        long,
+        env = "BERTH_LISTEN",
+        value_name = "ADDR:PORT",
+        default_value = "127.0.0.1:1234"
+    )]
     pub(crate) listen: SocketAddr,
-    /// URL under which clients reach the service, without /v1 (default: http://LISTEN)
+    /// URL under which clients reach the service, without /v1 (default: `http://LISTEN`)
     #[arg(long, env = "BERTH_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,
     #[command(flatten)]
@@ -84,7 +89,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "BERTH_MINUTES_BEFORE_END_LEASE", value_name = "MINUTES", default_value_t = 60,
           value_parser = clap::value_parser!(i64).range(0..=525_600))]
     pub(crate) minutes_before_end_lease: i64,
-    /// What `default` means as a reservation's before_end: empty or `snapshot`
+    /// What `default` means as a reservation's `before_end`: empty or `snapshot`
     #[arg(long, env = "BERTH_BEFORE_END", value_name = "ACTION", default_value = "",
           value_parser = ["", "snapshot"])]
     pub(crate) before_end: String,
@@ -147,7 +152,12 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "BERTH_TRUSTS")]
     pub(crate) trusts: bool,
     /// Aggregate that holds the unreserved hosts
-    #[arg(long, env = "BERTH_AGGREGATE_FREEPOOL_NAME", value_name = "NAME", default_value = "freepool")]
+    #[arg(
+        long,
+        env = "BERTH_AGGREGATE_FREEPOOL_NAME",
+        value_name = "NAME",
+        default_value = "freepool"
+    )]
     pub(crate) aggregate_freepool_name: String,
     /// Availability zones of reservations begin with this
     #[arg(long, env = "BERTH_BLAZAR_AZ_PREFIX", value_name = "TEXT", default_value = "blazar_")]
@@ -171,7 +181,7 @@ pub(crate) struct ServeArguments {
     /// How the log is written
     #[arg(long, env = "BERTH_LOG_FORMAT", value_enum, default_value = "text")]
     pub(crate) log_format: LogFormat,
-    /// What is logged: error, warn, info, debug, or a filter such as info,planner_core=debug
+    /// What is logged: error, warn, info, debug, or a filter such as `info,planner_core=debug`
     #[arg(long, env = "BERTH_LOG", value_name = "FILTER", default_value = "info")]
     pub(crate) log: String,
 }

@@ -65,7 +65,12 @@ pub(crate) fn run(arguments: SolveArguments) -> anyhow::Result<ExitCode> {
     };
     let started = Instant::now();
     let clock = || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let settings = Settings { budget: Budget { seconds: arguments.time_limit }, offers: !arguments.no_offers };
+    let settings = Settings {
+        budget: Budget {
+            seconds: arguments.time_limit,
+        },
+        offers: !arguments.no_offers,
+    };
     let plan = match admit::run(&problem, &fingerprint(&text), settings, &Highs, clock) {
         Ok(plan) => plan,
         Err(error) => return unreadable(&arguments.problem, &error),
@@ -74,7 +79,9 @@ pub(crate) fn run(arguments: SolveArguments) -> anyhow::Result<ExitCode> {
     written.push('\n');
     match &arguments.output {
         Some(file) => fs::write(file, written).with_context(|| format!("cannot write {}", file.display()))?,
-        None => io::stdout().write_all(written.as_bytes()).context("cannot write the plan")?,
+        None => io::stdout()
+            .write_all(written.as_bytes())
+            .context("cannot write the plan")?,
     }
     if io::stderr().is_terminal() {
         summarise(&plan)?;
@@ -84,8 +91,11 @@ pub(crate) fn run(arguments: SolveArguments) -> anyhow::Result<ExitCode> {
 
 /// The text of a document; `-` is standard input. At most one byte more than a document may have is read.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
-    let source: Box<dyn Read> =
-        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(fs::File::open(path)?) };
+    let source: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        Box::new(fs::File::open(path)?)
+    };
     let mut text = String::new();
     source.take(MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
     if text.len() > MAX_BYTES {

@@ -20,7 +20,9 @@ impl Clock for SystemClock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the Clock port's real side")]
     async fn sleep_until(&self, time: Timestamp) {
-        let milliseconds = time.saturating_mul(1000).saturating_sub(chrono::Utc::now().timestamp_millis());
+        let milliseconds = time
+            .saturating_mul(1000)
+            .saturating_sub(chrono::Utc::now().timestamp_millis());
         if let Ok(milliseconds @ 1..) = u64::try_from(milliseconds) {
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         }

@@ -44,7 +44,7 @@ pub fn requirement(reservation: &HostReservation) -> Result<Predicate, String> {
     for text in both {
         match parse(text)? {
             Predicate::All(mut conditions) => parts.append(&mut conditions),
-            other => parts.push(other),
+            other @ (Predicate::Any(_) | Predicate::Compare { .. }) => parts.push(other),
         }
     }
     Ok(Predicate::All(parts))

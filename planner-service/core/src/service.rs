@@ -261,13 +261,24 @@ impl Service {
     /// # Errors
     /// When the book cannot be loaded.
     pub async fn start(parts: Parts, tasks: &TaskTracker, shutdown: &CancellationToken) -> Result<Self, StartError> {
-        let Parts { store, clock, identifiers, policy, solver, plugins, inventory, settings, steps } = parts;
+        let Parts {
+            store,
+            clock,
+            identifiers,
+            policy,
+            solver,
+            plugins,
+            inventory,
+            settings,
+            steps,
+        } = parts;
         if !settings.shared {
             // Alone on the store: whoever held claims before is dead.
             store.release_all("").await.map_err(StartError::Load)?;
         }
         let contents = store.load().await.map_err(StartError::Load)?;
-        let book = Book::from_contents(contents, &settings.region, settings.freeze).map_err(StartError::Contradiction)?;
+        let book =
+            Book::from_contents(contents, &settings.region, settings.freeze).map_err(StartError::Contradiction)?;
         let settings = Arc::new(settings);
         let (writer, handle) = Writer::new(book, settings.shared, Arc::clone(&store), Arc::clone(&clock), solver);
         tasks.spawn(writer.run(shutdown.clone()));
@@ -281,7 +292,15 @@ impl Service {
         };
         tasks.spawn(lifecycle.clone().run(tasks.clone(), shutdown.clone()));
         tasks.spawn(lifecycle.clone().reconcile_forever(shutdown.clone()));
-        Ok(Self { book: handle, clock, identifiers, policy, inventory, settings, lifecycle })
+        Ok(Self {
+            book: handle,
+            clock,
+            identifiers,
+            policy,
+            inventory,
+            settings,
+            lifecycle,
+        })
     }
 
     /// The lifecycle, for one pass of the reconciler on demand.
@@ -295,19 +314,45 @@ impl Service {
     }
 
     fn enforce(&self, rule: &'static str, caller: &Caller, target: Target<'_>) -> Result<(), ServiceError> {
-        if self.policy.allows(rule, caller, target) { Ok(()) } else { Err(ServiceError::Forbidden { rule }) }
+        if self.policy.allows(rule, caller, target) {
+            Ok(())
+        } else {
+            Err(ServiceError::Forbidden { rule })
+        }
     }
 
     /// Asks a rule about the caller's own project: for objects that nobody owns, and lists.
     fn enforce_own(&self, rule: &'static str, caller: &Caller) -> Result<(), ServiceError> {
-        self.enforce(rule, caller, Target { project_id: &caller.project_id, user_id: &caller.user_id })
+        self.enforce(
+            rule,
+            caller,
+            Target {
+                project_id: &caller.project_id,
+                user_id: &caller.user_id,
+            },
+        )
     }
 
     /// The only way to a lease: found, and the rule asked about it.
-    fn lease_for(&self, book: &Book, rule: &'static str, caller: &Caller, id: &str) -> Result<Arc<Lease>, ServiceError> {
-        let lease =
-            book.lease(id).ok_or_else(|| ServiceError::NotFound { kind: "lease_id", id: id.to_owned() })?;
-        self.enforce(rule, caller, Target { project_id: &lease.project_id, user_id: &lease.user_id })?;
+    fn lease_for(
+        &self,
+        book: &Book,
+        rule: &'static str,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<Arc<Lease>, ServiceError> {
+        let lease = book.lease(id).ok_or_else(|| ServiceError::NotFound {
+            kind: "lease_id",
+            id: id.to_owned(),
+        })?;
+        self.enforce(
+            rule,
+            caller,
+            Target {
+                project_id: &lease.project_id,
+                user_id: &lease.user_id,
+            },
+        )?;
         Ok(Arc::clone(lease))
     }
 
@@ -362,7 +407,11 @@ impl Service {
         let book = self.book.fresh().await;
         let lease = self.lease_for(&book, rules::LEASES_GET, caller, id)?;
         let tentative = listing::is_tentative(&lease, self.clock.now(), &self.settings);
-        Ok(LeaseReport { findings: book.findings(&lease.id), lease, tentative })
+        Ok(LeaseReport {
+            findings: book.findings(&lease.id),
+            lease,
+            tentative,
+        })
     }
 
     /// Whether the caller may make leases at all; asked before the body is looked at.
@@ -381,7 +430,8 @@ impl Service {
         self.may_create_lease(caller)?;
         let identifiers = LeaseIdentifiers::draw(self.identifiers.as_ref(), draft.reservations.len());
         let (caller, settings) = (caller.clone(), Arc::clone(&self.settings));
-        self.submit(move |book| create::create(book, &caller, &draft, &identifiers, &settings)).await
+        self.submit(move |book| create::create(book, &caller, &draft, &identifiers, &settings))
+            .await
     }
 
     /// Changes a lease, or leaves it exactly as it was.
@@ -456,6 +506,14 @@ impl Service {
         hosts::found(&*self.book.fresh().await, id)
     }
 
+    /// Whether the caller may register hosts at all; asked before the body is looked at.
+    ///
+    /// # Errors
+    /// When the rule forbids it.
+    pub fn may_register_host(&self, caller: &Caller) -> Result<(), ServiceError> {
+        self.enforce_own(rules::HOSTS_POST, caller)
+    }
+
     /// Registers a host.
     ///
     /// # Errors
@@ -465,11 +523,12 @@ impl Service {
         caller: &Caller,
         registration: HostRegistration,
     ) -> Result<Arc<Host>, ServiceError> {
-        self.enforce_own(rules::HOSTS_POST, caller)?;
+        self.may_register_host(caller)?;
         hosts::check_new(&*self.book.fresh().await, &registration.reference)?;
         let facts = self.inventory.register(&registration).await.map_err(inventory_error)?;
         let (identifiers, trust_id) = (Arc::clone(&self.identifiers), caller.trust_id.clone());
-        self.submit(move |draft| hosts::register(draft, &facts, trust_id.as_deref(), identifiers.as_ref())).await
+        self.submit(move |draft| hosts::register(draft, &facts, trust_id.as_deref(), identifiers.as_ref()))
+            .await
     }
 
     /// Sets (`Some`) and removes (`None`) extra capabilities.
@@ -484,7 +543,8 @@ impl Service {
     ) -> Result<Arc<Host>, ServiceError> {
         self.enforce_own(rules::HOSTS_PUT, caller)?;
         let (identifiers, id) = (Arc::clone(&self.identifiers), id.to_owned());
-        self.submit(move |draft| hosts::update(draft, &id, &values, identifiers.as_ref())).await
+        self.submit(move |draft| hosts::update(draft, &id, &values, identifiers.as_ref()))
+            .await
     }
 
     /// Deregisters a host that serves nothing: first out of planning, then out of the cloud, then out
@@ -523,7 +583,12 @@ impl Service {
         filter: &AllocationFilter,
     ) -> Result<Vec<HostAllocations>, ServiceError> {
         self.enforce_own(rules::HOSTS_ALLOCATIONS, caller)?;
-        Ok(listing::allocations(&*self.book.fresh().await, filter, self.clock.now(), &self.settings))
+        Ok(listing::allocations(
+            &*self.book.fresh().await,
+            filter,
+            self.clock.now(),
+            &self.settings,
+        ))
     }
 
     /// What one host serves.
@@ -540,7 +605,10 @@ impl Service {
             .await?
             .into_iter()
             .find(|allocations| allocations.host_id == host_id)
-            .ok_or_else(|| ServiceError::NotFound { kind: "host_id", id: host_id.to_owned() })
+            .ok_or_else(|| ServiceError::NotFound {
+                kind: "host_id",
+                id: host_id.to_owned(),
+            })
     }
 
     /// Properties in use by at least one host; private ones only for those who pass `admin` and ask for `all`.
@@ -565,7 +633,8 @@ impl Service {
     ) -> Result<Arc<Property>, ServiceError> {
         self.enforce_own(rules::PROPERTIES_PATCH, caller)?;
         let name = name.to_owned();
-        self.submit(move |draft| hosts::set_private(draft, &name, private)).await
+        self.submit(move |draft| hosts::set_private(draft, &name, private))
+            .await
     }
 }
 

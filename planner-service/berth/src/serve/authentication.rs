@@ -41,10 +41,19 @@ pub(super) fn choose(
             Ok(Arc::new(tokens))
         }
         AuthenticationKind::Keystone => {
-            let Some(identity) = identity else { bail!("--auth keystone needs the service's credentials") };
-            let settings = CacheSettings { valid_seconds: arguments.token_cache_time, ..CacheSettings::default() };
+            let Some(identity) = identity else {
+                bail!("--auth keystone needs the service's credentials")
+            };
+            let settings = CacheSettings {
+                valid_seconds: arguments.token_cache_time,
+                ..CacheSettings::default()
+            };
             let url = arguments.os_auth_url.clone().unwrap_or_default();
-            Ok(Arc::new(Keystone::new(Arc::new(Validator(Arc::clone(identity))), url, settings)))
+            Ok(Arc::new(Keystone::new(
+                Arc::new(Validator(Arc::clone(identity))),
+                url,
+                settings,
+            )))
         }
     }
 }
@@ -61,7 +70,7 @@ struct Validator(Arc<dyn Identity>);
 #[async_trait]
 impl TokenValidator for Validator {
     async fn validate(&self, token: &SecretString, allow_expired: bool) -> Result<TokenInfo, ValidateError> {
-        match self.0.validate(token).await {
+        match self.0.validate(token, allow_expired).await {
             Ok(Some(info)) => Ok(TokenInfo {
                 user_id: info.user_id,
                 project_id: info.project_id,
@@ -87,7 +96,9 @@ impl Trusts for Trustor {
             ..cloud::TokenInfo::default()
         };
         self.0.create_trust(token, &trustor).await.map_err(|error| match error {
-            cloud::CloudError::Unavailable(_) | cloud::CloudError::Nonsense(_) => TrustError::Unavailable(error.to_string()),
+            cloud::CloudError::Unavailable(_) | cloud::CloudError::Nonsense(_) => {
+                TrustError::Unavailable(error.to_string())
+            }
             _ => TrustError::Refused(error.to_string()),
         })
     }

@@ -50,9 +50,19 @@ pub(super) async fn open(arguments: &DatabaseArguments) -> anyhow::Result<Databa
         }
     };
     let kind = kind(&address);
-    let store = SqlStore::connect(&address, StoreOptions::default()).await.context("--database")?;
-    store.migrate().await.context("the schema of the database cannot be brought up to date")?;
-    Ok(Database { store, shared: kind != "sqlite", kind, _lock: lock })
+    let store = SqlStore::connect(&address, StoreOptions::default())
+        .await
+        .context("--database")?;
+    store
+        .migrate()
+        .await
+        .context("the schema of the database cannot be brought up to date")?;
+    Ok(Database {
+        store,
+        shared: kind != "sqlite",
+        kind,
+        _lock: lock,
+    })
 }
 
 fn kind(address: &str) -> &'static str {

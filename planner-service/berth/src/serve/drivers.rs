@@ -44,13 +44,30 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                 before_end: arguments.before_end.clone(),
                 ..OpenStackHostsConfig::default()
             };
-            let hosts = Arc::new(OpenStackHosts::new(openstack.clone(), openstack.clone(), openstack, config, steps));
-            Ok(Drivers { plugins: Plugins::default().with(hosts.clone()), inventory: hosts, identity })
+            let hosts = Arc::new(OpenStackHosts::new(
+                openstack.clone(),
+                openstack.clone(),
+                openstack,
+                config,
+                steps,
+            ));
+            Ok(Drivers {
+                plugins: Plugins::default().with(hosts.clone()),
+                inventory: hosts,
+                identity,
+            })
         }
         (CloudKind::Openstack | CloudKind::Standalone, _) => {
-            let config = StandaloneHostsConfig { actions: actions(arguments)?, before_end: arguments.before_end.clone() };
+            let config = StandaloneHostsConfig {
+                actions: actions(arguments)?,
+                before_end: arguments.before_end.clone(),
+            };
             let hosts = Arc::new(StandaloneHosts::new(config, reqwest::Client::new(), steps));
-            Ok(Drivers { plugins: Plugins::default().with(hosts.clone()), inventory: hosts, identity })
+            Ok(Drivers {
+                plugins: Plugins::default().with(hosts.clone()),
+                inventory: hosts,
+                identity,
+            })
         }
     }
 }
@@ -60,7 +77,12 @@ fn credentials(arguments: &ServeArguments) -> anyhow::Result<ServiceCredentials>
     if let Some(name) = &arguments.os_cloud {
         return Ok(ServiceCredentials::Cloud(name.clone()));
     }
-    let given = (&arguments.os_auth_url, &arguments.os_username, &arguments.os_password, &arguments.os_project_name);
+    let given = (
+        &arguments.os_auth_url,
+        &arguments.os_username,
+        &arguments.os_password,
+        &arguments.os_project_name,
+    );
     let (Some(auth_url), Some(username), Some(password), Some(project_name)) = given else {
         return Ok(ServiceCredentials::Environment);
     };
@@ -84,11 +106,16 @@ fn actions(arguments: &ServeArguments) -> anyhow::Result<Vec<Action>> {
     let timeout = Duration::from_secs(u64::from(arguments.action_timeout));
     let mut actions = Vec::new();
     if let Some(url) = &arguments.webhook {
-        let parsed: url::Url = url.parse().with_context(|| format!("--webhook {url}: an http or https URL is allowed"))?;
+        let parsed: url::Url = url
+            .parse()
+            .with_context(|| format!("--webhook {url}: an http or https URL is allowed"))?;
         if !matches!(parsed.scheme(), "http" | "https") {
             bail!("--webhook {url}: an http or https URL is allowed");
         }
-        actions.push(Action::Webhook(Webhook { url: url.clone(), timeout }));
+        actions.push(Action::Webhook(Webhook {
+            url: url.clone(),
+            timeout,
+        }));
     }
     if let Some(command) = &arguments.command {
         let argv: Vec<String> = command.split_whitespace().map(str::to_owned).collect();

@@ -9,24 +9,39 @@ use planner_core::service::Service;
 use plugin_api::HostRegistration;
 use solver::document::Problem;
 
-
 /// Registers the document's hosts, unless hosts are registered already.
 pub(super) async fn load(service: &Service, path: &Path) -> anyhow::Result<()> {
-    let operator = Caller { is_admin: true, project_id: "admin".to_owned(), user_id: "admin".to_owned(), ..Caller::default() };
+    let operator = Caller {
+        is_admin: true,
+        project_id: "admin".to_owned(),
+        user_id: "admin".to_owned(),
+        ..Caller::default()
+    };
     let known = service.hosts(&operator).await?;
     if !known.is_empty() {
-        tracing::info!(hosts = known.len(), "hosts are registered already; the fleet is not loaded again");
+        tracing::info!(
+            hosts = known.len(),
+            "hosts are registered already; the fleet is not loaded again"
+        );
         return Ok(());
     }
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("--fleet {}: the file cannot be read", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("--fleet {}: the file cannot be read", path.display()))?;
     let problem = Problem::parse(&text).with_context(|| format!("--fleet {}", path.display()))?;
     for host in &problem.hosts {
         if !host.blocks.is_empty() || !host.reservable {
-            bail!("--fleet {}: host {}: blocks and reservable=false cannot be loaded", path.display(), host.id);
+            bail!(
+                "--fleet {}: host {}: blocks and reservable=false cannot be loaded",
+                path.display(),
+                host.id
+            );
         }
-        let mut values: BTreeMap<String, String> =
-            host.properties.0.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+        let mut values: BTreeMap<String, String> = host
+            .properties
+            .0
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.clone()))
+            .collect();
         let columns = [
             ("vcpus", host.capacity.0.get("VCPU").map(ToString::to_string)),
             ("memory_mb", host.capacity.0.get("MEMORY_MB").map(ToString::to_string)),
@@ -39,7 +54,10 @@ pub(super) async fn load(service: &Service, path: &Path) -> anyhow::Result<()> {
                 values.insert(name.to_owned(), value);
             }
         }
-        let registration = HostRegistration { reference: host.id.to_string(), values };
+        let registration = HostRegistration {
+            reference: host.id.to_string(),
+            values,
+        };
         service
             .register_host(&operator, registration)
             .await

@@ -9,9 +9,21 @@ use crate::options::{LogFormat, ServeArguments};
 
 /// Starts logging to standard error.
 pub(super) fn start(arguments: &ServeArguments) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&arguments.log)
-        .with_context(|| format!("--log {}: a level (error, warn, info, debug, trace) or a filter is allowed", arguments.log))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    // The client library logs every request at the level meant for what the service itself does.
+    let filter = format!(
+        "openstack_sdk=warn,openstack_sdk_core=warn,openstack_sdk_auth_core=warn,sqlx=warn,{}",
+        arguments.log
+    );
+    let filter = EnvFilter::try_new(&filter).with_context(|| {
+        format!(
+            "--log {}: a level (error, warn, info, debug, trace) or a filter is allowed",
+            arguments.log
+        )
+    })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match arguments.log_format {
         LogFormat::Text => builder.with_target(false).init(),
         LogFormat::Json => builder.json().init(),

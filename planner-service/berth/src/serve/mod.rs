@@ -45,7 +45,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         store: Arc::new(database.store.clone()),
         clock: Arc::new(SystemClock),
         identifiers: Arc::new(RandomIdentifiers),
-        policy: Arc::new(RulePolicy::new(Rules::load(&std::collections::BTreeMap::new(), false)?)),
+        policy: Arc::new(RulePolicy::new(Rules::load(&std::collections::BTreeMap::new(), true)?)),
         solver: Arc::new(Highs),
         plugins: drivers.plugins,
         inventory: drivers.inventory,
@@ -60,7 +60,10 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("--listen {}: the address cannot be used", arguments.listen))?;
     let address = listener.local_addr()?;
-    let public_url = arguments.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let public_url = arguments
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"));
     tracing::info!(%address, %public_url, database = %database.kind, "berth serves");
     let state = ApiState {
         service,

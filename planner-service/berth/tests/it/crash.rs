@@ -19,7 +19,10 @@ struct DieAt {
 
 impl DieAt {
     fn new(step: usize) -> Arc<Self> {
-        Arc::new(Self { left: AtomicUsize::new(step), died: AtomicBool::new(false) })
+        Arc::new(Self {
+            left: AtomicUsize::new(step),
+            died: AtomicBool::new(false),
+        })
     }
 }
 
@@ -63,7 +66,12 @@ async fn dying_at_any_step_of_a_start_loses_nothing() {
         let (world, died) = run_to(outside, &lease.id, NOON + 90, LeaseStatus::Active, step).await;
         let running = world.lease(&lease.id).await.unwrap();
         assert_running(&world.outside, &running);
-        assert!(running.events.iter().all(|event| event.status != EventStatus::InProgress));
+        assert!(
+            running
+                .events
+                .iter()
+                .all(|event| event.status != EventStatus::InProgress)
+        );
         world.stop().await;
         if !died {
             assert!(step > 6, "a start has steps: {step}");
@@ -101,7 +109,11 @@ fn silence_expected_panics() {
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if info.payload().downcast_ref::<&'static str>().is_none_or(|step| !step.contains(':')) {
+            if info
+                .payload()
+                .downcast_ref::<&'static str>()
+                .is_none_or(|step| !step.contains(':'))
+            {
                 usual(info);
             }
         }));

@@ -19,12 +19,16 @@ async fn every_call_of_start_and_end_may_fail_once() {
             let lease = world.book(NOON + 60, NOON + 660, 2).await;
             world.outside.cloud.fail_call(number, fault);
             world.outside.clock.set(NOON + 60);
-            world.advance_to_status(&lease.id, NOON + 600, LeaseStatus::Active).await;
+            world
+                .advance_to_status(&lease.id, NOON + 600, LeaseStatus::Active)
+                .await;
             let running = world.lease(&lease.id).await.unwrap();
             assert_running(&world.outside, &running);
             world.outside.cloud.boot("c2", "physics", "worker");
             world.outside.clock.set(NOON + 660);
-            world.advance_to_status(&lease.id, NOON + 1200, LeaseStatus::Terminated).await;
+            world
+                .advance_to_status(&lease.id, NOON + 1200, LeaseStatus::Terminated)
+                .await;
             assert_given_back(&world.outside, &[running.reservations[0].id.clone()], &HOSTS);
             assert!(world.outside.cloud.servers().is_empty());
             let calls = world.outside.cloud.calls().len();

@@ -35,7 +35,11 @@ fn told(record: &Path) -> Vec<(String, String)> {
 
 /// The step's name inside a start or an end.
 fn step(name: &str, event: &str) -> String {
-    if name == "told" { format!("{event}:told") } else { name.to_owned() }
+    if name == "told" {
+        format!("{event}:told")
+    } else {
+        name.to_owned()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,11 +48,20 @@ async fn a_killed_program_goes_on_where_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let (script, record) = recorder(folder.path());
-        let arguments = ["--data", data.to_str().unwrap(), "--command", &script, "--minutes-before-end-lease", "0"];
+        let arguments = [
+            "--data",
+            data.to_str().unwrap(),
+            "--command",
+            &script,
+            "--minutes-before-end-lease",
+            "0",
+        ];
         // Dies while it starts the lease.
         let program = Program::start(&arguments, &[("BERTH_CRASH_AT", &step(name, "start"))]);
         assert_eq!(program.post("/v1/os-hosts", &host("c1")).await.0, 201);
-        let (status, body) = program.post("/v1/leases", &lease("killed", "now", "2060-01-01 00:00", 1)).await;
+        let (status, body) = program
+            .post("/v1/leases", &lease("killed", "now", "2060-01-01 00:00", 1))
+            .await;
         assert_eq!(status, 201, "{body}");
         let id = body["lease"]["id"].as_str().unwrap().to_owned();
         program.wait_for_death();
@@ -58,9 +71,15 @@ async fn a_killed_program_goes_on_where_it_was() {
         assert_eq!(lease["reservations"][0]["status"], "active", "killed at {name}");
         program.kill();
         let program = Program::start(&arguments, &[("BERTH_CRASH_AT", &step(name, "end"))]);
-        let deletion = reqwest::Client::new().delete(format!("{}/v1/leases/{id}", program.url)).send().await;
+        let deletion = reqwest::Client::new()
+            .delete(format!("{}/v1/leases/{id}", program.url))
+            .send()
+            .await;
         // Once the end is on record the answer may be faster than the death.
-        assert!(deletion.is_err() || name == "event:recorded", "killed at {name}: {deletion:?}");
+        assert!(
+            deletion.is_err() || name == "event:recorded",
+            "killed at {name}: {deletion:?}"
+        );
         program.wait_for_death();
         let program = Program::start(&arguments, &[]);
         let gone = async {
@@ -69,16 +88,31 @@ async fn a_killed_program_goes_on_where_it_was() {
                 poll.tick().await;
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(60), gone).await.expect("the lease goes");
+        tokio::time::timeout(std::time::Duration::from_mins(1), gone)
+            .await
+            .expect("the lease goes");
         // Told at least once each, and every repetition under one key.
         let told = told(&record);
         for event in ["start", "end"] {
-            let mut keys: Vec<&String> = told.iter().filter(|(name, _)| name == event).map(|(_, key)| key).collect();
+            let mut keys: Vec<&String> = told
+                .iter()
+                .filter(|(name, _)| name == event)
+                .map(|(_, key)| key)
+                .collect();
             assert!(!keys.is_empty(), "{event} was told; killed at {name}");
             keys.dedup();
             assert_eq!(keys.len(), 1, "{event} has one key; killed at {name}: {told:?}");
         }
-        assert_eq!(program.post("/v1/leases", &crate::program::lease("next", "now", "2060-01-01 00:00", 1)).await.0, 201);
+        assert_eq!(
+            program
+                .post(
+                    "/v1/leases",
+                    &crate::program::lease("next", "now", "2060-01-01 00:00", 1)
+                )
+                .await
+                .0,
+            201
+        );
     }
 }
 
@@ -105,11 +139,19 @@ async fn an_accepted_lease_survives_a_kill_and_an_end_is_carried_out() {
         program.kill();
         let program = Program::start(&arguments, &[]);
         for id in &accepted {
-            assert_eq!(program.get(&format!("/v1/leases/{id}")).await.0, 200, "lease {id} is there after round {round}");
+            assert_eq!(
+                program.get(&format!("/v1/leases/{id}")).await.0,
+                200,
+                "lease {id} is there after round {round}"
+            );
         }
         // Moves to the present and renames work on what survived.
-        let (status, _) =
-            program.put(&format!("/v1/leases/{}", accepted[0]), &serde_json::json!({"name": "renamed"})).await;
+        let (status, _) = program
+            .put(
+                &format!("/v1/leases/{}", accepted[0]),
+                &serde_json::json!({"name": "renamed"}),
+            )
+            .await;
         assert_eq!(status, 200);
     }
     assert!(told(&record).is_empty(), "nothing was due");

@@ -15,13 +15,23 @@ async fn a_lease_starts_and_ends_on_time() {
     let lease = world.book(NOON + 600, NOON + 1200, 2).await;
     assert_eq!(lease.status, LeaseStatus::Pending);
     world.outside.clock.set(NOON + 600);
-    world.advance_to_status(&lease.id, NOON + 602, LeaseStatus::Active).await;
+    world
+        .advance_to_status(&lease.id, NOON + 602, LeaseStatus::Active)
+        .await;
     let running = world.lease(&lease.id).await.unwrap();
     assert_running(&world.outside, &running);
-    let host = world.outside.cloud.aggregate(&running.reservations[0].id).unwrap().hosts[0].clone();
+    let host = world
+        .outside
+        .cloud
+        .aggregate(&running.reservations[0].id)
+        .unwrap()
+        .hosts[0]
+        .clone();
     world.outside.cloud.boot(&host, "physics", "worker");
     world.outside.clock.set(NOON + 1200);
-    world.advance_to_status(&lease.id, NOON + 1210, LeaseStatus::Terminated).await;
+    world
+        .advance_to_status(&lease.id, NOON + 1210, LeaseStatus::Terminated)
+        .await;
     let over = world.lease(&lease.id).await.unwrap();
     assert_eq!(over.reservations[0].status, ReservationStatus::Deleted);
     assert!(over.reservations[0].allocations.is_empty());
@@ -44,14 +54,19 @@ async fn a_cloud_that_is_down_delays_a_start_and_says_why() {
                 start.attempts >= 3
                     && start.status == EventStatus::Undone
                     && lease.status == LeaseStatus::Pending
-                    && start.waiting.as_ref().is_some_and(|reason| reason.contains("connection refused"))
+                    && start
+                        .waiting
+                        .as_ref()
+                        .is_some_and(|reason| reason.contains("connection refused"))
             })
         })
         .await;
     // Bookings go on meanwhile.
     world.book(NOON + 7200, NOON + 10_800, 3).await;
     world.outside.cloud.heal();
-    world.advance_to_status(&lease.id, NOON + 600, LeaseStatus::Active).await;
+    world
+        .advance_to_status(&lease.id, NOON + 600, LeaseStatus::Active)
+        .await;
     let running = world.lease(&lease.id).await.unwrap();
     assert_eq!(running.event(EventType::StartLease).unwrap().waiting, None);
     assert_running(&world.outside, &running);
@@ -92,7 +107,9 @@ async fn back_to_back_leases_share_a_host() {
     world.outside.cloud.boot("c1", "physics", "worker");
     world.outside.cloud.servers_linger(3);
     world.outside.clock.set(NOON + 600);
-    world.advance_to_status(&second.id, NOON + 660, LeaseStatus::Active).await;
+    world
+        .advance_to_status(&second.id, NOON + 660, LeaseStatus::Active)
+        .await;
     assert_eq!(world.lease(&first.id).await.unwrap().status, LeaseStatus::Terminated);
     assert_running(&world.outside, &world.lease(&second.id).await.unwrap());
     world.stop().await;
@@ -116,7 +133,9 @@ async fn a_running_lease_grows_and_keeps_its_hosts() {
     world.register(&HOSTS).await;
     let lease = world.book(NOON, NOON + 3600, 2).await;
     world.advance_to_status(&lease.id, NOON + 60, LeaseStatus::Active).await;
-    let before = world.lease(&lease.id).await.unwrap().reservations[0].allocations.clone();
+    let before = world.lease(&lease.id).await.unwrap().reservations[0]
+        .allocations
+        .clone();
     let change = |min, max| LeaseChange {
         reservations: vec![ReservationChange {
             id: lease.reservations[0].id.clone(),
@@ -126,9 +145,17 @@ async fn a_running_lease_grows_and_keeps_its_hosts() {
         }],
         ..LeaseChange::default()
     };
-    let refused = world.service.update_lease(&caller(), &lease.id, change(1, 1)).await.unwrap_err();
+    let refused = world
+        .service
+        .update_lease(&caller(), &lease.id, change(1, 1))
+        .await
+        .unwrap_err();
     assert!(matches!(refused, ServiceError::Shortage(_)), "{refused}");
-    world.service.update_lease(&caller(), &lease.id, change(3, 3)).await.unwrap();
+    world
+        .service
+        .update_lease(&caller(), &lease.id, change(3, 3))
+        .await
+        .unwrap();
     world
         .advance_until(&lease.id, NOON + 120, |lease| {
             lease.is_some_and(|lease| lease.event(EventType::ApplyChange).is_none())
@@ -137,7 +164,10 @@ async fn a_running_lease_grows_and_keeps_its_hosts() {
     let running = world.lease(&lease.id).await.unwrap();
     assert_running(&world.outside, &running);
     for allocation in &before {
-        assert!(running.reservations[0].allocations.contains(allocation), "what has started keeps its hosts");
+        assert!(
+            running.reservations[0].allocations.contains(allocation),
+            "what has started keeps its hosts"
+        );
     }
     world.stop().await;
 }
@@ -148,15 +178,32 @@ async fn a_refused_change_leaves_the_lease_as_it_was() {
     world.register(&["c1"]).await;
     let lease = world.book(NOON + 600, NOON + 1200, 1).await;
     let other = world.book(NOON + 1200, NOON + 1800, 1).await;
-    let longer = LeaseChange { end: Some(NOON + 1260), ..LeaseChange::default() };
-    let refused = world.service.update_lease(&caller(), &lease.id, longer).await.unwrap_err();
-    assert!(refused.to_string().starts_with("Not enough hosts available"), "{refused}");
+    let longer = LeaseChange {
+        end: Some(NOON + 1260),
+        ..LeaseChange::default()
+    };
+    let refused = world
+        .service
+        .update_lease(&caller(), &lease.id, longer)
+        .await
+        .unwrap_err();
+    assert!(
+        refused.to_string().starts_with("Not enough hosts available"),
+        "{refused}"
+    );
     assert_eq!(world.lease(&lease.id).await.unwrap(), lease);
     world.service.delete_lease(&caller(), &other.id).await.unwrap();
-    let moved =
-        LeaseChange { start: Some(NOON + 900), end: Some(NOON + 2400), name: Some("later".to_owned()), ..LeaseChange::default() };
+    let moved = LeaseChange {
+        start: Some(NOON + 900),
+        end: Some(NOON + 2400),
+        name: Some("later".to_owned()),
+        ..LeaseChange::default()
+    };
     let moved = world.service.update_lease(&caller(), &lease.id, moved).await.unwrap();
-    assert_eq!((moved.start, moved.end, moved.name.as_str()), (NOON + 900, NOON + 2400, "later"));
+    assert_eq!(
+        (moved.start, moved.end, moved.name.as_str()),
+        (NOON + 900, NOON + 2400, "later")
+    );
     assert_eq!(moved.event(EventType::StartLease).unwrap().time, NOON + 900);
     assert_eq!(moved.event(EventType::EndLease).unwrap().time, NOON + 2400);
     world.stop().await;
@@ -191,16 +238,31 @@ async fn drift_is_repaired_and_foreign_servers_are_reported() {
     world.service.lifecycle().reconcile().await;
     assert_running(&world.outside, &world.lease(&lease.id).await.unwrap());
     let host = world.outside.cloud.aggregate(&reservation).unwrap().hosts[0].clone();
-    world.outside.cloud.tamper(&reservation, |aggregate| aggregate.hosts.retain(|name| *name != host));
+    world
+        .outside
+        .cloud
+        .tamper(&reservation, |aggregate| aggregate.hosts.retain(|name| *name != host));
     world.service.lifecycle().reconcile().await;
     assert_running(&world.outside, &world.lease(&lease.id).await.unwrap());
     world.outside.cloud.boot(&host, "intruders", "miner");
     world.service.lifecycle().reconcile().await;
     let report = world.service.lease_report(&caller(), &lease.id).await.unwrap();
-    let foreign = report.findings.iter().find(|finding| finding.kind == "foreign_server").expect("it is reported");
+    let foreign = report
+        .findings
+        .iter()
+        .find(|finding| finding.kind == "foreign_server")
+        .expect("it is reported");
     assert_eq!(foreign.host, host);
     assert!(!foreign.repaired);
-    assert!(world.outside.cloud.servers().iter().any(|server| server.name == "miner"), "it is left alone");
+    assert!(
+        world
+            .outside
+            .cloud
+            .servers()
+            .iter()
+            .any(|server| server.name == "miner"),
+        "it is left alone"
+    );
     assert!(world.outside.clock.now() < NOON + 120);
     world.stop().await;
 }

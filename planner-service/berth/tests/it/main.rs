@@ -1,6 +1,13 @@
 //! The whole service in one process and as the real program: lifecycle with faults and crashes,
 //! concurrency on every database, structure of the workspace.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy.toml allows these in functions marked as tests; what they call panics for them"
+)]
+
 mod crash;
 mod fault;
 mod kill;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 /// How long a test waits for the program.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running `berth serve`; killed when it goes out of scope.
 pub(crate) struct Program {
@@ -31,7 +31,10 @@ impl Program {
         let mut seen = String::new();
         let address = loop {
             let mut line = String::new();
-            assert!(log.read_line(&mut line).expect("the log is text") > 0, "the program ended:\n{seen}");
+            assert!(
+                log.read_line(&mut line).expect("the log is text") > 0,
+                "the program ended:\n{seen}"
+            );
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
             if let Some(address) = entry["fields"]["address"].as_str() {
                 break address.to_owned();
@@ -40,7 +43,10 @@ impl Program {
         };
         // The rest of the log is read on, so that the program never blocks on a full pipe.
         std::thread::spawn(move || for _ in log.lines() {});
-        Self { child, url: format!("http://{address}") }
+        Self {
+            child,
+            url: format!("http://{address}"),
+        }
     }
 
     /// `kill -9`, and waits until it is dead.
@@ -80,7 +86,10 @@ impl Program {
             if body["lease"]["status"] == status {
                 return body["lease"].clone();
             }
-            assert!(Instant::now() < deadline, "the lease does not become {status}: {body:#}");
+            assert!(
+                Instant::now() < deadline,
+                "the lease does not become {status}: {body:#}"
+            );
         }
     }
 }

@@ -17,7 +17,12 @@ async fn race(programs: &[&Program]) -> (BTreeMap<u16, usize>, Value) {
         let url = format!("{}/v1/leases", programs[number % programs.len()].url);
         requests.spawn(async move {
             let body = lease(&format!("race-{number}"), "2060-01-01 00:00", "2060-01-01 01:00", 1);
-            let response = reqwest::Client::new().post(url).json(&body).send().await.expect("an answer");
+            let response = reqwest::Client::new()
+                .post(url)
+                .json(&body)
+                .send()
+                .await
+                .expect("an answer");
             let status = response.status().as_u16();
             (status, response.json::<Value>().await.expect("a JSON body"))
         });
@@ -42,9 +47,16 @@ async fn exactly_one_wins(programs: &[&Program]) {
     assert!(text.starts_with("Not enough hosts available"), "{text}");
     for program in programs {
         let (_, leases) = program.get("/v1/leases").await;
-        assert_eq!(leases["leases"].as_array().map(Vec::len), Some(1), "every process sees the one lease");
+        assert_eq!(
+            leases["leases"].as_array().map(Vec::len),
+            Some(1),
+            "every process sees the one lease"
+        );
         let (_, allocations) = program.get("/v1/os-hosts/allocations").await;
-        assert_eq!(allocations["allocations"][0]["reservations"].as_array().map(Vec::len), Some(1));
+        assert_eq!(
+            allocations["allocations"][0]["reservations"].as_array().map(Vec::len),
+            Some(1)
+        );
     }
 }
 

@@ -8,7 +8,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The lines `crate -> crate, crate` of the block fenced with ```edges.
+/// The lines `crate -> crate, crate` of the block fenced as `edges`.
 fn drawn() -> BTreeMap<String, BTreeSet<String>> {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md can be read");
     let block = text.split("```edges").nth(1).expect("it has a block of edges");
@@ -17,7 +17,11 @@ fn drawn() -> BTreeMap<String, BTreeSet<String>> {
         .lines()
         .filter_map(|line| line.split_once("->"))
         .map(|(from, to)| {
-            let to = to.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+            let to = to
+                .split(',')
+                .map(|name| name.trim().to_owned())
+                .filter(|name| !name.is_empty())
+                .collect();
             (from.trim().to_owned(), to)
         })
         .collect()
@@ -45,7 +49,10 @@ fn real() -> BTreeMap<String, BTreeSet<String>> {
                 .filter(|name| members.contains(name))
                 .map(str::to_owned)
                 .collect();
-            (package["name"].as_str().expect("a package has a name").to_owned(), dependencies)
+            (
+                package["name"].as_str().expect("a package has a name").to_owned(),
+                dependencies,
+            )
         })
         .collect()
 }
@@ -59,7 +66,18 @@ fn crates_depend_on_each_other_as_drawn() {
 #[test]
 fn the_solver_stays_pure() {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "-p", "solver", "--edges", "normal", "--prefix", "none", "--offline", "--format", "{p}"])
+        .args([
+            "tree",
+            "-p",
+            "solver",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--offline",
+            "--format",
+            "{p}",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo runs");

@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// A whole minute.
-pub(crate) const NOON: Timestamp = 1_900_000_020 - 1_900_000_020 % 60;
+pub(crate) const NOON: Timestamp = 1_900_000_020;
 
 /// How long a test waits for something before it fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What outlives a process: the store, the cloud, the time.
 #[derive(Clone)]
@@ -60,7 +60,12 @@ pub(crate) fn caller() -> Caller {
 }
 
 pub(crate) fn settings() -> Settings {
-    Settings { before_end_lead: 0, claim_seconds: 10, reconcile_interval: 1_000_000, ..Settings::default() }
+    Settings {
+        before_end_lead: 0,
+        claim_seconds: 10,
+        reconcile_interval: 1_000_000,
+        ..Settings::default()
+    }
 }
 
 impl World {
@@ -90,8 +95,15 @@ impl World {
             settings,
             steps,
         };
-        let service = Service::start(parts, &tasks, &shutdown).await.expect("the service starts");
-        Self { outside, service, tasks, shutdown }
+        let service = Service::start(parts, &tasks, &shutdown)
+            .await
+            .expect("the service starts");
+        Self {
+            outside,
+            service,
+            tasks,
+            shutdown,
+        }
     }
 
     /// Registers every host of the cloud.
@@ -101,12 +113,18 @@ impl World {
                 reference: (*host).to_owned(),
                 values: BTreeMap::from([("gpu".to_owned(), "True".to_owned())]),
             };
-            self.service.register_host(&caller(), registration).await.expect("the host registers");
+            self.service
+                .register_host(&caller(), registration)
+                .await
+                .expect("the host registers");
         }
     }
 
     pub(crate) async fn book(&self, start: Timestamp, end: Timestamp, hosts: u32) -> Arc<Lease> {
-        self.service.create_lease(&caller(), draft(start, end, hosts)).await.expect("the lease is booked")
+        self.service
+            .create_lease(&caller(), draft(start, end, hosts))
+            .await
+            .expect("the lease is booked")
     }
 
     pub(crate) async fn lease(&self, id: &str) -> Option<Arc<Lease>> {
@@ -133,19 +151,26 @@ impl World {
         };
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
             let lease = self.lease(id).await;
-            panic!("at {} the lease is {lease:#?}; calls: {:#?}", self.outside.clock.now(), self.outside.cloud.calls());
+            panic!(
+                "at {} the lease is {lease:#?}; calls: {:#?}",
+                self.outside.clock.now(),
+                self.outside.cloud.calls()
+            );
         }
     }
 
     pub(crate) async fn advance_to_status(&self, id: &str, until: Timestamp, status: LeaseStatus) {
-        self.advance_until(id, until, |lease| lease.is_some_and(|lease| lease.status == status)).await;
+        self.advance_until(id, until, |lease| lease.is_some_and(|lease| lease.status == status))
+            .await;
     }
 
     /// Ends the process in good order.
     pub(crate) async fn stop(self) -> Outside {
         self.shutdown.cancel();
         self.tasks.close();
-        tokio::time::timeout(PATIENCE, self.tasks.wait()).await.expect("the tasks end");
+        tokio::time::timeout(PATIENCE, self.tasks.wait())
+            .await
+            .expect("the tasks end");
         self.outside
     }
 
@@ -178,11 +203,18 @@ pub(crate) fn assert_running(outside: &Outside, lease: &Lease) {
     for reservation in &lease.reservations {
         assert_eq!(reservation.status, ReservationStatus::Active);
         let aggregate = outside.cloud.aggregate(&reservation.id).expect("the aggregate exists");
-        assert_eq!(aggregate.availability_zone.as_deref(), Some(format!("blazar_{}", reservation.id).as_str()));
+        assert_eq!(
+            aggregate.availability_zone.as_deref(),
+            Some(format!("blazar_{}", reservation.id).as_str())
+        );
         assert_eq!(aggregate.metadata.get("blazar:owner"), Some(&lease.project_id));
         assert_eq!(aggregate.hosts.len(), reservation.allocations.len());
         for host in &aggregate.hosts {
-            assert_eq!(outside.cloud.aggregates_of(host), vec![reservation.id.clone()], "host {host} is nowhere else");
+            assert_eq!(
+                outside.cloud.aggregates_of(host),
+                vec![reservation.id.clone()],
+                "host {host} is nowhere else"
+            );
         }
     }
 }
@@ -193,6 +225,10 @@ pub(crate) fn assert_given_back(outside: &Outside, reservations: &[String], host
         assert!(outside.cloud.aggregate(reservation).is_none(), "the aggregate is gone");
     }
     for host in hosts {
-        assert_eq!(outside.cloud.aggregates_of(host), vec!["freepool".to_owned()], "host {host} is back");
+        assert_eq!(
+            outside.cloud.aggregates_of(host),
+            vec!["freepool".to_owned()],
+            "host {host} is back"
+        );
     }
 }

@@ -38,10 +38,14 @@ impl LeaseIdentifiers {
 /// Checks the window of a new lease against the clock.
 pub(crate) fn check_window(start: Timestamp, end: Timestamp, now: Timestamp) -> Result<(), ServiceError> {
     if start < minute(now) {
-        return Err(ServiceError::Invalid("Start date must be later than current date".to_owned()));
+        return Err(ServiceError::Invalid(
+            "Start date must be later than current date".to_owned(),
+        ));
     }
     if end <= start {
-        return Err(ServiceError::Invalid("End date must be later than start date.".to_owned()));
+        return Err(ServiceError::Invalid(
+            "End date must be later than start date.".to_owned(),
+        ));
     }
     check_latest(end)
 }
@@ -67,7 +71,15 @@ pub(crate) fn create(
     check_window(wanted.start, wanted.end, draft.now())?;
     let before_end = before_end_time(wanted, settings.before_end_lead)?;
     let placement = find_hosts(draft, wanted, identifiers, settings)?;
-    let lease = Arc::new(assemble(draft.now(), caller, wanted, before_end, identifiers, placement.as_ref(), settings));
+    let lease = Arc::new(assemble(
+        draft.now(),
+        caller,
+        wanted,
+        before_end,
+        identifiers,
+        placement.as_ref(),
+        settings,
+    ));
     let mut changes = placement.map_or_else(Vec::new, |placement| moved_leases(draft.book(), &placement));
     changes.push(Change::PutLease(Arc::clone(&lease)));
     draft.change(changes).map_err(|contradiction| {
@@ -93,7 +105,11 @@ fn find_hosts(
         .zip(&identifiers.reservations)
         .map(|(ReservationSpec::Host(spec), (id, _))| requested(id, spec, window, settings))
         .collect::<Result<Vec<_>, _>>()?;
-    let request = Request { id: Arc::from(identifiers.lease.as_str()), replaces: None, reservations };
+    let request = Request {
+        id: Arc::from(identifiers.lease.as_str()),
+        replaces: None,
+        reservations,
+    };
     place(draft, &request, settings).map(Some)
 }
 
@@ -119,9 +135,11 @@ fn assemble(
             created_at: now,
             updated_at: None,
             spec: spec.clone(),
-            allocations: placement.and_then(|placement| placement.holds.get(id)).map_or_else(Vec::new, |hosts| {
-                allocations(hosts, wanted.start, wanted.end, settings.cleaning)
-            }),
+            allocations: placement
+                .and_then(|placement| placement.holds.get(id))
+                .map_or_else(Vec::new, |hosts| {
+                    allocations(hosts, wanted.start, wanted.end, settings.cleaning)
+                }),
         })
         .collect();
     let event = |id: &String, event_type, time| Event {

@@ -25,7 +25,10 @@ pub(crate) fn delete(draft: &mut Draft, lease: &Arc<Lease>, event_id: &str) -> R
     }
     check_idle(lease)?;
     let owns_resources = is_bound(lease)
-        && lease.reservations.iter().any(|reservation| reservation.status != ReservationStatus::Deleted);
+        && lease
+            .reservations
+            .iter()
+            .any(|reservation| reservation.status != ReservationStatus::Deleted);
     let (change, deletion) = if owns_resources {
         let now = draft.now();
         let mut next = (**lease).clone();
@@ -53,8 +56,8 @@ pub(crate) fn delete(draft: &mut Draft, lease: &Arc<Lease>, event_id: &str) -> R
     } else {
         (Change::DeleteLease(lease.id.clone()), Deletion::Done)
     };
-    draft
-        .change(vec![change])
-        .map_err(|contradiction| ServiceError::Unavailable(format!("the book refused the deletion: {contradiction}")))?;
+    draft.change(vec![change]).map_err(|contradiction| {
+        ServiceError::Unavailable(format!("the book refused the deletion: {contradiction}"))
+    })?;
     Ok(deletion)
 }

@@ -24,7 +24,9 @@ pub(crate) fn check_new(book: &Book, reference: &str) -> Result<(), ServiceError
 }
 
 fn already_registered(reference: &str) -> ServiceError {
-    ServiceError::Conflict(format!("Host '{reference}' is already registered; change it with PUT, or delete it first"))
+    ServiceError::Conflict(format!(
+        "Host '{reference}' is already registered; change it with PUT, or delete it first"
+    ))
 }
 
 /// Enters a host that the inventory has prepared.
@@ -34,7 +36,11 @@ pub(crate) fn register(
     trust_id: Option<&str>,
     identifiers: &dyn Identifiers,
 ) -> Result<Arc<Host>, ServiceError> {
-    let id = if facts.id.is_empty() { next_id(draft.book()) } else { facts.id.clone() };
+    let id = if facts.id.is_empty() {
+        next_id(draft.book())
+    } else {
+        facts.id.clone()
+    };
     check_new(draft.book(), &id)?;
     check_new(draft.book(), &facts.hypervisor_hostname)?;
     let now = draft.now();
@@ -61,7 +67,11 @@ pub(crate) fn register(
 
 /// The number after the greatest number that is a host's id.
 fn next_id(book: &Book) -> String {
-    let greatest = book.hosts().filter_map(|host| host.id.parse::<u64>().ok()).max().unwrap_or(0);
+    let greatest = book
+        .hosts()
+        .filter_map(|host| host.id.parse::<u64>().ok())
+        .max()
+        .unwrap_or(0);
     (greatest + 1).to_string()
 }
 
@@ -84,8 +94,11 @@ pub(crate) fn update(
         .map(|(name, _)| name)
         .collect();
     let used = names_in_use(draft.book(), id, draft.now());
-    let refused: Vec<String> =
-        changed.iter().filter(|name| used.contains(name)).map(|name| format!("'{name}'")).collect();
+    let refused: Vec<String> = changed
+        .iter()
+        .filter(|name| used.contains(name))
+        .map(|name| format!("'{name}'"))
+        .collect();
     if !refused.is_empty() {
         return Err(ServiceError::Conflict(format!(
             "Can't add extracapabilities [{}] to Host {id}. A reservation that holds this host asks for them.",
@@ -110,7 +123,12 @@ fn names_in_use(book: &Book, host_id: &str, now: Timestamp) -> Vec<String> {
     book.leases()
         .filter(|lease| lease.end > now)
         .flat_map(|lease| &lease.reservations)
-        .filter(|reservation| reservation.allocations.iter().any(|allocation| allocation.host_id == host_id))
+        .filter(|reservation| {
+            reservation
+                .allocations
+                .iter()
+                .any(|allocation| allocation.host_id == host_id)
+        })
         .flat_map(|reservation| {
             let ReservationSpec::Host(spec) = &reservation.spec;
             let mut names = properties::names(&spec.resource_properties);
@@ -134,30 +152,45 @@ pub(crate) fn restore(draft: &mut Draft, id: &str) -> Result<(), ServiceError> {
 }
 
 fn set_reservable(draft: &mut Draft, host: &Arc<Host>, reservable: bool) -> Result<(), ServiceError> {
-    let next = Host { reservable, updated_at: Some(draft.now()), ..(**host).clone() };
-    draft.change(vec![Change::PutHost(Arc::new(next))]).map_err(contradiction)
+    let next = Host {
+        reservable,
+        updated_at: Some(draft.now()),
+        ..(**host).clone()
+    };
+    draft
+        .change(vec![Change::PutHost(Arc::new(next))])
+        .map_err(contradiction)
 }
 
 /// Forgets a host.
 pub(crate) fn remove(draft: &mut Draft, id: &str) -> Result<(), ServiceError> {
     free(draft.book(), id)?;
-    draft.change(vec![Change::DeleteHost(id.to_owned())]).map_err(contradiction)
+    draft
+        .change(vec![Change::DeleteHost(id.to_owned())])
+        .map_err(contradiction)
 }
 
 /// The host, if it exists.
 pub(crate) fn found(book: &Book, id: &str) -> Result<Arc<Host>, ServiceError> {
-    book.host(id).cloned().ok_or_else(|| ServiceError::NotFound { kind: "host_id", id: id.to_owned() })
+    book.host(id).cloned().ok_or_else(|| ServiceError::NotFound {
+        kind: "host_id",
+        id: id.to_owned(),
+    })
 }
 
 /// The host, if it exists and nothing holds it.
 fn free(book: &Book, id: &str) -> Result<Arc<Host>, ServiceError> {
     let host = found(book, id).map_err(|_| ServiceError::Missing(format!("Host '{id}' not found!")))?;
-    let held = book
-        .leases()
-        .flat_map(|lease| &lease.reservations)
-        .any(|reservation| reservation.allocations.iter().any(|allocation| allocation.host_id == id));
+    let held = book.leases().flat_map(|lease| &lease.reservations).any(|reservation| {
+        reservation
+            .allocations
+            .iter()
+            .any(|allocation| allocation.host_id == id)
+    });
     if held {
-        return Err(ServiceError::Conflict(format!("Can't delete host {id}. The host is reserved.")));
+        return Err(ServiceError::Conflict(format!(
+            "Can't delete host {id}. The host is reserved."
+        )));
     }
     Ok(host)
 }
@@ -168,9 +201,18 @@ pub(crate) fn set_private(draft: &mut Draft, name: &str, private: bool) -> Resul
         .book()
         .property(name)
         .cloned()
-        .ok_or_else(|| ServiceError::NotFound { kind: "property_name", id: name.to_owned() })?;
-    let next = Arc::new(Property { private, updated_at: Some(draft.now()), ..(*property).clone() });
-    draft.change(vec![Change::PutProperty(Arc::clone(&next))]).map_err(contradiction)?;
+        .ok_or_else(|| ServiceError::NotFound {
+            kind: "property_name",
+            id: name.to_owned(),
+        })?;
+    let next = Arc::new(Property {
+        private,
+        updated_at: Some(draft.now()),
+        ..(*property).clone()
+    });
+    draft
+        .change(vec![Change::PutProperty(Arc::clone(&next))])
+        .map_err(contradiction)?;
     Ok(next)
 }
 

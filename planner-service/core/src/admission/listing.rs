@@ -39,10 +39,12 @@ pub(crate) fn allocations(
     book.hosts()
         .map(|host| {
             let mut reservations = uses.remove(host.id.as_str()).unwrap_or_default();
-            reservations.sort_by(|left, right| {
-                (left.start, &left.reservation_id).cmp(&(right.start, &right.reservation_id))
-            });
-            HostAllocations { host_id: host.id.clone(), reservations }
+            reservations
+                .sort_by(|left, right| (left.start, &left.reservation_id).cmp(&(right.start, &right.reservation_id)));
+            HostAllocations {
+                host_id: host.id.clone(),
+                reservations,
+            }
         })
         .collect()
 }

@@ -37,9 +37,14 @@ pub(crate) struct Placement {
 
 /// Asks the planner; a refusal becomes the error the caller sees.
 pub(crate) fn place(draft: &Draft, request: &Request, settings: &Settings) -> Result<Placement, ServiceError> {
-    let budget = Budget { seconds: Some(settings.decision_seconds) };
+    let budget = Budget {
+        seconds: Some(settings.decision_seconds),
+    };
     let Decision { verdict, tier, .. } =
-        draft.book().planner().decide(request, minute(draft.now()), budget, draft.solver());
+        draft
+            .book()
+            .planner()
+            .decide(request, minute(draft.now()), budget, draft.solver());
     match verdict {
         Verdict::Accepted { holds, moves } => {
             tracing::debug!(lease = %request.id, tier = tier.name(), moves = moves.len(), "accepted");
@@ -83,10 +88,14 @@ pub(crate) fn requested(
 pub(crate) fn moved_leases(book: &Book, placement: &Placement) -> Vec<Change> {
     let mut leases: BTreeMap<&str, Lease> = BTreeMap::new();
     for change in &placement.moves {
-        let Some(lease) = book.lease_of_reservation(&change.reservation) else { continue };
+        let Some(lease) = book.lease_of_reservation(&change.reservation) else {
+            continue;
+        };
         let lease = leases.entry(&lease.id).or_insert_with(|| (**lease).clone());
-        let Some(reservation) =
-            lease.reservations.iter_mut().find(|reservation| *reservation.id == *change.reservation)
+        let Some(reservation) = lease
+            .reservations
+            .iter_mut()
+            .find(|reservation| *reservation.id == *change.reservation)
         else {
             continue;
         };
@@ -100,14 +109,21 @@ pub(crate) fn moved_leases(book: &Book, placement: &Placement) -> Vec<Change> {
         }
         reservation.allocations.sort();
     }
-    leases.into_values().map(|lease| Change::PutLease(Arc::new(lease))).collect()
+    leases
+        .into_values()
+        .map(|lease| Change::PutLease(Arc::new(lease)))
+        .collect()
 }
 
 /// The allocation rows of hosts held for `[start, end)` with `cleaning` seconds after it.
 pub(crate) fn allocations(hosts: &[String], start: Timestamp, end: Timestamp, cleaning: i64) -> Vec<Allocation> {
     let mut rows: Vec<Allocation> = hosts
         .iter()
-        .map(|host| Allocation { host_id: host.clone(), start, occupied_until: end + cleaning })
+        .map(|host| Allocation {
+            host_id: host.clone(),
+            start,
+            occupied_until: end + cleaning,
+        })
         .collect();
     rows.sort();
     rows
@@ -119,7 +135,9 @@ const LATEST_END: Timestamp = 253_370_764_800;
 /// Refuses an end that no date can follow.
 pub(crate) fn check_latest(end: Timestamp) -> Result<(), ServiceError> {
     if end > LATEST_END {
-        return Err(ServiceError::Invalid("end_date is too late; it must be before the year 9999".to_owned()));
+        return Err(ServiceError::Invalid(
+            "end_date is too late; it must be before the year 9999".to_owned(),
+        ));
     }
     Ok(())
 }

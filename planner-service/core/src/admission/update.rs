@@ -48,7 +48,10 @@ pub(crate) fn update(
     if let Some(name) = &change.name {
         next.name.clone_from(name);
     }
-    let only_renamed = LeaseChange { name: None, ..change.clone() } == LeaseChange::default();
+    let only_renamed = LeaseChange {
+        name: None,
+        ..change.clone()
+    } == LeaseChange::default();
     let mut changes = Vec::new();
     if !only_renamed {
         next.start = change.start.unwrap_or(lease.start);
@@ -87,13 +90,13 @@ fn check_dates(lease: &Lease, next: &Lease, now: Timestamp) -> Result<(), Servic
 }
 
 /// The reservations' new parameters, by reservation id.
-fn new_specs(
-    lease: &Lease,
-    changes: &[ReservationChange],
-) -> Result<BTreeMap<String, HostReservation>, ServiceError> {
+fn new_specs(lease: &Lease, changes: &[ReservationChange]) -> Result<BTreeMap<String, HostReservation>, ServiceError> {
     let known = |id: &str| lease.reservations.iter().find(|reservation| reservation.id == id);
-    let unknown: Vec<&str> =
-        changes.iter().map(|change| change.id.as_str()).filter(|id| known(id).is_none()).collect();
+    let unknown: Vec<&str> = changes
+        .iter()
+        .map(|change| change.id.as_str())
+        .filter(|id| known(id).is_none())
+        .collect();
     if !unknown.is_empty() {
         return Err(ServiceError::Invalid(format!(
             "Please enter valid reservation IDs. Invalid reservation IDs are: {}",
@@ -106,8 +109,14 @@ fn new_specs(
         specs.insert(reservation.id.clone(), spec.clone());
     }
     for change in changes {
-        let Some(spec) = specs.get_mut(&change.id) else { continue };
-        if change.resource_type.as_deref().is_some_and(|name| name != HostReservation::RESOURCE_TYPE) {
+        let Some(spec) = specs.get_mut(&change.id) else {
+            continue;
+        };
+        if change
+            .resource_type
+            .as_deref()
+            .is_some_and(|name| name != HostReservation::RESOURCE_TYPE)
+        {
             return Err(ServiceError::Conflict("resource_type cannot be updated".to_owned()));
         }
         spec.min = change.min.unwrap_or(spec.min);
@@ -143,9 +152,7 @@ fn move_events(
         let time = match event.event_type {
             EventType::StartLease => start,
             EventType::EndLease => end,
-            EventType::BeforeEndLease => {
-                before_end.unwrap_or_else(|| end - (lease.end - event.time)).max(start)
-            }
+            EventType::BeforeEndLease => before_end.unwrap_or_else(|| end - (lease.end - event.time)).max(start),
             EventType::ApplyChange | EventType::DeleteLease => event.time,
         };
         if time == event.time {
@@ -202,11 +209,17 @@ fn replace_hosts(
         return Ok(Vec::new());
     }
     let id: Arc<str> = Arc::from(lease.id.as_str());
-    let request = Request { id: Arc::clone(&id), replaces: Some(id), reservations };
+    let request = Request {
+        id: Arc::clone(&id),
+        replaces: Some(id),
+        reservations,
+    };
     let placement = place(draft, &request, settings)?;
     let mut grown = false;
     for reservation in &mut next.reservations {
-        let Some(spec) = specs.get(&reservation.id) else { continue };
+        let Some(spec) = specs.get(&reservation.id) else {
+            continue;
+        };
         let hosts = placement.holds.get(&reservation.id).cloned().unwrap_or_default();
         grown |= reservation.status == ReservationStatus::Active && hosts.len() > reservation.allocations.len();
         if reservation.spec != ReservationSpec::Host(spec.clone()) {
@@ -251,7 +264,9 @@ fn check_running(
     }
     let predicate = properties::requirement(spec).map_err(ServiceError::Invalid)?;
     for allocation in &reservation.allocations {
-        let Some(host) = draft.book().host(&allocation.host_id) else { continue };
+        let Some(host) = draft.book().host(&allocation.host_id) else {
+            continue;
+        };
         let planned = properties::planner_host(host, draft.book().region());
         if !predicate.matches(&|name| planned.lookup(name)) {
             return Err(ServiceError::Shortage(format!(
@@ -264,5 +279,9 @@ fn check_running(
 }
 
 fn hosts_of(reservation: &Reservation) -> Vec<String> {
-    reservation.allocations.iter().map(|allocation| allocation.host_id.clone()).collect()
+    reservation
+        .allocations
+        .iter()
+        .map(|allocation| allocation.host_id.clone())
+        .collect()
 }

@@ -79,12 +79,21 @@ impl Book {
     pub fn from_contents(contents: Contents, region: &str, freeze: i64) -> Result<Self, Contradiction> {
         let mut book = Self::empty(region, freeze);
         let hosts = contents.hosts.into_iter().map(|host| Change::PutHost(Arc::new(host)));
-        let properties = contents.properties.into_iter().map(|property| Change::PutProperty(Arc::new(property)));
-        let leases = contents.leases.into_iter().map(|lease| Change::PutLease(Arc::new(lease)));
+        let properties = contents
+            .properties
+            .into_iter()
+            .map(|property| Change::PutProperty(Arc::new(property)));
+        let leases = contents
+            .leases
+            .into_iter()
+            .map(|lease| Change::PutLease(Arc::new(lease)));
         let findings = contents
             .findings
             .into_iter()
-            .map(|(lease_id, findings)| Change::PutFindings { lease_id, findings: Arc::new(findings) });
+            .map(|(lease_id, findings)| Change::PutFindings {
+                lease_id,
+                findings: Arc::new(findings),
+            });
         let changes: Vec<Change> = hosts.chain(properties).chain(leases).chain(findings).collect();
         book.apply_all(&changes)?;
         book.epoch = contents.epoch;
@@ -101,10 +110,7 @@ impl Book {
             match change {
                 Change::PutLease(lease) => self.planner.remove_lease(&Arc::from(lease.id.as_str())),
                 Change::DeleteLease(id) => self.planner.remove_lease(&Arc::from(id.as_str())),
-                Change::PutHost(_)
-                | Change::DeleteHost(_)
-                | Change::PutProperty(_)
-                | Change::PutFindings { .. } => {}
+                Change::PutHost(_) | Change::DeleteHost(_) | Change::PutProperty(_) | Change::PutFindings { .. } => {}
             }
         }
         changes.iter().try_for_each(|change| self.apply(change))
@@ -119,16 +125,25 @@ impl Book {
         match change {
             Change::PutLease(lease) => {
                 self.forget_lease(&lease.id);
-                let contradiction = |reason: String| Contradiction { lease_id: lease.id.clone(), reason };
+                let contradiction = |reason: String| Contradiction {
+                    lease_id: lease.id.clone(),
+                    reason,
+                };
                 let planned = planner_lease(lease).map_err(contradiction)?;
-                self.planner.put_lease(planned).map_err(|error| contradiction(error.to_string()))?;
+                self.planner
+                    .put_lease(planned)
+                    .map_err(|error| contradiction(error.to_string()))?;
                 for entry in due_entries(lease) {
                     self.due.insert(entry);
                 }
                 for reservation in &lease.reservations {
-                    self.lease_ids_by_reservation.insert(reservation.id.clone(), lease.id.clone());
+                    self.lease_ids_by_reservation
+                        .insert(reservation.id.clone(), lease.id.clone());
                 }
-                self.leases_by_project.entry(lease.project_id.clone()).or_default().insert(lease.id.clone());
+                self.leases_by_project
+                    .entry(lease.project_id.clone())
+                    .or_default()
+                    .insert(lease.id.clone());
                 self.leases.insert(lease.id.clone(), Arc::clone(lease));
             }
             Change::DeleteLease(id) => self.forget_lease(id),
@@ -137,7 +152,8 @@ impl Book {
                     self.host_ids_by_name.remove(&old.hypervisor_hostname);
                 }
                 self.planner.put_host(properties::planner_host(host, &self.region));
-                self.host_ids_by_name.insert(host.hypervisor_hostname.clone(), host.id.clone());
+                self.host_ids_by_name
+                    .insert(host.hypervisor_hostname.clone(), host.id.clone());
                 self.hosts.insert(host.id.clone(), Arc::clone(host));
             }
             Change::DeleteHost(id) => {
@@ -199,7 +215,9 @@ impl Book {
 
     /// The lease a reservation belongs to.
     pub fn lease_of_reservation(&self, reservation_id: &str) -> Option<&Arc<Lease>> {
-        self.lease_ids_by_reservation.get(reservation_id).and_then(|id| self.leases.get(id))
+        self.lease_ids_by_reservation
+            .get(reservation_id)
+            .and_then(|id| self.leases.get(id))
     }
 
     /// All leases by id.
@@ -255,16 +273,22 @@ impl Book {
 /// What a lease still has to have done.
 fn due_entries(lease: &Lease) -> impl Iterator<Item = DueEntry> {
     let pending = |status| matches!(status, EventStatus::Undone | EventStatus::InProgress);
-    lease.events.iter().filter(move |event| pending(event.status)).map(|event| DueEntry {
-        time: event.not_before.map_or(event.time, |earliest| earliest.max(event.time)),
-        lease_id: lease.id.clone(),
-        event_id: event.id.clone(),
-    })
+    lease
+        .events
+        .iter()
+        .filter(move |event| pending(event.status))
+        .map(|event| DueEntry {
+            time: event.not_before.map_or(event.time, |earliest| earliest.max(event.time)),
+            lease_id: lease.id.clone(),
+            event_id: event.id.clone(),
+        })
 }
 
 /// Whether the lease's hosts are final whatever the clock says: it is past PENDING, or its start was tried.
 pub fn is_bound(lease: &Lease) -> bool {
-    let tried = lease.event(crate::domain::EventType::StartLease).is_some_and(|event| event.attempts > 0);
+    let tried = lease
+        .event(crate::domain::EventType::StartLease)
+        .is_some_and(|event| event.attempts > 0);
     tried || !matches!(lease.status, LeaseStatus::Pending | LeaseStatus::Creating)
 }
 
@@ -277,12 +301,18 @@ fn planner_lease(lease: &Lease) -> Result<solver::model::Lease, String> {
         .filter(|reservation| !reservation.allocations.is_empty())
         .map(|reservation| {
             let ReservationSpec::Host(spec) = &reservation.spec;
-            let mut holds: Vec<Arc<str>> =
-                reservation.allocations.iter().map(|allocation| Arc::from(allocation.host_id.as_str())).collect();
+            let mut holds: Vec<Arc<str>> = reservation
+                .allocations
+                .iter()
+                .map(|allocation| Arc::from(allocation.host_id.as_str()))
+                .collect();
             holds.sort();
-            let window = reservation.allocations.iter().fold((lease.start, lease.end), |window, allocation| {
-                (window.0, window.1.max(allocation.occupied_until))
-            });
+            let window = reservation
+                .allocations
+                .iter()
+                .fold((lease.start, lease.end), |window, allocation| {
+                    (window.0, window.1.max(allocation.occupied_until))
+                });
             Ok(solver::model::Reservation {
                 id: Arc::from(reservation.id.as_str()),
                 window: solver::model::Interval::new(lease.start, lease.end),
@@ -295,5 +325,8 @@ fn planner_lease(lease: &Lease) -> Result<solver::model::Lease, String> {
             })
         })
         .collect::<Result<Vec<_>, String>>()?;
-    Ok(solver::model::Lease { id: Arc::from(lease.id.as_str()), reservations })
+    Ok(solver::model::Lease {
+        id: Arc::from(lease.id.as_str()),
+        reservations,
+    })
 }

@@ -187,7 +187,11 @@ impl BookHandle {
         E: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Closure { work, decided: None, reply: Some(reply) });
+        let job = Box::new(Closure {
+            work,
+            decided: None,
+            reply: Some(reply),
+        });
         self.jobs.send(job).await.map_err(|_| WriteError::Stopped)?;
         answer.await.map_err(|_| WriteError::Stopped)?
     }
@@ -213,7 +217,9 @@ impl BookHandle {
             }
             Err(error) => return Err(error),
         };
-        let next = next.map_err(|contradiction| StoreError::Corrupt { what: contradiction.to_string() })?;
+        let next = next.map_err(|contradiction| StoreError::Corrupt {
+            what: contradiction.to_string(),
+        })?;
         self.publish(next);
         Ok(())
     }
@@ -221,7 +227,13 @@ impl BookHandle {
     /// Replaces the snapshot unless it is already newer.
     fn publish(&self, next: Book) {
         let next = Arc::new(next);
-        self.current.rcu(|current| if current.epoch() < next.epoch() { Arc::clone(&next) } else { Arc::clone(current) });
+        self.current.rcu(|current| {
+            if current.epoch() < next.epoch() {
+                Arc::clone(&next)
+            } else {
+                Arc::clone(current)
+            }
+        });
         self.published.send_replace(self.snapshot().epoch());
     }
 }
@@ -255,7 +267,16 @@ impl Writer {
             refreshing: Arc::new(tokio::sync::Mutex::new(())),
             shared,
         };
-        (Self { handle: handle.clone(), jobs: receiver, clock, solver, in_doubt: false }, handle)
+        (
+            Self {
+                handle: handle.clone(),
+                jobs: receiver,
+                clock,
+                solver,
+                in_doubt: false,
+            },
+            handle,
+        )
     }
 
     /// Works until `shutdown`; jobs already accepted are finished first.
@@ -296,7 +317,11 @@ impl Writer {
             if draft.changes.is_empty() {
                 return finish_all(batch, &Outcome::Committed);
             }
-            let commit = Commit { expected: base.epoch(), changes: draft.changes, fences: draft.fences };
+            let commit = Commit {
+                expected: base.epoch(),
+                changes: draft.changes,
+                fences: draft.fences,
+            };
             match self.handle.store.commit(&commit).await {
                 Ok(epoch) => {
                     let mut next = draft.book;
@@ -328,7 +353,6 @@ impl Writer {
 
     /// Decides all jobs one after another, off the runtime's threads. Returns which leases each job's
     /// fences name, the resulting draft, and the jobs.
-    #[expect(clippy::type_complexity, reason = "used once, a line below its definition")]
     async fn decide(
         &self,
         mut batch: Vec<Box<dyn Job>>,
@@ -338,22 +362,34 @@ impl Writer {
         let now = self.clock.now();
         let solver = Arc::clone(&self.solver);
         tokio::task::spawn_blocking(move || {
-            let mut draft =
-                Draft { book: (*base).clone(), changes: Vec::new(), fences: Vec::new(), now, solver };
+            let mut draft = Draft {
+                book: (*base).clone(),
+                changes: Vec::new(),
+                fences: Vec::new(),
+                now,
+                solver,
+            };
             let mut fenced = Vec::with_capacity(batch.len());
             for job in &mut batch {
                 let (book, changes, fences) = (draft.book.clone(), draft.changes.len(), draft.fences.len());
                 // A fault in one job must not take the others of the batch with it.
                 let decided = catch_unwind(AssertUnwindSafe(|| job.decide(&mut draft)));
                 if decided.is_err() {
-                    job.finish(Outcome::Unavailable("deciding failed; this is a fault of the service".to_owned()));
+                    job.finish(Outcome::Unavailable(
+                        "deciding failed; this is a fault of the service".to_owned(),
+                    ));
                 }
                 if !decided.unwrap_or(false) {
                     draft.book = book;
                     draft.changes.truncate(changes);
                     draft.fences.truncate(fences);
                 }
-                fenced.push(draft.fences[fences..].iter().map(|fence| fence.lease_id.clone()).collect());
+                fenced.push(
+                    draft.fences[fences..]
+                        .iter()
+                        .map(|fence| fence.lease_id.clone())
+                        .collect(),
+                );
             }
             (fenced, draft, batch)
         })

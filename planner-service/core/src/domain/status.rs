@@ -56,7 +56,10 @@ text_enum! {
 impl LeaseStatus {
     /// Whether an operation is under way; no other may begin.
     pub const fn is_transitional(self) -> bool {
-        matches!(self, Self::Creating | Self::Starting | Self::Updating | Self::Terminating | Self::Deleting)
+        matches!(
+            self,
+            Self::Creating | Self::Starting | Self::Updating | Self::Terminating | Self::Deleting
+        )
     }
 }
 

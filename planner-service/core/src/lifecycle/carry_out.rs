@@ -16,7 +16,12 @@ impl Lifecycle {
         let now = self.clock.now();
         let claim = self
             .store
-            .claim(&entry.lease_id, &self.settings.worker, now, now + self.settings.claim_seconds)
+            .claim(
+                &entry.lease_id,
+                &self.settings.worker,
+                now,
+                now + self.settings.claim_seconds,
+            )
             .await;
         let fence = match claim {
             Ok(Some(fence)) => fence,
@@ -27,7 +32,11 @@ impl Lifecycle {
             }
         };
         self.steps.reached("event:claimed");
-        let work = Work { lease_id: entry.lease_id.clone(), event_id: entry.event_id.clone(), fence };
+        let work = Work {
+            lease_id: entry.lease_id.clone(),
+            event_id: entry.event_id.clone(),
+            fence,
+        };
         let ask_again = self.with_claim(&work).await;
         if let Err(error) = self.store.release(&work.fence).await {
             tracing::warn!(lease = %work.lease_id, %error, "a claim cannot be given back; it will expire");
@@ -71,7 +80,9 @@ impl Lifecycle {
                 let work = work.clone();
                 self.book
                     .submit(move |draft| {
-                        transition::put_off(draft, &work, &reason, |attempts| retry_delay(attempts, waiting, ceiling))
+                        transition::put_off(draft, &work, &reason, |attempts| {
+                            retry_delay(attempts, waiting, ceiling)
+                        })
                     })
                     .await
             }
@@ -106,9 +117,10 @@ impl Lifecycle {
         let book = self.book.snapshot();
         for reservation in &lease.reservations {
             let resource_type = reservation.spec.resource_type();
-            let plugin = self.plugins.get(resource_type).ok_or_else(|| {
-                PluginError::Rejected(format!("no plugin for {resource_type} is configured"))
-            })?;
+            let plugin = self
+                .plugins
+                .get(resource_type)
+                .ok_or_else(|| PluginError::Rejected(format!("no plugin for {resource_type} is configured")))?;
             let assignment: Assignment = assignment(&book, lease, reservation);
             match event_type {
                 EventType::StartLease | EventType::ApplyChange => plugin.start(&assignment).await?,
@@ -128,10 +140,9 @@ impl Lifecycle {
             let now = self.clock.now();
             match self.store.renew(fence, now + lifetime).await {
                 Ok(true) => expires = now + lifetime,
-                Ok(false) => return,
-                // The store does not answer: nobody else can claim either, but be safe once it has expired.
+                // The store does not answer: nobody else can claim either, until the claim has expired.
                 Err(_) if now < expires => {}
-                Err(_) => return,
+                Ok(false) | Err(_) => return,
             }
         }
     }

@@ -40,14 +40,18 @@ pub(super) fn plan(book: &Book, now: Timestamp, busy: impl Fn(&str) -> bool) -> 
         if busy(&lease.id) || !may_begin(lease, event, now) {
             continue;
         }
-        let waits_for_end =
-            event.event_type == EventType::StartLease && now < lease.end && hosts(lease).any(|host| ending.contains(host));
+        let waits_for_end = event.event_type == EventType::StartLease
+            && now < lease.end
+            && hosts(lease).any(|host| ending.contains(host));
         if !waits_for_end && seen.insert(lease.id.as_str()) {
             ready.push((u8::from(!gives_back(event.event_type)), (*entry).clone()));
         }
     }
     ready.sort_by_key(|(rank, _)| *rank);
-    Plan { ready: ready.into_iter().map(|(_, entry)| entry).collect(), next }
+    Plan {
+        ready: ready.into_iter().map(|(_, entry)| entry).collect(),
+        next,
+    }
 }
 
 const fn gives_back(event_type: EventType) -> bool {

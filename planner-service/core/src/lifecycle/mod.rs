@@ -5,7 +5,7 @@
 //! every step towards the outside world is idempotent, so doing it again is harmless; work that fails
 //! is tried again with growing waits until it succeeds or its window is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plugin_api::{Plugins, StepObserver};
@@ -59,7 +59,7 @@ impl Lifecycle {
         let mut published = self.book.subscribe();
         let (finished_sender, mut finished) = mpsc::unbounded_channel::<(String, Option<Timestamp>)>();
         // Leases being worked on here, and leases whose claim somebody else holds with the time to ask again.
-        let mut running: BTreeMap<String, ()> = BTreeMap::new();
+        let mut running: BTreeSet<String> = BTreeSet::new();
         let mut deferred: BTreeMap<String, Timestamp> = BTreeMap::new();
         loop {
             published.mark_unchanged();
@@ -67,10 +67,14 @@ impl Lifecycle {
             let now = self.clock.now();
             deferred.retain(|_, until| *until > now);
             let plan = eligibility::plan(&book, now, |lease_id| {
-                running.contains_key(lease_id) || deferred.contains_key(lease_id)
+                running.contains(lease_id) || deferred.contains_key(lease_id)
             });
-            for entry in plan.ready.into_iter().take(MAX_CONCURRENT.saturating_sub(running.len())) {
-                running.insert(entry.lease_id.clone(), ());
+            for entry in plan
+                .ready
+                .into_iter()
+                .take(MAX_CONCURRENT.saturating_sub(running.len()))
+            {
+                running.insert(entry.lease_id.clone());
                 let (worker, sender) = (self.clone(), finished_sender.clone());
                 tasks.spawn(async move {
                     let ask_again = worker.carry_out(&entry).await;
@@ -78,8 +82,17 @@ impl Lifecycle {
                     let _ = sender.send((entry.lease_id, ask_again));
                 });
             }
-            let idle = if self.settings.shared { SHARED_IDLE_SECONDS } else { IDLE_SECONDS };
-            let wake = deferred.values().copied().chain(plan.next).fold(now + idle, Timestamp::min).max(now + 1);
+            let idle = if self.settings.shared {
+                SHARED_IDLE_SECONDS
+            } else {
+                IDLE_SECONDS
+            };
+            let wake = deferred
+                .values()
+                .copied()
+                .chain(plan.next)
+                .fold(now + idle, Timestamp::min)
+                .max(now + 1);
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 Some((lease_id, ask_again)) = finished.recv() => {

@@ -43,8 +43,10 @@ impl Lifecycle {
 
     async fn reconcile_lease(&self, lease: &Arc<Lease>) {
         let now = self.clock.now();
-        let claim =
-            self.store.claim(&lease.id, &self.settings.worker, now, now + self.settings.claim_seconds).await;
+        let claim = self
+            .store
+            .claim(&lease.id, &self.settings.worker, now, now + self.settings.claim_seconds)
+            .await;
         let Ok(Some(fence)) = claim else { return };
         // The lease may have changed since the pass began.
         let current = self.book.snapshot();
@@ -97,7 +99,10 @@ impl Lifecycle {
                 if draft.book().lease(&lease_id).is_none() {
                     return Ok(());
                 }
-                draft.change(vec![Change::PutFindings { lease_id: lease_id.clone(), findings: Arc::clone(&findings) }])
+                draft.change(vec![Change::PutFindings {
+                    lease_id: lease_id.clone(),
+                    findings: Arc::clone(&findings),
+                }])
             })
             .await;
         if let Err(error) = written {

@@ -32,7 +32,11 @@ impl Work {
     /// The lease and its event, if they still exist and are not done.
     fn find(&self, draft: &Draft) -> Result<(Lease, EventType), Skip> {
         let lease = draft.book().lease(&self.lease_id).ok_or(Skip::Nothing)?;
-        let event = lease.events.iter().find(|event| event.id == self.event_id).ok_or(Skip::Nothing)?;
+        let event = lease
+            .events
+            .iter()
+            .find(|event| event.id == self.event_id)
+            .ok_or(Skip::Nothing)?;
         if matches!(event.status, EventStatus::Done | EventStatus::Error) {
             return Err(Skip::Nothing);
         }
@@ -41,7 +45,9 @@ impl Work {
 
     fn write(&self, draft: &mut Draft, changes: Vec<Change>) -> Result<(), Skip> {
         draft.require(self.fence.clone());
-        draft.change(changes).map_err(|contradiction| Skip::Contradiction(contradiction.to_string()))
+        draft
+            .change(changes)
+            .map_err(|contradiction| Skip::Contradiction(contradiction.to_string()))
     }
 }
 
@@ -85,7 +91,10 @@ pub(super) fn begin(draft: &mut Draft, work: &Work) -> Result<Begun, Skip> {
 fn close_start(lease: &mut Lease, now: Timestamp) {
     set_event(lease, EventType::StartLease, now, |event| {
         event.status = EventStatus::Error;
-        let reason = event.waiting.take().unwrap_or_else(|| "the service did not run".to_owned());
+        let reason = event
+            .waiting
+            .take()
+            .unwrap_or_else(|| "the service did not run".to_owned());
         event.waiting = Some(format!("the lease was over before it could start: {reason}"));
     });
     for reservation in &mut lease.reservations {
@@ -101,7 +110,10 @@ pub(super) fn succeed(draft: &mut Draft, work: &Work) -> Result<(), Skip> {
     let (mut lease, event_type) = work.find(draft)?;
     let now = draft.now();
     if event_type == EventType::DeleteLease {
-        let findings = Change::PutFindings { lease_id: lease.id.clone(), findings: Arc::default() };
+        let findings = Change::PutFindings {
+            lease_id: lease.id.clone(),
+            findings: Arc::default(),
+        };
         return work.write(draft, vec![findings, Change::DeleteLease(lease.id)]);
     }
     set_event(&mut lease, event_type, now, |event| {
@@ -125,7 +137,10 @@ pub(super) fn succeed(draft: &mut Draft, work: &Work) -> Result<(), Skip> {
                 }
             }
             if !draft.book().findings(&lease.id).is_empty() {
-                changes.push(Change::PutFindings { lease_id: lease.id.clone(), findings: Arc::default() });
+                changes.push(Change::PutFindings {
+                    lease_id: lease.id.clone(),
+                    findings: Arc::default(),
+                });
             }
         }
         EventType::ApplyChange => lease.events.retain(|event| event.event_type != EventType::ApplyChange),
@@ -138,12 +153,7 @@ pub(super) fn succeed(draft: &mut Draft, work: &Work) -> Result<(), Skip> {
 }
 
 /// Records that the event could not be carried out yet, why, and when it is tried again.
-pub(super) fn put_off(
-    draft: &mut Draft,
-    work: &Work,
-    reason: &str,
-    delay: impl Fn(u32) -> i64,
-) -> Result<(), Skip> {
+pub(super) fn put_off(draft: &mut Draft, work: &Work, reason: &str, delay: impl Fn(u32) -> i64) -> Result<(), Skip> {
     let (mut lease, event_type) = work.find(draft)?;
     let now = draft.now();
     let (start, end) = (lease.start, lease.end);

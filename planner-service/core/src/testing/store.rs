@@ -81,14 +81,14 @@ impl State {
     fn present(&self, key: &Key) -> Option<Change> {
         use std::sync::Arc;
         Some(match key {
-            Key::Lease(id) => self
-                .leases
-                .get(id)
-                .map_or_else(|| Change::DeleteLease(id.clone()), |lease| Change::PutLease(Arc::new(lease.clone()))),
-            Key::Host(id) => self
-                .hosts
-                .get(id)
-                .map_or_else(|| Change::DeleteHost(id.clone()), |host| Change::PutHost(Arc::new(host.clone()))),
+            Key::Lease(id) => self.leases.get(id).map_or_else(
+                || Change::DeleteLease(id.clone()),
+                |lease| Change::PutLease(Arc::new(lease.clone())),
+            ),
+            Key::Host(id) => self.hosts.get(id).map_or_else(
+                || Change::DeleteHost(id.clone()),
+                |host| Change::PutHost(Arc::new(host.clone())),
+            ),
             Key::Property(name) => Change::PutProperty(Arc::new(self.properties.get(name)?.clone())),
             Key::Findings(id) => Change::PutFindings {
                 lease_id: id.clone(),
@@ -117,19 +117,34 @@ impl Store for MemoryStore {
 
     async fn changes_since(&self, since: Epoch) -> Result<(Epoch, Vec<Change>), StoreError> {
         let state = self.state();
-        let keys: std::collections::BTreeSet<&Key> =
-            state.feed.iter().filter(|(epoch, _)| *epoch > since).map(|(_, key)| key).collect();
-        Ok((state.epoch, keys.into_iter().filter_map(|key| state.present(key)).collect()))
+        let keys: std::collections::BTreeSet<&Key> = state
+            .feed
+            .iter()
+            .filter(|(epoch, _)| *epoch > since)
+            .map(|(_, key)| key)
+            .collect();
+        Ok((
+            state.epoch,
+            keys.into_iter().filter_map(|key| state.present(key)).collect(),
+        ))
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Epoch, StoreError> {
         let mut state = self.state();
         if state.epoch != commit.expected {
-            return Err(StoreError::Stale { expected: commit.expected });
+            return Err(StoreError::Stale {
+                expected: commit.expected,
+            });
         }
         for fence in &commit.fences {
-            if state.claims.get(&fence.lease_id).is_none_or(|claim| claim.number != fence.number) {
-                return Err(StoreError::FenceLost { lease_id: fence.lease_id.clone() });
+            if state
+                .claims
+                .get(&fence.lease_id)
+                .is_none_or(|claim| claim.number != fence.number)
+            {
+                return Err(StoreError::FenceLost {
+                    lease_id: fence.lease_id.clone(),
+                });
             }
         }
         state.epoch += 1;
@@ -153,8 +168,15 @@ impl Store for MemoryStore {
         if claim.owner.is_some() && claim.expires > now {
             return Ok(None);
         }
-        *claim = Claim { owner: Some(owner.to_owned()), number: claim.number + 1, expires };
-        Ok(Some(Fence { lease_id: lease_id.to_owned(), number: claim.number }))
+        *claim = Claim {
+            owner: Some(owner.to_owned()),
+            number: claim.number + 1,
+            expires,
+        };
+        Ok(Some(Fence {
+            lease_id: lease_id.to_owned(),
+            number: claim.number,
+        }))
     }
 
     async fn renew(&self, fence: &Fence, expires: Timestamp) -> Result<bool, StoreError> {

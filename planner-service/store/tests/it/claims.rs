@@ -3,9 +3,9 @@
 use planner_core::ports::{Change, Commit, Fence, Store, StoreError};
 use tokio::task::JoinSet;
 
-use store::testing::TestDatabase;
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, lease, put};
+use store::testing::TestDatabase;
 
 on_each_engine!(
     one_of_many_claimants_wins,

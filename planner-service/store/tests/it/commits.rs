@@ -5,9 +5,9 @@ use std::sync::Arc;
 use planner_core::ports::{Change, Commit, Fence, Store, StoreError};
 use tokio::task::JoinSet;
 
-use store::testing::{Engine, TestDatabase, run_as_admin};
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, host, lease, put};
+use store::testing::{Engine, TestDatabase, run_as_admin};
 
 on_each_engine!(
     fifty_committers_take_one_epoch_each,

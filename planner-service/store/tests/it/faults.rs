@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use store::testing::{Engine, TestDatabase};
 use crate::samples::{DAY, commit, lease, put};
+use store::testing::{Engine, TestDatabase};
 
 /// What happens, once, to the message that asks for the end of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

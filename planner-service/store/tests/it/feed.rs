@@ -11,9 +11,9 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use store::StoreOptions;
 
-use store::testing::TestDatabase;
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, host, lease, property, put};
+use store::testing::TestDatabase;
 
 on_each_engine!(
     replicas_that_follow_the_feed_equal_the_database,

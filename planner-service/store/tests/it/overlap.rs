@@ -2,9 +2,9 @@
 
 use planner_core::ports::{Store, StoreError};
 
-use store::testing::{Engine, TestDatabase, run_as_admin};
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, lease, put};
+use store::testing::{Engine, TestDatabase, run_as_admin};
 use store::{SqlStore, StoreOptions};
 
 on_each_engine!(

@@ -3,8 +3,8 @@
 use planner_core::ports::Store;
 use tokio::task::JoinSet;
 
-use store::testing::{Engine, TestDatabase};
 use crate::samples::{DAY, commit, lease, put};
+use store::testing::{Engine, TestDatabase};
 
 async fn works(database: &TestDatabase) {
     let store = database.store().await;

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use planner_core::ports::Store;
 
-use store::testing::TestDatabase;
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, lease, put};
+use store::testing::TestDatabase;
 
 on_each_engine!(five_thousand_leases_are_read_at_once);
 
+#[expect(clippy::print_stdout, reason = "figures for whoever runs it alone")]
 async fn five_thousand_leases_are_read_at_once(database: TestDatabase) {
     let store = database.store().await;
     let begun = Instant::now();

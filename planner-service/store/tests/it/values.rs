@@ -5,9 +5,9 @@ use std::sync::Arc;
 use planner_core::domain::{Host, Lease, Property, ReservationSpec};
 use planner_core::ports::{Change, Store, StoreError};
 
-use store::testing::TestDatabase;
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, host, lease, property, put};
+use store::testing::TestDatabase;
 
 on_each_engine!(
     strange_texts_come_back_unchanged,

@@ -21,6 +21,7 @@ pub(crate) async fn handle(
     headers: HeaderMap,
     content: Body,
 ) -> Result<Response, ApiError> {
+    state.service.may_register_host(&caller)?;
     let registration = host::registration(body::object(content).await?)?;
     let caller = state.with_trust(caller, &headers).await?;
     let registered = state.service.register_host(&caller, registration).await?;
