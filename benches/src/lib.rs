@@ -16,7 +16,7 @@ const HOUR: Seconds = 3_600;
 /// How far ahead leases are made.
 const HORIZON_HOURS: i64 = 60 * 24;
 
-/// SplitMix64.
+/// The generator `SplitMix64`: small, seeded, the same everywhere.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 

@@ -233,9 +233,9 @@ fn fewer(request: &Request, works: impl Fn(&Request) -> bool) -> Option<OfferEnt
     while fails_with - works_with > 1 {
         let middle = works_with + (fails_with - works_with) / 2;
         if works(&with(middle)) {
-            works_with = middle
+            works_with = middle;
         } else {
-            fails_with = middle
+            fails_with = middle;
         }
     }
     (works_with > 0).then_some(OfferEntry::Amount {

@@ -215,17 +215,19 @@ fn parse_node(expression: &Value, depth: usize, nodes: &mut usize) -> Result<Pre
     let property = match property {
         Value::String(name) if name.len() > 1 && name.starts_with('$') => name[1..].to_owned(),
         Value::String(name) => return error(format!("`{name}` is not a property; properties are written `$name`")),
-        other => {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             return error(format!(
                 "the property must be a string such as `$name`, found {}",
-                kind(other)
+                kind(property)
             ));
         }
     };
     let value = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
-        other => return error(format!("the value must be a string or a number, found {}", kind(other))),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            return error(format!("the value must be a string or a number, found {}", kind(value)));
+        }
     };
     Ok(Predicate::Compare {
         operator,
@@ -250,26 +252,26 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn holds(expression: Value) -> bool {
+    fn holds(expression: &Value) -> bool {
         let lookup = |name: &str| match name {
             "vcpus" => Some("64"),
             "gpu" => Some("True"),
             "ratio" => Some("1.50"),
             _ => None,
         };
-        parse(&expression).unwrap().matches(&lookup)
+        parse(expression).unwrap().matches(&lookup)
     }
 
     #[test]
     fn compares_numbers_as_numbers_and_never_matches_a_missing_property() {
-        assert!(holds(json!([">", "$vcpus", "8"])));
-        assert!(holds(json!(["==", "$ratio", 1.5])));
+        assert!(holds(&json!([">", "$vcpus", "8"])));
+        assert!(holds(&json!(["==", "$ratio", 1.5])));
         assert!(
-            holds(json!(["<", "$vcpus", "8 cores"])),
+            holds(&json!(["<", "$vcpus", "8 cores"])),
             "by string when one side is not a number"
         );
-        assert!(!holds(json!(["!=", "$missing", "x"])));
-        assert!(holds(json!([
+        assert!(!holds(&json!(["!=", "$missing", "x"])));
+        assert!(holds(&json!([
             "or",
             ["==", "$missing", "x"],
             ["and", ["=", "$gpu", "True"], []]

@@ -1,6 +1,14 @@
 //! Documents from strangers: whatever they say, reading them ends in a problem or in an error that names
 //! the member, never in a panic; and what can be read can be planned and checked.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "all of it is a test"
+)]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,13 @@
 //! Errors planted in a right plan: the checker must find every kind.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "all of it is a test"
+)]
+
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
 use solver::check::check;

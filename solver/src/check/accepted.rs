@@ -211,7 +211,7 @@ fn rearrange(book: &mut Book, request: &Request, moves: &[MoveEntry], findings: 
         counted += leaving(book, &predicates, &left, &taken);
         let stays = held.holds.iter().filter(|host| !left.contains(host)).chain(&taken);
         let after: BTreeSet<HostId> = stays.cloned().collect();
-        book.rehost(&held.id, after.into_iter().collect());
+        book.rehost(&held.id, &after.into_iter().collect::<Vec<_>>());
     }
     counted
 }

@@ -74,13 +74,13 @@ impl Book {
     }
 
     /// Gives a reservation other hosts.
-    pub(super) fn rehost(&mut self, reservation: &ReservationId, holds: Vec<HostId>) {
+    pub(super) fn rehost(&mut self, reservation: &ReservationId, holds: &[HostId]) {
         let Some(lease) = self.owners.get(reservation).cloned() else {
             return;
         };
         let mut reservations = self.leases.get(&lease).cloned().unwrap_or_default();
         for held in reservations.iter_mut().filter(|held| held.id == *reservation) {
-            held.holds.clone_from(&holds);
+            held.holds = holds.to_vec();
         }
         self.put(lease, reservations);
     }

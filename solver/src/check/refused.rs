@@ -217,6 +217,8 @@ fn without(predicate: &Predicate, condition: &serde_json::Value) -> Option<Predi
             rest.remove(position);
             Some(Predicate::All(rest))
         }
-        other => (other.to_json() == *condition).then(|| Predicate::All(Vec::new())),
+        Predicate::Any(_) | Predicate::Compare { .. } => {
+            (predicate.to_json() == *condition).then(|| Predicate::All(Vec::new()))
+        }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn validate(problem: &Problem) -> Checked {
     let mut requests = HashSet::new();
     for (number, entry) in problem.requests.iter().enumerate() {
         let path = format!("requests[{number}]");
-        unique(&format!("{path}.id"), &*entry.id, &mut requests)?;
+        unique(&format!("{path}.id"), &entry.id, &mut requests)?;
         request(&path, entry, &mut names)?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use solver::model::{Host, Interval, Lease, LeaseId, Request, RequestedReservation, Seconds};
 use solver::predicate::{Operator, Predicate};
 
-/// SplitMix64: small, seeded, the same on every machine.
+/// `SplitMix64`: small, seeded, the same on every machine.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

@@ -1,6 +1,14 @@
 //! The planner against a model that looks at every host: verdict, counted moves and filling must agree
 //! on many thousand random decisions.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "all of it is a test"
+)]
+
 mod history;
 mod per_host;
 

@@ -89,11 +89,13 @@ impl World<'_> {
                 }
                 let holds: Vec<usize> = held.holds.iter().map(|id| self.position(id)).collect();
                 if self.fixed(held) {
-                    holds.iter().for_each(|&host| fixed[host].push(occupation));
+                    for host in holds {
+                        fixed[host].push(occupation);
+                    }
                     continue;
                 }
                 let size = u32::try_from(holds.len()).unwrap();
-                let suits = |host: &Host| self.suits(host, &held.predicate, held.window);
+                let suits = |host: &Host| Self::suits(host, &held.predicate, held.window);
                 let permitted = (0..self.hosts.len())
                     .map(|host| holds.contains(&host) || suits(&self.hosts[host]))
                     .collect();
@@ -140,7 +142,7 @@ impl World<'_> {
             let permitted = self
                 .hosts
                 .iter()
-                .map(|host| self.suits(host, &asked.predicate, asked.window))
+                .map(|host| Self::suits(host, &asked.predicate, asked.window))
                 .collect();
             demands.push(Demand {
                 occupation,
@@ -155,7 +157,7 @@ impl World<'_> {
         self.minimise(&demands, &fixed, &self.classes(request), kept_hosts)
     }
 
-    fn suits(&self, host: &Host, predicate: &Predicate, window: Interval) -> bool {
+    fn suits(host: &Host, predicate: &Predicate, window: Interval) -> bool {
         host.reservable && host.matches(predicate) && host.blocks.iter().all(|block| !block.overlaps(&window))
     }
 
@@ -211,8 +213,12 @@ impl World<'_> {
         };
         let moves = u32::try_from(program.cost(&values)).unwrap();
         program.row(None, Some(moves.into()), departures);
-        program.columns.iter_mut().for_each(|column| column.cost = 0);
-        given.iter().for_each(|&(column, _)| program.columns[column].cost = -1);
+        for column in &mut program.columns {
+            column.cost = 0;
+        }
+        for (column, _) in given {
+            program.columns[column].cost = -1;
+        }
         let values = solve(&program).expect("what was feasible with these moves still is");
         Answer::Accepted {
             moves,
