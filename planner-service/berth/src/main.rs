@@ -20,9 +20,10 @@ struct Program {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is read once")]
 enum Command {
     /// Run the service: API, book and lifecycle in one process
-    Serve(options::ServeArguments),
+    Serve(Box<options::ServeArguments>),
     /// Create or upgrade the schema of the database and stop
     Migrate(options::DatabaseArguments),
     /// Decide a planning problem offline and print the plan
@@ -66,9 +67,9 @@ fn run() -> anyhow::Result<ExitCode> {
     let matches = Program::command().args_override_self(true).get_matches_from(arguments);
     let program = Program::from_arg_matches(&matches)?;
     match program.command {
-        Command::Serve(arguments) => runtime()?.block_on(serve::run(arguments)),
+        Command::Serve(arguments) => runtime()?.block_on(serve::run(&arguments)),
         Command::Migrate(arguments) => runtime()?.block_on(serve::migrate(&arguments)),
-        Command::Solve(arguments) => solve::run(arguments),
+        Command::Solve(arguments) => solve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Config => {
             configuration::print_reference(&Program::command())?;

@@ -53,7 +53,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 /// Runs the command.
-pub(crate) fn run(arguments: SolveArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
     let Mode::Admit = arguments.mode;
     let text = match read(&arguments.problem) {
         Ok(text) => text,

@@ -99,7 +99,10 @@ impl Trusts for Trustor {
             cloud::CloudError::Unavailable(_) | cloud::CloudError::Nonsense(_) => {
                 TrustError::Unavailable(error.to_string())
             }
-            _ => TrustError::Refused(error.to_string()),
+            cloud::CloudError::NotFound(_)
+            | cloud::CloudError::Conflict(_)
+            | cloud::CloudError::Unauthorized(_)
+            | cloud::CloudError::Refused(_) => TrustError::Refused(error.to_string()),
         })
     }
 }

@@ -33,14 +33,14 @@ pub(crate) async fn migrate(arguments: &DatabaseArguments) -> anyhow::Result<Exi
 }
 
 /// Runs the service until a signal.
-pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
-    logging::start(&arguments)?;
+pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    logging::start(arguments)?;
     let shutdown = CancellationToken::new();
     let tasks = TaskTracker::new();
     let steps: Arc<CrashPoint> = Arc::new(CrashPoint::from_environment());
     let database = database::open(&arguments.database).await?;
-    let drivers = drivers::choose(&arguments, steps.clone())?;
-    let authenticator = authentication::choose(&arguments, drivers.identity.as_ref())?;
+    let drivers = drivers::choose(arguments, steps.clone())?;
+    let authenticator = authentication::choose(arguments, drivers.identity.as_ref())?;
     let parts = Parts {
         store: Arc::new(database.store.clone()),
         clock: Arc::new(SystemClock),
@@ -49,7 +49,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         solver: Arc::new(Highs),
         plugins: drivers.plugins,
         inventory: drivers.inventory,
-        settings: settings(&arguments, database.shared),
+        settings: settings(arguments, database.shared),
         steps,
     };
     let service = Service::start(parts, &tasks, &shutdown).await?;
@@ -68,7 +68,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let state = ApiState {
         service,
         authenticator,
-        trusts: authentication::trusts(&arguments, drivers.identity.as_ref()),
+        trusts: authentication::trusts(arguments, drivers.identity.as_ref()),
         public_url: Arc::from(public_url),
         tasks: tasks.clone(),
     };
