@@ -13,7 +13,6 @@
 //! Classes without a row during a demand, and of another coarse class than anything it holds, are the
 //! same to the program; they share one column, whose value is spread over them by room, poorest first.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::classes::{ClassNumber, Classes};
@@ -70,13 +69,14 @@ pub(crate) fn solve(scene: &Scene<'_>, classes: &Classes, budget: Budget, solver
             }
         }
         let mut load = Load::new(scene, classes, &search.held, &counts);
+        let mut exceeded = Vec::new();
         for (&number, (column, shared)) in &columns.shared {
             if values[*column] > 0 {
-                let spread = search.spread(&mut load, number, values[*column], shared);
+                let spread = search.spread(&mut load, number, values[*column], shared, &mut exceeded);
                 counts.entry(number).or_default().extend(spread);
             }
         }
-        let exceeded = load.exceeded(classes);
+        exceeded.extend(load.exceeded(classes));
         if exceeded.is_empty() {
             return Reassigned::Counts(counts);
         }
@@ -250,26 +250,27 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// Spreads a shared count over its classes: poor classes first as far as they have room, the rest
-    /// where most room is, so that the rows to come tell the truth about the tightest classes.
+    /// Spreads a shared count over its classes: poor classes first as far as they have room. If that is
+    /// not far enough, all of them are full: their tightest instants are reported at once, rather than
+    /// one class after another in as many programs.
     fn spread(
         &self,
         load: &mut Load,
         number: DemandNumber,
         count: u32,
         shared: &[ClassNumber],
+        exceeded: &mut Vec<(ClassNumber, Seconds)>,
     ) -> BTreeMap<ClassNumber, u32> {
         let occupation = self.scene.demands[number].occupation;
-        let mut by_richness: Vec<(u64, ClassNumber, i64, u32)> = shared
+        let mut by_richness: Vec<(u64, ClassNumber, i64, Seconds)> = shared
             .iter()
             .map(|&class| {
-                let hosts = &self.classes.fine[class].hosts;
-                let size = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+                let (room, tightest) = load.room(self.classes, class, occupation);
                 (
-                    self.scene.richness[hosts[0]],
+                    self.scene.richness[self.classes.fine[class].hosts[0]],
                     class,
-                    load.room(self.classes, class, occupation),
-                    size,
+                    room,
+                    tightest,
                 )
             })
             .collect();
@@ -283,14 +284,8 @@ impl<'s> Search<'s> {
                 left -= given;
             }
         }
-        by_richness.sort_unstable_by_key(|&(_, class, room, size)| (Reverse(room), Reverse(size), class));
-        for (_, class, _, size) in by_richness {
-            let before = spread.get(&class).copied().unwrap_or(0);
-            let given = left.min(size - before.min(size));
-            if given > 0 {
-                spread.insert(class, before + given);
-                left -= given;
-            }
+        if left > 0 {
+            exceeded.extend(by_richness.iter().map(|&(_, class, _, tightest)| (class, tightest)));
         }
         for (&class, &count) in &spread {
             load.add(class, occupation, count);
@@ -332,27 +327,21 @@ impl Load {
         changes.entry(occupation.end).or_default().1 += i64::from(count);
     }
 
-    /// Hosts of a class that are free during the whole interval.
-    fn room(&self, classes: &Classes, class: ClassNumber, during: Interval) -> i64 {
-        let (mut load, mut room) = (0, i64::MAX);
+    /// Hosts of a class that are free during the whole interval, and an instant at which no more are.
+    fn room(&self, classes: &Classes, class: ClassNumber, during: Interval) -> (i64, Seconds) {
         let fine = &classes.fine[class];
-        let mut begun = false;
-        for (&at, &(up, down)) in self.changes[class].range(..during.end) {
-            if at > during.start && !begun {
-                room = i64::from(fine.room(during.start)) - load;
-                begun = true;
-            }
+        let room = |at: Seconds, load: i64| (i64::from(fine.room(at)) - load, at);
+        let changes = &self.changes[class];
+        let mut load: i64 = changes.range(..=during.start).map(|(_, (up, down))| up - down).sum();
+        let mut least = room(during.start, load);
+        for (&at, &(up, down)) in changes
+            .range(during.start..during.end)
+            .filter(|(at, _)| **at > during.start)
+        {
             load += up - down;
-            if at >= during.start {
-                room = room.min(i64::from(fine.room(at)) - load);
-                begun = true;
-            }
+            least = least.min(room(at, load));
         }
-        if begun {
-            room
-        } else {
-            i64::from(fine.room(during.start)) - load
-        }
+        least
     }
 
     /// Capacities that are exceeded, at instants where the load rises: it only falls between them.

@@ -23,7 +23,7 @@ use solver::planner::{Budget, Planner};
 use solver_highs::Highs;
 
 /// Decisions compared in every run.
-const CASES: usize = 12_000;
+const CASES: usize = 20_000;
 
 struct State {
     planner: Planner,

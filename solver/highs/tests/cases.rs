@@ -1,0 +1,232 @@
+//! Decisions small enough to follow by hand, each for one rule.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use solver::check::holdings;
+use solver::decision::{Conflict, Decision, Tier, Verdict};
+use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Seconds};
+use solver::planner::{Budget, Planner, StateError};
+use solver::predicate::{Operator, Predicate};
+use solver::program::{ModelSolver, Outcome, Program, Solved};
+use solver_highs::Highs;
+
+/// Runs out of time at once.
+struct Exhausted;
+
+impl ModelSolver for Exhausted {
+    fn solve(&self, _: &Program, _: Option<f64>) -> Solved {
+        Solved {
+            outcome: Outcome::Limit,
+            seconds: 0.0,
+        }
+    }
+}
+
+fn host(id: &str, properties: &[(&str, &str)]) -> Host {
+    Host {
+        id: id.into(),
+        properties: properties
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        zone: None,
+        rack: None,
+        capacity: BTreeMap::new(),
+        blocks: Vec::new(),
+        reservable: true,
+    }
+}
+
+fn planner(hosts: &[Host]) -> Planner {
+    let mut planner = Planner::new(0);
+    hosts.iter().for_each(|host| planner.put_host(host.clone()));
+    planner
+}
+
+fn any() -> Arc<Predicate> {
+    Arc::new(Predicate::All(Vec::new()))
+}
+
+fn only(property: &str, value: &str) -> Arc<Predicate> {
+    let (property, value) = (property.to_owned(), value.to_owned());
+    Arc::new(Predicate::Compare {
+        operator: Operator::Equal,
+        property,
+        value,
+    })
+}
+
+fn lease(id: &str, window: (Seconds, Seconds), holds: &[&str], pinned: bool) -> Lease {
+    let size = u32::try_from(holds.len()).unwrap();
+    Lease {
+        id: format!("lease-{id}").into(),
+        reservations: vec![Reservation {
+            id: id.into(),
+            window: Interval::new(window.0, window.1),
+            cleaning: 0,
+            min: size,
+            max: size,
+            predicate: any(),
+            holds: holds.iter().map(|host| (*host).into()).collect(),
+            pinned,
+        }],
+    }
+}
+
+fn request(id: &str, window: (Seconds, Seconds), min: u32, max: u32, predicate: Arc<Predicate>) -> Request {
+    Request {
+        id: format!("lease-{id}").into(),
+        replaces: None,
+        reservations: vec![RequestedReservation {
+            id: id.into(),
+            window: Interval::new(window.0, window.1),
+            cleaning: 0,
+            min,
+            max,
+            predicate,
+        }],
+    }
+}
+
+fn decide(planner: &Planner, request: &Request, now: Seconds) -> Decision {
+    planner.decide(request, now, Budget { seconds: None }, &Highs)
+}
+
+fn given(decision: &Decision, reservation: &str) -> Vec<String> {
+    match &decision.verdict {
+        Verdict::Accepted { holds, .. } => holds[reservation].iter().map(ToString::to_string).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn conflict(decision: &Decision) -> &Conflict {
+    match &decision.verdict {
+        Verdict::Refused { conflict } => conflict,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn counting_instants_is_not_enough_where_hosts_have_calendars() {
+    // At every instant of [1, 4) one of the two hosts is free, but neither is all the time.
+    let mut planner = planner(&[host("a", &[]), host("b", &[])]);
+    planner.put_lease(lease("left", (3, 9), &["a"], true)).unwrap();
+    planner.put_lease(lease("right", (0, 2), &["b"], true)).unwrap();
+    let decision = decide(&planner, &request("q", (1, 4), 1, 1, any()), 0);
+    assert_eq!(conflict(&decision).reason, "search");
+}
+
+#[test]
+fn equal_hosts_exchange_their_tails_without_a_counted_move() {
+    let mut planner = planner(&[host("a", &[]), host("b", &[])]);
+    planner.put_lease(lease("one", (10, 20), &["a"], false)).unwrap();
+    planner.put_lease(lease("two", (20, 30), &["b"], false)).unwrap();
+    let decision = decide(&planner, &request("q", (10, 30), 1, 1, any()), 0);
+    assert_eq!((decision.tier, decision.counted_moves()), (Tier::Count, 0));
+    let Verdict::Accepted { moves, .. } = &decision.verdict else {
+        panic!("{decision:?}")
+    };
+    assert_eq!(moves.len(), 1, "one of the two makes room: {moves:?}");
+}
+
+#[test]
+fn a_promise_leaves_the_scarce_host_and_only_if_it_may() {
+    let hosts = [host("fast", &[("gpu", "True")]), host("plain", &[])];
+    let wanted = request("q", (10, 20), 1, 1, only("gpu", "True"));
+    for (pinned, moves) in [(false, Some(1)), (true, None)] {
+        let mut planner = planner(&hosts);
+        planner.put_lease(lease("early", (10, 20), &["fast"], pinned)).unwrap();
+        let decision = decide(&planner, &wanted, 0);
+        match moves {
+            Some(moves) => assert_eq!(
+                (given(&decision, "q"), decision.counted_moves()),
+                (vec!["fast".into()], moves)
+            ),
+            None => {
+                let conflict = conflict(&decision);
+                assert_eq!((conflict.reason, conflict.needed, conflict.exist), ("capacity", 2, 1));
+                let text = "at 1970-01-01T00:00:10Z (until 1970-01-01T00:00:20Z), 2 hosts matching your request are \
+                            needed by it and by earlier promises (1), 1 exist";
+                assert_eq!(&*conflict.text, text);
+            }
+        }
+    }
+}
+
+#[test]
+fn filling_up_to_max_never_counts_a_move() {
+    let mut planner = planner(&[
+        host("fast", &[("gpu", "True")]),
+        host("g", &[("gpu", "True")]),
+        host("plain", &[]),
+    ]);
+    planner.put_lease(lease("early", (10, 20), &["fast"], false)).unwrap();
+    let decision = decide(&planner, &request("q", (10, 20), 1, 2, only("gpu", "True")), 0);
+    assert_eq!(
+        (given(&decision, "q"), decision.counted_moves()),
+        (vec!["g".to_owned()], 0)
+    );
+}
+
+#[test]
+fn what_has_started_keeps_its_hosts_and_pushes_pending_work_aside() {
+    let mut planner = planner(&[host("a", &[]), host("b", &[])]);
+    planner.put_lease(lease("running", (0, 10), &["a"], false)).unwrap();
+    planner.put_lease(lease("next", (10, 20), &["a"], false)).unwrap();
+    let mut longer = request("running", (0, 15), 1, 1, any());
+    longer.replaces = Some("lease-running".into());
+    let decision = decide(&planner, &longer, 5);
+    assert_eq!(given(&decision, "running"), ["a"]);
+    planner.apply(&longer, &decision).unwrap();
+    assert_eq!(
+        &*planner.lease(&"lease-next".into()).unwrap().reservations[0].holds[0],
+        "b"
+    );
+
+    let mut shifted = request("running", (6, 15), 1, 1, any());
+    shifted.replaces = Some("lease-running".into());
+    assert_eq!(conflict(&decide(&planner, &shifted, 5)).reason, "started");
+}
+
+#[test]
+fn without_time_nothing_is_refused_that_was_not_proved() {
+    let mut planner = planner(&[host("fast", &[("gpu", "True")]), host("plain", &[])]);
+    planner.put_lease(lease("early", (10, 20), &["fast"], false)).unwrap();
+    let wanted = request("q", (10, 20), 1, 1, only("gpu", "True"));
+    let decision = planner.decide(&wanted, 0, Budget { seconds: Some(0.001) }, &Exhausted);
+    assert_eq!(decision.verdict, Verdict::Undecided);
+}
+
+#[test]
+fn a_change_that_contradicts_the_state_changes_nothing() {
+    let mut planner = planner(&[host("a", &[]), host("b", &[])]);
+    planner.put_lease(lease("one", (10, 20), &["a"], false)).unwrap();
+    let overlap = planner.put_lease(lease("two", (19, 30), &["b", "a"], false));
+    assert!(
+        matches!(overlap, Err(StateError::Overlap { at: 19, .. })),
+        "{overlap:?}"
+    );
+    let unknown = planner.put_lease(lease("one", (10, 20), &["z"], false));
+    assert!(matches!(unknown, Err(StateError::UnknownHost { .. })), "{unknown:?}");
+    assert_eq!(planner.leases().count(), 1);
+    assert!(planner.remove_host(&"b".into()) && !planner.remove_host(&"a".into()));
+    planner.remove_lease(&"lease-one".into());
+    assert!(planner.remove_host(&"a".into()));
+}
+
+#[test]
+fn the_check_before_a_commit_finds_what_hides_behind_a_short_stay() {
+    let parts = |window, id| lease(id, window, &["a"], false).reservations.remove(0);
+    let apart = [parts((0, 10), "one"), parts((10, 12), "two")];
+    assert_eq!(holdings(&["a".into()], &apart), []);
+    let hidden = [
+        parts((0, 100), "long"),
+        parts((10, 12), "short"),
+        parts((50, 60), "late"),
+    ];
+    assert_eq!(holdings(&["a".into()], &hidden).len(), 2);
+    assert_eq!(holdings(&["b".into()], &hidden), []);
+}
