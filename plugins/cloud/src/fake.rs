@@ -651,7 +651,7 @@ impl Placement for FakeCloud {
 
 #[async_trait]
 impl Identity for FakeCloud {
-    async fn validate(&self, token: &SecretString) -> Result<Option<TokenInfo>, CloudError> {
+    async fn validate(&self, token: &SecretString, _allow_expired: bool) -> Result<Option<TokenInfo>, CloudError> {
         self.call("keystone", "validate a token", |state| {
             Ok(state.tokens.get(token.expose_secret()).cloned())
         })

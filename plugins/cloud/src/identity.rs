@@ -42,8 +42,9 @@ pub struct TokenInfo {
 /// The identity service.
 #[async_trait]
 pub trait Identity: Send + Sync {
-    /// Asks who a token speaks for; `None` if Keystone does not know it or it is over.
-    async fn validate(&self, token: &SecretString) -> Result<Option<TokenInfo>, CloudError>;
+    /// Asks who a token speaks for; `None` if Keystone does not know it or it is over. With
+    /// `allow_expired` Keystone also answers for a token that ended lately (its `allow_expired_window`).
+    async fn validate(&self, token: &SecretString, allow_expired: bool) -> Result<Option<TokenInfo>, CloudError>;
 
     /// Lets the service act for the caller in the caller's project and roles without end; answers
     /// the trust's id. Called with the caller's own token.

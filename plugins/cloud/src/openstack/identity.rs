@@ -106,11 +106,14 @@ fn header(token: &SecretString) -> Option<HeaderValue> {
 
 #[async_trait]
 impl Identity for OpenStack {
-    async fn validate(&self, token: &SecretString) -> Result<Option<TokenInfo>, CloudError> {
+    async fn validate(&self, token: &SecretString, allow_expired: bool) -> Result<Option<TokenInfo>, CloudError> {
         let Some(subject) = header(token) else { return Ok(None) };
-        let call = Call::new(Service::Keystone, Method::GET, "auth/tokens", "validate a token")
+        let mut call = Call::new(Service::Keystone, Method::GET, "auth/tokens", "validate a token")
             .query("nocatalog", "")
             .header("X-Subject-Token", subject);
+        if allow_expired {
+            call = call.query("allow_expired", "1");
+        }
         match self.session.send(&call).await {
             Ok(answer) => {
                 let validation: Validation = answer.read(&call)?;

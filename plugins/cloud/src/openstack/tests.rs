@@ -284,7 +284,7 @@ async fn only_keystone_itself_can_call_a_token_invalid() {
             .respond_with(answer)
             .mount(&server)
             .await;
-        let result = cloud(&server.uri()).validate(&token).await;
+        let result = cloud(&server.uri()).validate(&token, false).await;
         match valid {
             None => assert!(result.is_err(), "{result:?}"),
             Some(false) => assert_eq!(result.unwrap(), None),
@@ -303,7 +303,7 @@ async fn only_keystone_itself_can_call_a_token_invalid() {
 #[tokio::test]
 async fn a_token_that_is_no_header_is_invalid_without_asking() {
     let cloud = cloud("http://127.0.0.1:9");
-    assert_eq!(cloud.validate(&SecretString::from("a\nb")).await.unwrap(), None);
+    assert_eq!(cloud.validate(&SecretString::from("a\nb"), false).await.unwrap(), None);
 }
 
 #[tokio::test]
