@@ -45,8 +45,8 @@ async fn a_lease_starts_and_ends_on_time() {
 async fn a_cloud_that_is_down_delays_a_start_and_says_why() {
     let world = World::start(Outside::new(&HOSTS)).await;
     world.register(&HOSTS).await;
-    let lease = world.book(NOON, NOON + 3600, 1).await;
     world.outside.cloud.go_down("connection refused");
+    let lease = world.book(NOON, NOON + 3600, 1).await;
     world
         .advance_until(&lease.id, NOON + 60, |lease| {
             lease.is_some_and(|lease| {
@@ -77,8 +77,8 @@ async fn a_cloud_that_is_down_delays_a_start_and_says_why() {
 async fn a_start_whose_window_is_over_is_given_up_and_cleaned_up() {
     let world = World::start(Outside::new(&HOSTS)).await;
     world.register(&HOSTS).await;
-    let lease = world.book(NOON, NOON + 120, 2).await;
     world.outside.cloud.go_down("connection refused");
+    let lease = world.book(NOON, NOON + 120, 2).await;
     world
         .advance_until(&lease.id, NOON + 200, |lease| {
             lease.is_some_and(|lease| lease.event(EventType::StartLease).unwrap().status == EventStatus::Error)
