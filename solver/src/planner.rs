@@ -203,7 +203,7 @@ impl Planner {
         let scene = Scene::new(self, &asks, request, now);
         let classes = Classes::new(&scene);
         if free.is_none()
-            && let Some(conflict) = certificate::at_starts(&scene, &classes)
+            && let Some(conflict) = certificate::at_likely(&scene, &classes)
         {
             return refused(Tier::Certificate, conflict);
         }

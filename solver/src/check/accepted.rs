@@ -159,6 +159,9 @@ fn new_work(
 
 /// Checks the moves and makes them; gives how many count.
 fn rearrange(book: &mut Book, request: &Request, moves: &[MoveEntry], findings: &mut Findings) -> u64 {
+    if moves.is_empty() {
+        return 0;
+    }
     // Classes are those before the decision.
     let alive = book.leases.values().flatten().filter(|held| held.window.end > book.now);
     let asked = request.reservations.iter().map(|asked| &asked.predicate);
