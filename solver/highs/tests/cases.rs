@@ -42,7 +42,9 @@ fn host(id: &str, properties: &[(&str, &str)]) -> Host {
 
 fn planner(hosts: &[Host]) -> Planner {
     let mut planner = Planner::new(0);
-    hosts.iter().for_each(|host| planner.put_host(host.clone()));
+    for host in hosts {
+        planner.put_host(host.clone());
+    }
     planner
 }
 
@@ -96,17 +98,17 @@ fn decide(planner: &Planner, request: &Request, now: Seconds) -> Decision {
 }
 
 fn given(decision: &Decision, reservation: &str) -> Vec<String> {
-    match &decision.verdict {
-        Verdict::Accepted { holds, .. } => holds[reservation].iter().map(ToString::to_string).collect(),
-        other => panic!("{other:?}"),
-    }
+    let Verdict::Accepted { holds, .. } = &decision.verdict else {
+        panic!("{decision:?}")
+    };
+    holds[reservation].iter().map(ToString::to_string).collect()
 }
 
 fn conflict(decision: &Decision) -> &Conflict {
-    match &decision.verdict {
-        Verdict::Refused { conflict } => conflict,
-        other => panic!("{other:?}"),
-    }
+    let Verdict::Refused { conflict } = &decision.verdict else {
+        panic!("{decision:?}")
+    };
+    conflict
 }
 
 #[test]
@@ -136,24 +138,22 @@ fn equal_hosts_exchange_their_tails_without_a_counted_move() {
 fn a_promise_leaves_the_scarce_host_and_only_if_it_may() {
     let hosts = [host("fast", &[("gpu", "True")]), host("plain", &[])];
     let wanted = request("q", (10, 20), 1, 1, only("gpu", "True"));
-    for (pinned, moves) in [(false, Some(1)), (true, None)] {
+    let decided = |pinned: bool| {
         let mut planner = planner(&hosts);
         planner.put_lease(lease("early", (10, 20), &["fast"], pinned)).unwrap();
-        let decision = decide(&planner, &wanted, 0);
-        match moves {
-            Some(moves) => assert_eq!(
-                (given(&decision, "q"), decision.counted_moves()),
-                (vec!["fast".into()], moves)
-            ),
-            None => {
-                let conflict = conflict(&decision);
-                assert_eq!((conflict.reason, conflict.needed, conflict.exist), ("capacity", 2, 1));
-                let text = "at 1970-01-01T00:00:10Z (until 1970-01-01T00:00:20Z), 2 hosts matching your request are \
-                            needed by it and by earlier promises (1), 1 exist";
-                assert_eq!(&*conflict.text, text);
-            }
-        }
-    }
+        decide(&planner, &wanted, 0)
+    };
+    let decision = decided(false);
+    assert_eq!(
+        (given(&decision, "q"), decision.counted_moves()),
+        (vec!["fast".to_owned()], 1)
+    );
+    let decision = decided(true);
+    let conflict = conflict(&decision);
+    assert_eq!((conflict.reason, conflict.needed, conflict.exist), ("capacity", 2, 1));
+    let text = "at 1970-01-01T00:00:10Z (until 1970-01-01T00:00:20Z), 2 hosts matching your request are needed by it \
+                and by earlier promises (1), 1 exist";
+    assert_eq!(&*conflict.text, text);
 }
 
 #[test]
