@@ -97,6 +97,42 @@ fn verdict_moves_and_filling_equal_the_per_host_model() {
     assert!(tally.by_search > 0 && tally.by_certificate > CASES / 100, "{tally:?}");
 }
 
+/// Many requests in one document: every acceptance is the next decision's state, in plan and checker.
+#[test]
+fn plans_of_many_requests_pass_the_checker() {
+    let mut accepted = 0;
+    for seed in 0..300 {
+        let mut random = Random(seed);
+        let hosts = history::fleet(&mut random);
+        let mut planner = Planner::new(random.between(0, 3));
+        for host in &hosts {
+            planner.put_host(host.clone());
+        }
+        let mut requests: Vec<Request> = (0..14)
+            .map(|number| history::request(&mut random, &hosts, &[], 100, 1, number))
+            .collect();
+        // Some ask again for an earlier lease, at another time.
+        for position in (3..14).step_by(4) {
+            let mut again = requests[position - 3].clone();
+            again.replaces = Some(std::mem::replace(&mut again.id, format!("again{position}").into()));
+            for asked in &mut again.reservations {
+                asked.window.end += 3;
+            }
+            requests[position] = again;
+        }
+        let text = serde_json::to_string(&Problem::of(&planner, 100, 1, &requests)).unwrap();
+        let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
+        let settings = Settings {
+            budget: Budget { seconds: None },
+            offers: false,
+        };
+        let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs, || 0).unwrap();
+        assert_eq!(check(&problem, &fingerprint(&text), &plan), [], "seed {seed}\n{text}");
+        accepted += plan.summary.accepted;
+    }
+    assert!(accepted > 1_000, "{accepted}");
+}
+
 fn history(seed: u64, tally: &mut Tally) {
     let mut random = Random(seed);
     let freeze = if random.percent(40) { random.between(1, 6) } else { 0 };
