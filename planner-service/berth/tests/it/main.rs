@@ -10,6 +10,7 @@
 
 mod crash;
 mod fault;
+mod history;
 mod kill;
 mod lifecycle;
 mod program;

@@ -100,20 +100,27 @@ impl Book {
         Ok(book)
     }
 
-    /// Makes a batch of changes part of the book. All allocations of changed leases leave before any
-    /// enters, so that leases may exchange hosts.
+    /// Makes a batch of changes part of the book, in whatever order they come. All allocations of changed
+    /// leases leave before any enters, so that leases may exchange hosts; hosts come before leases that
+    /// hold them, and go after.
     ///
     /// # Errors
     /// When a lease does not fit; the book must be thrown away then.
     pub fn apply_all(&mut self, changes: &[Change]) -> Result<(), Contradiction> {
         for change in changes {
-            match change {
-                Change::PutLease(lease) => self.planner.remove_lease(&Arc::from(lease.id.as_str())),
-                Change::DeleteLease(id) => self.planner.remove_lease(&Arc::from(id.as_str())),
-                Change::PutHost(_) | Change::DeleteHost(_) | Change::PutProperty(_) | Change::PutFindings { .. } => {}
+            if let Change::PutLease(lease) = change {
+                self.planner.remove_lease(&Arc::from(lease.id.as_str()));
             }
         }
-        changes.iter().try_for_each(|change| self.apply(change))
+        let rank = |change: &Change| match change {
+            Change::DeleteLease(_) => 0,
+            Change::PutHost(_) | Change::PutProperty(_) => 1,
+            Change::PutLease(_) | Change::PutFindings { .. } => 2,
+            Change::DeleteHost(_) => 3,
+        };
+        let mut ordered: Vec<&Change> = changes.iter().collect();
+        ordered.sort_by_key(|change| rank(change));
+        ordered.into_iter().try_for_each(|change| self.apply(change))
     }
 
     /// Sets the epoch the book stands at.
