@@ -59,6 +59,7 @@ fn flags(table: &toml::Table, program: &Command) -> anyhow::Result<Vec<OsString>
             let known: BTreeSet<String> = serve
                 .get_arguments()
                 .filter_map(|option| option.get_long())
+                .filter(|name| *name != "config")
                 .map(|name| name.replace('-', "_"))
                 .collect();
             bail!(

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admission::create::LeaseIdentifiers;
 use crate::admission::delete::Deletion;
-use crate::admission::{create, delete, hosts, listing, update};
+use crate::admission::{create, delete, hosts, is_final, listing, update};
 use crate::authority::{Caller, Policy, Target, rules};
 use crate::book::writer::{BookHandle, Draft, WriteError, Writer};
 use crate::book::{Book, Contradiction};
@@ -406,7 +406,7 @@ impl Service {
     pub async fn lease_report(&self, caller: &Caller, id: &str) -> Result<LeaseReport, ServiceError> {
         let book = self.book.fresh().await;
         let lease = self.lease_for(&book, rules::LEASES_GET, caller, id)?;
-        let tentative = listing::is_tentative(&lease, self.clock.now(), &self.settings);
+        let tentative = !is_final(&lease, self.clock.now(), &self.settings);
         Ok(LeaseReport {
             findings: book.findings(&lease.id),
             lease,

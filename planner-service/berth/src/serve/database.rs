@@ -32,7 +32,7 @@ pub(super) async fn open(arguments: &DatabaseArguments) -> anyhow::Result<Databa
     let kind = kind(&address);
     let store = SqlStore::connect(&address, StoreOptions::default())
         .await
-        .context("--database")?;
+        .context("--database: the database cannot be used")?;
     store
         .migrate()
         .await

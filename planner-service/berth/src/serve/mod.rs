@@ -38,9 +38,9 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     let shutdown = CancellationToken::new();
     let tasks = TaskTracker::new();
     let steps: Arc<CrashPoint> = Arc::new(CrashPoint::from_environment());
-    let database = database::open(&arguments.database).await?;
     let drivers = drivers::choose(arguments, steps.clone())?;
     let authenticator = authentication::choose(arguments, drivers.identity.as_ref())?;
+    let database = database::open(&arguments.database).await?;
     let parts = Parts {
         store: Arc::new(database.store.clone()),
         clock: Arc::new(SystemClock),

@@ -15,5 +15,6 @@ mod kill;
 mod lifecycle;
 mod program;
 mod race;
+mod requests;
 mod structure;
 mod world;

@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use solver::model::{Interval, Request};
 
-use super::{Placement, allocations, check_latest, minute, moved_leases, place, requested};
+use super::{Placement, allocations, check_latest, minute, moved_leases, place, requested, second_check};
 use crate::authority::Caller;
 use crate::book::writer::Draft;
-use crate::domain::{
-    Event, EventStatus, EventType, Lease, LeaseStatus, Reservation, ReservationSpec, ReservationStatus, Timestamp,
-};
+use crate::domain::{Event, EventType, Lease, LeaseStatus, Reservation, ReservationSpec, ReservationStatus, Timestamp};
 use crate::ports::{Change, Identifiers};
 use crate::service::{LeaseDraft, ServiceError, Settings};
 
@@ -82,10 +80,7 @@ pub(crate) fn create(
     ));
     let mut changes = placement.map_or_else(Vec::new, |placement| moved_leases(draft.book(), &placement));
     changes.push(Change::PutLease(Arc::clone(&lease)));
-    draft.change(changes).map_err(|contradiction| {
-        tracing::error!(%contradiction, "the planner's answer failed the second check");
-        ServiceError::Unavailable("the decision failed its second check and was thrown away; try again".to_owned())
-    })?;
+    draft.change(changes).map_err(second_check)?;
     Ok(lease)
 }
 
@@ -142,17 +137,7 @@ fn assemble(
                 }),
         })
         .collect();
-    let event = |id: &String, event_type, time| Event {
-        id: id.clone(),
-        event_type,
-        time,
-        status: EventStatus::Undone,
-        attempts: 0,
-        not_before: None,
-        waiting: None,
-        created_at: now,
-        updated_at: None,
-    };
+    let event = |id: &String, event_type, time| Event::undone(id.clone(), event_type, time, now);
     let mut events = vec![
         event(&identifiers.start, EventType::StartLease, wanted.start),
         event(&identifiers.end, EventType::EndLease, wanted.end),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::second_check;
 use super::update::check_idle;
 use crate::book::is_bound;
 use crate::book::writer::Draft;
@@ -41,23 +42,12 @@ pub(crate) fn delete(draft: &mut Draft, lease: &Arc<Lease>, event_id: &str) -> R
                 event.updated_at = Some(now);
             }
         }
-        next.events.push(Event {
-            id: event_id.to_owned(),
-            event_type: EventType::DeleteLease,
-            time: now,
-            status: EventStatus::Undone,
-            attempts: 0,
-            not_before: None,
-            waiting: None,
-            created_at: now,
-            updated_at: None,
-        });
+        next.events
+            .push(Event::undone(event_id.to_owned(), EventType::DeleteLease, now, now));
         (Change::PutLease(Arc::new(next)), Deletion::UnderWay)
     } else {
         (Change::DeleteLease(lease.id.clone()), Deletion::Done)
     };
-    draft.change(vec![change]).map_err(|contradiction| {
-        ServiceError::Unavailable(format!("the book refused the deletion: {contradiction}"))
-    })?;
+    draft.change(vec![change]).map_err(second_check)?;
     Ok(deletion)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use plugin_api::HostFacts;
 
+use super::second_check;
 use crate::book::Book;
 use crate::book::writer::Draft;
 use crate::domain::{Host, Property, ReservationSpec, Timestamp};
@@ -159,7 +160,7 @@ fn set_reservable(draft: &mut Draft, host: &Arc<Host>, reservable: bool) -> Resu
     };
     draft
         .change(vec![Change::PutHost(Arc::new(next))])
-        .map_err(contradiction)
+        .map_err(second_check)
 }
 
 /// Forgets a host.
@@ -167,7 +168,7 @@ pub(crate) fn remove(draft: &mut Draft, id: &str) -> Result<(), ServiceError> {
     free(draft.book(), id)?;
     draft
         .change(vec![Change::DeleteHost(id.to_owned())])
-        .map_err(contradiction)
+        .map_err(second_check)
 }
 
 /// The host, if it exists.
@@ -212,7 +213,7 @@ pub(crate) fn set_private(draft: &mut Draft, name: &str, private: bool) -> Resul
     });
     draft
         .change(vec![Change::PutProperty(Arc::clone(&next))])
-        .map_err(contradiction)?;
+        .map_err(second_check)?;
     Ok(next)
 }
 
@@ -234,10 +235,5 @@ fn write(draft: &mut Draft, host: &Arc<Host>, identifiers: &dyn Identifiers) -> 
         })
         .collect();
     changes.push(Change::PutHost(Arc::clone(host)));
-    draft.change(changes).map_err(contradiction)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
-fn contradiction(contradiction: crate::book::Contradiction) -> ServiceError {
-    ServiceError::Unavailable(format!("the book refused the change: {contradiction}"))
+    draft.change(changes).map_err(second_check)
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::book::{Book, is_bound};
-use crate::domain::{Lease, Timestamp};
+use super::is_final;
+use crate::book::Book;
+use crate::domain::Timestamp;
 use crate::service::{AllocationFilter, HostAllocations, HostUse, PropertyListing, Settings};
 
 /// What every host serves, hosts with nothing included. Without a filter only leases that are not over are shown.
@@ -20,7 +21,7 @@ pub(crate) fn allocations(
         if !wanted || (!filtered && lease.end < now) {
             continue;
         }
-        let tentative = is_tentative(lease, now, settings);
+        let tentative = !is_final(lease, now, settings);
         for reservation in &lease.reservations {
             if filter.reservation_id.as_ref().is_some_and(|id| *id != reservation.id) {
                 continue;
@@ -47,11 +48,6 @@ pub(crate) fn allocations(
             }
         })
         .collect()
-}
-
-/// Whether the planner may still choose other hosts for the lease.
-pub(crate) fn is_tentative(lease: &Lease, now: Timestamp, settings: &Settings) -> bool {
-    !is_bound(lease) && lease.start > now + settings.freeze
 }
 
 /// Properties at least one host has.

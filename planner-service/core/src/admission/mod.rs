@@ -10,8 +10,8 @@ use solver::decision::{Decision, Move, Verdict};
 use solver::model::{Interval, Request, RequestedReservation};
 use solver::planner::Budget;
 
-use crate::book::Book;
 use crate::book::writer::Draft;
+use crate::book::{Book, Contradiction, is_bound};
 use crate::domain::{Allocation, HostReservation, Lease, Timestamp};
 use crate::ports::Change;
 use crate::properties;
@@ -26,6 +26,13 @@ pub(crate) mod update;
 /// The first second of the minute `time` lies in: the granularity of leases.
 pub(crate) const fn minute(time: Timestamp) -> Timestamp {
     time - time.rem_euclid(60)
+}
+
+/// Whether the lease keeps the hosts it holds: it has started, or will within the freeze horizon. The
+/// planner asks the same of every reservation.
+pub(crate) fn is_final(lease: &Lease, now: Timestamp, settings: &Settings) -> bool {
+    let now = minute(now);
+    is_bound(lease) || lease.start <= now || lease.start < now + settings.freeze
 }
 
 /// Hosts by reservation, and the promises that were re-chosen for it.
@@ -127,6 +134,13 @@ pub(crate) fn allocations(hosts: &[String], start: Timestamp, end: Timestamp, cl
         .collect();
     rows.sort();
     rows
+}
+
+/// What the caller is told when the book does not take a decision: the planner was wrong, nothing was changed.
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
+pub(crate) fn second_check(contradiction: Contradiction) -> ServiceError {
+    tracing::error!(%contradiction, "a decision failed the second check");
+    ServiceError::Unavailable("the decision failed its second check and was thrown away; try again".to_owned())
 }
 
 /// First second of the year 9999: no lease ends later, so that cleaning after it still has a date.

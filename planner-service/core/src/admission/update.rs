@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use solver::model::{Interval, Request};
 
-use super::{allocations, check_latest, minute, moved_leases, place, requested};
+use super::{allocations, check_latest, is_final, minute, moved_leases, place, requested, second_check};
 use crate::book::is_bound;
 use crate::book::writer::Draft;
 use crate::domain::{
@@ -63,10 +63,7 @@ pub(crate) fn update(
     }
     let next = Arc::new(next);
     changes.push(Change::PutLease(Arc::clone(&next)));
-    draft.change(changes).map_err(|contradiction| {
-        tracing::error!(%contradiction, "the planner's answer failed the second check");
-        ServiceError::Unavailable("the decision failed its second check and was thrown away; try again".to_owned())
-    })?;
+    draft.change(changes).map_err(second_check)?;
     Ok(next)
 }
 
@@ -194,9 +191,10 @@ fn replace_hosts(
         }
         return Ok(Vec::new());
     }
-    for reservation in &lease.reservations {
+    let kept = lease.reservations.iter().filter(|_| is_final(lease, now, settings));
+    for reservation in kept {
         if let Some(spec) = specs.get(&reservation.id) {
-            check_running(draft, lease, reservation, spec)?;
+            check_kept(draft, reservation, spec)?;
         }
     }
     let reservations = lease
@@ -230,35 +228,18 @@ fn replace_hosts(
     }
     if grown {
         next.events.retain(|event| event.event_type != EventType::ApplyChange);
-        next.events.push(Event {
-            id: event_id.to_owned(),
-            event_type: EventType::ApplyChange,
-            time: now,
-            status: EventStatus::Undone,
-            attempts: 0,
-            not_before: None,
-            waiting: None,
-            created_at: now,
-            updated_at: None,
-        });
+        next.events
+            .push(Event::undone(event_id.to_owned(), EventType::ApplyChange, now, now));
     }
     Ok(moved_leases(draft.book(), &placement))
 }
 
-/// A reservation that has started keeps its hosts: they must satisfy the new parameters.
-fn check_running(
-    draft: &Draft,
-    lease: &Lease,
-    reservation: &Reservation,
-    spec: &HostReservation,
-) -> Result<(), ServiceError> {
-    if !is_bound(lease) {
-        return Ok(());
-    }
+/// A reservation whose hosts are final keeps them: they must satisfy the new parameters.
+fn check_kept(draft: &Draft, reservation: &Reservation, spec: &HostReservation) -> Result<(), ServiceError> {
     let held = reservation.allocations.len();
     if usize::try_from(spec.max).is_ok_and(|max| max < held) {
         return Err(ServiceError::Shortage(format!(
-            "the reservation has started and keeps its {held} hosts; max must be at least {held}, not {}",
+            "the reservation starts soon or has started and keeps its {held} hosts; max must be at least {held}, not {}",
             spec.max
         )));
     }
@@ -270,7 +251,7 @@ fn check_running(
         let planned = properties::planner_host(host, draft.book().region());
         if !predicate.matches(&|name| planned.lookup(name)) {
             return Err(ServiceError::Shortage(format!(
-                "the reservation has started and keeps host {}, which does not have the properties asked for",
+                "the reservation starts soon or has started and keeps host {}, which does not have the properties asked for",
                 host.hypervisor_hostname
             )));
         }

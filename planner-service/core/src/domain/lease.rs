@@ -137,3 +137,20 @@ pub struct Event {
     /// When it was last changed.
     pub updated_at: Option<Timestamp>,
 }
+
+impl Event {
+    /// An event that has not been tried yet, made at `now`.
+    pub const fn undone(id: String, event_type: EventType, time: Timestamp, now: Timestamp) -> Self {
+        Self {
+            id,
+            event_type,
+            time,
+            status: EventStatus::Undone,
+            attempts: 0,
+            not_before: None,
+            waiting: None,
+            created_at: now,
+            updated_at: None,
+        }
+    }
+}

@@ -75,11 +75,15 @@ impl Lifecycle {
                 .take(MAX_CONCURRENT.saturating_sub(running.len()))
             {
                 running.insert(entry.lease_id.clone());
-                let (worker, sender) = (self.clone(), finished_sender.clone());
+                let worker = self.clone();
+                let report = Report {
+                    lease_id: entry.lease_id.clone(),
+                    ask_again: Some(now + self.settings.claim_seconds),
+                    to: finished_sender.clone(),
+                };
                 tasks.spawn(async move {
                     let ask_again = worker.carry_out(&entry).await;
-                    // The loop may have ended with the process.
-                    let _ = sender.send((entry.lease_id, ask_again));
+                    report.done(ask_again);
                 });
             }
             let idle = if self.settings.shared {
@@ -103,5 +107,25 @@ impl Lifecycle {
                 () = self.clock.sleep_until(wake) => {}
             }
         }
+    }
+}
+
+/// Tells the loop that a worker is done with a lease, also when the worker fails in a way nobody foresaw.
+struct Report {
+    lease_id: String,
+    ask_again: Option<Timestamp>,
+    to: mpsc::UnboundedSender<(String, Option<Timestamp>)>,
+}
+
+impl Report {
+    fn done(mut self, ask_again: Option<Timestamp>) {
+        self.ask_again = ask_again;
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        // The loop may have ended with the process.
+        let _ = self.to.send((std::mem::take(&mut self.lease_id), self.ask_again));
     }
 }
