@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -95,22 +96,23 @@ fn joined(name: &OsStr, value: &str) -> OsString {
     flag
 }
 
-/// Prints every option of `serve`.
-#[expect(clippy::print_stdout, reason = "the output of a command")]
-pub(crate) fn print_reference(program: &Command) -> anyhow::Result<()> {
+/// Every option of `serve`, as a configuration file with everything commented out.
+pub(crate) fn reference(program: &Command) -> anyhow::Result<String> {
     let serve = program
         .find_subcommand("serve")
         .context("the program has no command `serve`")?;
-    println!("# Options of `berth serve`. Order of precedence: flag, environment variable, file, default.");
+    let mut text =
+        "# Options of `berth serve`. Order of precedence: flag, environment variable, file, default.\n".to_owned();
     for option in serve.get_arguments() {
         let Some(flag) = option.get_long() else { continue };
         if matches!(flag, "help" | "config") {
             continue;
         }
+        let key = flag.replace('-', "_");
         let default = option
             .get_default_values()
             .first()
-            .map(|value| value.to_string_lossy().into_owned());
+            .map_or_else(String::new, |value| format!(" \"{}\"", value.to_string_lossy()));
         let unit = option
             .get_value_names()
             .and_then(|names| names.first())
@@ -119,11 +121,10 @@ pub(crate) fn print_reference(program: &Command) -> anyhow::Result<()> {
             .get_env()
             .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let help = option.get_help().map(ToString::to_string).unwrap_or_default();
-        println!("\n# {help}\n# --{flag} {unit}, {environment}");
-        match default {
-            Some(default) => println!("# {} = \"{default}\"", flag.replace('-', "_")),
-            None => println!("# {} =", flag.replace('-', "_")),
-        }
+        write!(
+            text,
+            "\n# {help}\n# --{flag} {unit}, {environment}\n# {key} ={default}\n"
+        )?;
     }
-    Ok(())
+    Ok(text)
 }

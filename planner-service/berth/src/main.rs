@@ -7,6 +7,7 @@ mod options;
 mod serve;
 mod solve;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -71,15 +72,21 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Migrate(arguments) => runtime()?.block_on(serve::migrate(&arguments)),
         Command::Solve(arguments) => solve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
-        Command::Config => {
-            configuration::print_reference(&Program::command())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Config => print(configuration::reference(&Program::command())?.as_bytes()),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Program::command(), "berth", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Program::command(), "berth", &mut script);
+            print(&script)
         }
         Command::Client(command) => Ok(runtime()?.block_on(client::run_from_terminal(command))),
+    }
+}
+
+/// Writes a command's output; a reader that has seen enough is no failure.
+fn print(output: &[u8]) -> anyhow::Result<ExitCode> {
+    match std::io::stdout().write_all(output) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
     }
 }
 
