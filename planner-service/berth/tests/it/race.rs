@@ -3,10 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
+use planner_core::service::{LeaseDraft, ServiceError};
 use serde_json::Value;
 use store::testing::{Engine, TestDatabase};
+use store::{SqlStore, StoreOptions};
 
 use crate::program::{Program, host, lease};
+use crate::world::{NOON, Outside, World, caller, draft};
 
 const REQUESTS: usize = 200;
 
@@ -82,6 +87,35 @@ fn one_of_200_parallel_requests_gets_the_host_on_postgresql() {
 #[test]
 fn one_of_200_parallel_requests_gets_the_host_on_mariadb() {
     with_program(Engine::MariaDb);
+}
+
+/// Jobs committed together do not suffer for one whose values the database refuses.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_the_database_refuses_does_not_take_others_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("sqlite://{}", folder.path().join("book.db").display());
+    let store = SqlStore::connect(&address, StoreOptions::default()).await.unwrap();
+    store.migrate().await.unwrap();
+    let outside = Outside {
+        store: Arc::new(store),
+        ..Outside::new(&["c1"])
+    };
+    let world = World::start(outside).await;
+    let caller = caller();
+    let book = |name: &str| {
+        let draft = LeaseDraft {
+            name: name.to_owned(),
+            reservations: Vec::new(),
+            ..draft(NOON + 600, NOON + 1200, 1)
+        };
+        world.service.create_lease(&caller, draft)
+    };
+    let (first, refused, second, third) = tokio::join!(book("one"), book("\0"), book("two"), book("three"));
+    assert!(matches!(refused, Err(ServiceError::Unavailable(_))), "{refused:?}");
+    for booked in [first, second, third] {
+        assert!(world.lease(&booked.unwrap().id).await.is_some());
+    }
+    world.stop().await;
 }
 
 fn with_two_programs(engine: Engine) {

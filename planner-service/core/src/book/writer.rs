@@ -341,6 +341,13 @@ impl Writer {
                         return batch;
                     }
                 }
+                // The store refuses what some job wrote, for good: the others must not suffer for it.
+                Err(StoreError::Overlap(_) | StoreError::Corrupt { .. }) if batch.len() > 1 => {
+                    for job in batch {
+                        Box::pin(self.process(vec![job])).await;
+                    }
+                    return Vec::new();
+                }
                 Err(error) => {
                     self.in_doubt = true;
                     let reason = describe(&error);

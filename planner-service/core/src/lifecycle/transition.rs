@@ -9,6 +9,9 @@ use crate::book::writer::Draft;
 use crate::domain::{Event, EventStatus, EventType, Lease, LeaseStatus, ReservationStatus, Timestamp};
 use crate::ports::{Change, Fence};
 
+/// How much of a failure's reason is kept, in characters.
+const LONGEST_REASON: usize = 2000;
+
 /// Why there is nothing to carry out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Skip {
@@ -159,7 +162,7 @@ pub(super) fn put_off(draft: &mut Draft, work: &Work, reason: &str, delay: impl 
     let (start, end) = (lease.start, lease.end);
     set_event(&mut lease, event_type, now, |event| {
         event.attempts = event.attempts.saturating_add(1);
-        event.waiting = Some(reason.to_owned());
+        event.waiting = Some(shown(reason));
         let again = now + delay(event.attempts);
         // A start is given up at the end of its window, not later; a before-end action likewise.
         let bounded = matches!(event_type, EventType::StartLease | EventType::BeforeEndLease);
@@ -173,6 +176,16 @@ pub(super) fn put_off(draft: &mut Draft, work: &Work, reason: &str, delay: impl 
     lease.status = settled(&lease);
     lease.updated_at = Some(now);
     work.write(draft, vec![Change::PutLease(Arc::new(lease))])
+}
+
+/// A reason as it is kept: whatever a broken service said, in bounds and without the one character that
+/// databases refuse.
+fn shown(reason: &str) -> String {
+    reason
+        .chars()
+        .filter(|character| *character != '\0')
+        .take(LONGEST_REASON)
+        .collect()
 }
 
 fn set_event(lease: &mut Lease, event_type: EventType, now: Timestamp, change: impl FnOnce(&mut Event)) {
