@@ -27,7 +27,7 @@ class Account:
             project_domain_name="Default", region_name=settings.REGION, compute_api_version="2.90",
             compute_default_microversion="2.90")
         self.session = self.cloud.session
-        self.library = blazar_client.Client(session=self.session, service_type="reservation",
+        self.bindings = blazar_client.Client(session=self.session, service_type="reservation",
                                             region_name=settings.REGION)
         self.project_id = self.session.get_project_id()
 

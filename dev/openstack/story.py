@@ -67,7 +67,7 @@ class Story:
 
     def lease(self, lease_id):
         """The lease as the library of its owner sees it."""
-        return self.demo.library.lease.get(lease_id)
+        return self.demo.bindings.lease.get(lease_id)
 
     def status(self, lease_id):
         """The status of the lease."""
@@ -75,13 +75,13 @@ class Story:
 
     def hosts_of(self, reservation_id):
         """Names of the hosts allocated to a reservation."""
-        names = {host["id"]: host["hypervisor_hostname"] for host in self.admin.library.host.list()}
-        return sorted(names[row["resource_id"]] for row in self.admin.library.allocation.list("os-hosts")
+        names = {host["id"]: host["hypervisor_hostname"] for host in self.admin.bindings.host.list()}
+        return sorted(names[row["resource_id"]] for row in self.admin.bindings.allocation.list("os-hosts")
                       if any(one["id"] == reservation_id for one in row["reservations"]))
 
     def book(self, name, start, end, warned=None, **reservation):
         """Books one host in the name of demo; returns (lease id, reservation id)."""
-        made = self.demo.library.lease.create(name, start, end, [host_reservation(**reservation)], [], warned)
+        made = self.demo.bindings.lease.create(name, start, end, [host_reservation(**reservation)], [], warned)
         return made["id"], made["reservations"][0]["id"]
 
     def wait_active(self, lease_id, seconds=DUE):
@@ -164,7 +164,7 @@ class Story:
             expect(shown["service_name"] == HOSTS[0] and shown["gpu"] == "True", shown)
         with self.step("openstack reservation host set --extra rack=r3"):
             self.admin.run("openstack", "reservation", "host", "set", HOSTS[2], "--extra", "rack=r3")
-            rack = [one.get("rack") for one in self.admin.library.host.list() if one["hypervisor_hostname"] == HOSTS[2]]
+            rack = [one.get("rack") for one in self.admin.bindings.host.list() if one["hypervisor_hostname"] == HOSTS[2]]
             expect(rack == ["r3"], f"rack: {rack}")
         with self.step("openstack reservation host property list --detail"):
             listed = self.admin.openstack("reservation", "host", "property", "list", "--detail")
@@ -363,7 +363,7 @@ class Story:
                 if delay:
                     self.survivor = {"lease": lease, "reservation": reservation, "host": host, "minute": minute()}
                 else:  # one host is free at this point of the story
-                    self.demo.library.lease.delete(lease)
+                    self.demo.bindings.lease.delete(lease)
                     eventually("the host given back", CLEANED, lambda: self.released(reservation, host))
 
     def kill_at_end(self):
@@ -429,7 +429,7 @@ class Story:
 
     def farewell(self):
         with self.step("a host with a reservation on it cannot be deleted: 409"):
-            reserved = {row["resource_id"] for row in self.admin.library.allocation.list("os-hosts") if row["reservations"]}
+            reserved = {row["resource_id"] for row in self.admin.bindings.allocation.list("os-hosts") if row["reservations"]}
             answer = self.admin.request("DELETE", f"/os-hosts/{min(reserved)}")
             expect(answer.status_code == 409, f"{answer.status_code} {answer.text}")
         with self.step("blazar lease-delete of the lease of tomorrow"):

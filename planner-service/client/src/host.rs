@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use api_types::host::COLUMN_NAMES;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
 use serde_json::{Map, Value, json};
@@ -13,25 +14,6 @@ use crate::api::{Api, list, member, segment};
 use crate::error::ClientError;
 use crate::lease::only_one;
 use crate::output::{Output, cell_of, text_of};
-
-/// Members every host has; the others are extra capabilities.
-const COLUMNS: [&str; 15] = [
-    "id",
-    "vcpus",
-    "cpu_info",
-    "hypervisor_type",
-    "hypervisor_version",
-    "hypervisor_hostname",
-    "service_name",
-    "memory_mb",
-    "local_gb",
-    "status",
-    "availability_zone",
-    "trust_id",
-    "reservable",
-    "created_at",
-    "updated_at",
-];
 
 /// `berth host`.
 #[derive(Debug, Args)]
@@ -235,7 +217,7 @@ fn print(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
         return output.value(&answer);
     }
     let host = member(answer, "host")?;
-    let mut rows: Vec<(&str, Cell)> = COLUMNS
+    let mut rows: Vec<(&str, Cell)> = COLUMN_NAMES
         .iter()
         .filter(|name| host.get(**name).is_some())
         .map(|name| (*name, cell_of(&host, name)))
@@ -251,7 +233,7 @@ fn properties(host: &Value) -> String {
         .into_iter()
         .flat_map(Map::keys)
         .map(String::as_str)
-        .filter(|name| !COLUMNS.contains(name))
+        .filter(|name| !COLUMN_NAMES.contains(name))
         .collect();
     names
         .iter()
