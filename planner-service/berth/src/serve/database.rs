@@ -23,13 +23,12 @@ pub(super) struct Database {
 
 /// Opens the database and brings its schema up to date.
 pub(super) async fn open(arguments: &DatabaseArguments) -> anyhow::Result<Database> {
-    let (address, lock) = if let Some(address) = &arguments.database {
-        (address.clone(), None)
-    } else {
-        let (address, lock) = own_file(&arguments.data)?;
-        (address, Some(lock))
+    let address = match &arguments.database {
+        Some(address) => address.clone(),
+        None => own_file(&arguments.data)?,
     };
     let kind = kind(&address);
+    let lock = address.strip_prefix("sqlite://").map(lock_beside).transpose()?;
     let store = SqlStore::connect(&address, StoreOptions::default())
         .await
         .context("--database: the database cannot be used")?;
@@ -45,28 +44,33 @@ pub(super) async fn open(arguments: &DatabaseArguments) -> anyhow::Result<Databa
     })
 }
 
-/// The SQLite file of a data folder, with the lock that makes it this process's own.
-fn own_file(folder: &Path) -> anyhow::Result<(String, File)> {
+/// The address of the SQLite file in a data folder, which is made if it is not there.
+fn own_file(folder: &Path) -> anyhow::Result<String> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("--data {}: the folder cannot be made", folder.display()))?;
     let folder = folder
         .canonicalize()
         .with_context(|| format!("--data {}: the folder cannot be opened", folder.display()))?;
-    let lock = File::create(folder.join("lock"))
-        .with_context(|| format!("--data {}: the folder cannot be written", folder.display()))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => bail!(
-            "--data {}: another berth uses this folder; stop it, or name another folder",
-            folder.display()
-        ),
-        Err(TryLockError::Error(error)) => return Err(error).context("the lock of the data folder cannot be taken"),
-    }
     let file = folder.join("berth.sqlite");
     let Some(file) = file.to_str() else {
         bail!("--data {}: the path is not UTF-8", folder.display());
     };
-    Ok((format!("sqlite://{file}"), lock))
+    Ok(format!("sqlite://{file}"))
+}
+
+/// The lock that makes a SQLite file this process's own.
+fn lock_beside(file: &str) -> anyhow::Result<File> {
+    let path = format!("{file}.lock");
+    let lock = File::create(&path).with_context(|| format!("{path}: the lock of the database cannot be written"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            bail!("{file}: another berth uses this database; stop it, or name another with --data or --database")
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{path}: the lock of the database cannot be taken"))
+        }
+    }
 }
 
 fn kind(address: &str) -> &'static str {

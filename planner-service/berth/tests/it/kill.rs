@@ -156,3 +156,25 @@ async fn an_accepted_lease_survives_a_kill_and_an_end_is_carried_out() {
     }
     assert!(told(&record).is_empty(), "nothing was due");
 }
+
+/// A SQLite file has one process at a time; the second one says so, however the file is named.
+#[test]
+fn a_second_program_on_one_file_is_turned_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap().to_owned();
+    let file = format!(
+        "sqlite://{}",
+        folder.path().canonicalize().unwrap().join("berth.sqlite").display()
+    );
+    let _first = Program::start(&["--data", &data], &[]);
+    for second in [["--data", data.as_str()], ["--database", file.as_str()]] {
+        let ended = std::process::Command::new(env!("CARGO_BIN_EXE_berth"))
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(second)
+            .output()
+            .unwrap();
+        assert_eq!(ended.status.code(), Some(2));
+        let text = String::from_utf8(ended.stderr).unwrap();
+        assert!(text.contains("another berth uses this database"), "{text}");
+    }
+}
