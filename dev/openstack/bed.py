@@ -251,6 +251,8 @@ def up(keep):
     say("compute hosts")
     wanted = len(settings.computes())
     processes.wait("nova-scheduler", lambda: int(sql("SELECT COUNT(*) FROM nova_api.host_mappings")) >= wanted)
+    # A compute can be refused at first, while Keystone's cache does not know its roles yet.
+    processes.wait("nova-scheduler", lambda: int(sql("SELECT COUNT(*) FROM placement.resource_providers")) >= wanted)
     say(f"up; credentials in {settings.DIRECTORY / 'openrc'}")
 
 

@@ -104,6 +104,8 @@ def _nova(computes):
             "state_path": STATE / "nova", "my_ip": HOST, "transport_url": message_bus_url(),
             "compute_driver": "berth_test_bed.StableFakeDriver", "reserved_host_memory_mb": 0,
             "vif_plugging_is_fatal": "false", "vif_plugging_timeout": 0, "report_interval": 10,
+            # A compute whose first word with Placement fails tries again soon, not after a minute.
+            "update_resources_interval": 5,
             "service_down_time": 60, "periodic_fuzzy_delay": 0, "osapi_compute_workers": 1, "max_local_block_devices": 3},
         "api": {"auth_strategy": "keystone"},
         "oslo_concurrency": {"lock_path": STATE / "locks"},
