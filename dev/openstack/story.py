@@ -139,6 +139,11 @@ class Story:
             answer = self.admin.session.get("/leases", endpoint_filter={"service_type": "reservation"},
                                             authenticated=False, raise_exc=False)
             expect(answer.status_code == 401, f"{answer.status_code} {answer.text}")
+        with self.step("with tokens of three projects: 200"):
+            # Keystone's cache may not know every role yet just after it has started.
+            for user in (self.admin, self.demo, self.other):
+                eventually("an answer to a token", 60, lambda user=user: user.session.get(
+                    "/leases", endpoint_filter={"service_type": "reservation"}, raise_exc=False).status_code == 200)
 
     def hosts(self):
         for name, gpu in zip(HOSTS, ("True", "True", "False")):
