@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use solver::decision::Verdict;
-use solver::model::{Host, Interval, Request, RequestedReservation, Seconds};
+use solver::model::{Host, Interval, Request, RequestedReservation, Resource, Seconds};
 use solver::planner::{Budget, Planner};
 use solver::predicate::{Operator, Predicate};
 use solver::program::{ModelSolver, Outcome, Program, Solved};
@@ -98,6 +98,7 @@ pub fn request(number: usize, now: Seconds, random: &mut Random) -> Request {
         replaces: None,
         reservations: vec![RequestedReservation {
             id: format!("reservation-{number}").into(),
+            resource: Resource::Host,
             window: Interval::new(start, start + HOUR * random.between(6, 90)),
             cleaning: HOUR / 2,
             min: hosts,

@@ -44,12 +44,8 @@ struct Candidate<'a> {
 
 /// Looks for hosts that are free during the whole of each requested reservation.
 pub(crate) fn search(planner: &Planner, asks: &[Ask<'_>], request: &Request, now: Seconds) -> Option<Found> {
-    let stays_in_the_way = |carried: &Carried, interval: Interval| {
-        carried
-            .overlapping(interval)
-            .iter()
-            .any(|taken| !Ask::frees(request, taken, now))
-    };
+    let stays_in_the_way =
+        |carried: &Carried, interval: Interval| carried.in_use(interval).any(|taken| !Ask::frees(request, taken, now));
     // Hosts and times this request has taken so far.
     let mut taken: Vec<(&HostId, Interval)> = Vec::new();
     for ask in asks {
@@ -104,8 +100,7 @@ fn candidates<'a>(planner: &'a Planner, ask: &Ask<'_>, request: &Request, now: S
         .filter_map(|carried| {
             let others = || {
                 carried
-                    .overlapping(occupation)
-                    .iter()
+                    .in_use(occupation)
                     .filter(|taken| !Ask::frees(request, taken, now))
             };
             if others().any(|taken| taken.is_fixed(now, planner.freeze))

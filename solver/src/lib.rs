@@ -16,6 +16,7 @@
 //! 6. `decode` turns counts into hosts, `verify` checks the result.
 
 pub mod admit;
+pub mod batch;
 mod certificate;
 pub mod check;
 mod classes;
@@ -24,12 +25,17 @@ mod decimal;
 pub mod decision;
 mod decode;
 pub mod document;
+pub mod heal;
+mod mixed;
 pub mod model;
 pub mod planner;
 pub mod predicate;
 pub mod program;
+pub mod question;
 mod reassign;
+pub mod replay;
 mod request;
 mod scene;
+pub mod smptsp;
 mod verify;
 mod wording;

@@ -17,6 +17,8 @@ pub type HostId = Arc<str>;
 pub type LeaseId = Arc<str>;
 /// Identifier of a reservation, unique over all leases and requests.
 pub type ReservationId = Arc<str>;
+/// Identifier of a pool of units.
+pub type PoolId = Arc<str>;
 
 /// A half-open interval `[start, end)` of Unix seconds with `start < end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,22 +98,64 @@ impl Host {
     }
 }
 
-/// A promise already made to a reservation of whole hosts.
+/// A set of like things that are not hosts, such as addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Its identifier.
+    pub id: PoolId,
+    /// Its units, sorted, each once.
+    pub units: Vec<HostId>,
+}
+
+/// What a reservation is of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Resource {
+    /// Whole hosts.
+    #[default]
+    Host,
+    /// Instances, each on a host it shares with other instances but with no host reservation.
+    Instances(Arc<Instances>),
+    /// Units of a pool.
+    Units(Arc<Units>),
+}
+
+/// What instances take of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instances {
+    /// Amounts one instance takes, by resource class (`VCPU`, `MEMORY_MB`, `DISK_GB`).
+    pub resources: BTreeMap<String, u64>,
+    /// `Some(true)`: all on one host; `Some(false)`: all on different hosts; `None`: no rule.
+    pub affinity: Option<bool>,
+}
+
+/// Which units of which pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Units {
+    /// The pool.
+    pub pool: PoolId,
+    /// Units that must be among those given, sorted, each once.
+    pub required: Vec<HostId>,
+}
+
+/// A promise already made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
     /// Its identifier.
     pub id: ReservationId,
-    /// When the hosts are held.
+    /// What it is of.
+    pub resource: Resource,
+    /// When it is held.
     pub window: Interval,
-    /// Seconds each host must stay free after the window before the next reservation.
+    /// Seconds each host must stay free after the window before the next reservation; 0 unless it is of
+    /// whole hosts.
     pub cleaning: Seconds,
-    /// Fewest hosts that satisfy the promise.
+    /// Fewest hosts, instances or units that satisfy the promise.
     pub min: u32,
-    /// Most hosts that may be given.
+    /// Most that may be given; equal to `min` unless it is of whole hosts.
     pub max: u32,
-    /// Which hosts are suitable.
+    /// Which hosts are suitable; every host if it is of units.
     pub predicate: Arc<Predicate>,
-    /// The hosts held, sorted, each once.
+    /// The hosts or units held, sorted. A host stands once for each instance on it, otherwise once.
     pub holds: Vec<HostId>,
     /// `true`: its hosts may not change.
     pub pinned: bool,
@@ -149,15 +193,17 @@ pub struct Lease {
 pub struct RequestedReservation {
     /// Identifier it will have; that of a reservation of the replaced lease re-decides that one.
     pub id: ReservationId,
-    /// When the hosts are needed.
+    /// What it is of.
+    pub resource: Resource,
+    /// When it is needed.
     pub window: Interval,
-    /// Seconds each host must stay free after the window.
+    /// Seconds each host must stay free after the window; 0 unless it is of whole hosts.
     pub cleaning: Seconds,
-    /// Fewest hosts that satisfy it, at least 1.
+    /// Fewest hosts, instances or units that satisfy it, at least 1.
     pub min: u32,
-    /// Most hosts wanted, at least `min`.
+    /// Most wanted, at least `min`; equal to it unless it is of whole hosts.
     pub max: u32,
-    /// Which hosts are suitable.
+    /// Which hosts are suitable; every host if it is of units.
     pub predicate: Arc<Predicate>,
 }
 

@@ -9,13 +9,16 @@ use imbl::OrdMap;
 
 use crate::classes::Classes;
 use crate::count;
-use crate::decision::{Conflict, Decision, Tier, Verdict};
-use crate::model::{Host, HostId, Interval, Lease, LeaseId, Request, Reservation, ReservationId, Seconds};
+use crate::decision::{Conflict, Decision, Move, Tier, Verdict};
+use crate::model::{
+    Host, HostId, Instances, Interval, Lease, LeaseId, Pool, PoolId, Request, Reservation, ReservationId, Resource,
+    Seconds,
+};
 pub use crate::program::ModelSolver;
 use crate::reassign::{self, Reassigned};
 use crate::request::Ask;
 use crate::scene::Scene;
-use crate::{certificate, decode, verify};
+use crate::{certificate, decode, mixed, verify};
 
 /// The planner refuses a change that contradicts its state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +82,18 @@ pub(crate) struct Carried {
     /// How much the host can do that others cannot; the poor are given away first.
     pub(crate) richness: u64,
     pub(crate) occupations: Vec<Occupation>,
+    /// What instance reservations take of it: once for each reservation, sorted by start. They overlap
+    /// each other, but no occupation.
+    pub(crate) shares: Vec<Share>,
+}
+
+/// What the instances of one reservation take of a host.
+#[derive(Debug, Clone)]
+pub(crate) struct Share {
+    pub(crate) taken: Occupation,
+    /// How many instances stand on the host.
+    pub(crate) count: u32,
+    pub(crate) instances: Arc<Instances>,
 }
 
 impl Carried {
@@ -92,6 +107,15 @@ impl Carried {
             .partition_point(|taken| taken.interval.start < interval.end);
         &self.occupations[first..after.max(first)]
     }
+
+    /// Everything that keeps a host reservation away during the interval: other host reservations and
+    /// instances.
+    pub(crate) fn in_use(&self, interval: Interval) -> impl Iterator<Item = &Occupation> {
+        let shares = self.shares.iter().map(|share| &share.taken);
+        self.overlapping(interval)
+            .iter()
+            .chain(shares.filter(move |taken| taken.interval.overlaps(&interval)))
+    }
 }
 
 /// Hosts and promises at one moment. Cheap to clone: clones share structure.
@@ -100,6 +124,7 @@ pub struct Planner {
     pub(crate) freeze: Seconds,
     pub(crate) hosts: OrdMap<HostId, Arc<Carried>>,
     pub(crate) leases: OrdMap<LeaseId, Arc<Lease>>,
+    pub(crate) pools: OrdMap<PoolId, Arc<Pool>>,
 }
 
 impl Planner {
@@ -109,15 +134,21 @@ impl Planner {
             freeze,
             hosts: OrdMap::new(),
             leases: OrdMap::new(),
+            pools: OrdMap::new(),
         }
+    }
+
+    /// Adds a pool, or replaces the one with the same identifier.
+    pub fn put_pool(&mut self, pool: Pool) {
+        self.pools.insert(pool.id.clone(), Arc::new(pool));
     }
 
     /// Adds a host, or replaces the one with the same id; what it holds stays.
     pub fn put_host(&mut self, host: Host) {
-        let occupations = self
+        let (occupations, shares) = self
             .hosts
             .get(&host.id)
-            .map(|carried| carried.occupations.clone())
+            .map(|carried| (carried.occupations.clone(), carried.shares.clone()))
             .unwrap_or_default();
         let richness = richness(&host);
         self.hosts.insert(
@@ -126,6 +157,7 @@ impl Planner {
                 host: Arc::new(host),
                 richness,
                 occupations,
+                shares,
             }),
         );
     }
@@ -135,7 +167,7 @@ impl Planner {
         if self
             .hosts
             .get(host)
-            .is_some_and(|carried| carried.occupations.is_empty())
+            .is_some_and(|carried| carried.occupations.is_empty() && carried.shares.is_empty())
         {
             self.hosts.remove(host);
             return true;
@@ -163,9 +195,9 @@ impl Planner {
         for reservation in &lease.reservations {
             for host in &reservation.holds {
                 if let Some(carried) = self.hosts.get_mut(host) {
-                    Arc::make_mut(carried)
-                        .occupations
-                        .retain(|taken| taken.reservation != reservation.id);
+                    let carried = Arc::make_mut(carried);
+                    carried.occupations.retain(|taken| taken.reservation != reservation.id);
+                    carried.shares.retain(|share| share.taken.reservation != reservation.id);
                 }
             }
         }
@@ -194,11 +226,17 @@ impl Planner {
             Ok(asks) => asks,
             Err(conflict) => return refused(Tier::Static, conflict),
         };
+        if mixed::has_other_kinds(request) {
+            return mixed::decide(self, &asks, request, now, budget, solver);
+        }
         let free = count::search(self, &asks, request, now);
         if let Some(found) = &free
             && found.complete
         {
             return (Tier::Count, found.verdict(&asks));
+        }
+        if mixed::may_move_instances(self, now) {
+            return mixed::decide(self, &asks, request, now, budget, solver);
         }
         let scene = Scene::new(self, &asks, request, now);
         let classes = Classes::new(&scene);
@@ -243,16 +281,7 @@ impl Planner {
             let stale = || StateError::Stale {
                 name: change.reservation.to_string(),
             };
-            let taken = change
-                .from
-                .first()
-                .and_then(|host| self.hosts.get(host))
-                .ok_or_else(stale)?;
-            let taken = taken
-                .occupations
-                .iter()
-                .find(|taken| taken.reservation == change.reservation);
-            let owner = &taken.ok_or_else(stale)?.lease;
+            let owner = &self.owner(change).ok_or_else(stale)?;
             if !changed.iter().any(|lease| lease.id == *owner) {
                 changed.push(next.lease(owner).cloned().ok_or_else(stale)?);
                 next.remove_lease(owner);
@@ -260,7 +289,10 @@ impl Planner {
             let lease = changed.iter_mut().find(|lease| lease.id == *owner).ok_or_else(stale)?;
             let mut parts = lease.reservations.iter_mut();
             let moved = parts.find(|part| part.id == change.reservation).ok_or_else(stale)?;
-            moved.holds.retain(|host| !change.from.contains(host));
+            for left in &change.from {
+                let place = moved.holds.binary_search(left).map_err(|_| stale())?;
+                moved.holds.remove(place);
+            }
             moved.holds.extend(change.to.iter().cloned());
             moved.holds.sort();
         }
@@ -283,6 +315,7 @@ impl Planner {
             };
             reservations.push(Reservation {
                 id: asked.id.clone(),
+                resource: asked.resource.clone(),
                 window: asked.window,
                 cleaning: asked.cleaning,
                 min: asked.min,
@@ -303,18 +336,47 @@ impl Planner {
         Ok(())
     }
 
+    /// The lease whose reservation a change concerns.
+    fn owner(&self, change: &Move) -> Option<LeaseId> {
+        let names = |taken: &&Occupation| taken.reservation == change.reservation;
+        let on_host = change
+            .from
+            .first()
+            .and_then(|host| self.hosts.get(host))
+            .and_then(|carried| {
+                let shares = carried.shares.iter().map(|share| &share.taken);
+                carried.occupations.iter().chain(shares).find(names)
+            });
+        on_host.map(|taken| taken.lease.clone()).or_else(|| {
+            let holds = |lease: &&Lease| lease.reservations.iter().any(|part| part.id == change.reservation);
+            self.leases().find(holds).map(|lease| lease.id.clone())
+        })
+    }
+
     /// Adds a lease the planner does not hold; after an error the planner is partly changed.
     fn occupy(&mut self, lease: Lease) -> Result<(), StateError> {
         for reservation in &lease.reservations {
+            if let Resource::Units(_) = reservation.resource {
+                continue;
+            }
             let interval = reservation.occupation();
-            for host in &reservation.holds {
+            for held in reservation.holds.chunk_by(|one, other| one == other) {
+                let host = &held[0];
                 let Some(carried) = self.hosts.get_mut(host) else {
                     return Err(StateError::UnknownHost {
                         reservation: reservation.id.to_string(),
                         host: host.to_string(),
                     });
                 };
-                if let Some(other) = carried.overlapping(interval).first() {
+                let instances = match &reservation.resource {
+                    Resource::Instances(instances) => Some(instances),
+                    Resource::Host | Resource::Units(_) => None,
+                };
+                let in_the_way = match instances {
+                    None => carried.in_use(interval).next(),
+                    Some(_) => carried.overlapping(interval).first(),
+                };
+                if let Some(other) = in_the_way {
                     return Err(StateError::Overlap {
                         first: other.reservation.to_string(),
                         second: reservation.id.to_string(),
@@ -323,16 +385,28 @@ impl Planner {
                     });
                 }
                 let carried = Arc::make_mut(carried);
-                let place = carried
-                    .occupations
-                    .partition_point(|taken| taken.interval.start < interval.start);
-                let occupation = Occupation {
+                let taken = Occupation {
                     interval,
                     lease: lease.id.clone(),
                     reservation: reservation.id.clone(),
                     pinned: reservation.pinned,
                 };
-                carried.occupations.insert(place, occupation);
+                let starts_before = |taken: &Occupation| taken.interval.start < interval.start;
+                match instances {
+                    None => {
+                        let place = carried.occupations.partition_point(starts_before);
+                        carried.occupations.insert(place, taken);
+                    }
+                    Some(instances) => {
+                        let place = carried.shares.partition_point(|share| starts_before(&share.taken));
+                        let share = Share {
+                            taken,
+                            count: u32::try_from(held.len()).unwrap_or(u32::MAX),
+                            instances: Arc::clone(instances),
+                        };
+                        carried.shares.insert(place, share);
+                    }
+                }
             }
         }
         self.leases.insert(lease.id.clone(), Arc::new(lease));

@@ -98,4 +98,52 @@ pub struct Solved {
 pub trait ModelSolver: Send + Sync {
     /// Minimises the program within `seconds` (`None`: without limit).
     fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved;
+
+    /// An empty program that may grow; `None` if this solver solves only whole programs.
+    fn engine(&self) -> Option<Box<dyn LinearEngine>> {
+        None
+    }
+}
+
+/// What a [`LinearEngine`] found for its present rows and columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// An optimum; see [`LinearEngine::values`].
+    Optimal,
+    /// No values satisfy all rows; see [`LinearEngine::ray`].
+    Infeasible,
+    /// The time ran out, or the engine failed.
+    Limit,
+}
+
+/// A linear or mixed-integer program that stays in memory and grows between solves, each of which starts
+/// from the basis the one before left.
+///
+/// Values are floating point: whatever is concluded from them must be recounted in integers.
+pub trait LinearEngine {
+    /// Adds a column with a coefficient in rows that exist; returns its number.
+    fn add_column(&mut self, cost: f64, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize;
+    /// Adds a row over columns that exist; returns its number.
+    fn add_row(&mut self, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize;
+    /// Changes a column's cost.
+    fn set_cost(&mut self, column: usize, cost: f64);
+    /// Changes a column's bounds.
+    fn set_bounds(&mut self, column: usize, bounds: (f64, f64));
+    /// Changes a row's bounds.
+    fn set_row_bounds(&mut self, row: usize, bounds: (f64, f64));
+    /// Makes all columns integer, or all continuous.
+    fn set_integer(&mut self, integer: bool);
+    /// Proposes values to start a mixed-integer solve from.
+    fn propose(&mut self, values: &[f64]);
+    /// Minimises within `seconds` (`None`: without limit).
+    fn solve(&mut self, seconds: Option<f64>) -> Status;
+    /// The columns' values after an optimum, or the best found before a limit; empty if there are none.
+    fn values(&self) -> &[f64];
+    /// The rows' dual values after the optimum of a linear program.
+    fn duals(&self) -> &[f64];
+    /// A proved lower bound on the cost after a mixed-integer solve, optimal or not.
+    fn bound(&self) -> f64;
+    /// Weights of the rows whose combination shows that no values exist, after an infeasible linear
+    /// program; `None` if the engine has none.
+    fn ray(&mut self) -> Option<Vec<f64>>;
 }

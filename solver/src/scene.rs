@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::classes::Classes;
 use crate::decision::{Move, Verdict};
-use crate::model::{Host, HostId, Interval, Request, ReservationId, Seconds};
+use crate::model::{Host, HostId, Interval, Request, ReservationId, Resource, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
 use crate::request::Ask;
@@ -97,7 +97,11 @@ impl<'a> Scene<'a> {
                 if replaced && Ask::frees_reservation(request, held, now) {
                     continue;
                 }
-                let holds = number(&held.holds);
+                if matches!(held.resource, Resource::Units(_)) {
+                    continue;
+                }
+                let mut holds = number(&held.holds);
+                holds.dedup();
                 if held.is_fixed(now, planner.freeze) {
                     for host in holds {
                         fixed[host].push(Fixed {

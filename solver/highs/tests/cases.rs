@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use solver::check::holdings;
 use solver::decision::{Conflict, Decision, Tier, Verdict};
-use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Seconds};
+use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Resource, Seconds};
 use solver::planner::{Budget, Planner, StateError};
 use solver::predicate::{Operator, Predicate};
 use solver::program::{ModelSolver, Outcome, Program, Solved};
@@ -67,6 +67,7 @@ fn lease(id: &str, window: (Seconds, Seconds), holds: &[&str], pinned: bool) -> 
         id: format!("lease-{id}").into(),
         reservations: vec![Reservation {
             id: id.into(),
+            resource: Resource::Host,
             window: Interval::new(window.0, window.1),
             cleaning: 0,
             min: size,
@@ -84,6 +85,7 @@ fn request(id: &str, window: (Seconds, Seconds), min: u32, max: u32, predicate: 
         replaces: None,
         reservations: vec![RequestedReservation {
             id: id.into(),
+            resource: Resource::Host,
             window: Interval::new(window.0, window.1),
             cleaning: 0,
             min,

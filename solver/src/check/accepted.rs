@@ -56,6 +56,7 @@ pub(super) fn check(book: &mut Book, request: &Request, decision: &DecisionEntry
     let mut reservations: Vec<Reservation> = unnamed.cloned().collect();
     reservations.extend(given.into_iter().map(|(asked, holds)| Reservation {
         id: asked.id.clone(),
+        resource: asked.resource.clone(),
         window: asked.window,
         cleaning: asked.cleaning,
         min: asked.min,

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use super::entries::{Condition, Members};
 use super::plan::{ConflictEntry, HeldUnits};
-use super::problem::{HostEntry, Kind, LeaseEntry, PROBLEM_FORMAT, Problem, RequestEntry, ReservationEntry};
+use super::problem::{HostEntry, Kind, LeaseEntry, PROBLEM_FORMAT, PoolEntry, Problem, RequestEntry, ReservationEntry};
 use crate::decision::Conflict;
-use crate::model::{Host, HostId, Interval, Lease, Request, RequestedReservation, Reservation, Seconds};
+use crate::model::{
+    Host, HostId, Instances, Interval, Lease, Pool, Request, RequestedReservation, Reservation, Resource, Seconds,
+    Units,
+};
 use crate::planner::{Planner, StateError};
 
 impl HostEntry {
@@ -78,26 +81,61 @@ impl ReservationEntry {
         self.condition.clone().unwrap_or_default().0
     }
 
+    fn resource(&self) -> Resource {
+        match self.kind {
+            Kind::Host => Resource::Host,
+            Kind::Instance => Resource::Instances(Arc::new(Instances {
+                resources: self
+                    .resources
+                    .iter()
+                    .flat_map(|resources| resources.iter())
+                    .map(|(name, &amount)| (name.to_string(), amount))
+                    .collect(),
+                affinity: self.affinity,
+            })),
+            Kind::Units => {
+                let mut required: Vec<HostId> = self
+                    .required
+                    .iter()
+                    .flatten()
+                    .map(|unit| unit.as_str().into())
+                    .collect();
+                required.sort();
+                Resource::Units(Arc::new(Units {
+                    pool: self.pool.as_deref().unwrap_or_default().into(),
+                    required,
+                }))
+            }
+        }
+    }
+
     fn to_requested(&self, cleaning: Seconds) -> RequestedReservation {
         RequestedReservation {
             id: self.id.clone(),
+            resource: self.resource(),
             window: self.window(),
-            cleaning,
-            min: self.min.unwrap_or(1),
-            max: self.max.unwrap_or(1),
+            cleaning: if self.kind == Kind::Host { cleaning } else { 0 },
+            min: self.min.or(self.amount).unwrap_or(1),
+            max: self.max.or(self.amount).unwrap_or(1),
             predicate: self.predicate(),
         }
     }
 
     fn to_reservation(&self, cleaning: Seconds) -> Reservation {
+        let asked = self.to_requested(cleaning);
+        let mut holds = Vec::new();
+        for (host, &count) in self.holds.iter().flat_map(|holds| holds.iter()) {
+            holds.extend(std::iter::repeat_n(host.clone(), count as usize));
+        }
         Reservation {
-            id: self.id.clone(),
-            window: self.window(),
-            cleaning,
-            min: self.min.unwrap_or(1),
-            max: self.max.unwrap_or(1),
-            predicate: self.predicate(),
-            holds: self.holds.iter().flat_map(|holds| holds.keys().cloned()).collect(),
+            id: asked.id,
+            resource: asked.resource,
+            window: asked.window,
+            cleaning: asked.cleaning,
+            min: asked.min,
+            max: asked.max,
+            predicate: asked.predicate,
+            holds,
             pinned: self.pinned.unwrap_or(false),
         }
     }
@@ -109,6 +147,7 @@ impl ReservationEntry {
             pinned: Some(reservation.pinned),
             ..Self::asked(&RequestedReservation {
                 id: reservation.id.clone(),
+                resource: reservation.resource.clone(),
                 window: reservation.window,
                 cleaning: reservation.cleaning,
                 min: reservation.min,
@@ -120,14 +159,14 @@ impl ReservationEntry {
 
     /// The entry of a reservation asked for.
     pub fn asked(asked: &RequestedReservation) -> Self {
-        Self {
+        let mut entry = Self {
             id: asked.id.clone(),
             kind: Kind::Host,
             start: asked.window.start,
             end: asked.window.end,
-            min: Some(asked.min),
-            max: Some(asked.max),
-            condition: Some(Condition(Arc::clone(&asked.predicate))),
+            min: None,
+            max: None,
+            condition: None,
             pool: None,
             amount: None,
             resources: None,
@@ -135,13 +174,58 @@ impl ReservationEntry {
             required: None,
             holds: None,
             pinned: None,
+        };
+        match &asked.resource {
+            Resource::Host => {
+                (entry.min, entry.max) = (Some(asked.min), Some(asked.max));
+                entry.condition = Some(Condition(Arc::clone(&asked.predicate)));
+            }
+            Resource::Instances(instances) => {
+                entry.kind = Kind::Instance;
+                entry.amount = Some(asked.min);
+                let amounts = instances.resources.iter();
+                entry.resources = Some(amounts.map(|(name, &amount)| (name.as_str().into(), amount)).collect());
+                entry.affinity = instances.affinity;
+                entry.condition = Some(Condition(Arc::clone(&asked.predicate)));
+            }
+            Resource::Units(units) => {
+                entry.kind = Kind::Units;
+                entry.pool = Some(units.pool.to_string());
+                entry.amount = Some(asked.min);
+                entry.required = Some(units.required.iter().map(ToString::to_string).collect());
+            }
+        }
+        entry
+    }
+}
+
+impl PoolEntry {
+    /// The pool as the planner sees it.
+    pub fn to_pool(&self) -> Pool {
+        let mut units: Vec<HostId> = self.units.iter().map(|unit| unit.as_str().into()).collect();
+        units.sort();
+        Pool {
+            id: self.id.as_str().into(),
+            units,
+        }
+    }
+
+    /// The entry of a pool.
+    pub fn of(pool: &Pool) -> Self {
+        Self {
+            id: pool.id.to_string(),
+            units: pool.units.iter().map(ToString::to_string).collect(),
         }
     }
 }
 
-/// Each host once, as documents write what is held.
+/// What is held with how often it stands, as documents write it.
 pub(crate) fn units(hosts: &[HostId]) -> HeldUnits {
-    hosts.iter().map(|host| (host.clone(), 1)).collect()
+    let mut counts = BTreeMap::new();
+    for host in hosts {
+        *counts.entry(host.clone()).or_insert(0) += 1;
+    }
+    Members(counts)
 }
 
 /// The lease of an entry, for a problem's cleaning time.
@@ -189,6 +273,9 @@ impl Problem {
         for entry in &self.hosts {
             planner.put_host(entry.to_host());
         }
+        for entry in &self.pools {
+            planner.put_pool(entry.to_pool());
+        }
         for entry in &self.leases {
             planner.put_lease(lease_of(entry, self.cleaning))?;
         }
@@ -208,7 +295,7 @@ impl Problem {
                 .values()
                 .map(|carried| HostEntry::of(&carried.host))
                 .collect(),
-            pools: Vec::new(),
+            pools: planner.pools.values().map(|pool| PoolEntry::of(pool)).collect(),
             leases: planner
                 .leases()
                 .map(|lease| LeaseEntry {

@@ -83,6 +83,7 @@ pub(crate) fn requested(
         .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
     Ok(RequestedReservation {
         id: Arc::from(id),
+        resource: solver::model::Resource::Host,
         window,
         cleaning: settings.cleaning,
         min: spec.min,

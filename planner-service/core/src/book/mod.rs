@@ -322,6 +322,7 @@ fn planner_lease(lease: &Lease) -> Result<solver::model::Lease, String> {
                 });
             Ok(solver::model::Reservation {
                 id: Arc::from(reservation.id.as_str()),
+                resource: solver::model::Resource::Host,
                 window: solver::model::Interval::new(lease.start, lease.end),
                 cleaning: window.1 - lease.end,
                 min: spec.min,

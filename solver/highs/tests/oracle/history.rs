@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use solver::model::{Host, Interval, Lease, LeaseId, Request, RequestedReservation, Seconds};
+use solver::model::{Host, Interval, Lease, LeaseId, Request, RequestedReservation, Resource, Seconds};
 use solver::predicate::{Operator, Predicate};
 
 /// `SplitMix64`: small, seeded, the same on every machine.
@@ -110,6 +110,7 @@ fn asked(random: &mut Random, hosts: &[Host], now: Seconds, cleaning: Seconds, i
     };
     RequestedReservation {
         id: id.into(),
+        resource: Resource::Host,
         window: Interval::new(start, start + random.between(1, 14)),
         cleaning,
         min: u32::try_from(min).unwrap(),
@@ -187,6 +188,7 @@ fn change(
         let window = Interval::new(start, end);
         reservations.push(RequestedReservation {
             id: held.id.clone(),
+            resource: Resource::Host,
             window,
             cleaning,
             min,

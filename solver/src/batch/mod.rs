@@ -1,0 +1,1 @@
+//! Mode `batch`: the most valuable subset of the requests, with a proved bound.

@@ -1,0 +1,1 @@
+//! Mode `heal`: everything off unreservable and blocked hosts, with the fewest changes.

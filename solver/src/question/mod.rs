@@ -1,0 +1,1 @@
+//! Questions about capacity on a snapshot: when, how many, what if.

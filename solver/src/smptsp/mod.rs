@@ -1,0 +1,1 @@
+//! The shift minimisation personnel task scheduling problem: fixed intervals, eligibility, fewest workers.
