@@ -119,11 +119,13 @@ pub enum Status {
 /// A linear or mixed-integer program that stays in memory and grows between solves, each of which starts
 /// from the basis the one before left.
 ///
-/// Values are floating point: whatever is concluded from them must be recounted in integers.
+/// Values are floating point: whatever is concluded from them must be recounted in integers. Changes may
+/// be held back until the next solve, so that many of them cost one call. An engine that fails answers
+/// [`Status::Limit`] from then on.
 pub trait LinearEngine {
-    /// Adds a column with a coefficient in rows that exist; returns its number.
+    /// Adds a column with a coefficient in rows that exist, each at most once; returns its number.
     fn add_column(&mut self, cost: f64, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize;
-    /// Adds a row over columns that exist; returns its number.
+    /// Adds a row over columns that exist, each at most once; returns its number.
     fn add_row(&mut self, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize;
     /// Changes a column's cost.
     fn set_cost(&mut self, column: usize, cost: f64);
@@ -131,19 +133,23 @@ pub trait LinearEngine {
     fn set_bounds(&mut self, column: usize, bounds: (f64, f64));
     /// Changes a row's bounds.
     fn set_row_bounds(&mut self, row: usize, bounds: (f64, f64));
-    /// Makes all columns integer, or all continuous.
+    /// Makes all columns integer, or all continuous; those added later follow.
     fn set_integer(&mut self, integer: bool);
-    /// Proposes values to start a mixed-integer solve from.
+    /// Proposes values of all columns to start the next mixed-integer solve from. Forgets the basis.
     fn propose(&mut self, values: &[f64]);
     /// Minimises within `seconds` (`None`: without limit).
     fn solve(&mut self, seconds: Option<f64>) -> Status;
+    /// Solves once more from nothing and by other means, for a second opinion on an infeasibility.
+    fn confirm(&mut self, seconds: Option<f64>) -> Status;
     /// The columns' values after an optimum, or the best found before a limit; empty if there are none.
     fn values(&self) -> &[f64];
-    /// The rows' dual values after the optimum of a linear program.
+    /// The rows' dual values after the optimum of a linear program; empty otherwise. Positive where more of
+    /// the row costs more.
     fn duals(&self) -> &[f64];
-    /// A proved lower bound on the cost after a mixed-integer solve, optimal or not.
+    /// A proved lower bound on the cost: the optimum of a linear program, or what a mixed-integer solve
+    /// proved before it ended; minus infinity if nothing was proved.
     fn bound(&self) -> f64;
     /// Weights of the rows whose combination shows that no values exist, after an infeasible linear
-    /// program; `None` if the engine has none.
+    /// program; `None` if the engine has none. The sign of the whole is the engine's own.
     fn ray(&mut self) -> Option<Vec<f64>>;
 }

@@ -4,16 +4,15 @@
 //! values are rounded and every row is recounted, and an infeasibility must be found twice, with and
 //! without presolve, before it is believed.
 
-use std::sync::{Mutex, PoisonError};
+mod engine;
+
 use std::time::Instant;
 
 use good_lp::solvers::highs::{HighsParallelType, HighsPresolveType, highs};
 use good_lp::{Expression, ResolutionError, Solution, SolutionStatus, SolverModel, Variable, variable, variables};
-use solver::program::{ModelSolver, Outcome, Program, Row, Solved};
+use solver::program::{LinearEngine, ModelSolver, Outcome, Program, Row, Solved};
 
-/// HiGHS resets its process-wide scheduler when a model is dropped, which is not thread safe; so models
-/// live one at a time.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+pub use crate::engine::Engine;
 
 /// How far from a whole number a value may lie and still be that number.
 const INTEGRALITY: f64 = 1e-6;
@@ -38,13 +37,17 @@ struct Run {
 impl ModelSolver for Highs {
     fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved {
         let started = Instant::now();
-        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = engine::alone();
         let left = || seconds.map(|seconds| (seconds - started.elapsed().as_secs_f64()).max(0.0));
         let outcome = solve(program, left);
         Solved {
             outcome,
             seconds: started.elapsed().as_secs_f64(),
         }
+    }
+
+    fn engine(&self) -> Option<Box<dyn LinearEngine>> {
+        Some(Box::new(Engine::new()))
     }
 }
 

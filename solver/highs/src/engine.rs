@@ -1,0 +1,421 @@
+//! A program that stays in HiGHS's memory and grows between solves.
+//!
+//! Invariant: the pointer is a live HiGHS object from creation to drop and is used by one thread at a
+//! time, because it is neither `Send` nor shared; every array passed has the length HiGHS reads or writes;
+//! every return code is looked at, and after the first error the engine only answers [`Status::Limit`].
+
+#![allow(
+    unsafe_code,
+    reason = "HiGHS is a C library; good_lp, which wraps it, keeps no basis between solves and gives no dual ray"
+)]
+
+use std::ffi::{CStr, c_void};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use highs_sys::{self as highs, HighsInt};
+use solver::program::{LinearEngine, Status};
+
+/// HiGHS resets its process-wide scheduler when an object is destroyed, which is not thread safe (HiGHS
+/// pull request 3141); so objects are made, run and destroyed one at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A growing program on HiGHS: one thread, no gaps, dual simplex without presolve.
+#[derive(Debug)]
+pub struct Engine {
+    highs: *mut c_void,
+    /// An error code was returned: HiGHS's program may not be the one that was asked for.
+    failed: bool,
+    added: Added,
+    columns: usize,
+    /// Lower and upper bound of every row: an infeasible row without columns is found here.
+    rows: Vec<(f64, f64)>,
+    integer: bool,
+    /// The columns HiGHS knows to be as `integer` says.
+    typed: usize,
+    proposed: Vec<f64>,
+    values: Vec<f64>,
+    duals: Vec<f64>,
+    bound: f64,
+}
+
+/// Columns or rows that HiGHS has not been given yet, in its compressed form; never both kinds.
+#[derive(Debug, Default)]
+struct Added {
+    kind: Kind,
+    costs: Vec<f64>,
+    least: Vec<f64>,
+    most: Vec<f64>,
+    starts: Vec<HighsInt>,
+    indices: Vec<HighsInt>,
+    factors: Vec<f64>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Columns,
+    Rows,
+}
+
+impl Added {
+    fn push(&mut self, cost: f64, (least, most): (f64, f64), entries: &[(usize, f64)]) {
+        self.costs.push(cost);
+        self.least.push(least);
+        self.most.push(most);
+        self.starts.push(number(self.indices.len()));
+        for &(index, factor) in entries {
+            self.indices.push(number(index));
+            self.factors.push(factor);
+        }
+    }
+}
+
+/// A number of rows, columns or entries in HiGHS's type. Programs are far smaller than its range; one
+/// beyond it becomes an index that HiGHS refuses.
+fn number(count: usize) -> HighsInt {
+    HighsInt::try_from(count).unwrap_or(-1)
+}
+
+const SWITCHES: [(&CStr, bool); 2] = [(c"output_flag", false), (c"mip_detect_symmetry", false)];
+const NUMBERS: [(&CStr, HighsInt); 2] = [
+    (c"threads", 1),
+    // Every coefficient is a small whole number.
+    (c"simplex_scale_strategy", 0),
+];
+const REALS: [(&CStr, f64); 2] = [(c"mip_rel_gap", 0.0), (c"mip_abs_gap", 0.0)];
+const WORDS: [(&CStr, &CStr); 3] = [(c"presolve", c"off"), (c"solver", c"simplex"), (c"parallel", c"off")];
+
+impl Engine {
+    /// An empty program.
+    pub fn new() -> Self {
+        let guard = alone();
+        // SAFETY: makes a new object that nothing else knows.
+        let highs = unsafe { highs::Highs_create() };
+        drop(guard);
+        let mut engine = Self {
+            highs,
+            failed: highs.is_null(),
+            added: Added::default(),
+            columns: 0,
+            rows: Vec::new(),
+            integer: false,
+            typed: 0,
+            proposed: Vec::new(),
+            values: Vec::new(),
+            duals: Vec::new(),
+            bound: f64::NEG_INFINITY,
+        };
+        for (name, value) in SWITCHES {
+            // SAFETY: the object lives and the name ends with a zero.
+            engine.call(|highs| unsafe { highs::Highs_setBoolOptionValue(highs, name.as_ptr(), value.into()) });
+        }
+        for (name, value) in NUMBERS {
+            // SAFETY: as above.
+            engine.call(|highs| unsafe { highs::Highs_setIntOptionValue(highs, name.as_ptr(), value) });
+        }
+        for (name, value) in REALS {
+            // SAFETY: as above.
+            engine.call(|highs| unsafe { highs::Highs_setDoubleOptionValue(highs, name.as_ptr(), value) });
+        }
+        for (name, value) in WORDS {
+            engine.set_word(name, value);
+        }
+        engine
+    }
+
+    /// Calls HiGHS unless it failed before, and remembers whether it fails now.
+    fn call(&mut self, function: impl FnOnce(*mut c_void) -> HighsInt) {
+        if !self.failed {
+            self.failed = function(self.highs) == highs::STATUS_ERROR;
+        }
+    }
+
+    fn set_word(&mut self, name: &CStr, value: &CStr) {
+        // SAFETY: the object lives, both strings end with a zero.
+        self.call(|highs| unsafe { highs::Highs_setStringOptionValue(highs, name.as_ptr(), value.as_ptr()) });
+    }
+
+    fn real(&mut self, name: &CStr) -> Option<f64> {
+        let mut value = 0.0;
+        // SAFETY: the object lives, the name ends with a zero, one value is written.
+        self.call(|highs| unsafe { highs::Highs_getDoubleInfoValue(highs, name.as_ptr(), &raw mut value) });
+        (!self.failed).then_some(value)
+    }
+
+    fn whole(&mut self, name: &CStr) -> Option<HighsInt> {
+        let mut value = 0;
+        // SAFETY: the object lives, the name ends with a zero, one value is written.
+        self.call(|highs| unsafe { highs::Highs_getIntInfoValue(highs, name.as_ptr(), &raw mut value) });
+        (!self.failed).then_some(value)
+    }
+
+    /// Gives HiGHS what was added since the last time.
+    fn flush(&mut self) {
+        let mut added = std::mem::take(&mut self.added);
+        if !added.costs.is_empty() {
+            let (count, entries) = (number(added.costs.len()), number(added.indices.len()));
+            self.call(|highs| {
+                // SAFETY: the object lives; costs, bounds and starts have `count` elements, indices and
+                // factors `entries`. HiGHS checks the indices itself.
+                unsafe {
+                    match added.kind {
+                        Kind::Columns => highs::Highs_addCols(
+                            highs,
+                            count,
+                            added.costs.as_ptr(),
+                            added.least.as_ptr(),
+                            added.most.as_ptr(),
+                            entries,
+                            added.starts.as_ptr(),
+                            added.indices.as_ptr(),
+                            added.factors.as_ptr(),
+                        ),
+                        Kind::Rows => highs::Highs_addRows(
+                            highs,
+                            count,
+                            added.least.as_ptr(),
+                            added.most.as_ptr(),
+                            entries,
+                            added.starts.as_ptr(),
+                            added.indices.as_ptr(),
+                            added.factors.as_ptr(),
+                        ),
+                    }
+                }
+            });
+            added.costs.clear();
+            added.least.clear();
+            added.most.clear();
+            added.starts.clear();
+            added.indices.clear();
+            added.factors.clear();
+        }
+        self.added = added;
+    }
+
+    /// Gives HiGHS what was added, if it is of the other kind.
+    fn adding(&mut self, kind: Kind) {
+        if self.added.kind != kind {
+            self.flush();
+            self.added.kind = kind;
+        }
+    }
+
+    fn forget(&mut self) {
+        self.values.clear();
+        self.duals.clear();
+        self.bound = f64::NEG_INFINITY;
+    }
+
+    /// Tells HiGHS which columns are integer, and what to start from.
+    fn declare(&mut self) {
+        if self.integer && self.typed < self.columns {
+            let types = vec![highs::VAR_TYPE_INTEGER; self.columns - self.typed];
+            let (first, last) = (number(self.typed), number(self.columns - 1));
+            // SAFETY: the object lives and has that many columns; there is a type for each of the range.
+            self.call(|highs| unsafe { highs::Highs_changeColsIntegralityByRange(highs, first, last, types.as_ptr()) });
+            self.typed = self.columns;
+        }
+        let proposed = std::mem::take(&mut self.proposed);
+        if self.integer && proposed.len() == self.columns {
+            let none = std::ptr::null();
+            // SAFETY: the object lives; there is a value for each column, and HiGHS takes null for an array
+            // that is not given.
+            self.call(|highs| unsafe { highs::Highs_setSolution(highs, proposed.as_ptr(), none, none, none) });
+        }
+    }
+
+    fn run(&mut self, seconds: Option<f64>) -> Status {
+        let seconds = seconds.unwrap_or(f64::INFINITY);
+        if self.failed || seconds <= 0.0 {
+            return Status::Limit;
+        }
+        // SAFETY: the object lives; the name ends with a zero.
+        self.call(|highs| unsafe { highs::Highs_setDoubleOptionValue(highs, c"time_limit".as_ptr(), seconds) });
+        // HiGHS measures a limit from when its clocks were set to zero.
+        // SAFETY: the object lives.
+        self.call(|highs| unsafe { highs::Highs_zeroAllClocks(highs) });
+        let guard = alone();
+        // SAFETY: the object lives, and no other object runs.
+        self.call(|highs| unsafe { highs::Highs_run(highs) });
+        drop(guard);
+        if self.failed {
+            return Status::Limit;
+        }
+        // SAFETY: the object lives.
+        let status = unsafe { highs::Highs_getModelStatus(self.highs) };
+        if status == highs::MODEL_STATUS_INFEASIBLE {
+            return Status::Infeasible;
+        }
+        let feasible = self.whole(c"primal_solution_status") == Some(highs::SOLUTION_STATUS_FEASIBLE);
+        if feasible {
+            self.read();
+        }
+        let name = if self.integer {
+            c"mip_dual_bound"
+        } else {
+            c"objective_function_value"
+        };
+        let proved = self.integer || status == highs::MODEL_STATUS_OPTIMAL;
+        if let Some(bound) = self.real(name).filter(|bound| proved && bound.is_finite()) {
+            self.bound = bound;
+        }
+        if status == highs::MODEL_STATUS_OPTIMAL && feasible && !self.failed {
+            Status::Optimal
+        } else {
+            Status::Limit
+        }
+    }
+
+    fn read(&mut self) {
+        let mut values = vec![0.0; self.columns];
+        let mut duals = vec![0.0; self.rows.len()];
+        let none = std::ptr::null_mut();
+        self.call(|highs| {
+            // SAFETY: the object lives; the arrays have as many elements as it has columns and rows, and
+            // HiGHS takes null for an array that is not wanted.
+            unsafe { highs::Highs_getSolution(highs, values.as_mut_ptr(), none, none, duals.as_mut_ptr()) }
+        });
+        if !self.failed {
+            self.values = values;
+            if !self.integer {
+                self.duals = duals;
+            }
+        }
+    }
+
+    /// Without columns every row's total is 0, and HiGHS has nothing to run.
+    fn solve_empty(&mut self) -> Status {
+        if self.rows.iter().any(|&(least, most)| least > 0.0 || most < 0.0) {
+            return Status::Infeasible;
+        }
+        self.duals = vec![0.0; self.rows.len()];
+        self.bound = 0.0;
+        Status::Optimal
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _guard = alone();
+        // SAFETY: the pointer is null or an object that lives until here.
+        unsafe { highs::Highs_destroy(self.highs) };
+    }
+}
+
+impl LinearEngine for Engine {
+    fn add_column(&mut self, cost: f64, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize {
+        self.adding(Kind::Columns);
+        self.added.push(cost, bounds, entries);
+        self.columns += 1;
+        self.columns - 1
+    }
+
+    fn add_row(&mut self, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize {
+        self.adding(Kind::Rows);
+        self.added.push(0.0, bounds, entries);
+        self.rows.push(bounds);
+        self.rows.len() - 1
+    }
+
+    fn set_cost(&mut self, column: usize, cost: f64) {
+        self.flush();
+        // SAFETY: the object lives. HiGHS checks the index itself.
+        self.call(|highs| unsafe { highs::Highs_changeColCost(highs, number(column), cost) });
+    }
+
+    fn set_bounds(&mut self, column: usize, (least, most): (f64, f64)) {
+        self.flush();
+        // SAFETY: as above.
+        self.call(|highs| unsafe { highs::Highs_changeColBounds(highs, number(column), least, most) });
+    }
+
+    fn set_row_bounds(&mut self, row: usize, (least, most): (f64, f64)) {
+        self.flush();
+        if let Some(bounds) = self.rows.get_mut(row) {
+            *bounds = (least, most);
+        }
+        // SAFETY: as above.
+        self.call(|highs| unsafe { highs::Highs_changeRowBounds(highs, number(row), least, most) });
+    }
+
+    fn set_integer(&mut self, integer: bool) {
+        if self.integer == integer {
+            return;
+        }
+        self.integer = integer;
+        // Presolve undoes the basis, which only linear programs start from.
+        self.set_word(c"presolve", if integer { c"on" } else { c"off" });
+        if !integer && self.typed > 0 {
+            self.typed = 0;
+            // SAFETY: the object lives.
+            self.call(|highs| unsafe { highs::Highs_clearIntegrality(highs) });
+        }
+    }
+
+    fn propose(&mut self, values: &[f64]) {
+        self.proposed = values.to_vec();
+    }
+
+    fn solve(&mut self, seconds: Option<f64>) -> Status {
+        self.flush();
+        self.forget();
+        if self.columns == 0 {
+            return self.solve_empty();
+        }
+        self.declare();
+        self.run(seconds)
+    }
+
+    fn confirm(&mut self, seconds: Option<f64>) -> Status {
+        self.flush();
+        // SAFETY: the object lives.
+        self.call(|highs| unsafe { highs::Highs_clearSolver(highs) });
+        let (usual, other) = if self.integer { (c"on", c"off") } else { (c"off", c"on") };
+        self.set_word(c"presolve", other);
+        let status = self.solve(seconds);
+        self.set_word(c"presolve", usual);
+        status
+    }
+
+    fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    fn duals(&self) -> &[f64] {
+        &self.duals
+    }
+
+    fn bound(&self) -> f64 {
+        self.bound
+    }
+
+    fn ray(&mut self) -> Option<Vec<f64>> {
+        if self.integer || self.failed || self.rows.is_empty() || !self.added.costs.is_empty() {
+            return None;
+        }
+        let mut weights = vec![0.0; self.rows.len()];
+        if self.columns == 0 {
+            let broken = self.rows.iter().position(|&(least, most)| least > 0.0 || most < 0.0)?;
+            *weights.get_mut(broken)? = 1.0;
+            return Some(weights);
+        }
+        let mut exists: HighsInt = 0;
+        // HiGHS may have to solve for it.
+        let guard = alone();
+        // SAFETY: the object lives, and no other object runs; there is an element for each row.
+        self.call(|highs| unsafe { highs::Highs_getDualRay(highs, &raw mut exists, weights.as_mut_ptr()) });
+        drop(guard);
+        (!self.failed && exists != 0).then_some(weights)
+    }
+}

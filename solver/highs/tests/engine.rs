@@ -1,0 +1,280 @@
+//! The growing engine: a hot start gives what a cold one gives, rays certify, limits are limits.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is a test")]
+
+use proptest::prelude::*;
+use solver::program::{LinearEngine, ModelSolver, Status};
+use solver_highs::{Engine, Highs};
+
+const NONE: f64 = f64::INFINITY;
+
+/// A program as plain lists, to be built in any order.
+#[derive(Debug, Clone)]
+struct Plain {
+    costs: Vec<i32>,
+    most: Vec<i32>,
+    /// Greatest totals; coefficients of every column.
+    rows: Vec<(i32, Vec<i32>)>,
+}
+
+fn plain() -> impl Strategy<Value = Plain> {
+    (2..7_usize, 1..6_usize).prop_flat_map(|(columns, rows)| {
+        (
+            prop::collection::vec(-4..5_i32, columns),
+            prop::collection::vec(0..6_i32, columns),
+            prop::collection::vec((-6..12_i32, prop::collection::vec(-2..3_i32, columns)), rows),
+        )
+            .prop_map(|(costs, most, rows)| Plain { costs, most, rows })
+    })
+}
+
+impl Plain {
+    /// Adds columns and rows from these on, as far as the other list reaches.
+    fn add(&self, engine: &mut dyn LinearEngine, columns: std::ops::Range<usize>, rows: std::ops::Range<usize>) {
+        for column in columns.clone() {
+            let entries: Vec<(usize, f64)> = (0..rows.start)
+                .map(|row| (row, f64::from(self.rows[row].1[column])))
+                .filter(|entry| entry.1 != 0.0)
+                .collect();
+            let bounds = (0.0, f64::from(self.most[column]));
+            assert_eq!(
+                engine.add_column(f64::from(self.costs[column]), bounds, &entries),
+                column
+            );
+        }
+        for row in rows {
+            let (most, factors) = &self.rows[row];
+            let entries: Vec<(usize, f64)> = factors[..columns.end]
+                .iter()
+                .enumerate()
+                .filter(|(_, factor)| **factor != 0)
+                .map(|(column, &factor)| (column, f64::from(factor)))
+                .collect();
+            assert_eq!(engine.add_row((-NONE, f64::from(*most)), &entries), row);
+        }
+    }
+
+    fn cost(&self, values: &[f64]) -> f64 {
+        self.costs
+            .iter()
+            .zip(values)
+            .map(|(&cost, value)| f64::from(cost) * value)
+            .sum()
+    }
+
+    fn admits(&self, values: &[f64]) -> bool {
+        let bounds = self
+            .most
+            .iter()
+            .zip(values)
+            .all(|(&most, &value)| (-1e-6..=f64::from(most) + 1e-6).contains(&value));
+        bounds
+            && self.rows.iter().all(|(most, factors)| {
+                let total: f64 = factors.iter().zip(values).map(|(&f, value)| f64::from(f) * value).sum();
+                total <= f64::from(*most) + 1e-6
+            })
+    }
+
+    /// Whether these weights, all of one sign, add rows up to something the bounds contradict.
+    fn contradicted(&self, weights: &[f64]) -> bool {
+        let contradicts = |sign: f64| {
+            let weight = |row: usize| weights[row] * sign;
+            let limit: f64 = (0..self.rows.len())
+                .map(|row| weight(row) * f64::from(self.rows[row].0))
+                .sum();
+            let least: f64 = (0..self.costs.len())
+                .map(|column| {
+                    let factor: f64 = (0..self.rows.len())
+                        .map(|row| weight(row) * f64::from(self.rows[row].1[column]))
+                        .sum();
+                    factor.min(0.0) * f64::from(self.most[column])
+                })
+                .sum();
+            (0..self.rows.len()).all(|row| weight(row) >= -1e-9) && least > limit + 1e-9
+        };
+        contradicts(1.0) || contradicts(-1.0)
+    }
+
+    /// The least cost of whole values, by trying all.
+    fn best_whole(&self) -> Option<f64> {
+        let mut best: Option<f64> = None;
+        let mut values = vec![0; self.costs.len()];
+        loop {
+            let reals: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
+            if self.admits(&reals) {
+                let cost = self.cost(&reals);
+                best = Some(best.map_or(cost, |best| best.min(cost)));
+            }
+            let Some(place) = (0..values.len()).find(|&place| values[place] < self.most[place]) else {
+                return best;
+            };
+            values[..place].fill(0);
+            values[place] += 1;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_hot_start_gives_what_a_cold_one_gives(program in plain(), split in (0.0..1.0, 0.0..1.0)) {
+        let (columns, rows) = (program.costs.len(), program.rows.len());
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "tiny")]
+        let part = |whole: usize, share: f64| (whole as f64 * share) as usize;
+        let (some_columns, some_rows) = (part(columns, split.0), part(rows, split.1));
+        let mut cold = Engine::new();
+        program.add(&mut cold, 0..columns, 0..0);
+        program.add(&mut cold, columns..columns, 0..rows);
+        let expected = cold.solve(None);
+        let mut hot = Engine::new();
+        program.add(&mut hot, 0..some_columns, 0..0);
+        program.add(&mut hot, some_columns..some_columns, 0..some_rows);
+        hot.solve(None);
+        program.add(&mut hot, some_columns..columns, some_rows..some_rows);
+        program.add(&mut hot, columns..columns, some_rows..rows);
+        prop_assert_eq!(hot.solve(None), expected);
+        prop_assert_ne!(expected, Status::Limit);
+        if expected == Status::Optimal {
+            prop_assert!(program.admits(hot.values()) && program.admits(cold.values()));
+            prop_assert!((program.cost(hot.values()) - program.cost(cold.values())).abs() < 1e-6);
+            prop_assert!((program.cost(hot.values()) - hot.bound()).abs() < 1e-6);
+            prop_assert_eq!(hot.duals().len(), rows);
+        } else {
+            prop_assert!(hot.values().is_empty());
+            for engine in [&mut hot, &mut cold] {
+                let weights = engine.ray().unwrap();
+                prop_assert!(program.contradicted(&weights), "{:?}", weights);
+                prop_assert_eq!(engine.confirm(None), Status::Infeasible);
+            }
+        }
+    }
+
+    #[test]
+    fn whole_values_are_the_best_whole_values(program in plain()) {
+        let mut engine = Engine::new();
+        program.add(&mut engine, 0..program.costs.len(), 0..0);
+        program.add(&mut engine, program.costs.len()..program.costs.len(), 0..program.rows.len());
+        let relaxed = engine.solve(None);
+        let relaxed_bound = engine.bound();
+        engine.set_integer(true);
+        engine.propose(&vec![0.0; program.costs.len()]);
+        let status = engine.solve(None);
+        match program.best_whole() {
+            None => prop_assert_eq!(status, Status::Infeasible),
+            Some(best) => {
+                prop_assert_eq!(status, Status::Optimal);
+                prop_assert!(program.admits(engine.values()));
+                prop_assert!((program.cost(engine.values()) - best).abs() < 1e-6);
+                prop_assert!((engine.bound() - best).abs() < 1e-6);
+                prop_assert!(engine.values().iter().all(|value| (value - value.round()).abs() < 1e-6));
+            }
+        }
+        engine.set_integer(false);
+        prop_assert_eq!(engine.solve(None), relaxed);
+        if relaxed == Status::Optimal {
+            prop_assert!((engine.bound() - relaxed_bound).abs() < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn bounds_and_costs_change_between_solves() {
+    let mut engine = Highs.engine().unwrap();
+    let first = engine.add_column(1.0, (0.0, 4.0), &[]);
+    let second = engine.add_column(2.0, (0.0, 4.0), &[]);
+    let row = engine.add_row((3.0, NONE), &[(first, 1.0), (second, 1.0)]);
+    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.values(), [3.0, 0.0]);
+    engine.set_cost(first, 3.0);
+    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.values(), [0.0, 3.0]);
+    engine.set_bounds(second, (0.0, 1.0));
+    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.values(), [2.0, 1.0]);
+    engine.set_row_bounds(row, (6.0, NONE));
+    assert_eq!(engine.solve(None), Status::Infeasible);
+    engine.set_row_bounds(row, (5.0, 5.0));
+    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.values(), [4.0, 1.0]);
+    assert_eq!(engine.duals().len(), 1);
+    assert!((engine.duals()[0] - 3.0).abs() < 1e-9, "{:?}", engine.duals());
+}
+
+#[test]
+fn a_row_without_columns_can_be_broken() {
+    let mut engine = Engine::new();
+    engine.add_row((-NONE, 3.0), &[]);
+    assert_eq!(engine.solve(None), Status::Optimal);
+    engine.add_row((1.0, NONE), &[]);
+    assert_eq!(engine.solve(None), Status::Infeasible);
+    assert_eq!(engine.ray().unwrap(), [0.0, 1.0]);
+}
+
+#[test]
+fn nothing_is_claimed_when_the_time_is_over() {
+    let mut engine = Engine::new();
+    let column = engine.add_column(1.0, (0.0, 4.0), &[]);
+    engine.add_row((2.0, NONE), &[(column, 1.0)]);
+    assert_eq!(engine.solve(Some(0.0)), Status::Limit);
+    assert!(engine.values().is_empty());
+    assert!(engine.bound().is_infinite());
+    assert_eq!(engine.solve(Some(60.0)), Status::Optimal);
+}
+
+/// A market split problem: hard to decide, so that a tenth of a second ends in the middle.
+#[test]
+fn a_limit_in_the_middle_ends_the_solve() {
+    let mut engine = Engine::new();
+    let columns: Vec<usize> = (0..40).map(|_| engine.add_column(1.0, (0.0, 1.0), &[])).collect();
+    let mut state = 1_u32;
+    for _ in 0..5 {
+        let entries: Vec<(usize, f64)> = columns
+            .iter()
+            .map(|&column| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (column, f64::from(state >> 25))
+            })
+            .collect();
+        let half = (entries.iter().map(|entry| entry.1).sum::<f64>() / 2.0).floor();
+        engine.add_row((half, half), &entries);
+    }
+    engine.set_integer(true);
+    let started = std::time::Instant::now();
+    assert_eq!(engine.solve(Some(0.1)), Status::Limit);
+    assert!(started.elapsed().as_secs() < 10);
+    assert!(engine.bound() > 0.0);
+}
+
+#[test]
+fn an_index_that_does_not_exist_is_no_answer() {
+    let mut engine = Engine::new();
+    engine.add_column(1.0, (0.0, 1.0), &[(7, 1.0)]);
+    assert_eq!(engine.solve(None), Status::Limit);
+    assert_eq!(engine.solve(None), Status::Limit);
+}
+
+#[test]
+fn engines_and_whole_programs_run_in_several_threads() {
+    let work = || {
+        for _ in 0..20 {
+            let mut engine = Engine::new();
+            let column = engine.add_column(1.0, (0.0, 4.0), &[]);
+            engine.add_row((2.0, NONE), &[(column, 1.0)]);
+            assert_eq!(engine.solve(None), Status::Optimal);
+            let mut program = solver::program::Program::default();
+            let column = program.column(1, 4);
+            program.row(Some(2), None, vec![(column, 1)]);
+            let solved = Highs.solve(&program, None);
+            assert_eq!(solved.outcome, solver::program::Outcome::Optimal(vec![2]));
+            engine.add_row((3.0, NONE), &[(0, 1.0)]);
+            assert_eq!(engine.solve(None), Status::Optimal);
+            assert_eq!(engine.values(), [3.0]);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(work);
+        }
+    });
+}
