@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::decision::{Conflict, Decision, Tier, Verdict};
 use crate::document::{
-    ConflictEntry, DecisionEntry, MoveEntry, OfferEntry, PLAN_FORMAT, Plan, Problem, RequestEntry, Summary,
-    VerdictName, all_units, units,
+    ConflictEntry, DecisionEntry, HeldUnits, Members, MoveEntry, OfferEntry, PLAN_FORMAT, Plan, Problem, RequestEntry,
+    Summary, VerdictName, all_units, units,
 };
 use crate::model::{Lease, Request, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner, StateError};
@@ -29,54 +29,132 @@ pub struct Settings {
     pub offers: bool,
 }
 
-/// Decides every request of a problem. `fingerprint` names the problem's text; `micros` is a clock that
-/// counts microseconds from any origin.
+/// Decides every request of a problem at its `now`. `fingerprint` names the problem's text; `micros` is a
+/// clock that counts microseconds from any origin.
 pub fn run(
     problem: &Problem,
     fingerprint: &str,
     settings: Settings,
     solver: &dyn ModelSolver,
-    mut micros: impl FnMut() -> u64,
+    micros: impl FnMut() -> u64,
 ) -> Result<Plan, StateError> {
-    let mut planner = problem.planner()?;
-    let mut decisions = Vec::new();
-    let mut summary = Summary::default();
+    let mut course = Course::new(problem, settings, solver, micros)?;
     for entry in &problem.requests {
-        let request = entry.to_request(problem.cleaning);
-        let started = micros();
-        let decision = match in_the_past(&planner, &request, problem.now) {
+        course.decide(entry, problem.now, None)?;
+    }
+    Ok(course.finish(fingerprint, "admit", problem.now))
+}
+
+/// Requests decided one after another, and the plan they make so far.
+pub(crate) struct Course<'a, C> {
+    /// The state the decisions so far have led to.
+    pub(crate) planner: Planner,
+    cleaning: Seconds,
+    settings: Settings,
+    solver: &'a dyn ModelSolver,
+    micros: C,
+    decisions: Vec<DecisionEntry>,
+    summary: Summary,
+}
+
+impl<'a, C: FnMut() -> u64> Course<'a, C> {
+    /// Before the first request of a problem.
+    pub(crate) fn new(
+        problem: &Problem,
+        settings: Settings,
+        solver: &'a dyn ModelSolver,
+        micros: C,
+    ) -> Result<Self, StateError> {
+        Ok(Self {
+            planner: problem.planner()?,
+            cleaning: problem.cleaning,
+            settings,
+            solver,
+            micros,
+            decisions: Vec::with_capacity(problem.requests.len()),
+            summary: Summary::default(),
+        })
+    }
+
+    /// Decides a request at `now`; what is accepted joins the state. `true` if it was. `with_past` is the
+    /// state with what has ended already, if that matters to the request.
+    pub(crate) fn decide(
+        &mut self,
+        entry: &RequestEntry,
+        now: Seconds,
+        with_past: Option<Planner>,
+    ) -> Result<bool, StateError> {
+        let seen = with_past.unwrap_or_else(|| self.planner.clone());
+        let request = entry.to_request(self.cleaning);
+        let (budget, solver) = (self.settings.budget, self.solver);
+        let started = (self.micros)();
+        let untimely = untimely(&seen, &request, now);
+        let out_of_time = untimely.is_some();
+        let decision = match untimely {
             Some(conflict) => Decision {
-                at: problem.now,
+                at: now,
                 verdict: Verdict::Refused { conflict },
                 tier: Tier::Static,
             },
-            None => planner.decide(&request, problem.now, settings.budget, solver),
+            None => seen.decide(&request, now, budget, solver),
         };
-        let spent = micros().saturating_sub(started);
-        count(&mut summary, entry, &decision);
+        let spent = (self.micros)().saturating_sub(started);
+        count(&mut self.summary, entry, &decision);
         let mut written = write(entry, &decision, spent);
-        let refused = matches!(&decision.verdict, Verdict::Refused { conflict } if conflict.reason != "malformed");
-        if refused && settings.offers {
-            written.offers = offers(&planner, &request, problem.now, settings.budget, solver);
+        let refused = matches!(&decision.verdict, Verdict::Refused { .. });
+        if refused && !out_of_time && self.settings.offers {
+            written.offers = offers(&seen, &request, now, budget, solver);
         }
-        decisions.push(written);
-        planner.apply(&request, &decision)?;
+        self.decisions.push(written);
+        self.planner.apply(&request, &decision)?;
+        Ok(matches!(decision.verdict, Verdict::Accepted { .. }))
     }
-    let unended = |lease: &&Lease| lease.reservations.iter().any(|held| held.window.end > problem.now);
-    let last = planner.leases().filter(unended).flat_map(|lease| &lease.reservations);
-    Ok(Plan {
-        format: PLAN_FORMAT.to_owned(),
-        problem: fingerprint.to_owned(),
-        mode: "admit".to_owned(),
-        decisions,
-        last: last.map(|held| (held.id.clone(), units(&held.holds))).collect(),
-        summary,
-    })
+
+    /// The plan. Leases that have ended by `now` are not part of what is held in the end.
+    pub(crate) fn finish(self, fingerprint: &str, mode: &str, now: Seconds) -> Plan {
+        Plan {
+            format: PLAN_FORMAT.to_owned(),
+            problem: fingerprint.to_owned(),
+            mode: mode.to_owned(),
+            decisions: self.decisions,
+            last: held_at(&self.planner, now),
+            summary: self.summary,
+        }
+    }
 }
 
-/// A request may not start before the clock, unless what starts has started already.
-fn in_the_past(planner: &Planner, request: &Request, now: Seconds) -> Option<Conflict> {
+/// What the reservations of all leases that have not ended at `now` hold.
+pub(crate) fn held_at(planner: &Planner, now: Seconds) -> Members<HeldUnits> {
+    let unended = planner.leases().filter(|lease| !has_ended(lease, now));
+    let held = unended.flat_map(|lease| &lease.reservations);
+    held.map(|held| (held.id.clone(), units(&held.holds))).collect()
+}
+
+/// Whether no reservation of a lease lasts beyond `now`.
+fn has_ended(lease: &Lease, now: Seconds) -> bool {
+    lease.reservations.iter().all(|held| held.window.end <= now)
+}
+
+/// A request may not start before the clock, unless what starts has started already; and a lease that has
+/// ended cannot be decided anew.
+fn untimely(planner: &Planner, request: &Request, now: Seconds) -> Option<Conflict> {
     let replaced = request.replaces.as_ref().and_then(|lease| planner.lease(lease));
+    let malformed = |from, until, reservations, text: &str| Conflict {
+        reason: "malformed",
+        from,
+        until,
+        needed: 0,
+        exist: 0,
+        hosts_matching: Vec::new(),
+        reservations,
+        text: text.into(),
+    };
+    if let Some(lease) = replaced.filter(|lease| has_ended(lease, now)) {
+        let end = lease.reservations.iter().map(|held| held.window.end).max();
+        let own = request.reservations.iter().map(|asked| asked.id.clone()).collect();
+        let text = "the lease it replaces has ended";
+        return Some(malformed(end.unwrap_or(now), now, own, text));
+    }
     let early = request.reservations.iter().find(|asked| {
         let has_started = replaced.is_some_and(|lease| {
             lease
@@ -86,16 +164,13 @@ fn in_the_past(planner: &Planner, request: &Request, now: Seconds) -> Option<Con
         });
         asked.window.start < now && !has_started
     })?;
-    Some(Conflict {
-        reason: "malformed",
-        from: early.window.start,
-        until: now,
-        needed: 0,
-        exist: 0,
-        hosts_matching: Vec::new(),
-        reservations: vec![early.id.clone()],
-        text: "the request starts before the clock".into(),
-    })
+    let own = vec![early.id.clone()];
+    Some(malformed(
+        early.window.start,
+        now,
+        own,
+        "the request starts before the clock",
+    ))
 }
 
 fn count(summary: &mut Summary, entry: &RequestEntry, decision: &Decision) {

@@ -11,9 +11,11 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use solver::admit::{self, Settings};
 use solver::document::{DocumentError, MAX_BYTES, Plan, Problem, fingerprint};
 use solver::planner::Budget;
+use solver::replay;
 use solver_highs::Highs;
 
 /// Exit code for a document that cannot be read.
@@ -41,8 +43,10 @@ pub(crate) struct SolveArguments {
 /// How the requests of a problem are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
-    /// One after another, in order of arrival.
+    /// One after another at the problem's clock, in order of arrival.
     Admit,
+    /// As a stream: the clock moves to each request; leases start, run and end.
+    Replay,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -54,7 +58,6 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
-    let Mode::Admit = arguments.mode;
     let text = match read(&arguments.problem) {
         Ok(text) => text,
         Err(error) => return unreadable(&arguments.problem, &error),
@@ -71,7 +74,19 @@ pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
         },
         offers: !arguments.no_offers,
     };
-    let plan = match admit::run(&problem, &fingerprint(&text), settings, &Highs, clock) {
+    let name = fingerprint(&text);
+    let planned = match arguments.mode {
+        Mode::Admit => admit::run(&problem, &name, settings, &Highs, clock),
+        Mode::Replay => {
+            let bar = progress_bar(problem.requests.len());
+            let planned = replay::run(&problem, &name, settings, &Highs, clock, |done| {
+                bar.set_position(done as u64)
+            });
+            bar.finish_and_clear();
+            planned
+        }
+    };
+    let plan = match planned {
         Ok(plan) => plan,
         Err(error) => return unreadable(&arguments.problem, &error),
     };
@@ -108,6 +123,13 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
 pub(crate) fn unreadable(path: &Path, reason: &dyn std::fmt::Display) -> anyhow::Result<ExitCode> {
     writeln!(io::stderr(), "berth: {}: {reason}", path.display())?;
     Ok(ExitCode::from(UNREADABLE))
+}
+
+/// Requests decided so far, on a terminal.
+fn progress_bar(requests: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} requests, {eta} left");
+    let bar = ProgressBar::with_draw_target(Some(requests as u64), ProgressDrawTarget::stderr());
+    style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
 }
 
 fn summarise(plan: &Plan) -> anyhow::Result<()> {

@@ -1,0 +1,174 @@
+//! Streams of requests: the clock moves, leases start, run and end.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
+#![allow(dead_code, reason = "the histories have more than is used here")]
+
+#[path = "oracle/history.rs"]
+mod history;
+
+use history::Random;
+use serde_json::{Value, json};
+use solver::admit::{self, Settings};
+use solver::document::VerdictName::{self, Accepted, Refused};
+use solver::document::{Plan, Problem, fingerprint};
+use solver::model::{Lease, Request, Seconds};
+use solver::planner::{Budget, Planner};
+use solver::replay;
+use solver_highs::Highs;
+
+const SETTINGS: Settings = Settings {
+    budget: Budget { seconds: None },
+    offers: false,
+};
+
+fn replayed(problem: &Value) -> Plan {
+    let text = problem.to_string();
+    let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    let mut told = 0;
+    let plan = replay::run(
+        &problem,
+        &fingerprint(&text),
+        SETTINGS,
+        &Highs,
+        || 0,
+        |done| told = done,
+    )
+    .unwrap();
+    assert_eq!(told, problem.requests.len());
+    plan
+}
+
+fn asked(id: &str, at: Seconds, window: (Seconds, Seconds), hosts: u32) -> Value {
+    json!({"id": id.to_uppercase(), "at": at, "reservations": [
+        {"id": id, "type": "host", "start": window.0, "end": window.1, "min": hosts, "max": hosts, "where": []}]})
+}
+
+fn instead(lease: &str, id: &str, request: Value) -> Value {
+    let mut request = request;
+    request["replaces"] = json!(lease);
+    request["id"] = json!(id);
+    request
+}
+
+fn fleet(requests: &[Value]) -> Value {
+    json!({"format": "berth-problem/1", "now": 0, "cleaning": 5, "hosts": [{"id": "a"}, {"id": "b"}],
+        "requests": requests})
+}
+
+fn verdicts(plan: &Plan) -> Vec<VerdictName> {
+    plan.decisions.iter().map(|decision| decision.verdict).collect()
+}
+
+#[test]
+fn hosts_come_back_after_the_end_and_the_cleaning() {
+    let plan = replayed(&fleet(&[
+        asked("q1", 0, (0, 10), 2),
+        asked("q2", 10, (10, 20), 1),
+        asked("q3", 15, (15, 20), 2),
+    ]));
+    assert_eq!(verdicts(&plan), [Accepted, Refused, Accepted]);
+    assert_eq!(plan.last.keys().map(|id| &**id).collect::<Vec<_>>(), ["q3"]);
+    assert_eq!(plan.mode, "replay");
+}
+
+#[test]
+fn what_has_started_stays_and_what_is_pending_makes_room() {
+    let early = |at| {
+        let requests = [
+            asked("one", 0, (10, 20), 1),
+            asked("two", 0, (20, 40), 1),
+            asked("all", at, (10, 30), 1),
+        ];
+        let mut problem = fleet(&requests);
+        problem["cleaning"] = json!(0);
+        // `two` has the host of `one`, or the other: either way one host is free on [10, 30) before the
+        // start of `one` only by exchanging.
+        replayed(&problem)
+    };
+    assert_eq!(verdicts(&early(5))[2], VerdictName::Accepted);
+    let late = early(11);
+    assert_eq!(
+        late.decisions[2]
+            .conflict
+            .as_ref()
+            .map(|conflict| conflict.reason.as_str()),
+        Some("malformed"),
+        "the clock is past its start"
+    );
+}
+
+#[test]
+fn a_running_lease_can_be_extended_and_an_ended_one_cannot() {
+    let plan = replayed(&fleet(&[
+        asked("q1", 0, (0, 10), 2),
+        instead("Q1", "X1", asked("q1", 5, (0, 30), 2)),
+        asked("q2", 12, (12, 20), 1),
+        instead("Q1", "X2", asked("q1", 30, (0, 50), 2)),
+        asked("q3", 40, (40, 45), 2),
+    ]));
+    assert_eq!(verdicts(&plan), [Accepted, Accepted, Refused, Refused, Accepted]);
+    let ended = plan.decisions[3].conflict.as_ref().unwrap();
+    assert_eq!(
+        (ended.reason.as_str(), &*ended.text),
+        ("malformed", "the lease it replaces has ended")
+    );
+}
+
+#[test]
+fn a_lease_shortened_while_it_runs_frees_its_hosts_early() {
+    let plan = replayed(&fleet(&[
+        asked("q1", 0, (0, 100), 2),
+        instead("Q1", "X1", asked("q1", 10, (0, 20), 2)),
+        asked("q2", 25, (25, 30), 2),
+    ]));
+    assert_eq!(verdicts(&plan), [VerdictName::Accepted; 3]);
+}
+
+/// One problem for every request, in which nothing is ever forgotten: what a stream leads to must not
+/// depend on how ends are kept.
+#[test]
+fn a_stream_decides_as_single_problems_do() {
+    let mut accepted = 0;
+    for seed in 0..150 {
+        let mut random = Random(seed);
+        let hosts = history::fleet(&mut random);
+        let (freeze, cleaning) = (random.between(0, 3), random.between(0, 2));
+        let mut planner = Planner::new(freeze);
+        hosts.iter().for_each(|host| planner.put_host(host.clone()));
+        let mut clock = 100;
+        let mut stream: Vec<(Seconds, Request)> = Vec::new();
+        let mut single: Vec<Value> = Vec::new();
+        for number in 0..20 {
+            clock += if random.percent(60) { random.between(1, 4) } else { 0 };
+            let leases: Vec<Lease> = planner.leases().cloned().collect();
+            let request = history::request(&mut random, &hosts, &leases, clock, cleaning, number);
+            let text = serde_json::to_string(&Problem::of(&planner, clock, cleaning, std::slice::from_ref(&request)));
+            let problem = Problem::parse(&text.unwrap()).unwrap();
+            let plan = admit::run(&problem, "", SETTINGS, &Highs, || 0).unwrap();
+            single.push(serde_json::to_value(&plan.decisions[0]).unwrap());
+            let decision = planner.decide(&request, clock, SETTINGS.budget, &Highs);
+            planner.apply(&request, &decision).unwrap();
+            stream.push((clock, request));
+        }
+        let mut empty = Planner::new(freeze);
+        hosts.iter().for_each(|host| empty.put_host(host.clone()));
+        let requests: Vec<Request> = stream.iter().map(|(_, request)| request.clone()).collect();
+        let mut problem = Problem::of(&empty, 100, cleaning, &requests);
+        for (entry, (at, _)) in problem.requests.iter_mut().zip(&stream) {
+            entry.at = Some(*at);
+        }
+        let plan = replay::run(&problem, "", SETTINGS, &Highs, || 0, |_| ()).unwrap();
+        for (number, (decision, single)) in plan.decisions.iter().zip(&single).enumerate() {
+            let decision = serde_json::to_value(decision).unwrap();
+            for member in ["verdict", "holds", "moves"] {
+                assert_eq!(
+                    decision.get(member),
+                    single.get(member),
+                    "seed {seed}, request {number}"
+                );
+            }
+        }
+        accepted += plan.summary.accepted;
+    }
+    assert!(accepted > 500, "{accepted}");
+}
