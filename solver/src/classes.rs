@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{Interval, Seconds};
-use crate::scene::{DemandNumber, HostNumber, Scene};
+use crate::scene::{Demand, DemandNumber, HostNumber, Scene};
 
 /// A class's number.
 pub(crate) type ClassNumber = usize;
@@ -47,10 +47,6 @@ impl Fine {
 
 /// The two partitions.
 pub(crate) struct Classes {
-    /// Coarse class of each host.
-    coarse_of: Vec<ClassNumber>,
-    /// Which of the scene's predicates the hosts of each coarse class satisfy.
-    truth: Vec<Vec<bool>>,
     /// Fine class of each host.
     pub(crate) fine_of: Vec<ClassNumber>,
     /// The fine classes.
@@ -61,7 +57,7 @@ pub(crate) struct Classes {
 
 impl Classes {
     pub(crate) fn new(scene: &Scene<'_>) -> Self {
-        let (coarse_of, truth) = coarse(scene);
+        let coarse_of = &scene.coarse_of;
         let first_start = scene
             .demands
             .iter()
@@ -77,7 +73,7 @@ impl Classes {
         let mut exceptions: Vec<BTreeSet<DemandNumber>> = vec![BTreeSet::new(); scene.hosts.len()];
         for (number, demand) in scene.demands.iter().enumerate() {
             for &host in &demand.holds {
-                if !scene.hosts[host].suits(scene.predicates[demand.predicate], demand.window) {
+                if !suits(scene, demand, host) {
                     exceptions[host].insert(number);
                 }
             }
@@ -85,30 +81,44 @@ impl Classes {
         let mut free_from = Vec::with_capacity(scene.hosts.len());
         let mut fine_of = Vec::with_capacity(scene.hosts.len());
         let mut fine: Vec<Fine> = Vec::new();
+        // Most hosts have no fixed work to come; theirs is the first fine class of the coarse one.
+        let mut plain: Vec<Option<ClassNumber>> = vec![None; scene.truth.len()];
         let mut numbers: HashMap<(ClassNumber, Vec<Interval>, Option<HostNumber>), ClassNumber> = HashMap::new();
         for (host, exceptions) in exceptions.into_iter().enumerate() {
-            let (begun, to_come): (Vec<Interval>, Vec<Interval>) = scene.fixed[host]
-                .iter()
-                .map(|fixed| fixed.interval)
-                .filter(|interval| interval.end > first_start && interval.start < last_end)
-                .partition(|interval| interval.start <= first_start);
-            let release = begun.iter().map(|interval| interval.end).max();
+            let coarse = coarse_of[host];
+            let mut release: Option<Seconds> = None;
+            let mut calendar: Vec<Interval> = Vec::new();
+            for fixed in &scene.fixed[host] {
+                let interval = fixed.interval;
+                if interval.end <= first_start || interval.start >= last_end {
+                    continue;
+                }
+                if interval.start <= first_start {
+                    release = release.max(Some(interval.end));
+                } else {
+                    calendar.push(interval);
+                }
+            }
             free_from.push(release.unwrap_or(Seconds::MIN));
-            let mut calendar = to_come;
-            calendar.sort_unstable();
-            let alone = (!exceptions.is_empty()).then_some(host);
-            let number = *numbers
-                .entry((coarse_of[host], calendar.clone(), alone))
-                .or_insert_with(|| {
-                    fine.push(Fine {
-                        coarse: coarse_of[host],
-                        hosts: Vec::new(),
-                        calendar,
-                        releases: Vec::new(),
-                        exceptions,
-                    });
-                    fine.len() - 1
+            let mut open = |calendar, exceptions| {
+                fine.push(Fine {
+                    coarse,
+                    hosts: Vec::new(),
+                    calendar,
+                    releases: Vec::new(),
+                    exceptions,
                 });
+                fine.len() - 1
+            };
+            let number = if calendar.is_empty() && exceptions.is_empty() {
+                *plain[coarse].get_or_insert_with(|| open(calendar, exceptions))
+            } else {
+                calendar.sort_unstable();
+                let alone = (!exceptions.is_empty()).then_some(host);
+                *numbers
+                    .entry((coarse, calendar.clone(), alone))
+                    .or_insert_with(|| open(calendar, exceptions))
+            };
             fine[number].hosts.push(host);
             fine[number].releases.extend(release);
             fine_of.push(number);
@@ -117,8 +127,6 @@ impl Classes {
             class.releases.sort_unstable();
         }
         Self {
-            coarse_of,
-            truth,
             fine_of,
             fine,
             free_from,
@@ -129,9 +137,7 @@ impl Classes {
     pub(crate) fn suitable(&self, scene: &Scene<'_>, number: DemandNumber, class: ClassNumber) -> bool {
         let demand = &scene.demands[number];
         let class = &self.fine[class];
-        let host = scene.hosts[class.hosts[0]];
-        class.exceptions.contains(&number)
-            || host.reservable && self.truth[class.coarse][demand.predicate] && host.in_service(demand.window)
+        class.exceptions.contains(&number) || suits(scene, demand, class.hosts[0])
     }
 
     /// Whether a demand may use hosts of a fine class, as far as the other demands are left aside.
@@ -143,42 +149,18 @@ impl Classes {
     pub(crate) fn counted_moves(&self, before: &[HostNumber], after: &BTreeSet<HostNumber>) -> u32 {
         let mut balance: BTreeMap<ClassNumber, i64> = BTreeMap::new();
         for &host in before {
-            *balance.entry(self.coarse_of[host]).or_default() += 1;
+            *balance.entry(self.fine[self.fine_of[host]].coarse).or_default() += 1;
         }
         for &host in after {
-            *balance.entry(self.coarse_of[host]).or_default() -= 1;
+            *balance.entry(self.fine[self.fine_of[host]].coarse).or_default() -= 1;
         }
         let left: i64 = balance.values().filter(|&&missing| missing > 0).sum();
         u32::try_from(left).unwrap_or(u32::MAX)
     }
 }
 
-/// Partitions the hosts by everything a reservation can ask for; also which predicates each class satisfies.
-fn coarse(scene: &Scene<'_>) -> (Vec<ClassNumber>, Vec<Vec<bool>>) {
-    let mut numbers = HashMap::new();
-    let mut truths = Vec::new();
-    let of = scene
-        .hosts
-        .iter()
-        .map(|host| {
-            let truth: Vec<bool> = scene
-                .predicates
-                .iter()
-                .map(|predicate| host.matches(predicate))
-                .collect();
-            let key = (
-                truth.clone(),
-                &host.zone,
-                &host.rack,
-                &host.blocks,
-                host.reservable,
-                &host.capacity,
-            );
-            *numbers.entry(key).or_insert_with(|| {
-                truths.push(truth);
-                truths.len() - 1
-            })
-        })
-        .collect();
-    (of, truths)
+/// Whether a host takes new work of a demand, all other work aside.
+fn suits(scene: &Scene<'_>, demand: &Demand<'_>, host: HostNumber) -> bool {
+    let facts = scene.hosts[host];
+    facts.reservable && scene.truth[scene.coarse_of[host]][demand.predicate] && facts.in_service(demand.window)
 }

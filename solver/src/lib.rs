@@ -26,6 +26,8 @@ pub mod decision;
 mod decode;
 pub mod document;
 pub mod heal;
+mod hosts;
+mod index;
 mod mixed;
 pub mod model;
 pub mod planner;

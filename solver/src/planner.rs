@@ -3,17 +3,20 @@
 //! Invariant: no two reservations occupy one host at one second. Every method that changes the
 //! planner either keeps that or returns an error and changes nothing.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
-use imbl::OrdMap;
+use imbl::{OrdMap, Vector};
 
 use crate::classes::Classes;
 use crate::count;
 use crate::decision::{Conflict, Decision, Move, Tier, Verdict};
+use crate::hosts::{Carried, HostNumber, Hosts, Occupation, ReservationNumber, Share};
+use crate::index::{Eligible, Index, IndexClass, Interner, PredicateNumber};
 use crate::model::{
-    Host, HostId, Instances, Interval, Lease, LeaseId, Pool, PoolId, Request, Reservation, ReservationId, Resource,
-    Seconds,
+    Host, HostId, Interval, Lease, LeaseId, Pool, PoolId, Request, RequestedReservation, Reservation, Resource, Seconds,
 };
+use crate::predicate::Predicate;
 pub use crate::program::ModelSolver;
 use crate::reassign::{self, Reassigned};
 use crate::request::Ask;
@@ -58,73 +61,35 @@ pub struct Budget {
     pub seconds: Option<f64>,
 }
 
-/// Part of a host's time that is taken.
-#[derive(Debug, Clone)]
-pub(crate) struct Occupation {
-    /// From the start of the reservation to the end of the cleaning after it.
-    pub(crate) interval: Interval,
-    pub(crate) lease: LeaseId,
-    pub(crate) reservation: ReservationId,
-    pub(crate) pinned: bool,
+/// A lease with what the planner looks up often.
+pub(crate) struct Stored {
+    pub(crate) lease: Lease,
+    /// For each of its reservations.
+    pub(crate) parts: Vec<Part>,
 }
 
-impl Occupation {
-    /// As [`Reservation::is_fixed`]: an occupation starts when its reservation does.
-    pub(crate) const fn is_fixed(&self, now: Seconds, freeze: Seconds) -> bool {
-        self.pinned || self.interval.start <= now || self.interval.start < now.saturating_add(freeze)
-    }
-}
-
-/// A host and what it carries, sorted by time and disjoint.
-#[derive(Debug, Clone)]
-pub(crate) struct Carried {
-    pub(crate) host: Arc<Host>,
-    /// How much the host can do that others cannot; the poor are given away first.
-    pub(crate) richness: u64,
-    pub(crate) occupations: Vec<Occupation>,
-    /// What instance reservations take of it: once for each reservation, sorted by start. They overlap
-    /// each other, but no occupation.
-    pub(crate) shares: Vec<Share>,
-}
-
-/// What the instances of one reservation take of a host.
-#[derive(Debug, Clone)]
-pub(crate) struct Share {
-    pub(crate) taken: Occupation,
-    /// How many instances stand on the host.
-    pub(crate) count: u32,
-    pub(crate) instances: Arc<Instances>,
-}
-
-impl Carried {
-    /// The occupations that share a second with the interval.
-    pub(crate) fn overlapping(&self, interval: Interval) -> &[Occupation] {
-        let first = self
-            .occupations
-            .partition_point(|taken| taken.interval.end <= interval.start);
-        let after = self
-            .occupations
-            .partition_point(|taken| taken.interval.start < interval.end);
-        &self.occupations[first..after.max(first)]
-    }
-
-    /// Everything that keeps a host reservation away during the interval: other host reservations and
-    /// instances.
-    pub(crate) fn in_use(&self, interval: Interval) -> impl Iterator<Item = &Occupation> {
-        let shares = self.shares.iter().map(|share| &share.taken);
-        self.overlapping(interval)
-            .iter()
-            .chain(shares.filter(move |taken| taken.interval.overlaps(&interval)))
-    }
+/// Numbers of one reservation.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    pub(crate) number: ReservationNumber,
+    pub(crate) predicate: PredicateNumber,
 }
 
 /// Hosts and promises at one moment. Cheap to clone: clones share structure.
 #[derive(Clone)]
 pub struct Planner {
     pub(crate) freeze: Seconds,
-    pub(crate) hosts: OrdMap<HostId, Arc<Carried>>,
-    pub(crate) leases: OrdMap<LeaseId, Arc<Lease>>,
+    pub(crate) hosts: Hosts,
+    leases: OrdMap<LeaseId, Arc<Stored>>,
     pub(crate) pools: OrdMap<PoolId, Arc<Pool>>,
+    interner: Interner,
+    /// How many reservation numbers were given out, and those that came back.
+    numbers: ReservationNumber,
+    returned: Vector<ReservationNumber>,
+    /// Reservations of instances.
+    instances: usize,
+    /// Derived when it is first needed; changes of hosts forget it, changes of leases update it.
+    index: Arc<OnceLock<Index>>,
 }
 
 impl Planner {
@@ -132,9 +97,14 @@ impl Planner {
     pub fn new(freeze: Seconds) -> Self {
         Self {
             freeze,
-            hosts: OrdMap::new(),
+            hosts: Hosts::default(),
             leases: OrdMap::new(),
             pools: OrdMap::new(),
+            interner: Interner::default(),
+            numbers: 0,
+            returned: Vector::new(),
+            instances: 0,
+            index: Arc::default(),
         }
     }
 
@@ -145,21 +115,16 @@ impl Planner {
 
     /// Adds a host, or replaces the one with the same id; what it holds stays.
     pub fn put_host(&mut self, host: Host) {
-        let (occupations, shares) = self
-            .hosts
-            .get(&host.id)
-            .map(|carried| (carried.occupations.clone(), carried.shares.clone()))
-            .unwrap_or_default();
-        let richness = richness(&host);
-        self.hosts.insert(
-            host.id.clone(),
-            Arc::new(Carried {
-                host: Arc::new(host),
-                richness,
-                occupations,
-                shares,
-            }),
-        );
+        let mut carried = Carried::empty(host);
+        if let Some(before) = self.hosts.get(&carried.host.id) {
+            if before.host == carried.host {
+                return;
+            }
+            carried.occupations.clone_from(&before.occupations);
+            carried.shares.clone_from(&before.shares);
+        }
+        self.hosts.insert(carried);
+        self.index = Arc::default();
     }
 
     /// Removes a host that nothing holds; `false` if something does or it is unknown.
@@ -170,6 +135,7 @@ impl Planner {
             .is_some_and(|carried| carried.occupations.is_empty() && carried.shares.is_empty())
         {
             self.hosts.remove(host);
+            self.index = Arc::default();
             return true;
         }
         false
@@ -178,6 +144,11 @@ impl Planner {
     /// The host, if it is registered.
     pub fn host(&self, host: &HostId) -> Option<&Host> {
         self.hosts.get(host).map(|carried| carried.host.as_ref())
+    }
+
+    /// The hosts, by identifier.
+    pub fn hosts(&self) -> impl ExactSizeIterator<Item = &Host> {
+        self.hosts.values().map(|carried| carried.host.as_ref())
     }
 
     /// Adds a lease, or replaces the one with the same id, with the hosts it holds.
@@ -191,32 +162,160 @@ impl Planner {
 
     /// Removes a lease and frees what it holds.
     pub fn remove_lease(&mut self, lease: &LeaseId) {
-        let Some(lease) = self.leases.remove(lease) else { return };
-        for reservation in &lease.reservations {
-            for host in &reservation.holds {
-                if let Some(carried) = self.hosts.get_mut(host) {
-                    let carried = Arc::make_mut(carried);
-                    carried.occupations.retain(|taken| taken.reservation != reservation.id);
-                    carried.shares.retain(|share| share.taken.reservation != reservation.id);
+        let Some(stored) = self.leases.remove(lease) else {
+            return;
+        };
+        for (reservation, part) in stored.lease.reservations.iter().zip(&stored.parts) {
+            self.returned.push_back(part.number);
+            if !matches!(reservation.resource, Resource::Units(_)) {
+                let is_instances = reservation.resource != Resource::Host;
+                self.instances -= usize::from(is_instances);
+                let mut changes = Changes::default();
+                for held in reservation.holds.chunk_by(|one, other| one == other) {
+                    let Some(number) = self.hosts.number(&held[0]) else {
+                        continue;
+                    };
+                    self.change_host(number, &mut changes, reservation.occupation(), -1, |carried| {
+                        if is_instances {
+                            carried.shares.retain(|share| share.taken.number != part.number);
+                        } else {
+                            carried.occupations.retain(|taken| taken.number != part.number);
+                        }
+                    });
                 }
+                self.note(changes);
+            }
+            if self.interner.release(part.predicate)
+                && let Some(index) = self.index_mut()
+                && index.forget(part.predicate)
+            {
+                self.index = Arc::default();
             }
         }
     }
 
+    /// Changes what a host carries and notes how its time in use changes: during one interval if it
+    /// carries no instances, which may overlap.
+    fn change_host(
+        &mut self,
+        number: HostNumber,
+        changes: &mut Changes,
+        interval: Interval,
+        change: i32,
+        make: impl FnOnce(&mut Carried),
+    ) {
+        let class = self.index.get().map(|index| index.class_of(number));
+        let Some(carried) = self.hosts.at_mut(number) else {
+            return;
+        };
+        let before = (!carried.shares.is_empty()).then(|| carried.used());
+        make(carried);
+        let Some(class) = class else { return };
+        if before.is_none() && carried.shares.is_empty() {
+            *changes.entry((class, interval)).or_default() += change;
+            return;
+        }
+        for used in before.unwrap_or_else(|| {
+            let mut without = carried.clone();
+            without.shares.clear();
+            without.used()
+        }) {
+            *changes.entry((class, used)).or_default() -= 1;
+        }
+        for used in carried.used() {
+            *changes.entry((class, used)).or_default() += 1;
+        }
+    }
+
+    /// Brings the index up to date.
+    fn note(&mut self, changes: Changes) {
+        if let Some(index) = self.index_mut() {
+            for ((class, interval), change) in changes {
+                index.use_hosts(class, interval, change);
+            }
+        }
+    }
+
+    fn index_mut(&mut self) -> Option<&mut Index> {
+        self.index.get()?;
+        Arc::make_mut(&mut self.index).get_mut()
+    }
+
+    /// The derived facts.
+    pub(crate) fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::new(&self.hosts, &self.interner))
+    }
+
+    /// This planner, knowing the expressions of a request; `None` if it knows them already.
+    pub(crate) fn knowing(&self, request: &Request) -> Option<Self> {
+        let unknown = |asked: &&RequestedReservation| self.interner.number(&asked.predicate).is_none();
+        let mut unknown = request.reservations.iter().filter(unknown).peekable();
+        unknown.peek()?;
+        self.index();
+        let mut knowing = self.clone();
+        for asked in unknown {
+            knowing.learn(&asked.predicate);
+        }
+        Some(knowing)
+    }
+
+    /// The number of an expression that one promise more has.
+    fn learn(&mut self, predicate: &Arc<Predicate>) -> PredicateNumber {
+        let (number, new) = self.interner.take(predicate);
+        if new {
+            let (hosts, interner) = (self.hosts.clone(), self.interner.clone());
+            if let Some(index) = self.index_mut() {
+                index.learn(&hosts, &interner, number, predicate);
+            }
+        }
+        number
+    }
+
+    /// Which hosts an expression admits; `None` if no promise has it.
+    pub(crate) fn eligible(&self, predicate: &Predicate) -> Option<&Arc<Eligible>> {
+        self.index().eligible(self.interner.number(predicate)?)
+    }
+
+    /// The number of an expression that a promise has.
+    pub(crate) fn predicate_number(&self, predicate: &Predicate) -> Option<PredicateNumber> {
+        self.interner.number(predicate)
+    }
+
+    /// The expression with a number.
+    pub(crate) fn predicate(&self, number: PredicateNumber) -> Option<&Arc<Predicate>> {
+        self.interner.predicate(number)
+    }
+
+    /// More than every number of an expression.
+    pub(crate) fn predicate_numbers(&self) -> usize {
+        self.interner.len()
+    }
+
+    /// More than every number of a reservation.
+    pub(crate) fn reservation_numbers(&self) -> ReservationNumber {
+        self.numbers
+    }
+
     /// The lease, if it is held.
     pub fn lease(&self, lease: &LeaseId) -> Option<&Lease> {
-        self.leases.get(lease).map(Arc::as_ref)
+        self.leases.get(lease).map(|stored| &stored.lease)
     }
 
     /// The leases held, by identifier.
     pub fn leases(&self) -> impl Iterator<Item = &Lease> {
+        self.leases.values().map(|stored| &stored.lease)
+    }
+
+    /// The leases with their numbers, by identifier.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = &Stored> {
         self.leases.values().map(Arc::as_ref)
     }
 
     /// Decides a request at `now`: accepted if any assignment exists that keeps every promise, with
     /// the fewest counted moves. The planner itself does not change; see [`Planner::apply`].
     pub fn decide(&self, request: &Request, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> Decision {
-        let (tier, verdict) = self.verdict(request, now, budget, solver);
+        let knowing = self.knowing(request);
+        let (tier, verdict) = knowing.as_ref().unwrap_or(self).verdict(request, now, budget, solver);
         Decision { at: now, verdict, tier }
     }
 
@@ -235,7 +334,7 @@ impl Planner {
         {
             return (Tier::Count, found.verdict(&asks));
         }
-        if mixed::may_move_instances(self, now) {
+        if self.instances > 0 && mixed::may_move_instances(self, now) {
             return mixed::decide(self, &asks, request, now, budget, solver);
         }
         let scene = Scene::new(self, &asks, request, now);
@@ -355,23 +454,31 @@ impl Planner {
 
     /// Adds a lease the planner does not hold; after an error the planner is partly changed.
     fn occupy(&mut self, lease: Lease) -> Result<(), StateError> {
+        let mut parts = Vec::with_capacity(lease.reservations.len());
         for reservation in &lease.reservations {
-            if let Resource::Units(_) = reservation.resource {
-                continue;
-            }
+            let part = Part {
+                number: self.returned.pop_back().unwrap_or_else(|| {
+                    self.numbers += 1;
+                    self.numbers - 1
+                }),
+                predicate: self.learn(&reservation.predicate),
+            };
+            parts.push(part);
+            let instances = match &reservation.resource {
+                Resource::Host => None,
+                Resource::Instances(instances) => Some(instances),
+                Resource::Units(_) => continue,
+            };
+            self.instances += usize::from(instances.is_some());
             let interval = reservation.occupation();
+            let mut changes = Changes::default();
             for held in reservation.holds.chunk_by(|one, other| one == other) {
-                let host = &held[0];
-                let Some(carried) = self.hosts.get_mut(host) else {
-                    return Err(StateError::UnknownHost {
-                        reservation: reservation.id.to_string(),
-                        host: host.to_string(),
-                    });
+                let unknown = || StateError::UnknownHost {
+                    reservation: reservation.id.to_string(),
+                    host: held[0].to_string(),
                 };
-                let instances = match &reservation.resource {
-                    Resource::Instances(instances) => Some(instances),
-                    Resource::Host | Resource::Units(_) => None,
-                };
+                let number = self.hosts.number(&held[0]).ok_or_else(unknown)?;
+                let carried = self.hosts.at(number).ok_or_else(unknown)?;
                 let in_the_way = match instances {
                     None => carried.in_use(interval).next(),
                     Some(_) => carried.overlapping(interval).first(),
@@ -380,19 +487,19 @@ impl Planner {
                     return Err(StateError::Overlap {
                         first: other.reservation.to_string(),
                         second: reservation.id.to_string(),
-                        host: host.to_string(),
+                        host: held[0].to_string(),
                         at: interval.start.max(other.interval.start),
                     });
                 }
-                let carried = Arc::make_mut(carried);
                 let taken = Occupation {
                     interval,
                     lease: lease.id.clone(),
                     reservation: reservation.id.clone(),
+                    number: part.number,
                     pinned: reservation.pinned,
                 };
                 let starts_before = |taken: &Occupation| taken.interval.start < interval.start;
-                match instances {
+                self.change_host(number, &mut changes, interval, 1, |carried| match instances {
                     None => {
                         let place = carried.occupations.partition_point(starts_before);
                         carried.occupations.insert(place, taken);
@@ -406,22 +513,14 @@ impl Planner {
                         };
                         carried.shares.insert(place, share);
                     }
-                }
+                });
             }
+            self.note(changes);
         }
-        self.leases.insert(lease.id.clone(), Arc::new(lease));
+        self.leases.insert(lease.id.clone(), Arc::new(Stored { lease, parts }));
         Ok(())
     }
 }
 
-/// Properties that say yes, or how many, each count once; size decides between equals.
-fn richness(host: &Host) -> u64 {
-    let says_no = |value: &str| value.is_empty() || value == "0" || value.eq_ignore_ascii_case("false");
-    let abilities = host.properties.values().filter(|value| !says_no(value)).count() as u64;
-    let size = host
-        .capacity
-        .values()
-        .map(|&amount| u64::from(64 - amount.leading_zeros()))
-        .sum::<u64>();
-    abilities.saturating_mul(1 << 16).saturating_add(size)
-}
+/// Hosts more or fewer in use during an interval, by class.
+type Changes = BTreeMap<(IndexClass, Interval), i32>;

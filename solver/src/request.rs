@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 use crate::certificate;
 use crate::decision::Conflict;
-use crate::model::{Host, HostId, Interval, Request, RequestedReservation, Reservation, Seconds};
-use crate::planner::{Occupation, Planner};
+use crate::hosts::Occupation;
+use crate::model::{HostId, Interval, Request, RequestedReservation, Reservation, Resource, Seconds};
+use crate::planner::Planner;
 use crate::wording;
 
 /// A requested reservation beside what it holds already.
@@ -79,22 +80,36 @@ impl<'a> Ask<'a> {
     }
 
     fn enough_suit(&self, planner: &Planner) -> Result<(), Conflict> {
-        let keeps = |host: &HostId| self.kept.binary_search(host).is_ok();
-        let suits = |host: &Host| host.suits(&self.asked.predicate, self.asked.window);
-        let hosts = || planner.hosts.values().map(|carried| carried.host.as_ref());
-        let enough = self.least as usize;
-        if hosts()
-            .filter(|host| !keeps(&host.id) && suits(host))
-            .take(enough)
-            .count()
-            == enough
-        {
+        if self.least == 0 || self.asked.resource != Resource::Host {
             return Ok(());
         }
-        let hosts: Vec<HostId> = hosts()
-            .filter(|host| keeps(&host.id) || suits(host))
-            .map(|host| host.id.clone())
-            .collect();
+        let keeps = |host: &HostId| self.kept.binary_search(host).is_ok();
+        let index = planner.index();
+        let mut hosts: Vec<HostId> = self.kept.to_vec();
+        let mut enough = self.least as usize;
+        for &class in planner
+            .eligible(&self.asked.predicate)
+            .into_iter()
+            .flat_map(|eligible| &eligible.classes)
+        {
+            let class = class as usize;
+            if !index.in_service(class, self.asked.window) {
+                continue;
+            }
+            let members = index.hosts_of(class);
+            if self.kept.is_empty() && members.len() >= enough {
+                return Ok(());
+            }
+            let members = members.iter().filter_map(|&host| planner.hosts.at(host as usize));
+            for carried in members.filter(|carried| !keeps(&carried.host.id)) {
+                hosts.push(carried.host.id.clone());
+                enough -= 1;
+                if enough == 0 {
+                    return Ok(());
+                }
+            }
+        }
+        hosts.sort();
         let (needed, exist) = (u64::from(self.asked.min), hosts.len() as u64);
         let window = self.asked.window;
         Err(Conflict {

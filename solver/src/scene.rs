@@ -4,16 +4,17 @@
 //! reservations first, then the pending ones by lease; so equal input gives equal numbers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Index;
 
-use crate::classes::Classes;
+use crate::classes::{ClassNumber, Classes};
 use crate::decision::{Move, Verdict};
+pub(crate) use crate::hosts::HostNumber;
+use crate::index::{IndexClass, PredicateNumber};
 use crate::model::{Host, HostId, Interval, Request, ReservationId, Resource, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
 use crate::request::Ask;
 
-/// A host's number.
-pub(crate) type HostNumber = usize;
 /// A demand's number.
 pub(crate) type DemandNumber = usize;
 
@@ -42,31 +43,63 @@ pub(crate) struct Demand<'a> {
     pub(crate) requested: bool,
 }
 
+/// What stays on each host: `fixed[host]` is a slice.
+#[derive(Default)]
+pub(crate) struct FixedWork<'a> {
+    all: Vec<Fixed<'a>>,
+    /// Where each host's part begins, and the end of the last.
+    begins: Vec<usize>,
+}
+
+impl<'a> FixedWork<'a> {
+    /// The hosts' parts in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[Fixed<'a>]> {
+        self.begins.windows(2).map(|pair| &self.all[pair[0]..pair[1]])
+    }
+}
+
+impl<'a> Index<HostNumber> for FixedWork<'a> {
+    type Output = [Fixed<'a>];
+
+    fn index(&self, host: HostNumber) -> &Self::Output {
+        &self.all[self.begins[host]..self.begins[host + 1]]
+    }
+}
+
 /// One decision's world.
 pub(crate) struct Scene<'a> {
     pub(crate) hosts: Vec<&'a Host>,
     pub(crate) richness: Vec<u64>,
     /// What stays on each host.
-    pub(crate) fixed: Vec<Vec<Fixed<'a>>>,
+    pub(crate) fixed: FixedWork<'a>,
     pub(crate) demands: Vec<Demand<'a>>,
     /// The distinct expressions of all reservations alive and of the request.
     pub(crate) predicates: Vec<&'a Predicate>,
+    /// The coarse class of each host: see [`Classes`].
+    pub(crate) coarse_of: Vec<ClassNumber>,
+    /// Which of the predicates the hosts of each coarse class satisfy.
+    pub(crate) truth: Vec<Vec<bool>>,
+}
+
+/// What the scene makes of a reservation of the planner.
+#[derive(Clone, Copy)]
+enum Role {
+    /// It is over, or the request frees it.
+    Absent,
+    Fixed,
+    Pending(DemandNumber),
 }
 
 impl<'a> Scene<'a> {
+    /// The scene of a request on a planner that knows its expressions (see [`Planner::knowing`]).
     pub(crate) fn new(planner: &'a Planner, asks: &'a [Ask<'a>], request: &Request, now: Seconds) -> Self {
-        let hosts: Vec<&Host> = planner.hosts.values().map(|carried| carried.host.as_ref()).collect();
-        let numbers: HashMap<&HostId, HostNumber> = planner.hosts.keys().enumerate().map(|(n, id)| (id, n)).collect();
-        let number =
-            |ids: &[HostId]| -> Vec<HostNumber> { ids.iter().filter_map(|id| numbers.get(id).copied()).collect() };
-        let mut predicates = Distinct::default();
-        let mut fixed: Vec<Vec<Fixed<'a>>> = hosts.iter().map(|_| Vec::new()).collect();
+        let mut predicates = Distinct::new(planner);
         let mut demands = Vec::new();
+        let mut kept: BTreeMap<HostNumber, Vec<Fixed<'a>>> = BTreeMap::new();
         for ask in asks {
             let occupation = ask.asked.occupation();
-            let predicate = predicates.number(&ask.asked.predicate);
-            for host in number(ask.kept) {
-                fixed[host].push(Fixed {
+            for host in numbers(planner, ask.kept) {
+                kept.entry(host).or_default().push(Fixed {
                     reservation: &ask.asked.id,
                     interval: occupation,
                 });
@@ -75,41 +108,37 @@ impl<'a> Scene<'a> {
                 reservation: &ask.asked.id,
                 window: ask.asked.window,
                 occupation,
-                predicate,
+                predicate: predicates.of(&ask.asked.predicate),
                 least: ask.least,
                 most: ask.most,
                 holds: Vec::new(),
-                likes: number(ask.before),
+                likes: numbers(planner, ask.before),
                 requested: true,
             });
         }
+        let requested = demands.len();
         // A started reservation that grows does so for its whole window: what ended since is in its way.
         let since = asks.iter().map(|ask| ask.asked.window.start).fold(now, Seconds::min);
-        for lease in planner.leases.values() {
-            let replaced = request.replaces.as_ref() == Some(&lease.id);
-            for held in &lease.reservations {
+        let mut roles = vec![Role::Absent; planner.reservation_numbers() as usize];
+        for stored in planner.stored() {
+            let replaced = request.replaces.as_ref() == Some(&stored.lease.id);
+            for (held, part) in stored.lease.reservations.iter().zip(&stored.parts) {
                 let occupation = held.occupation();
-                if occupation.end <= since {
+                if occupation.end <= since || matches!(held.resource, Resource::Units(_)) {
                     continue;
                 }
-                let alive = held.window.end > now;
-                let predicate = if alive { predicates.number(&held.predicate) } else { 0 };
+                let predicate = if held.window.end > now {
+                    predicates.number(part.predicate)
+                } else {
+                    0
+                };
                 if replaced && Ask::frees_reservation(request, held, now) {
                     continue;
                 }
-                if matches!(held.resource, Resource::Units(_)) {
-                    continue;
-                }
-                let mut holds = number(&held.holds);
-                holds.dedup();
                 if held.is_fixed(now, planner.freeze) {
-                    for host in holds {
-                        fixed[host].push(Fixed {
-                            reservation: &held.id,
-                            interval: occupation,
-                        });
-                    }
-                } else if let Ok(size @ 1..) = u32::try_from(holds.len()) {
+                    roles[part.number as usize] = Role::Fixed;
+                } else if let Ok(size @ 1..) = u32::try_from(held.holds.len()) {
+                    roles[part.number as usize] = Role::Pending(demands.len());
                     demands.push(Demand {
                         reservation: &held.id,
                         window: held.window,
@@ -117,20 +146,47 @@ impl<'a> Scene<'a> {
                         predicate,
                         least: size,
                         most: size,
-                        likes: holds.clone(),
-                        holds,
+                        holds: Vec::with_capacity(held.holds.len()),
+                        likes: Vec::new(),
                         requested: false,
                     });
                 }
             }
         }
-        let richness = planner.hosts.values().map(|carried| carried.richness).collect();
+        let count = planner.hosts.len();
+        let mut fixed = FixedWork::default();
+        let mut hosts = Vec::with_capacity(count);
+        let mut richness = Vec::with_capacity(count);
+        for (number, carried) in planner.hosts.values().enumerate() {
+            hosts.push(carried.host.as_ref());
+            richness.push(carried.richness);
+            fixed.begins.push(fixed.all.len());
+            fixed.all.extend(kept.remove(&number).into_iter().flatten());
+            let shares = carried.shares.iter().map(|share| &share.taken);
+            for taken in carried.occupations.iter().chain(shares) {
+                match roles[taken.number as usize] {
+                    Role::Absent => {}
+                    Role::Fixed => fixed.all.push(Fixed {
+                        reservation: &taken.reservation,
+                        interval: taken.interval,
+                    }),
+                    Role::Pending(demand) => demands[demand].holds.push(number),
+                }
+            }
+        }
+        fixed.begins.push(fixed.all.len());
+        for demand in &mut demands[requested..] {
+            demand.likes.clone_from(&demand.holds);
+        }
+        let (coarse_of, truth) = coarse(planner, &predicates.known);
         Self {
             hosts,
             richness,
             fixed,
             demands,
             predicates: predicates.list,
+            coarse_of,
+            truth,
         }
     }
 
@@ -188,18 +244,71 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Numbers for distinct predicates in the order they are met.
-#[derive(Default)]
+fn numbers(planner: &Planner, ids: &[HostId]) -> Vec<HostNumber> {
+    ids.iter().filter_map(|id| planner.hosts.number(id)).collect()
+}
+
+/// Small numbers for the predicates of a scene in the order they are met.
 struct Distinct<'a> {
+    planner: &'a Planner,
     list: Vec<&'a Predicate>,
-    numbers: HashMap<&'a Predicate, usize>,
+    /// The planner's number of each.
+    known: Vec<PredicateNumber>,
+    numbers: Vec<Option<usize>>,
 }
 
 impl<'a> Distinct<'a> {
-    fn number(&mut self, predicate: &'a Predicate) -> usize {
-        *self.numbers.entry(predicate).or_insert_with(|| {
-            self.list.push(predicate);
-            self.list.len() - 1
-        })
+    fn new(planner: &'a Planner) -> Self {
+        Self {
+            planner,
+            list: Vec::new(),
+            known: Vec::new(),
+            numbers: vec![None; planner.predicate_numbers()],
+        }
     }
+
+    fn number(&mut self, known: PredicateNumber) -> usize {
+        if let Some(number) = self.numbers[known as usize] {
+            return number;
+        }
+        if let Some(predicate) = self.planner.predicate(known) {
+            self.list.push(predicate);
+            self.known.push(known);
+        }
+        self.numbers[known as usize] = Some(self.list.len() - 1);
+        self.list.len() - 1
+    }
+
+    fn of(&mut self, predicate: &Predicate) -> usize {
+        let known = self.planner.predicate_number(predicate);
+        debug_assert!(known.is_some(), "the planner knows the request");
+        known.map_or(0, |known| self.number(known))
+    }
+}
+
+/// Merges the classes of the index that the predicates of the scene do not tell apart. Gives each host's
+/// class and which predicates each class satisfies.
+fn coarse(planner: &Planner, predicates: &[PredicateNumber]) -> (Vec<ClassNumber>, Vec<Vec<bool>>) {
+    let index = planner.index();
+    let eligible: Vec<_> = predicates.iter().map(|&number| index.eligible(number)).collect();
+    let mut numbers: HashMap<(u32, Vec<bool>), ClassNumber> = HashMap::new();
+    let mut truths: Vec<Vec<bool>> = Vec::new();
+    let merged: Vec<ClassNumber> = (0..index.classes())
+        .map(|class: IndexClass| {
+            let truth: Vec<bool> = eligible
+                .iter()
+                .map(|eligible| eligible.is_some_and(|eligible| eligible.admits(class)))
+                .collect();
+            *numbers
+                .entry((index.kind_of(class), truth))
+                .or_insert_with_key(|(_, truth)| {
+                    truths.push(truth.clone());
+                    truths.len() - 1
+                })
+        })
+        .collect();
+    let of = (0..planner.hosts.len())
+        .map(|host| merged[index.class_of(host)])
+        .collect();
+    (of, truths)
 }

@@ -1,0 +1,249 @@
+//! What the planner derives from its hosts and promises to answer fast: classes of hosts that no known
+//! expression tells apart, which classes satisfy which expression, and how many hosts of each class are in
+//! use at every instant.
+//!
+//! Invariant: hosts of one class are equal in zone, rack, blocks, reservability and capacity and satisfy the
+//! same known expressions; the profile of a class counts, at every instant, its hosts in use. Known
+//! expressions are at least those of all promises, so a class may be finer than a decision needs.
+
+mod interner;
+mod partition;
+mod profile;
+
+use std::sync::Arc;
+
+pub(crate) use interner::{Interner, PredicateNumber};
+use partition::Partition;
+use profile::Profile;
+
+use crate::hosts::{HostNumber, Hosts};
+use crate::model::{Interval, Seconds};
+use crate::predicate::Predicate;
+
+/// Expressions that may be forgotten, besides as many as there ever were, before classes are merged again.
+const MOST_FORGOTTEN: usize = 64;
+
+/// A class's number in the index.
+pub(crate) type IndexClass = usize;
+
+/// Which classes an expression admits new work on, aside from blocks: poor classes before rich ones.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Eligible {
+    /// Whether each class satisfies the expression.
+    truth: Vec<bool>,
+    /// The reservable classes that do.
+    pub(crate) classes: Vec<u32>,
+    /// How many hosts those have.
+    pub(crate) hosts: u32,
+}
+
+impl Eligible {
+    /// Whether the hosts of a class satisfy the expression.
+    pub(crate) fn admits(&self, class: IndexClass) -> bool {
+        self.truth.get(class).copied().unwrap_or(false)
+    }
+}
+
+/// The derived facts. Clones share structure.
+#[derive(Clone)]
+pub(crate) struct Index {
+    partition: Arc<Partition>,
+    eligible: Vec<Option<Arc<Eligible>>>,
+    profiles: Vec<Arc<Profile>>,
+    /// Hosts of each class that are free at every instant.
+    always_free: Vec<i32>,
+    /// Expressions forgotten since everything was derived.
+    forgotten: usize,
+}
+
+impl Index {
+    /// Derives everything from nothing.
+    pub(crate) fn new(hosts: &Hosts, interner: &Interner) -> Self {
+        let partition = Partition::new(hosts, interner);
+        let profiles: Vec<Arc<Profile>> = partition
+            .classes
+            .iter()
+            .map(|class| profile(hosts, &class.hosts))
+            .collect();
+        let mut index = Self {
+            partition: Arc::new(partition),
+            eligible: Vec::new(),
+            profiles,
+            always_free: Vec::new(),
+            forgotten: 0,
+        };
+        index.always_free = (0..index.profiles.len()).map(|class| index.least_free(class)).collect();
+        for (number, predicate) in interner.known() {
+            index.admit(hosts, number, predicate);
+        }
+        index
+    }
+
+    fn least_free(&self, class: IndexClass) -> i32 {
+        size(&self.partition.classes[class].hosts) - self.profiles[class].greatest()
+    }
+
+    /// Notes which classes satisfy an expression that splits none.
+    fn admit(&mut self, hosts: &Hosts, number: PredicateNumber, predicate: &Predicate) {
+        let truth: Vec<bool> = self
+            .partition
+            .classes
+            .iter()
+            .map(|class| {
+                let first = class.hosts.first().and_then(|&host| hosts.at(host as HostNumber));
+                first.is_some_and(|carried| carried.host.matches(predicate))
+            })
+            .collect();
+        let reservable = |class: u32| self.partition.classes[class as usize].reservable && truth[class as usize];
+        let classes: Vec<u32> = self
+            .partition
+            .poorest_first
+            .iter()
+            .copied()
+            .filter(|&class| reservable(class))
+            .collect();
+        let count = classes
+            .iter()
+            .map(|&class| self.partition.classes[class as usize].hosts.len())
+            .sum::<usize>();
+        let number = number as usize;
+        if self.eligible.len() <= number {
+            self.eligible.resize(number + 1, None);
+        }
+        self.eligible[number] = Some(Arc::new(Eligible {
+            truth,
+            classes,
+            hosts: u32::try_from(count).unwrap_or(u32::MAX),
+        }));
+    }
+
+    /// Takes a new expression in; classes it splits are split.
+    pub(crate) fn learn(&mut self, hosts: &Hosts, interner: &Interner, number: PredicateNumber, predicate: &Predicate) {
+        let parted = Arc::make_mut(&mut self.partition).split(hosts, predicate);
+        if parted.is_empty() {
+            self.admit(hosts, number, predicate);
+            return;
+        }
+        for &class in &parted {
+            let derived = profile(hosts, &self.partition.classes[class].hosts);
+            if class < self.profiles.len() {
+                self.profiles[class] = derived;
+                self.always_free[class] = self.least_free(class);
+            } else {
+                self.profiles.push(derived);
+                self.always_free.push(self.least_free(class));
+            }
+        }
+        for (number, predicate) in interner.known() {
+            self.admit(hosts, number, predicate);
+        }
+    }
+
+    /// Forgets an expression that no promise has any more. Classes stay as fine as they are until that
+    /// has gone on for long: `true` if the index had better be derived anew.
+    pub(crate) fn forget(&mut self, number: PredicateNumber) -> bool {
+        if let Some(eligible) = self.eligible.get_mut(number as usize) {
+            *eligible = None;
+        }
+        self.forgotten += 1;
+        self.forgotten > MOST_FORGOTTEN + self.eligible.len()
+    }
+
+    /// How many classes there are.
+    pub(crate) fn classes(&self) -> usize {
+        self.partition.classes.len()
+    }
+
+    /// The class of a host.
+    pub(crate) fn class_of(&self, host: HostNumber) -> IndexClass {
+        self.partition.class_of[host] as IndexClass
+    }
+
+    /// The hosts of a class by number.
+    pub(crate) fn hosts_of(&self, class: IndexClass) -> &[u32] {
+        &self.partition.classes[class].hosts
+    }
+
+    /// What the hosts of a class have in common besides the expressions they satisfy: equal numbers mean
+    /// equal zone, rack, blocks, reservability and capacity.
+    pub(crate) fn kind_of(&self, class: IndexClass) -> u32 {
+        self.partition.classes[class].kind
+    }
+
+    /// The classes an expression admits; `None` if the expression is not known.
+    pub(crate) fn eligible(&self, number: PredicateNumber) -> Option<&Arc<Eligible>> {
+        self.eligible.get(number as usize)?.as_ref()
+    }
+
+    /// Whether no block of a class meets the window.
+    #[inline]
+    pub(crate) fn in_service(&self, class: IndexClass, window: Interval) -> bool {
+        let blocks = &self.partition.classes[class].blocks;
+        blocks.is_empty() || !blocks.iter().any(|block| block.overlaps(&window))
+    }
+
+    /// How many hosts of a class are free during the whole interval if the promises on it may be shifted
+    /// between its hosts.
+    #[inline]
+    pub(crate) fn room(&self, class: IndexClass, occupation: Interval) -> u32 {
+        let used = self.profiles[class].greatest_in(occupation);
+        u32::try_from(size(&self.partition.classes[class].hosts) - used).unwrap_or(0)
+    }
+
+    /// An instant in the interval at which fewest hosts of a class are free, and how many are used then.
+    pub(crate) fn tightest(&self, class: IndexClass, occupation: Interval) -> (Seconds, i32) {
+        self.profiles[class].peak_in(occupation)
+    }
+
+    /// When within an interval the number of hosts of a class in use changes, and what it is from then on.
+    pub(crate) fn steps(&self, class: IndexClass, within: Interval) -> impl Iterator<Item = (Seconds, i32)> {
+        self.profiles[class].steps_in(within)
+    }
+
+    /// Hosts of a class in use at an instant.
+    pub(crate) fn used_at(&self, class: IndexClass, at: Seconds) -> i32 {
+        self.profiles[class].value_at(at)
+    }
+
+    /// How many hosts, at most `wanted`, the classes have free during the whole occupation.
+    #[inline]
+    pub(crate) fn free(&self, eligible: &Eligible, window: Interval, occupation: Interval, wanted: u32) -> u32 {
+        // Hosts that are free at every instant are known without looking at the profile.
+        let mut found = 0_i64;
+        for &class in &eligible.classes {
+            let class = class as IndexClass;
+            if self.always_free[class] > 0 && self.in_service(class, window) {
+                found += i64::from(self.always_free[class]);
+                if found >= i64::from(wanted) {
+                    return wanted;
+                }
+            }
+        }
+        for &class in &eligible.classes {
+            let class = class as IndexClass;
+            if self.in_service(class, window) {
+                found += i64::from(self.room(class, occupation)) - i64::from(self.always_free[class].max(0));
+                if found >= i64::from(wanted) {
+                    return wanted;
+                }
+            }
+        }
+        u32::try_from(found).unwrap_or(0)
+    }
+
+    /// Counts the hosts of a class as used, or no longer used, during an interval.
+    pub(crate) fn use_hosts(&mut self, class: IndexClass, interval: Interval, change: i32) {
+        Arc::make_mut(&mut self.profiles[class]).add(interval, change);
+        self.always_free[class] = self.least_free(class);
+    }
+}
+
+fn size(hosts: &[u32]) -> i32 {
+    i32::try_from(hosts.len()).unwrap_or(i32::MAX)
+}
+
+/// Counts the hosts in use from what each carries.
+fn profile(hosts: &Hosts, members: &[u32]) -> Arc<Profile> {
+    let carried = members.iter().filter_map(|&host| hosts.at(host as HostNumber));
+    Arc::new(Profile::of(carried.flat_map(|carried| carried.used())))
+}

@@ -1,0 +1,341 @@
+//! How many hosts of a class are in use at every instant.
+//!
+//! A step function of time in two levels: blocks of neighbouring steps, and over them the greatest value of
+//! each block and what has been added to the block as a whole. Asking for the greatest value in an interval
+//! reads the two blocks at its ends and one number for every block between; adding to an interval changes
+//! just as much. Blocks are shared between clones until they change.
+//!
+//! Invariant: no two neighbouring steps have the same value, so the size follows what is in use now and not
+//! what ever was.
+
+use std::sync::Arc;
+
+use crate::model::{Interval, Seconds};
+
+/// Steps beyond which a block is cut in two.
+const MOST_STEPS: usize = 128;
+
+/// A run of steps. Values lack what was added to the whole block.
+#[derive(Debug, Clone, Default)]
+struct Block {
+    /// When each step begins, ascending.
+    starts: Vec<Seconds>,
+    /// The value from there to the next step.
+    values: Vec<i32>,
+}
+
+impl Block {
+    fn greatest(&self) -> i32 {
+        self.values.iter().copied().max().unwrap_or(0)
+    }
+}
+
+/// What is known of a block without opening it.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    /// When its first step begins.
+    start: Seconds,
+    /// Added to all of its values.
+    raise: i32,
+    /// Its greatest value, with `raise`.
+    greatest: i32,
+}
+
+/// The step function. Before its first step it is 0.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Profile {
+    heads: Vec<Head>,
+    blocks: Vec<Arc<Block>>,
+}
+
+impl Profile {
+    /// The function that counts, at every instant, the intervals it lies in.
+    pub(crate) fn of(intervals: impl Iterator<Item = Interval>) -> Self {
+        let mut changes: Vec<(Seconds, i32)> = Vec::new();
+        for interval in intervals {
+            changes.push((interval.start, 1));
+            changes.push((interval.end, -1));
+        }
+        changes.sort_unstable();
+        let mut profile = Self::default();
+        let mut value = 0;
+        let mut block = Block::default();
+        for at in changes.chunk_by(|one, other| one.0 == other.0) {
+            let change: i32 = at.iter().map(|(_, change)| change).sum();
+            if change == 0 {
+                continue;
+            }
+            value += change;
+            block.starts.push(at[0].0);
+            block.values.push(value);
+            if block.starts.len() == MOST_STEPS / 2 {
+                profile.push(std::mem::take(&mut block));
+            }
+        }
+        if !block.starts.is_empty() {
+            profile.push(block);
+        }
+        profile
+    }
+
+    fn push(&mut self, block: Block) {
+        self.heads.push(Head {
+            start: block.starts[0],
+            raise: 0,
+            greatest: block.greatest(),
+        });
+        self.blocks.push(Arc::new(block));
+    }
+
+    /// The greatest value at any instant.
+    pub(crate) fn greatest(&self) -> i32 {
+        self.heads.iter().map(|head| head.greatest).max().unwrap_or(0).max(0)
+    }
+
+    /// The greatest value within an interval.
+    #[inline]
+    pub(crate) fn greatest_in(&self, interval: Interval) -> i32 {
+        let after = self.heads.partition_point(|head| head.start < interval.end);
+        // The block that holds the step at the interval's start; none if it lies before the first step.
+        let first = self.heads[..after].partition_point(|head| head.start <= interval.start);
+        let Some(first) = first.checked_sub(1) else {
+            return self.across(0, after, interval).max(0);
+        };
+        self.across(first, after, interval)
+    }
+
+    /// The greatest value of the blocks `first..after` within an interval, the step at its start included.
+    #[inline]
+    fn across(&self, first: usize, after: usize, interval: Interval) -> i32 {
+        let mut greatest = i32::MIN;
+        for number in first..after {
+            let head = self.heads[number];
+            if head.greatest <= greatest {
+                continue;
+            }
+            let whole = head.start >= interval.start
+                && self
+                    .heads
+                    .get(number + 1)
+                    .is_some_and(|next| next.start <= interval.end);
+            if whole {
+                greatest = head.greatest;
+                continue;
+            }
+            let block = &self.blocks[number];
+            let from = block
+                .starts
+                .partition_point(|&start| start <= interval.start)
+                .saturating_sub(1);
+            let to = block.starts.partition_point(|&start| start < interval.end);
+            for &value in &block.values[from..to] {
+                greatest = greatest.max(value + head.raise);
+            }
+        }
+        greatest
+    }
+
+    /// An instant within an interval at which the value is greatest: the interval's start or a later step.
+    pub(crate) fn peak_in(&self, interval: Interval) -> (Seconds, i32) {
+        let mut peak = (interval.start, self.value_at(interval.start));
+        for (at, value) in self.steps_in(interval) {
+            if value > peak.1 {
+                peak = (at, value);
+            }
+        }
+        peak
+    }
+
+    /// The value at an instant.
+    pub(crate) fn value_at(&self, at: Seconds) -> i32 {
+        let after = self.heads.partition_point(|head| head.start <= at);
+        let Some(number) = after.checked_sub(1) else { return 0 };
+        let block = &self.blocks[number];
+        let step = block.starts.partition_point(|&start| start <= at);
+        block.values[step.saturating_sub(1)] + self.heads[number].raise
+    }
+
+    /// The steps that begin within an interval, with their values.
+    pub(crate) fn steps_in(&self, interval: Interval) -> impl Iterator<Item = (Seconds, i32)> {
+        let first = self
+            .heads
+            .partition_point(|head| head.start <= interval.start)
+            .saturating_sub(1);
+        let blocks = self.heads.iter().zip(&self.blocks).skip(first);
+        blocks
+            .flat_map(|(head, block)| {
+                let raise = head.raise;
+                block
+                    .starts
+                    .iter()
+                    .zip(&block.values)
+                    .map(move |(&start, &value)| (start, value + raise))
+            })
+            .skip_while(move |(start, _)| *start < interval.start)
+            .take_while(move |(start, _)| *start < interval.end)
+    }
+
+    /// Adds to the value at every instant of an interval.
+    pub(crate) fn add(&mut self, interval: Interval, change: i32) {
+        if change == 0 || interval.start >= interval.end {
+            return;
+        }
+        self.cut(interval.start);
+        self.cut(interval.end);
+        let first = self
+            .heads
+            .partition_point(|head| head.start <= interval.start)
+            .saturating_sub(1);
+        for number in first..self.heads.len() {
+            if self.heads[number].start >= interval.end {
+                break;
+            }
+            let whole = self.heads[number].start >= interval.start
+                && self
+                    .heads
+                    .get(number + 1)
+                    .is_some_and(|next| next.start <= interval.end);
+            if whole {
+                self.heads[number].raise += change;
+                self.heads[number].greatest += change;
+                continue;
+            }
+            let block = Arc::make_mut(&mut self.blocks[number]);
+            let from = block.starts.partition_point(|&start| start < interval.start);
+            let to = block.starts.partition_point(|&start| start < interval.end);
+            for value in &mut block.values[from..to] {
+                *value += change;
+            }
+            self.heads[number].greatest = block.greatest() + self.heads[number].raise;
+        }
+        self.join(interval.end);
+        self.join(interval.start);
+    }
+
+    /// Makes a step begin at an instant.
+    fn cut(&mut self, at: Seconds) {
+        let after = self.heads.partition_point(|head| head.start <= at);
+        let Some(number) = after.checked_sub(1) else {
+            if self.heads.is_empty() {
+                self.push(Block {
+                    starts: vec![at],
+                    values: vec![0],
+                });
+                return;
+            }
+            let raise = self.heads[0].raise;
+            let block = Arc::make_mut(&mut self.blocks[0]);
+            block.starts.insert(0, at);
+            block.values.insert(0, -raise);
+            self.heads[0].start = at;
+            self.heads[0].greatest = self.heads[0].greatest.max(0);
+            self.split(0);
+            return;
+        };
+        let step = self.blocks[number].starts.partition_point(|&start| start <= at);
+        if self.blocks[number].starts[step - 1] == at {
+            return;
+        }
+        let block = Arc::make_mut(&mut self.blocks[number]);
+        block.starts.insert(step, at);
+        block.values.insert(step, block.values[step - 1]);
+        self.split(number);
+    }
+
+    /// Cuts a block that has grown too long.
+    fn split(&mut self, number: usize) {
+        if self.blocks[number].starts.len() <= MOST_STEPS {
+            return;
+        }
+        let block = Arc::make_mut(&mut self.blocks[number]);
+        let half = block.starts.len() / 2;
+        let later = Block {
+            starts: block.starts.split_off(half),
+            values: block.values.split_off(half),
+        };
+        let raise = self.heads[number].raise;
+        self.heads[number].greatest = block.greatest() + raise;
+        let head = Head {
+            start: later.starts[0],
+            raise,
+            greatest: later.greatest() + raise,
+        };
+        self.heads.insert(number + 1, head);
+        self.blocks.insert(number + 1, Arc::new(later));
+    }
+
+    /// Forgets the step at an instant if it has the value of the one before.
+    fn join(&mut self, at: Seconds) {
+        let after = self.heads.partition_point(|head| head.start <= at);
+        let Some(number) = after.checked_sub(1) else { return };
+        let step = self.blocks[number].starts.partition_point(|&start| start <= at) - 1;
+        let value = self.blocks[number].values[step] + self.heads[number].raise;
+        let before = match (step.checked_sub(1), number.checked_sub(1)) {
+            (Some(step), _) => self.blocks[number].values[step] + self.heads[number].raise,
+            (None, Some(earlier)) => {
+                self.blocks[earlier].values.last().copied().unwrap_or(0) + self.heads[earlier].raise
+            }
+            (None, None) => 0,
+        };
+        if self.blocks[number].starts[step] != at || value != before {
+            return;
+        }
+        let block = Arc::make_mut(&mut self.blocks[number]);
+        block.starts.remove(step);
+        block.values.remove(step);
+        if block.starts.is_empty() {
+            self.heads.remove(number);
+            self.blocks.remove(number);
+        } else {
+            self.heads[number].start = block.starts[0];
+            self.heads[number].greatest = block.greatest() + self.heads[number].raise;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Against a plain array of values.
+        #[test]
+        fn counts_like_an_array(changes in prop::collection::vec((0i64..600, 1i64..200, -3i32..4), 1..400)) {
+            let mut array = [0i32; 800];
+            let mut profile = Profile::default();
+            for (start, length, change) in changes {
+                let interval = Interval::new(start, start + length);
+                profile.add(interval, change);
+                for value in &mut array[usize::try_from(start).unwrap()..usize::try_from(start + length).unwrap()] {
+                    *value += change;
+                }
+                let probe = Interval::new(start / 2, start / 2 + 3 * length);
+                let values = &array[usize::try_from(probe.start).unwrap()..usize::try_from(probe.end).unwrap().min(800)];
+                let greatest = *values.iter().max().unwrap();
+                prop_assert_eq!(profile.greatest_in(probe), greatest);
+                let (at, value) = profile.peak_in(probe);
+                prop_assert_eq!(value, greatest);
+                prop_assert_eq!(array[usize::try_from(at).unwrap()], greatest);
+                prop_assert_eq!(profile.greatest(), (*array.iter().max().unwrap()).max(0));
+                prop_assert_eq!(profile.value_at(start), array[usize::try_from(start).unwrap()]);
+            }
+            let steps = profile.steps_in(Interval::new(-1, 801)).count();
+            let changes = std::iter::once(array[0] != 0).chain(array.windows(2).map(|pair| pair[0] != pair[1]));
+            prop_assert_eq!(steps, changes.filter(|&changed| changed).count());
+        }
+
+        #[test]
+        fn starts_like_it_grows(intervals in prop::collection::vec((0i64..500, 1i64..300), 0..300)) {
+            let intervals: Vec<_> = intervals.iter().map(|&(start, length)| Interval::new(start, start + length)).collect();
+            let mut grown = Profile::default();
+            for &interval in &intervals {
+                grown.add(interval, 1);
+            }
+            let made = Profile::of(intervals.into_iter());
+            let all = Interval::new(-1, 1000);
+            prop_assert!(made.steps_in(all).eq(grown.steps_in(all)));
+        }
+    }
+}
