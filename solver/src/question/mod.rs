@@ -1,1 +1,118 @@
-//! Questions about capacity on a snapshot: when, how many, what if.
+//! Questions about capacity, answered on a snapshot: how many hosts are free when, how many one request
+//! could have, when it could start earliest, what would change if the fleet changed.
+//!
+//! Invariant: a question changes nothing. Every answer is either exact or says that it is not, and holds
+//! for the snapshot alone: nothing is reserved by asking.
+//!
+//! *Without moves* means throughout: no pending promise leaves its class. Exchanges among hosts that no
+//! reservation can tell apart are no moves (see [`crate::decision::Move::counted`]).
+
+mod amount;
+mod availability;
+mod earliest;
+mod kinds;
+
+pub use amount::Most;
+pub use availability::{Availability, Step};
+pub use earliest::{Earliest, Slot};
+
+use crate::decision::{Decision, Verdict};
+use crate::model::{Interval, Request, Seconds};
+use crate::planner::{Budget, ModelSolver, Planner};
+
+/// Most decisions one question takes unless it is told otherwise.
+pub const MOST_DECISIONS: u32 = 200;
+
+/// A snapshot to ask, and what an answer may cost.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// The snapshot.
+    pub planner: &'a Planner,
+    /// The moment to decide at.
+    pub now: Seconds,
+    /// For each single decision.
+    pub budget: Budget,
+    /// Solves what counting leaves open.
+    pub solver: &'a dyn ModelSolver,
+    /// Most decisions in one answer; then the best found is given, marked as not proved.
+    pub decisions: u32,
+    /// Asked before each decision: `true` ends the search like a spent number of decisions. The crate has
+    /// no clock; this is where the caller's comes in.
+    pub expired: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// Whether a request works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// It works, with this many counted moves.
+    Works(u32),
+    Fails,
+    /// Nobody knows: the budget ran out.
+    Open,
+}
+
+/// Counts the decisions of one answer.
+struct Asked<'a> {
+    question: Question<'a>,
+    left: u32,
+}
+
+impl<'a> Asked<'a> {
+    const fn new(question: Question<'a>) -> Self {
+        Self {
+            question,
+            left: question.decisions,
+        }
+    }
+
+    /// Decides, or `None` when no more decisions may be taken.
+    fn decide(&mut self, request: &Request) -> Option<Decision> {
+        if self.left == 0 || (self.question.expired)() {
+            return None;
+        }
+        self.left -= 1;
+        let Question {
+            planner,
+            now,
+            budget,
+            solver,
+            ..
+        } = self.question;
+        Some(planner.decide(request, now, budget, solver))
+    }
+}
+
+impl Answer {
+    fn of(decision: &Decision) -> Self {
+        match &decision.verdict {
+            Verdict::Accepted { .. } => Self::Works(decision.counted_moves()),
+            Verdict::Refused { .. } => Self::Fails,
+            Verdict::Undecided => Self::Open,
+        }
+    }
+}
+
+/// The request later by `shift` seconds, or `None` beyond the end of time. Asks for no more than the least
+/// amounts: what is only wanted decides no verdict.
+fn shifted(request: &Request, shift: Seconds) -> Option<Request> {
+    let mut later = least(request);
+    for asked in &mut later.reservations {
+        asked.window = Interval::new(
+            asked.window.start.checked_add(shift)?,
+            asked.window.end.checked_add(shift)?,
+        );
+        asked.window.end.checked_add(asked.cleaning)?;
+    }
+    Some(later)
+}
+
+/// The request without what is wanted beyond the least amounts, unless it may have to keep more.
+fn least(request: &Request) -> Request {
+    let mut least = request.clone();
+    if request.replaces.is_none() {
+        for asked in &mut least.reservations {
+            asked.max = asked.min;
+        }
+    }
+    least
+}

@@ -1,0 +1,326 @@
+//! Answers to questions against asking about every instant, every amount and every start one by one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "all of it is a test"
+)]
+
+#[allow(dead_code, reason = "the other tests use the rest")]
+#[path = "oracle/history.rs"]
+mod history;
+
+use history::Random;
+use solver::decision::{Decision, Verdict};
+use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Seconds};
+use solver::planner::{Budget, Planner};
+use solver::question::{MOST_DECISIONS, Most, Question, Slot, Step};
+use solver_highs::Highs;
+
+const NOW: Seconds = 100;
+const HORIZON: Seconds = 45;
+
+/// A fleet with promises.
+struct State {
+    planner: Planner,
+    hosts: Vec<Host>,
+    now: Seconds,
+    freeze: Seconds,
+    cleaning: Seconds,
+}
+
+impl State {
+    fn new(random: &mut Random) -> Self {
+        let freeze = if random.percent(40) { random.between(1, 6) } else { 0 };
+        let cleaning = if random.percent(40) { random.between(1, 3) } else { 0 };
+        let hosts = history::fleet(random);
+        let mut planner = Planner::new(freeze);
+        hosts.iter().for_each(|host| planner.put_host(host.clone()));
+        let mut state = Self {
+            planner,
+            hosts,
+            now: NOW,
+            freeze,
+            cleaning,
+        };
+        for number in 0..random.between(2, 14) {
+            state.now += if random.percent(15) { random.between(1, 3) } else { 0 };
+            let request = state.request(random, usize::try_from(number).unwrap());
+            let decision = state.planner.decide(&request, state.now, NO_LIMIT, &Highs);
+            state.planner.apply(&request, &decision).unwrap();
+            if random.percent(8) {
+                state.disturb(random);
+            }
+        }
+        state
+    }
+
+    /// A host stops taking work, or is to be out of service, whatever it holds.
+    fn disturb(&mut self, random: &mut Random) {
+        let count = i64::try_from(self.hosts.len()).unwrap();
+        let host = &mut self.hosts[usize::try_from(random.between(0, count - 1)).unwrap()];
+        if random.percent(50) {
+            host.reservable = !host.reservable;
+        } else {
+            host.blocks = history::blocks(random, self.now);
+        }
+        self.planner.put_host(host.clone());
+    }
+
+    fn request(&self, random: &mut Random, number: usize) -> Request {
+        let leases: Vec<Lease> = self.planner.leases().cloned().collect();
+        history::request(random, &self.hosts, &leases, self.now, self.cleaning, number)
+    }
+
+    fn question(&self) -> Question<'_> {
+        Question {
+            planner: &self.planner,
+            now: self.now,
+            budget: NO_LIMIT,
+            solver: &Highs,
+            decisions: MOST_DECISIONS,
+            expired: &|| false,
+        }
+    }
+
+    /// Counted moves if it works.
+    fn works(&self, request: &Request) -> Option<u32> {
+        let decision: Decision = self.planner.decide(request, self.now, NO_LIMIT, &Highs);
+        match decision.verdict {
+            Verdict::Accepted { .. } => Some(decision.counted_moves()),
+            Verdict::Refused { .. } => None,
+            Verdict::Undecided => panic!("undecided"),
+        }
+    }
+
+    fn held(&self) -> impl Iterator<Item = &Reservation> {
+        self.planner.leases().flat_map(|lease| &lease.reservations)
+    }
+
+    fn is_fixed(&self, held: &Reservation) -> bool {
+        held.pinned || held.window.start <= self.now || held.window.start < self.now + self.freeze
+    }
+
+    /// Host by host, for one instant.
+    fn step(&self, asked: &RequestedReservation, at: Seconds) -> Step {
+        let instant = Interval::new(at, at + 1);
+        let active = |held: &&Reservation| held.occupation().contains(at);
+        let offered: Vec<bool> = self
+            .hosts
+            .iter()
+            .map(|host| host.suits(&asked.predicate, instant))
+            .collect();
+        let fixed: Vec<bool> = self
+            .hosts
+            .iter()
+            .map(|host| {
+                self.held()
+                    .filter(active)
+                    .any(|held| self.is_fixed(held) && held.holds.contains(&host.id))
+            })
+            .collect();
+        // One line of suitable hosts for each host a pending promise holds, first; then what is wanted.
+        let mut wishes: Vec<Vec<usize>> = Vec::new();
+        let mut given: Vec<Option<usize>> = vec![None; self.hosts.len()];
+        for held in self.held().filter(active).filter(|held| !self.is_fixed(held)) {
+            for own in &held.holds {
+                let may = |host: &Host| held.holds.contains(&host.id) || host.suits(&held.predicate, held.window);
+                let all = self.hosts.iter().enumerate();
+                let wished = all
+                    .filter(|&(number, host)| may(host) && !fixed[number])
+                    .map(|(number, _)| number);
+                let own = self.hosts.iter().position(|host| host.id == *own).unwrap();
+                given[own] = Some(wishes.len());
+                wishes.push(wished.collect());
+            }
+        }
+        let free = (0..self.hosts.len()).filter(|&host| offered[host] && !fixed[host] && given[host].is_none());
+        let free = u32::try_from(free.count()).unwrap();
+        let mut moved = 0;
+        loop {
+            wishes.push(
+                (0..self.hosts.len())
+                    .filter(|&host| offered[host] && !fixed[host])
+                    .collect(),
+            );
+            if !augment(
+                wishes.len() - 1,
+                &wishes,
+                &mut given,
+                &mut vec![false; self.hosts.len()],
+            ) {
+                break;
+            }
+            moved += 1;
+        }
+        Step {
+            from: at,
+            in_service: u32::try_from(offered.iter().filter(|&&offered| offered).count()).unwrap(),
+            free,
+            free_with_moves: moved,
+        }
+    }
+}
+
+const NO_LIMIT: Budget = Budget { seconds: None };
+
+/// Gives a wish a host, letting others change theirs.
+fn augment(wish: usize, wishes: &[Vec<usize>], given: &mut [Option<usize>], seen: &mut [bool]) -> bool {
+    for &host in &wishes[wish] {
+        if std::mem::replace(&mut seen[host], true) {
+            continue;
+        }
+        if given[host].is_none_or(|other| augment(other, wishes, given, seen)) {
+            given[host] = Some(wish);
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn availability_is_exact_at_every_instant() {
+    let (mut instants, mut with_moves) = (0, 0);
+    for seed in 0..1_500 {
+        let mut random = Random(seed);
+        let state = State::new(&mut random);
+        let asked = &state.request(&mut random, 90).reservations[0];
+        let range = Interval::new(state.now, state.now + HORIZON);
+        let answer = state.question().availability(&asked.predicate, range, usize::MAX);
+        assert_eq!((answer.until, answer.steps[0].from), (range.end, range.start));
+        let matching = state.hosts.iter().filter(|host| host.matches(&asked.predicate));
+        assert_eq!(answer.matching as usize, matching.count());
+        for at in range.start..range.end {
+            let step = answer.steps.iter().rev().find(|step| step.from <= at).unwrap();
+            let expected = state.step(asked, at);
+            assert_eq!(Step { from: at, ..*step }, expected, "seed {seed}, at {at}");
+            instants += 1;
+            with_moves += u32::from(step.free_with_moves > step.free);
+        }
+        for pair in answer.steps.windows(2) {
+            assert_ne!(
+                Step {
+                    from: pair[1].from,
+                    ..pair[0]
+                },
+                pair[1],
+                "seed {seed}: no change"
+            );
+        }
+        let few = state.question().availability(&asked.predicate, range, 2);
+        assert_eq!(few.steps, answer.steps[..answer.steps.len().min(2)], "seed {seed}");
+        assert_eq!(
+            few.until,
+            answer.steps.get(2).map_or(range.end, |step| step.from),
+            "seed {seed}"
+        );
+    }
+    println!("{instants} instants, {with_moves} with moves");
+    assert!(with_moves > instants / 100);
+}
+
+#[test]
+fn the_earliest_start_is_the_first_that_works() {
+    let (mut found, mut later, mut apart) = (0, 0, 0);
+    for seed in 0..1_500 {
+        let mut random = Random(seed);
+        let state = State::new(&mut random);
+        let request = state.request(&mut random, 90);
+        let first = request
+            .reservations
+            .iter()
+            .map(|asked| asked.window.start)
+            .min()
+            .unwrap();
+        let answer = state.question().earliest(&request, first + HORIZON);
+        let each: Vec<Option<u32>> = (0..=HORIZON)
+            .map(|shift| state.works(&shifted(&request, shift)))
+            .collect();
+        let may_shift = request.replaces.as_ref().is_none_or(|lease| {
+            let lease = state.planner.lease(lease).unwrap();
+            !lease.reservations.iter().any(|held| state.is_fixed(held))
+        });
+        let each = if may_shift { &each[..] } else { &each[..1] };
+        let start = |shift: usize| first + Seconds::try_from(shift).unwrap();
+        let slot = |start| Slot { start, proved: true };
+        let expected = slot(each.iter().position(Option::is_some).map(start));
+        assert_eq!(answer.with_moves, expected, "seed {seed}: {request:?}");
+        let expected = slot(each.iter().position(|moves| *moves == Some(0)).map(start));
+        assert_eq!(answer.without_moves, expected, "seed {seed}: {request:?}");
+        found += usize::from(answer.with_moves.start.is_some());
+        later += usize::from(answer.with_moves.start.is_some_and(|start| start > first));
+        apart += usize::from(answer.with_moves != answer.without_moves);
+    }
+    println!("{found} found, {later} later than asked for, {apart} earlier with moves");
+    assert!(later > 100 && apart > 10);
+}
+
+#[test]
+fn the_most_hosts_are_one_fewer_than_what_fails() {
+    let mut apart = 0;
+    for seed in 0..1_500 {
+        let mut random = Random(seed);
+        let state = State::new(&mut random);
+        let request = state.request(&mut random, 90);
+        let position = usize::try_from(random.between(0, 5)).unwrap() % request.reservations.len();
+        let (without_moves, with_moves) = state.question().most(&request, position);
+        let count = u32::try_from(state.hosts.len()).unwrap();
+        let works = |number: u32| state.works(&with(&request, position, number));
+        let most = |hosts: Option<u32>| {
+            let hosts = hosts.unwrap_or(0);
+            Most { hosts, at_most: hosts }
+        };
+        let expected = most((1..=count).rev().find(|&number| works(number).is_some()));
+        assert_eq!(with_moves, expected, "seed {seed}: {request:?}");
+        let expected = most((1..=count).rev().find(|&number| works(number) == Some(0)));
+        assert_eq!(without_moves, expected, "seed {seed}: {request:?}");
+        apart += u32::from(with_moves != without_moves);
+    }
+    println!("{apart} give more with moves");
+    assert!(apart > 50);
+}
+
+/// A search that may not decide any more says so and keeps to what it has shown.
+#[test]
+fn what_was_not_decided_is_not_claimed() {
+    let mut unproved = 0;
+    for seed in 0..300 {
+        let mut random = Random(seed);
+        let state = State::new(&mut random);
+        let request = state.request(&mut random, 90);
+        let full = state.question();
+        for decisions in 0..3 {
+            let some = Question { decisions, ..full };
+            let (short, long) = (some.most(&request, 0), full.most(&request, 0));
+            for (short, long) in [(short.0, long.0), (short.1, long.1)] {
+                assert!(short.hosts <= long.hosts && long.hosts <= short.at_most, "seed {seed}");
+                unproved += u32::from(!short.is_proved());
+            }
+            let latest = request.reservations[0].window.start + HORIZON;
+            let (short, long) = (some.earliest(&request, latest), full.earliest(&request, latest));
+            for (short, long) in [
+                (short.with_moves, long.with_moves),
+                (short.without_moves, long.without_moves),
+            ] {
+                assert!(!short.proved || short == long, "seed {seed}");
+                unproved += u32::from(!short.proved);
+            }
+        }
+    }
+    assert!(unproved > 100);
+}
+
+fn shifted(request: &Request, shift: Seconds) -> Request {
+    let mut later = request.clone();
+    for asked in &mut later.reservations {
+        asked.window = Interval::new(asked.window.start + shift, asked.window.end + shift);
+    }
+    later
+}
+
+fn with(request: &Request, position: usize, number: u32) -> Request {
+    let mut changed = request.clone();
+    (changed.reservations[position].min, changed.reservations[position].max) = (number, number);
+    changed
+}

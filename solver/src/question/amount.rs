@@ -1,0 +1,160 @@
+//! How many hosts one request could have.
+//!
+//! Invariant: what works with more hosts works with fewer, down to what it keeps, so the greatest number is found between one
+//! that works and one that fails. A refusal's own count brings the upper end down at once: what is needed
+//! beyond what exists at an instant cannot be given.
+
+use super::kinds::{Kinds, Split};
+use super::{Answer, Asked, Question};
+use crate::decision::{Conflict, Decision, Verdict};
+use crate::model::{HostId, Request, RequestedReservation};
+use crate::predicate::Predicate;
+
+/// The greatest number found, and whether it is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Most {
+    /// So many are given; 0: not even one.
+    pub hosts: u32,
+    /// No more than this many can be.
+    pub at_most: u32,
+}
+
+impl Most {
+    /// Whether no more are possible.
+    pub const fn is_proved(self) -> bool {
+        self.hosts == self.at_most
+    }
+}
+
+impl Question<'_> {
+    /// The most hosts the reservation number `position` of a request could have, the others as they are
+    /// asked for: without moves, and with pending promises chosen anew. Without such a reservation, 0.
+    pub fn most(&self, request: &Request, position: usize) -> (Most, Most) {
+        let mut asked = Asked::new(*self);
+        let nothing = Most { hosts: 0, at_most: 0 };
+        let Some(wanted) = request.reservations.get(position) else {
+            return (nothing, nothing);
+        };
+        let kept = self.kept(request, wanted);
+        let with_moves = greatest(
+            &mut asked,
+            request,
+            position,
+            kept,
+            self.suitable(wanted, kept),
+            |answer| match answer {
+                Answer::Works(_) => Some(true),
+                Answer::Fails => Some(false),
+                Answer::Open => None,
+            },
+        );
+        let most = self.room(request, wanted).min(with_moves.at_most);
+        let without = greatest(&mut asked, request, position, kept, most, |answer| match answer {
+            Answer::Works(moves) => Some(moves == 0),
+            Answer::Fails => Some(false),
+            Answer::Open => None,
+        });
+        (without, with_moves)
+    }
+
+    /// No more hosts than this can be had without moves: a class gives what it has beyond its peak load.
+    fn room(&self, request: &Request, wanted: &RequestedReservation) -> u32 {
+        if request.replaces.is_some() {
+            return u32::MAX;
+        }
+        let asked: Vec<&Predicate> = request
+            .reservations
+            .iter()
+            .map(|asked| asked.predicate.as_ref())
+            .collect();
+        let kinds = Kinds::new(self.planner, &asked, self.now, Split::Classes);
+        let suiting = (0..kinds.all.len()).filter(|&kind| kinds.suits(kind, &wanted.predicate, wanted.window));
+        let room: i64 = suiting
+            .map(|kind| kinds.all[kind].load.room(wanted.occupation()).0.max(0))
+            .sum();
+        u32::try_from(room).unwrap_or(u32::MAX)
+    }
+
+    /// Hosts it keeps because what it replaces has begun or is about to.
+    fn kept<'a>(&'a self, request: &Request, wanted: &RequestedReservation) -> &'a [HostId] {
+        let replaced = request.replaces.as_ref().and_then(|lease| self.planner.lease(lease));
+        let mut held = replaced.iter().flat_map(|lease| &lease.reservations);
+        let held = held.find(|held| held.id == wanted.id && held.is_fixed(self.now, self.planner.freeze));
+        held.map_or(&[], |held| &held.holds)
+    }
+
+    /// Hosts that suit a reservation, whatever stands on them, or that it keeps.
+    fn suitable(&self, wanted: &RequestedReservation, kept: &[HostId]) -> u32 {
+        let hosts = self.planner.hosts.values().map(|carried| carried.host.as_ref());
+        let suits =
+            hosts.filter(|host| host.suits(&wanted.predicate, wanted.window) || kept.binary_search(&host.id).is_ok());
+        u32::try_from(suits.count()).unwrap_or(u32::MAX)
+    }
+}
+
+/// The greatest number that works, no less than what is kept, by what the answers to single numbers say.
+fn greatest(
+    asked: &mut Asked<'_>,
+    request: &Request,
+    position: usize,
+    kept: &[HostId],
+    bound: u32,
+    says: impl Fn(Answer) -> Option<bool>,
+) -> Most {
+    let least = u32::try_from(kept.len()).unwrap_or(u32::MAX).max(1);
+    let (mut works, mut bound) = (0, bound);
+    let mut next = bound;
+    while works < bound {
+        if bound < least {
+            return Most { hosts: 0, at_most: 0 };
+        }
+        next = next.max(least);
+        let Some(decision) = asked.decide(&with(request, position, next)) else {
+            break;
+        };
+        match says(Answer::of(&decision)) {
+            Some(true) => works = next,
+            Some(false) => bound = below(&decision, request, position, next).max(works),
+            None => break,
+        }
+        // A bound that a count has brought down mostly works; after any other, halves are safer.
+        let counted = bound + 1 < next;
+        next = if counted {
+            bound
+        } else {
+            works + (bound - works).div_ceil(2)
+        };
+    }
+    Most {
+        hosts: works,
+        at_most: bound,
+    }
+}
+
+/// A number above which nothing works, given that `number` does not.
+fn below(decision: &Decision, request: &Request, position: usize, number: u32) -> u32 {
+    let missing = match &decision.verdict {
+        Verdict::Refused { conflict } if counts(conflict, request, position) => {
+            u32::try_from(conflict.needed.saturating_sub(conflict.exist)).unwrap_or(u32::MAX)
+        }
+        Verdict::Refused { .. } | Verdict::Accepted { .. } | Verdict::Undecided => 1,
+    };
+    number.saturating_sub(missing.max(1))
+}
+
+/// Whether a refusal says by how many hosts this reservation asks for too many: it counts a shortage, and
+/// of the request this reservation alone takes part in it.
+fn counts(conflict: &Conflict, request: &Request, position: usize) -> bool {
+    let takes_part = |asked: &RequestedReservation| conflict.reservations.contains(&asked.id);
+    let mut parts = request.reservations.iter().enumerate();
+    matches!(conflict.reason, "capacity" | "no_matching_hosts")
+        && parts.all(|(number, asked)| takes_part(asked) == (number == position))
+}
+
+fn with(request: &Request, position: usize, number: u32) -> Request {
+    let mut asked = super::least(request);
+    if let Some(asked) = asked.reservations.get_mut(position) {
+        (asked.min, asked.max) = (number, number);
+    }
+    asked
+}
