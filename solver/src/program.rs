@@ -99,7 +99,8 @@ pub trait ModelSolver: Send + Sync {
     /// Minimises the program within `seconds` (`None`: without limit).
     fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved;
 
-    /// An empty program that may grow; `None` if this solver solves only whole programs.
+    /// An empty program that may grow; `None` if this solver solves only whole programs, so that what needs
+    /// one stays undecided.
     fn engine(&self) -> Option<Box<dyn LinearEngine>> {
         None
     }
@@ -152,4 +153,6 @@ pub trait LinearEngine {
     /// Weights of the rows whose combination shows that no values exist, after an infeasible linear
     /// program; `None` if the engine has none. The sign of the whole is the engine's own.
     fn ray(&mut self) -> Option<Vec<f64>>;
+    /// Wall seconds since the engine was made: the planner has no clock of its own.
+    fn elapsed(&self) -> f64;
 }

@@ -11,6 +11,7 @@
 
 use std::ffi::{CStr, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use highs_sys::{self as highs, HighsInt};
 use solver::program::{LinearEngine, Status};
@@ -27,6 +28,7 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
 #[derive(Debug)]
 pub struct Engine {
     highs: *mut c_void,
+    made: Instant,
     /// An error code was returned: HiGHS's program may not be the one that was asked for.
     failed: bool,
     added: Added,
@@ -98,6 +100,7 @@ impl Engine {
         drop(guard);
         let mut engine = Self {
             highs,
+            made: Instant::now(),
             failed: highs.is_null(),
             added: Added::default(),
             columns: 0,
@@ -417,5 +420,9 @@ impl LinearEngine for Engine {
         self.call(|highs| unsafe { highs::Highs_getDualRay(highs, &raw mut exists, weights.as_mut_ptr()) });
         drop(guard);
         (!self.failed && exists != 0).then_some(weights)
+    }
+
+    fn elapsed(&self) -> f64 {
+        self.made.elapsed().as_secs_f64()
     }
 }

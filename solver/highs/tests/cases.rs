@@ -195,11 +195,16 @@ fn what_has_started_keeps_its_hosts_and_pushes_pending_work_aside() {
 
 #[test]
 fn without_time_nothing_is_refused_that_was_not_proved() {
+    // Two leases are in the way one after the other, so no exchange of one host makes room.
     let mut planner = planner(&[host("fast", &[("gpu", "True")]), host("plain", &[])]);
     planner.put_lease(lease("early", (10, 20), &["fast"], false)).unwrap();
-    let wanted = request("q", (10, 20), 1, 1, only("gpu", "True"));
+    planner.put_lease(lease("late", (20, 30), &["fast"], false)).unwrap();
+    let wanted = request("q", (10, 30), 1, 1, only("gpu", "True"));
     let decision = planner.decide(&wanted, 0, Budget { seconds: Some(0.001) }, &Exhausted);
     assert_eq!(decision.verdict, Verdict::Undecided);
+    let decision = planner.decide(&wanted, 0, Budget { seconds: Some(0.0) }, &Highs);
+    assert_eq!(decision.verdict, Verdict::Undecided);
+    assert_eq!(decide(&planner, &wanted, 0).counted_moves(), 2);
 }
 
 #[test]

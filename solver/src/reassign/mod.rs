@@ -1,0 +1,69 @@
+//! Chooses how many hosts of which class every demand gets, with the fewest moves.
+//!
+//! Three goals in lexicographic order, as weights of one cost ([`goals`]): fewest counted moves, most hosts
+//! for the request, least disturbance. The stages, each only when the one before left it open:
+//!
+//! 1. [`exchange`] frees what is missing by sending hosts of pending demands elsewhere one by one. It
+//!    answers only if as many moves as hosts are missing suffice, which is the fewest there can be.
+//! 2. [`growing`] is the linear program over departures from what is held, with rows and columns added as
+//!    its points need them. Its points are whole nearly always.
+//! 3. [`whole`] dives from a fractional point to a whole one, and searches by branch and bound if that
+//!    does not meet the bound.
+//!
+//! If there is nothing to choose, [`contradiction`] proves it in whole numbers.
+//!
+//! Invariant: counts are handed out only if they are whole and exceed no capacity, recounted here; and
+//! unless the time ran out, only if nothing can cost less.
+
+mod contradiction;
+mod exchange;
+mod goals;
+mod growing;
+mod standing;
+mod whole;
+
+use std::collections::BTreeMap;
+
+use crate::classes::{ClassNumber, Classes};
+use crate::model::Seconds;
+use crate::planner::Budget;
+use crate::program::ModelSolver;
+pub(crate) use crate::reassign::contradiction::Contradiction;
+use crate::reassign::goals::Goals;
+use crate::reassign::growing::Growing;
+use crate::reassign::standing::Standing;
+use crate::reassign::whole::Search;
+use crate::scene::{DemandNumber, Scene};
+
+/// Hosts per fine class, for every demand that may differ from what it holds.
+pub(crate) type Counts = BTreeMap<DemandNumber, BTreeMap<ClassNumber, u32>>;
+
+/// What was shown.
+pub(crate) enum Reassigned {
+    /// The best counts, or the best found before the budget ran out; demands that are not listed keep what
+    /// they hold.
+    Counts(Counts),
+    /// No counts exist.
+    Infeasible {
+        /// The instants whose capacity the proof uses, sorted, each once.
+        instants: Vec<Seconds>,
+        /// The proof in whole numbers; `None` if only the engine says so, twice.
+        certificate: Option<Contradiction>,
+    },
+    /// The budget ran out.
+    Limit,
+}
+
+/// Goes through the stages.
+pub(crate) fn solve(scene: &Scene<'_>, classes: &Classes, budget: Budget, solver: &dyn ModelSolver) -> Reassigned {
+    let standing = Standing::new(scene, classes);
+    if let Some(counts) = exchange::search(scene, classes, &standing) {
+        return Reassigned::Counts(counts);
+    }
+    let Some(engine) = solver.engine() else {
+        return Reassigned::Limit;
+    };
+    let goals = Goals::new(scene, classes);
+    let growing = Growing::new(scene, classes, &standing, goals, engine);
+    Search::new(growing, budget).run(scene, classes)
+}

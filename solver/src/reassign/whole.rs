@@ -1,0 +1,161 @@
+//! From the program's points to whole counts that are proved best.
+//!
+//! Invariant: all costs are whole, so a whole point that costs no more than the linear program's optimum
+//! rounded up costs least of all.
+
+use std::collections::BTreeSet;
+
+use crate::classes::Classes;
+use crate::model::Seconds;
+use crate::planner::Budget;
+use crate::program::Status;
+use crate::reassign::contradiction::Contradiction;
+use crate::reassign::growing::{Growing, Point};
+use crate::reassign::{Counts, Reassigned};
+use crate::scene::Scene;
+
+/// Columns fixed in one dive. Dives end after one to three; one that does not end is no shortcut.
+const MOST_FIXED: usize = 64;
+/// What the engine's arithmetic may make a cost too high by.
+const COST_TOLERANCE: f64 = 1e-4;
+
+/// One decision's way through the programs.
+pub(super) struct Search<'s> {
+    growing: Growing<'s>,
+    budget: Budget,
+    /// The cheapest counts so far.
+    best: Option<(Counts, i64)>,
+}
+
+impl<'s> Search<'s> {
+    pub(super) const fn new(growing: Growing<'s>, budget: Budget) -> Self {
+        Self {
+            growing,
+            budget,
+            best: None,
+        }
+    }
+
+    pub(super) fn run(mut self, scene: &Scene<'_>, classes: &Classes) -> Reassigned {
+        let point = match self.grow() {
+            (Status::Optimal, Some(point)) => point,
+            (Status::Infeasible, _) => return self.infeasible(scene, classes),
+            (Status::Optimal | Status::Limit, _) => return Reassigned::Limit,
+        };
+        let bound = least_whole(self.growing.engine.bound());
+        if self.offer(&point, bound) {
+            return self.answer();
+        }
+        if let Some(point) = self.dive(point)
+            && self.offer(&point, bound)
+        {
+            return self.answer();
+        }
+        self.growing.engine.set_integer(true);
+        match self.grow() {
+            (Status::Infeasible, _) if self.best.is_none() => return self.infeasible(scene, classes),
+            (Status::Infeasible | Status::Optimal | Status::Limit, point) => {
+                if let Some(point) = point {
+                    self.offer(&point, bound);
+                }
+            }
+        }
+        self.answer()
+    }
+
+    fn answer(self) -> Reassigned {
+        self.best
+            .map_or(Reassigned::Limit, |(counts, _)| Reassigned::Counts(counts))
+    }
+
+    fn seconds_left(&self) -> Option<f64> {
+        let spent = self.growing.engine.elapsed();
+        self.budget.seconds.map(|seconds| (seconds - spent).max(0.0))
+    }
+
+    /// Solves and grows until the point is complete. After a limit there may be a complete point still.
+    fn grow(&mut self) -> (Status, Option<Point>) {
+        loop {
+            let status = self.growing.engine.solve(self.seconds_left());
+            if status != Status::Optimal && self.growing.engine.values().is_empty() {
+                return (status, None);
+            }
+            let point = self.growing.point();
+            if point.is_complete() {
+                return (status, Some(point));
+            }
+            if status != Status::Optimal || !self.growing.extend(&point) {
+                return (Status::Limit, None);
+            }
+        }
+    }
+
+    /// Keeps a complete point if it is whole and the cheapest; whether it meets the bound.
+    fn offer(&mut self, point: &Point, bound: f64) -> bool {
+        let Some((counts, cost)) = self.growing.counts(point) else {
+            return false;
+        };
+        if self.best.as_ref().is_none_or(|best| cost < best.1) {
+            self.best = Some((counts, cost));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "costs are far below 2^53")]
+        let met = cost as f64 <= bound;
+        met
+    }
+
+    /// Fixes the most fractional column upwards, or downwards if that is impossible, until a point is whole.
+    fn dive(&mut self, mut point: Point) -> Option<Point> {
+        let mut fixed: BTreeSet<usize> = BTreeSet::new();
+        let mut found = None;
+        while fixed.len() < MOST_FIXED {
+            let Some(&(column, value)) = point.fractional.iter().max_by(|one, other| {
+                let nearness = |value: f64| (value - value.floor() - 0.5).abs();
+                nearness(other.1).total_cmp(&nearness(one.1)).then(other.0.cmp(&one.0))
+            }) else {
+                found = Some(point);
+                break;
+            };
+            fixed.insert(column);
+            let most = self.growing.most(column);
+            self.growing
+                .engine
+                .set_bounds(column, (value.ceil(), most.max(value.ceil())));
+            let mut solved = self.grow();
+            if solved.0 == Status::Infeasible {
+                self.growing.engine.set_bounds(column, (0.0, value.floor()));
+                solved = self.grow();
+            }
+            match solved {
+                (Status::Optimal, Some(next)) => point = next,
+                (Status::Optimal | Status::Infeasible | Status::Limit, _) => break,
+            }
+        }
+        for column in fixed {
+            self.growing.release(column);
+        }
+        found
+    }
+
+    /// Proves that nothing exists, or asks the engine once more.
+    fn infeasible(mut self, scene: &Scene<'_>, classes: &Classes) -> Reassigned {
+        let rows: Vec<_> = self.growing.capacities().collect();
+        let weights = self.growing.engine.ray();
+        let certificate = weights.and_then(|weights| Contradiction::from_ray(scene, classes, &rows, &weights));
+        let instants: BTreeSet<Seconds> = match &certificate {
+            Some(certificate) => certificate.rows.iter().map(|row| row.at).collect(),
+            None => rows.iter().map(|&(_, at, _)| at).collect(),
+        };
+        if certificate.is_none() && self.growing.engine.confirm(self.seconds_left()) != Status::Infeasible {
+            return Reassigned::Limit;
+        }
+        Reassigned::Infeasible {
+            instants: instants.into_iter().collect(),
+            certificate,
+        }
+    }
+}
+
+/// The least whole cost that is not below a bound.
+fn least_whole(bound: f64) -> f64 {
+    (bound - COST_TOLERANCE).ceil()
+}
