@@ -5,7 +5,8 @@
 
 use std::hint::black_box;
 
-use benches::{Random, book, request};
+use benches::book::{book, request};
+use benches::random::Random;
 use criterion::{Criterion, criterion_group, criterion_main};
 use solver::decision::Tier;
 use solver::model::{Request, Seconds};

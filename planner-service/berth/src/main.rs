@@ -3,6 +3,7 @@
 mod check;
 mod configuration;
 mod crash;
+mod generate;
 mod options;
 mod serve;
 mod solve;
@@ -31,6 +32,8 @@ enum Command {
     Solve(solve::SolveArguments),
     /// Recount a plan against its problem, independently of the planner
     Check(check::CheckArguments),
+    /// Write a random problem: a fleet of hosts and a stream of requests
+    Generate(Box<generate::GenerateArguments>),
     /// Print every option of `serve`: flag, configuration key, environment variable, default, meaning
     Config,
     /// Print a completion script for a shell
@@ -72,6 +75,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Migrate(arguments) => runtime()?.block_on(serve::migrate(&arguments)),
         Command::Solve(arguments) => solve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Config => print(configuration::reference(&Program::command())?.as_bytes()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
