@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::decision::{Conflict, Decision, Tier, Verdict};
+use crate::decision::{Conflict, Decision, Move, Tier, Verdict};
 use crate::document::{
     ConflictEntry, DecisionEntry, HeldUnits, Members, MoveEntry, OfferEntry, PLAN_FORMAT, Plan, Problem, RequestEntry,
     Summary, VerdictName, all_units, units,
@@ -190,6 +190,16 @@ fn count(summary: &mut Summary, entry: &RequestEntry, decision: &Decision) {
     }
 }
 
+/// Moves as plans write them.
+pub(crate) fn moves(moves: &[Move]) -> Vec<MoveEntry> {
+    let entries = moves.iter().map(|change| MoveEntry {
+        reservation: change.reservation.clone(),
+        from: units(&change.from),
+        to: units(&change.to),
+    });
+    entries.collect()
+}
+
 fn write(entry: &RequestEntry, decision: &Decision, micros: u64) -> DecisionEntry {
     let mut written = DecisionEntry {
         request: entry.id.clone(),
@@ -203,15 +213,10 @@ fn write(entry: &RequestEntry, decision: &Decision, micros: u64) -> DecisionEntr
         offers: Vec::new(),
     };
     match &decision.verdict {
-        Verdict::Accepted { holds, moves } => {
+        Verdict::Accepted { holds, moves: changes } => {
             written.verdict = VerdictName::Accepted;
             written.holds = Some(all_units(holds));
-            let moves = moves.iter().map(|change| MoveEntry {
-                reservation: change.reservation.clone(),
-                from: units(&change.from),
-                to: units(&change.to),
-            });
-            written.moves = Some(moves.collect());
+            written.moves = Some(moves(changes));
         }
         Verdict::Refused { conflict } => {
             written.verdict = VerdictName::Refused;

@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use solver::admit::{self, Settings};
 use solver::document::{DocumentError, MAX_BYTES, Plan, Problem, fingerprint};
+use solver::heal;
 use solver::planner::Budget;
 use solver::replay;
 use solver_highs::Highs;
@@ -47,6 +48,8 @@ pub(crate) enum Mode {
     Admit,
     /// As a stream: the clock moves to each request; leases start, run and end.
     Replay,
+    /// No requests: everything off hosts that are unreservable or blocked.
+    Heal,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -85,6 +88,7 @@ pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
             bar.finish_and_clear();
             planned
         }
+        Mode::Heal => heal::run(&problem, &name, settings.budget, &Highs, clock),
     };
     let plan = match planned {
         Ok(plan) => plan,
@@ -134,7 +138,7 @@ fn progress_bar(requests: usize) -> ProgressBar {
 
 fn summarise(plan: &Plan) -> anyhow::Result<()> {
     let mut out = io::stderr().lock();
-    let sums = plan.summary;
+    let sums = &plan.summary;
     writeln!(
         out,
         "{} accepted, {} refused, {} undecided; {} moves",

@@ -145,7 +145,7 @@ pub enum OfferEntry {
 }
 
 /// Sums over a plan.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
     /// Requests accepted.
@@ -163,4 +163,19 @@ pub struct Summary {
     /// Proved upper bound of the value, where a mode gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<u64>,
+    /// Mode `heal`: promises that cannot be kept in full.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unkept: Vec<UnkeptEntry>,
+}
+
+/// A promise that cannot be kept in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnkeptEntry {
+    /// The reservation.
+    pub reservation: ReservationId,
+    /// Hosts or instances it lacks.
+    pub missing: u32,
+    /// Why.
+    pub conflict: ConflictEntry,
 }

@@ -4,6 +4,9 @@
 //! interval, the listed reservations that may move or are asked for can use no host outside the list,
 //! the fixed ones stand on hosts of the list, and together they need more hosts than it has.
 
+pub(crate) mod hall;
+pub(crate) mod minimal;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,0 +1,149 @@
+//! Why a promise cannot be kept: more is needed at one instant than exists.
+//!
+//! Invariant: in a `capacity` conflict the listed reservations that are to be placed can use no host
+//! outside the list from the instant on, those that stay stand on hosts of the list, and at each second of
+//! its interval they need more hosts than it has. All but the promise in question are kept by the answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::places::Places;
+use super::spare::Chosen;
+use super::world::World;
+use crate::certificate::hall::{Transport, Wanted};
+use crate::certificate::minimal::{Member, minimal};
+use crate::decision::Conflict;
+use crate::model::{HostId, Interval, ReservationId, Seconds};
+use crate::wording;
+
+/// The conflict of a promise that lacks something in the answer.
+pub(super) fn conflict(world: &World<'_>, chosen: &Chosen, number: usize) -> Conflict {
+    let job = &world.jobs[number];
+    let kept = |&other: &usize| {
+        let kept = chosen[other].len() == world.jobs[other].size as usize;
+        other == number || (kept && world.jobs[other].occupation.overlaps(&job.occupation))
+    };
+    let competing: Vec<usize> = (0..world.jobs.len()).filter(kept).collect();
+    let whole = competing.iter().all(|&other| world.jobs[other].instances().is_none());
+    if whole {
+        let places = Places::new(world);
+        let starts = competing.iter().map(|&other| world.jobs[other].occupation.start);
+        let instants: BTreeSet<Seconds> = starts.filter(|&at| job.occupation.contains(at)).collect();
+        let shortage = |at| shortage(world, &places, &competing, at);
+        if let Some(conflict) = instants.into_iter().find_map(shortage) {
+            return conflict;
+        }
+    }
+    by_search(world, &competing, number)
+}
+
+/// Looks for a shortage at one instant.
+fn shortage(world: &World<'_>, places: &Places, competing: &[usize], at: Seconds) -> Option<Conflict> {
+    let active = competing
+        .iter()
+        .filter(|&&other| world.jobs[other].occupation.contains(at));
+    let mut kinds: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+    for &other in active {
+        let permitted = |&place: &usize| world.permits(&world.jobs[other], places.list[place].hosts[0]);
+        let groups = (0..places.list.len()).filter(permitted).collect();
+        kinds.entry(groups).or_default().push(other);
+    }
+    let busy = |host: &&usize| world.fixed.on(**host).iter().any(|(taken, _)| taken.contains(at));
+    let room = |place: &super::places::Place| place.hosts.iter().filter(|host| !busy(host)).count() as u64;
+    let transport = Transport {
+        room: places.list.iter().map(room).collect(),
+        wanted: kinds
+            .iter()
+            .map(|(groups, jobs)| Wanted {
+                amount: jobs.iter().map(|&other| u64::from(world.jobs[other].size)).sum(),
+                groups: groups.clone(),
+            })
+            .collect(),
+    };
+    let violator = transport.violator()?;
+    let groups = transport.groups_of(&violator);
+    let hosts: BTreeSet<usize> = groups
+        .iter()
+        .flat_map(|&place| places.list[place].hosts.iter().copied())
+        .collect();
+    let jobs: Vec<&Vec<usize>> = kinds.values().collect();
+    let of_kind = |&kind: &usize| jobs[kind].iter().map(move |&other| (kind, other));
+    let mut members: Vec<Member<'_>> = violator
+        .iter()
+        .flat_map(of_kind)
+        .map(|(kind, other)| Member {
+            reservation: &world.jobs[other].held.id,
+            amount: u64::from(world.jobs[other].size),
+            kind: Some(kind),
+            own: false,
+        })
+        .collect();
+    // Instances of several reservations may share a host, which is in use once.
+    let mut counted_already: BTreeSet<usize> = BTreeSet::new();
+    for stay in world.stays.iter().filter(|stay| stay.occupation.contains(at)) {
+        let here = stay.hosts.iter().filter(|host| hosts.contains(host));
+        let amount = here.filter(|&&host| counted_already.insert(host)).count() as u64;
+        if amount > 0 {
+            members.push(Member {
+                reservation: &stay.held.id,
+                amount,
+                kind: None,
+                own: false,
+            });
+        }
+    }
+    let members = minimal(members, hosts.len() as u64);
+    let listed: BTreeSet<&ReservationId> = members.iter().map(|member| member.reservation).collect();
+    let to_place = world.jobs.iter().map(|job| (&job.held.id, job.occupation));
+    let staying = world.stays.iter().map(|stay| (&stay.held.id, stay.occupation));
+    let covered = to_place
+        .chain(staying)
+        .filter(|(id, occupation)| listed.contains(id) && occupation.contains(at))
+        .fold(Interval::new(Seconds::MIN, Seconds::MAX), |all, (_, other)| {
+            Interval::new(all.start.max(other.start), all.end.min(other.end))
+        });
+    let needed = members.iter().map(|member| member.amount).sum();
+    let exist = hosts.len() as u64;
+    Some(Conflict {
+        reason: "capacity",
+        from: covered.start.max(world.now),
+        until: covered.end,
+        needed,
+        exist,
+        hosts_matching: hosts.into_iter().map(|host| world.hosts[host].id.clone()).collect(),
+        reservations: listed.into_iter().cloned().collect(),
+        text: format!(
+            "at {} (until {}), {needed} hosts in order are needed by this promise and others that are kept, {exist} \
+             exist",
+            wording::instant(at),
+            wording::instant(covered.end)
+        )
+        .into(),
+    })
+}
+
+/// What is said when no single instant shows why.
+fn by_search(world: &World<'_>, competing: &[usize], number: usize) -> Conflict {
+    let job = &world.jobs[number];
+    let hosts = (0..world.hosts.len()).filter(|&host| world.permits(job, host));
+    let hosts: Vec<HostId> = hosts.map(|host| world.hosts[host].id.clone()).collect();
+    let mut reservations: Vec<ReservationId> = competing
+        .iter()
+        .map(|&other| world.jobs[other].held.id.clone())
+        .collect();
+    reservations.sort();
+    Conflict {
+        reason: "search",
+        from: job.occupation.start,
+        until: job.occupation.end,
+        needed: u64::from(job.size),
+        exist: hosts.len() as u64,
+        hosts_matching: hosts,
+        reservations,
+        text: format!(
+            "between {} and {} no choice of hosts keeps this promise and the others; all were tried",
+            wording::instant(job.occupation.start),
+            wording::instant(job.occupation.end)
+        )
+        .into(),
+    }
+}
