@@ -137,7 +137,7 @@ fn has_ended(lease: &Lease, now: Seconds) -> bool {
 
 /// A request may not start before the clock, unless what starts has started already; and a lease that has
 /// ended cannot be decided anew.
-fn untimely(planner: &Planner, request: &Request, now: Seconds) -> Option<Conflict> {
+pub(crate) fn untimely(planner: &Planner, request: &Request, now: Seconds) -> Option<Conflict> {
     let replaced = request.replaces.as_ref().and_then(|lease| planner.lease(lease));
     let malformed = |from, until, reservations, text: &str| Conflict {
         reason: "malformed",

@@ -58,6 +58,17 @@ impl<'a> FixedWork<'a> {
     }
 }
 
+impl<'a> FromIterator<Vec<Fixed<'a>>> for FixedWork<'a> {
+    fn from_iter<I: IntoIterator<Item = Vec<Fixed<'a>>>>(hosts: I) -> Self {
+        let (mut all, mut begins) = (Vec::new(), vec![0]);
+        for fixed in hosts {
+            all.extend(fixed);
+            begins.push(all.len());
+        }
+        Self { all, begins }
+    }
+}
+
 impl<'a> Index<HostNumber> for FixedWork<'a> {
     type Output = [Fixed<'a>];
 

@@ -13,6 +13,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use solver::admit::{self, Settings};
+use solver::batch::{self, Limits};
 use solver::document::{DocumentError, MAX_BYTES, Plan, Problem, fingerprint};
 use solver::heal;
 use solver::planner::Budget;
@@ -50,6 +51,8 @@ pub(crate) enum Mode {
     Replay,
     /// No requests: everything off hosts that are unreservable or blocked.
     Heal,
+    /// All at once: the subset of greatest value. The time limit is for the whole run.
+    Batch,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -89,6 +92,15 @@ pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
             planned
         }
         Mode::Heal => heal::run(&problem, &name, settings.budget, &Highs, clock),
+        Mode::Batch => {
+            let usual = Limits::default();
+            let limits = Limits {
+                seconds: arguments.time_limit,
+                rounds: arguments.time_limit.map_or(usual.rounds, |_| u32::MAX),
+                ..usual
+            };
+            batch::run(&problem, &name, limits, &Highs, clock)
+        }
     };
     let plan = match planned {
         Ok(plan) => plan,

@@ -1,1 +1,32 @@
-//! Mode `batch`: the most valuable subset of the requests, with a proved bound.
+//! Mode `batch`: of all requests of a problem the subset of greatest value, then the fewest moves.
+//!
+//! What has started or is pinned stays; pending promises may be chosen anew but are kept; a request is
+//! served whole or not at all. Formulation F5 of the design over classes.
+//!
+//! Invariant: the value reported is that of hosts that were counted one by one, and never above the bound,
+//! which is proved in whole numbers (`prices`, `exact`). Equal problems give equal plans unless the time
+//! limit cuts the search short.
+//!
+//! 1. `world` puts the state and all requests into one scene, `model` into whole numbers.
+//! 2. `search` packs greedily; `relaxation` prices every class and instant, which bounds the value and
+//!    guides another greedy packing.
+//! 3. `exact` finishes small batches; else `search` and `neighbourhood` improve the packing in turns.
+//! 4. `answer` turns counts into hosts.
+
+mod answer;
+mod choose;
+mod exact;
+mod formulation;
+mod model;
+mod neighbourhood;
+mod packing;
+mod prices;
+mod random;
+mod relaxation;
+mod search;
+mod timeline;
+mod world;
+mod written;
+
+pub use choose::{Batch, Chosen, Limits, choose};
+pub use written::run;

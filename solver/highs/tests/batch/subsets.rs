@@ -1,0 +1,256 @@
+//! Small batches against all subsets, each decided by the planner as one request of all its reservations.
+
+use solver::batch::{self, Batch, Chosen, Limits};
+use solver::check::holdings;
+use solver::decision::Verdict;
+use solver::model::{Host, Interval, Lease, Request, Reservation, Seconds};
+use solver::planner::{Budget, Planner};
+use solver::predicate::Predicate;
+use solver_highs::Highs;
+
+use super::stream::{Random, at_least, host, reservation};
+
+const CASES: u64 = 250;
+const NO_LIMIT: Budget = Budget { seconds: None };
+
+struct Case {
+    planner: Planner,
+    now: Seconds,
+    requests: Vec<(Request, u64)>,
+}
+
+fn predicate(random: &mut Random) -> Predicate {
+    match random.between(0, 3) {
+        0 => at_least("gpu", 1),
+        1 => at_least("size", 1),
+        _ => Predicate::All(Vec::new()),
+    }
+}
+
+fn asked(random: &mut Random, from: Seconds, id: &str, hosts: i64) -> solver::model::RequestedReservation {
+    let start = from + random.between(0, 12);
+    let min = random.between(1, (hosts / 2).max(1));
+    let max = if random.percent(25) {
+        random.between(min, hosts)
+    } else {
+        min
+    };
+    let size = |size: i64| u32::try_from(size).unwrap();
+    let end = start + random.between(1, 8);
+    reservation(id, start, end, size(min), size(max), predicate(random))
+}
+
+fn request(random: &mut Random, from: Seconds, id: &str, hosts: i64) -> Request {
+    let parts = if random.percent(20) { 2 } else { 1 };
+    Request {
+        id: id.into(),
+        replaces: None,
+        reservations: (0..parts)
+            .map(|part| asked(random, from, &format!("{id}.{part}"), hosts))
+            .collect(),
+    }
+}
+
+fn case(seed: u64) -> Case {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let hosts = random.between(2, 6);
+    let mut planner = Planner::new(if random.percent(30) { 2 } else { 0 });
+    for number in 0..hosts {
+        let mut host: Host = host(
+            format!("h{number}"),
+            &[("gpu", random.between(0, 1)), ("size", random.between(0, 1))],
+        );
+        if random.percent(15) {
+            let start = random.between(2, 14);
+            host.blocks = vec![Interval::new(start, start + random.between(1, 4))];
+        }
+        planner.put_host(host);
+    }
+    for number in 0..random.between(0, 5) {
+        let request = request(&mut random, 0, &format!("L{number}"), hosts);
+        let decision = planner.decide(&request, 0, NO_LIMIT, &Highs);
+        planner.apply(&request, &decision).unwrap();
+    }
+    let now = random.between(0, 6);
+    let mut leases: Vec<Lease> = planner.leases().cloned().collect();
+    for lease in &mut leases {
+        if lease.reservations.iter().all(|held| held.window.end <= now) {
+            planner.remove_lease(&lease.id);
+        } else if random.percent(15) {
+            lease.reservations.iter_mut().for_each(|held| held.pinned = true);
+            planner.put_lease(lease.clone()).unwrap();
+        }
+    }
+    let mut requests: Vec<(Request, u64)> = (0..random.between(2, 7))
+        .map(|number| {
+            let request = request(&mut random, now, &format!("Q{number}"), hosts);
+            (request, u64::try_from(random.between(0, 12)).unwrap())
+        })
+        .collect();
+    // One lease is asked to change: longer, later, larger or another kind of host.
+    let alive: Vec<Lease> = planner.leases().cloned().collect();
+    if !alive.is_empty() && random.percent(60) {
+        let lease = &alive[usize::try_from(random.next() % alive.len() as u64).unwrap()];
+        let changed = lease.reservations.iter().map(|held| {
+            let mut start = held.window.start;
+            if start > now {
+                start = (start + random.between(-2, 3)).max(now);
+            }
+            let end = (held.window.end + random.between(-2, 5)).max(start + 1);
+            let min = (held.min + u32::from(random.percent(40))).max(1);
+            let mut asked = reservation(&held.id, start, end, min, min.max(held.max), (*held.predicate).clone());
+            asked.cleaning = held.cleaning;
+            asked
+        });
+        let request = Request {
+            id: "R".into(),
+            replaces: Some(lease.id.clone()),
+            reservations: changed.collect(),
+        };
+        let place = usize::try_from(random.next() % (requests.len() as u64 + 1)).unwrap();
+        requests.insert(place, (request, u64::try_from(random.between(0, 12)).unwrap()));
+    }
+    Case { planner, now, requests }
+}
+
+/// The greatest value of any subset, and the fewest moves with it.
+fn best(case: &Case) -> (u64, u32) {
+    let mut best = (0, 0);
+    for subset in 1_u32..1 << case.requests.len() {
+        let chosen = || {
+            let numbered = case.requests.iter().enumerate();
+            numbered
+                .filter(move |(number, _)| subset & (1 << number) != 0)
+                .map(|(_, request)| request)
+        };
+        let value: u64 = chosen().map(|(_, value)| value).sum();
+        if value < best.0 || (value == best.0 && best.1 == 0) {
+            continue;
+        }
+        let together = Request {
+            id: "together".into(),
+            replaces: chosen().find_map(|(request, _)| request.replaces.clone()),
+            reservations: chosen().flat_map(|(request, _)| request.reservations.clone()).collect(),
+        };
+        if chosen().any(|(request, _)| starts_too_early(case, request)) {
+            continue;
+        }
+        let decision = case.planner.decide(&together, case.now, NO_LIMIT, &Highs);
+        match &decision.verdict {
+            Verdict::Accepted { .. } => {
+                let moves = decision.counted_moves();
+                if value > best.0 || moves < best.1 {
+                    best = (value, moves);
+                }
+            }
+            Verdict::Refused { .. } => {}
+            Verdict::Undecided => panic!("no limit was set"),
+        }
+    }
+    best
+}
+
+fn starts_too_early(case: &Case, request: &Request) -> bool {
+    let lease = request.replaces.as_ref().and_then(|lease| case.planner.lease(lease));
+    let started = |id: &str| {
+        let parts = lease.map_or(&[][..], |lease| &lease.reservations);
+        parts.iter().any(|old| *old.id == *id && old.window.start <= case.now)
+    };
+    request
+        .reservations
+        .iter()
+        .any(|asked| asked.window.start < case.now && !started(&asked.id))
+}
+
+/// Every promise kept, every accepted request served, no host used twice.
+fn sound(seed: u64, case: &Case, batch: &Batch) {
+    let mut value = 0;
+    for ((request, worth), chosen) in case.requests.iter().zip(&batch.requests) {
+        let id = request.replaces.as_ref().unwrap_or(&request.id);
+        let Chosen::Accepted(holds) = chosen else { continue };
+        value += worth;
+        let lease = batch.planner.lease(id).unwrap();
+        for asked in &request.reservations {
+            let held = lease.reservations.iter().find(|held| held.id == asked.id).unwrap();
+            assert_eq!(held.holds, holds[&asked.id], "seed {seed}");
+            assert!(
+                (asked.min..=asked.max).contains(&u32::try_from(held.holds.len()).unwrap()),
+                "seed {seed}"
+            );
+        }
+    }
+    assert_eq!(value, batch.value, "seed {seed}");
+    let replaced = |lease: &Lease| {
+        let mut pairs = case.requests.iter().zip(&batch.requests);
+        pairs.any(|((request, _), chosen)| {
+            request.replaces.as_ref() == Some(&lease.id) && matches!(chosen, Chosen::Accepted(_))
+        })
+    };
+    for lease in case.planner.leases().filter(|lease| !replaced(lease)) {
+        for (old, new) in lease
+            .reservations
+            .iter()
+            .zip(&batch.planner.lease(&lease.id).unwrap().reservations)
+        {
+            assert_eq!((&old.id, old.holds.len()), (&new.id, new.holds.len()), "seed {seed}");
+            if old.is_fixed(case.now, 0) {
+                assert_eq!(old.holds, new.holds, "seed {seed}");
+            }
+            let suits = |host| batch.planner.host(host).unwrap().suits(&new.predicate, new.window);
+            let kept = |host| old.holds.contains(host);
+            assert!(new.holds.iter().all(|host| kept(host) || suits(host)), "seed {seed}");
+        }
+    }
+    let all: Vec<&Reservation> = batch.planner.leases().flat_map(|lease| &lease.reservations).collect();
+    let hosts: std::collections::BTreeSet<_> = all.iter().flat_map(|held| &held.holds).collect();
+    assert_eq!(holdings(hosts, all.iter().copied()), [], "seed {seed}");
+}
+
+#[test]
+fn value_and_moves_are_those_of_the_best_subset() {
+    let (mut left_out, mut moved, mut changed) = (0, 0, 0);
+    for seed in 1..=CASES {
+        let case = case(seed);
+        let batch = batch::choose(
+            &case.planner,
+            &case.requests,
+            case.now,
+            Limits::default(),
+            &Highs,
+            &mut || 0,
+        )
+        .unwrap();
+        sound(seed, &case, &batch);
+        let (value, moves) = best(&case);
+        assert_eq!((batch.value, batch.bound), (value, value), "seed {seed}");
+        let counted: u32 = batch.moves.iter().map(|change| change.counted).sum();
+        assert_eq!(counted, moves, "seed {seed}: moves");
+        left_out += usize::from(batch.requests.contains(&Chosen::LeftOut));
+        moved += usize::from(counted > 0);
+        let mut pairs = case.requests.iter().zip(&batch.requests);
+        changed += usize::from(
+            pairs.any(|((request, _), chosen)| request.replaces.is_some() && matches!(chosen, Chosen::Accepted(_))),
+        );
+    }
+    println!("{left_out} left out, {moved} moved, {changed} changed a lease");
+    assert!(left_out > 50 && moved > 5 && changed > 20);
+}
+
+/// The search alone, without the exact program, stays below the bound and is repeated to the byte.
+#[test]
+fn equal_batches_have_equal_answers() {
+    let (fleet, requests) = super::stream::fleet(5, 60, 6, 1.3, 10.0);
+    let mut planner = Planner::new(0);
+    for host in fleet {
+        planner.put_host(host);
+    }
+    let requests: Vec<(Request, u64)> = requests.into_iter().map(|request| (request, 1)).collect();
+    let limits = Limits {
+        rounds: 1,
+        ..Limits::default()
+    };
+    let run = || batch::choose(&planner, &requests, 0, limits, &Highs, &mut || 0).unwrap();
+    let (one, other) = (run(), run());
+    assert_eq!(one.requests, other.requests);
+    assert!(one.value <= one.bound && one.value > 0);
+}

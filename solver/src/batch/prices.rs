@@ -1,0 +1,147 @@
+//! Prices of hosts per class and instant, and the bound that any prices prove.
+//!
+//! Invariant: everything here is exact. If every host of a class is charged its price at every instant,
+//! no choice can be worth more than the prices of all rooms together plus, for each group, the most that
+//! one of its options is worth beyond what its demands pay when each uses its cheapest classes (Lagrangean
+//! relaxation of the capacities). So the bound holds whatever the prices are; good ones make it tight.
+
+use super::model::{Model, Offered};
+use crate::classes::ClassNumber;
+use crate::scene::DemandNumber;
+
+/// Prices are whole multiples of one unit of value divided by this.
+const DENOMINATOR: i128 = 1 << 20;
+
+/// Prices and what follows from them.
+pub(crate) struct Prices {
+    /// Per class: sums of the prices of the instants before each.
+    sums: Vec<Vec<i128>>,
+    /// What all rooms cost.
+    rooms: i128,
+}
+
+impl Prices {
+    /// Everything is free.
+    pub(crate) fn none(model: &Model) -> Self {
+        Self::new(model, std::iter::empty())
+    }
+
+    /// Prices at some instants of some classes, in units of value; what is negative or no number is 0.
+    pub(crate) fn new(model: &Model, prices: impl Iterator<Item = (ClassNumber, usize, f64)>) -> Self {
+        let timeline = &model.timeline;
+        let mut at: Vec<Vec<i128>> = vec![vec![0; timeline.instants.len()]; timeline.room.len()];
+        for (class, instant, price) in prices {
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                reason = "any price proves a bound; the conversion saturates"
+            )]
+            let whole = (price.max(0.0) * DENOMINATOR as f64).round().min(1e24) as i128;
+            at[class][instant] += whole;
+        }
+        let mut rooms = 0;
+        for (prices, room) in at.iter().zip(&timeline.room) {
+            rooms += prices
+                .iter()
+                .zip(room)
+                .map(|(price, &room)| price * i128::from(room))
+                .sum::<i128>();
+        }
+        let sums = at
+            .into_iter()
+            .map(|prices| {
+                let mut sum = 0;
+                let mut sums = vec![0];
+                sums.extend(prices.into_iter().map(|price| {
+                    sum += price;
+                    sum
+                }));
+                sums
+            })
+            .collect();
+        Self { sums, rooms }
+    }
+
+    /// What one host of a class costs a demand.
+    pub(crate) fn of(&self, model: &Model, demand: DemandNumber, class: ClassNumber) -> i128 {
+        let need = model.need(demand);
+        self.sums[class][need.after] - self.sums[class][need.first]
+    }
+
+    /// The least a demand pays, `None` if its classes are too small.
+    fn least(&self, model: &Model, demand: DemandNumber) -> Option<i128> {
+        let need = model.need(demand);
+        let mut offers: Vec<(i128, u32)> = need
+            .eligible
+            .iter()
+            .map(|&class| (self.of(model, demand, class), most(model, demand, class)))
+            .collect();
+        offers.sort_unstable();
+        let mut left = need.least;
+        let mut paid = 0;
+        for (price, room) in offers {
+            let given = left.min(room);
+            paid += price * i128::from(given);
+            left -= given;
+        }
+        (left == 0).then_some(paid)
+    }
+
+    /// What an option is worth beyond what it pays, in units of value times the denominator; `None` if it
+    /// can never be served.
+    pub(crate) fn profit(&self, model: &Model, option: &Offered) -> Option<i128> {
+        let mut profit = i128::from(option.value) * DENOMINATOR;
+        for &demand in &option.demands {
+            profit -= self.least(model, demand)?;
+        }
+        Some(profit)
+    }
+
+    /// No choice is worth more, in units of value; and for every option how much less the best choice with
+    /// it is worth at most.
+    pub(crate) fn bound(&self, model: &Model) -> Bound {
+        let mut total = self.rooms;
+        let mut with = Vec::with_capacity(model.groups.len());
+        let mut without = Vec::with_capacity(model.groups.len());
+        for group in &model.groups {
+            let profits: Vec<Option<i128>> = group.options.iter().map(|option| self.profit(model, option)).collect();
+            let nothing = (!group.mandatory).then_some(0);
+            let best = profits.iter().flatten().copied().chain(nothing).max().unwrap_or(0);
+            total += best;
+            with.push(profits.into_iter().map(|profit| Some(best - profit?)).collect());
+            without.push(nothing.map(|nothing| best - nothing));
+        }
+        Bound { total, with, without }
+    }
+}
+
+/// Most hosts of a class a demand can ever have.
+pub(crate) fn most(model: &Model, demand: DemandNumber, class: ClassNumber) -> u32 {
+    let need = model.need(demand);
+    let room = &model.timeline.room[class][need.first..need.after];
+    room.iter().copied().min().unwrap_or(0).min(need.most)
+}
+
+/// An upper bound on the value and what each option costs of it.
+pub(crate) struct Bound {
+    total: i128,
+    with: Vec<Vec<Option<i128>>>,
+    without: Vec<Option<i128>>,
+}
+
+impl Bound {
+    /// In units of value, rounded down: values are whole.
+    pub(crate) fn value(&self) -> i64 {
+        i64::try_from(self.total.div_euclid(DENOMINATOR)).unwrap_or(i64::MAX)
+    }
+
+    /// Whether a choice with this option may be worth at least so much.
+    pub(crate) fn allows(&self, group: usize, option: usize, value: i64) -> bool {
+        self.with[group][option].is_some_and(|loss| self.total - loss >= i128::from(value) * DENOMINATOR)
+    }
+
+    /// Whether a choice with nothing of this group may be worth at least so much.
+    pub(crate) fn allows_nothing(&self, group: usize, value: i64) -> bool {
+        self.without[group].is_some_and(|loss| self.total - loss >= i128::from(value) * DENOMINATOR)
+    }
+}

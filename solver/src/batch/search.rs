@@ -1,0 +1,241 @@
+//! Improving a packing by taking some of it out and putting it back otherwise.
+//!
+//! Invariant: the packing is complete and sound after every step; the numbers come from a generator with a
+//! fixed seed, so equal models give equal searches as long as no clock cuts them short.
+
+use super::model::Model;
+use super::packing::{Packing, Taken, Worth};
+use super::prices::Prices;
+use super::random::Random;
+use crate::classes::ClassNumber;
+use crate::scene::DemandNumber;
+
+/// Steps of one cooling, from the first temperature to the last.
+const STEPS_OF_A_COOLING: u32 = 20_000;
+/// Steps between two looks at the clock.
+const STEPS_BETWEEN_LOOKS: u32 = 64;
+/// Most groups that are taken out at once.
+const MOST_REMOVED: usize = 14;
+
+/// The orders in which demands try their classes: what they hold first, then the cheapest, then the poorest.
+pub(crate) fn class_orders(model: &Model, prices: &Prices) -> Vec<Vec<ClassNumber>> {
+    let order = |demand: DemandNumber| {
+        let held = &model.held[demand];
+        let mut classes = model.need(demand).eligible.clone();
+        classes.sort_by_key(|&class| {
+            (
+                !held.contains_key(&class),
+                prices.of(model, demand, class),
+                model.richness[class],
+                class,
+            )
+        });
+        classes
+    };
+    (0..model.timeline.needs.len()).map(order).collect()
+}
+
+/// What is promised already, where it is; `None` if that does not fit, which a sound state excludes unless
+/// fixed work displaced a pending promise.
+pub(crate) fn promised<'m>(model: &'m Model, orders: &[Vec<ClassNumber>]) -> Option<Packing<'m>> {
+    let mut packing = Packing::new(model);
+    // First as held, in whole classes, so that nothing takes another promise's place.
+    let mut displaced = Vec::new();
+    for (number, group) in model.groups.iter().enumerate().filter(|(_, group)| group.mandatory) {
+        let option = &group.options[0];
+        let own = |demand: &DemandNumber| {
+            model.held[*demand]
+                .iter()
+                .map(|(&class, &count)| (class, count))
+                .collect()
+        };
+        let splits: Vec<Vec<_>> = option.demands.iter().map(own).collect();
+        let fits = option.demands.iter().zip(&splits).all(|(&demand, split)| {
+            let need = model.need(demand);
+            let given: u32 = split.iter().map(|&(_, count)| count).sum();
+            given == need.least
+                && split
+                    .iter()
+                    .all(|(class, _)| need.eligible.binary_search(class).is_ok())
+        });
+        if !fits {
+            displaced.push(number);
+            continue;
+        }
+        packing.restore(number, Taken { option: 0, splits });
+        if !packing.is_sound_for(number) {
+            packing.remove(number);
+            displaced.push(number);
+        }
+    }
+    for number in displaced {
+        if !packing.insert(number, 0, orders) {
+            return None;
+        }
+    }
+    Some(packing)
+}
+
+/// Adds options one after another, in this order, as they fit.
+pub(crate) fn add_all(packing: &mut Packing<'_>, model: &Model, order: &[usize], orders: &[Vec<ClassNumber>]) {
+    for &group in order {
+        serve(packing, model, group, orders);
+    }
+}
+
+/// Takes the most valuable option of a group that fits; `true` if something is taken.
+fn serve(packing: &mut Packing<'_>, model: &Model, group: usize, orders: &[Vec<ClassNumber>]) -> bool {
+    let options = &model.groups[group].options;
+    if let [_] = options.as_slice() {
+        return packing.insert(group, 0, orders);
+    }
+    let mut by_value: Vec<usize> = (0..options.len()).collect();
+    by_value.sort_by_key(|&option| std::cmp::Reverse(options[option].value));
+    by_value.into_iter().any(|option| packing.insert(group, option, orders))
+}
+
+/// The search and what it needs besides the packing.
+pub(crate) struct Search<'m, 'o> {
+    model: &'m Model,
+    orders: &'o [Vec<ClassNumber>],
+    /// Per group, what its best option is worth beyond its price, in no particular unit.
+    profit: Vec<f64>,
+    /// First and after-last instant of each group.
+    span: Vec<(usize, usize)>,
+    random: Random,
+    /// Typical value of a group.
+    typical: f64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "only the search's taste depends on it")]
+const fn inexact(value: i128) -> f64 {
+    value as f64
+}
+
+impl<'m, 'o> Search<'m, 'o> {
+    pub(crate) fn new(model: &'m Model, prices: &Prices, orders: &'o [Vec<ClassNumber>], seed: u64) -> Self {
+        let profit = model.groups.iter().map(|group| {
+            let profits = group.options.iter().filter_map(|option| prices.profit(model, option));
+            profits.max().map_or(f64::NEG_INFINITY, inexact)
+        });
+        let span = model.groups.iter().map(|group| {
+            let needs = || {
+                group
+                    .options
+                    .iter()
+                    .flat_map(|option| &option.demands)
+                    .map(|&demand| model.need(demand))
+            };
+            let first = needs().map(|need| need.first).min().unwrap_or(0);
+            (first, needs().map(|need| need.after).max().unwrap_or(first))
+        });
+        let mut values: Vec<i64> = model.groups.iter().filter_map(worth).collect();
+        values.sort_unstable();
+        let typical = values.get(values.len() / 2).copied().unwrap_or(1);
+        Self {
+            model,
+            orders,
+            profit: profit.collect(),
+            span: span.collect(),
+            random: Random::new(seed),
+            typical: inexact(typical.into()).max(1.0),
+        }
+    }
+
+    /// Searches for so many coolings or until the clock says stop; leaves the best packing found.
+    pub(crate) fn improve(&mut self, best: &mut Packing<'m>, coolings: u32, stop: &mut dyn FnMut(Worth) -> bool) {
+        for _ in 0..coolings {
+            let mut packing = best.clone();
+            for step in 0..STEPS_OF_A_COOLING {
+                if step % STEPS_BETWEEN_LOOKS == 0 && stop(best.worth()) {
+                    return;
+                }
+                let progress = f64::from(step) / f64::from(STEPS_OF_A_COOLING);
+                let temperature = self.typical * 0.3 * (0.005_f64).powf(progress);
+                self.step(&mut packing, temperature);
+                if packing.worth() > best.worth() {
+                    *best = packing.clone();
+                }
+            }
+        }
+    }
+
+    /// Takes some groups out around one, puts groups in, and keeps the change if it is good enough.
+    fn step(&mut self, packing: &mut Packing<'m>, temperature: f64) {
+        let model = self.model;
+        let groups = model.groups.len();
+        let centre = self.random.below(groups);
+        let (first, after) = self.span[centre];
+        let overlapping: Vec<usize> = (0..groups)
+            .filter(|&group| self.span[group].0 < after && first < self.span[group].1)
+            .collect();
+        let (taken, mut waiting): (Vec<usize>, Vec<usize>) = overlapping
+            .into_iter()
+            .filter(|&group| group != centre)
+            .partition(|&group| packing.taken(group).is_some());
+        let before = packing.worth();
+        let mut undo: Vec<(usize, Taken)> = Vec::new();
+        let mut changed: Vec<usize> = Vec::new();
+        undo.extend(packing.remove(centre).map(|taken| (centre, taken)));
+        let most = MOST_REMOVED.min(taken.len());
+        let count = if most == 0 { 0 } else { 1 + self.random.below(most) };
+        for _ in 0..count {
+            let group = taken[self.random.below(taken.len())];
+            undo.extend(packing.remove(group).map(|taken| (group, taken)));
+        }
+        let was_waiting = undo.iter().all(|&(group, _)| group != centre);
+        waiting.extend(undo.iter().map(|&(group, _)| group).filter(|&group| group != centre));
+        self.arrange(&mut waiting);
+        // What waited in the middle comes first: the room was made for it.
+        let place = if was_waiting { 0 } else { waiting.len() };
+        waiting.insert(place, centre);
+        waiting.sort_by_key(|&group| !model.groups[group].mandatory);
+        for group in waiting {
+            if serve(packing, model, group, self.orders) {
+                changed.push(group);
+            }
+        }
+        let complete = undo
+            .iter()
+            .all(|&(group, _)| !model.groups[group].mandatory || packing.taken(group).is_some());
+        let after = packing.worth();
+        let worse = inexact((before.0 - after.0).into());
+        let keep = complete && (after >= before || (worse > 0.0 && self.random.unit() < (-worse / temperature).exp()));
+        if !keep {
+            for group in changed {
+                packing.remove(group);
+            }
+            for (group, taken) in undo {
+                packing.restore(group, taken);
+            }
+        }
+    }
+
+    /// Brings groups into an order, each time another one.
+    fn arrange(&mut self, groups: &mut [usize]) {
+        let kind = self.random.below(5);
+        let mut keys: Vec<(f64, usize)> = groups
+            .iter()
+            .map(|&group| {
+                let value = inexact(worth(&self.model.groups[group]).unwrap_or(0).into());
+                let noise = self.random.unit();
+                let key = match kind {
+                    0 | 1 => self.profit[group] / 1_048_576.0 + (noise - 0.5) * self.typical,
+                    2 => value * (0.5 + noise),
+                    3 => -inexact(self.span[group].0 as i128) + noise * 4.0,
+                    _ => noise,
+                };
+                (-key, group)
+            })
+            .collect();
+        keys.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+        for (group, (_, chosen)) in groups.iter_mut().zip(keys) {
+            *group = chosen;
+        }
+    }
+}
+
+/// The most one of the options is worth.
+pub(crate) fn worth(group: &super::model::Alternatives) -> Option<i64> {
+    group.options.iter().map(|option| option.value).max()
+}

@@ -1,0 +1,336 @@
+//! The state and all requests of a batch as one scene, and what may be chosen in it.
+//!
+//! Invariant: every demand of the scene belongs to exactly one option of one group, and whatever is chosen
+//! takes at most one option of each group: a new request or nothing; a pending promise; a lease as it was
+//! or one of the requests that replace it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::classes::ClassNumber;
+use crate::model::{Host, HostId, Interval, Lease, LeaseId, Request, Reservation, Resource, Seconds};
+use crate::planner::Planner;
+use crate::predicate::{Operator, Predicate};
+use crate::request::Ask;
+use crate::scene::{Demand, DemandNumber, Fixed, HostNumber, Scene};
+
+/// A request that may be accepted as far as it alone is looked at.
+pub(crate) struct Candidate<'a> {
+    /// Its place among the requests of the batch.
+    pub(crate) place: usize,
+    pub(crate) request: &'a Request,
+    pub(crate) asks: Vec<Ask<'a>>,
+    /// What accepting it is worth.
+    pub(crate) value: u64,
+}
+
+/// One way to serve a group.
+pub(crate) struct Choice {
+    /// The accepted candidate, `None` if what is promised stays as it is.
+    pub(crate) candidate: Option<usize>,
+    pub(crate) value: u64,
+    pub(crate) demands: Vec<DemandNumber>,
+}
+
+/// Options that exclude each other.
+pub(crate) struct Group {
+    /// Whether one of them must be taken.
+    pub(crate) mandatory: bool,
+    pub(crate) options: Vec<Choice>,
+}
+
+/// Expressions that hold on the hosts some reservation keeps, by those hosts. They live longer than the
+/// scene that uses them.
+pub(crate) struct Restrictions(BTreeMap<Vec<HostId>, Predicate>);
+
+impl Restrictions {
+    /// For every reservation that keeps its hosts while its lease may be replaced.
+    pub(crate) fn new(planner: &Planner, candidates: &[Candidate<'_>], now: Seconds) -> Self {
+        let replaced = candidates
+            .iter()
+            .filter_map(|candidate| planner.lease(candidate.request.replaces.as_ref()?));
+        let fixed = replaced
+            .flat_map(|lease| &lease.reservations)
+            .filter(|held| held.is_fixed(now, planner.freeze));
+        let one_of = |hosts: &[HostId]| {
+            let is = |host: &HostId| Predicate::Compare {
+                operator: Operator::Equal,
+                property: "id".to_owned(),
+                value: host.to_string(),
+            };
+            Predicate::Any(hosts.iter().map(is).collect())
+        };
+        Self(fixed.map(|held| (held.holds.clone(), one_of(&held.holds))).collect())
+    }
+}
+
+/// The scene and its choices.
+pub(crate) struct World<'a> {
+    pub(crate) scene: Scene<'a>,
+    pub(crate) groups: Vec<Group>,
+    /// For every host the class that moves are counted between: of hosts that no reservation can tell
+    /// apart. Restrictions are no reservation's wish and make no such classes.
+    pub(crate) move_class_of: Vec<ClassNumber>,
+}
+
+impl<'a> World<'a> {
+    /// Everything the batch depends on. `candidates` were read on this planner at this moment.
+    pub(crate) fn new(
+        planner: &'a Planner,
+        candidates: &'a [Candidate<'a>],
+        restrictions: &'a Restrictions,
+        now: Seconds,
+    ) -> Self {
+        let hosts: Vec<_> = planner.hosts.values().map(|carried| carried.host.as_ref()).collect();
+        let mut builder = Builder {
+            numbers: hosts
+                .iter()
+                .enumerate()
+                .map(|(number, host)| (&host.id, number))
+                .collect(),
+            predicates: Vec::new(),
+            predicate_numbers: HashMap::new(),
+            restrictions,
+            fixed: hosts.iter().map(|_| Vec::new()).collect(),
+            demands: Vec::new(),
+            now,
+            freeze: planner.freeze,
+        };
+        let asks = || candidates.iter().flat_map(|candidate| &candidate.asks);
+        for ask in asks() {
+            builder.predicate(&ask.asked.predicate);
+        }
+        let alive = planner
+            .leases()
+            .flat_map(|lease| &lease.reservations)
+            .filter(|held| held.window.end > now);
+        for held in alive {
+            builder.predicate(&held.predicate);
+        }
+        let real_predicates = builder.predicates.len();
+        // A started reservation that grows does so for its whole window: what ended since is in its way.
+        let since = asks().map(|ask| ask.asked.window.start).fold(now, Seconds::min);
+        let mut replacing: BTreeMap<&LeaseId, Vec<usize>> = BTreeMap::new();
+        let mut groups = Vec::new();
+        for (number, candidate) in candidates.iter().enumerate() {
+            if let Some(lease) = &candidate.request.replaces {
+                replacing.entry(lease).or_default().push(number);
+                continue;
+            }
+            groups.push(Group {
+                mandatory: false,
+                options: vec![builder.candidate(number, candidate)],
+            });
+        }
+        for lease in planner.leases() {
+            let by: Vec<(usize, &Candidate<'_>)> = replacing
+                .get(&lease.id)
+                .into_iter()
+                .flatten()
+                .map(|&number| (number, &candidates[number]))
+                .collect();
+            builder.lease(lease, &by, since, &mut groups);
+        }
+        let richness = planner.hosts.values().map(|carried| carried.richness).collect();
+        let (move_class_of, _) = coarse(&hosts, &builder.predicates[..real_predicates]);
+        let (coarse_of, truth) = coarse(&hosts, &builder.predicates);
+        let scene = Scene {
+            hosts,
+            richness,
+            fixed: builder.fixed.into_iter().collect(),
+            demands: builder.demands,
+            predicates: builder.predicates,
+            coarse_of,
+            truth,
+        };
+        Self {
+            scene,
+            groups,
+            move_class_of,
+        }
+    }
+}
+
+/// Class of every host, and which predicates each class satisfies: hosts of a class satisfy the same and
+/// are equal in everything else a reservation can ask for.
+fn coarse(hosts: &[&Host], predicates: &[&Predicate]) -> (Vec<ClassNumber>, Vec<Vec<bool>>) {
+    let mut numbers = HashMap::new();
+    let mut truths: Vec<Vec<bool>> = Vec::new();
+    let of = hosts.iter().map(|host| {
+        let truth: Vec<bool> = predicates.iter().map(|predicate| host.matches(predicate)).collect();
+        let equal = (&host.zone, &host.rack, &host.blocks, host.reservable, &host.capacity);
+        *numbers.entry((truth, equal)).or_insert_with_key(|(truth, _)| {
+            truths.push(truth.clone());
+            truths.len() - 1
+        })
+    });
+    (of.collect(), truths)
+}
+
+struct Builder<'a> {
+    numbers: HashMap<&'a HostId, HostNumber>,
+    predicates: Vec<&'a Predicate>,
+    predicate_numbers: HashMap<&'a Predicate, usize>,
+    restrictions: &'a Restrictions,
+    fixed: Vec<Vec<Fixed<'a>>>,
+    demands: Vec<Demand<'a>>,
+    now: Seconds,
+    freeze: Seconds,
+}
+
+impl<'a> Builder<'a> {
+    fn predicate(&mut self, predicate: &'a Predicate) -> usize {
+        *self.predicate_numbers.entry(predicate).or_insert_with(|| {
+            self.predicates.push(predicate);
+            self.predicates.len() - 1
+        })
+    }
+
+    fn hosts(&self, ids: &[HostId]) -> Vec<HostNumber> {
+        let mut hosts: Vec<HostNumber> = ids.iter().filter_map(|id| self.numbers.get(id).copied()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
+    }
+
+    fn push(&mut self, demand: Demand<'a>) -> DemandNumber {
+        self.demands.push(demand);
+        self.demands.len() - 1
+    }
+
+    /// A demand for exactly these hosts. What of it lies before the clock is theirs already, and would only
+    /// make the past of other hosts matter.
+    fn exactly(
+        &mut self,
+        reservation: &'a Arc<str>,
+        ids: &'a [HostId],
+        window: Interval,
+        occupation: Interval,
+        requested: bool,
+    ) -> Option<DemandNumber> {
+        let occupation = Interval::new(occupation.start.max(self.now), occupation.end);
+        let restrictions = self.restrictions;
+        let restriction = restrictions.0.get(ids)?;
+        let holds = self.hosts(ids);
+        let size = u32::try_from(holds.len()).ok().filter(|&size| size > 0)?;
+        if occupation.start >= occupation.end {
+            return None;
+        }
+        let predicate = self.predicate(restriction);
+        Some(self.push(Demand {
+            reservation,
+            window,
+            occupation,
+            predicate,
+            least: size,
+            most: size,
+            likes: holds.clone(),
+            holds,
+            requested,
+        }))
+    }
+
+    fn candidate(&mut self, number: usize, candidate: &'a Candidate<'a>) -> Choice {
+        let mut demands = Vec::new();
+        for ask in &candidate.asks {
+            let occupation = ask.asked.occupation();
+            demands.extend(self.exactly(&ask.asked.id, ask.kept, ask.asked.window, occupation, true));
+            if ask.most == 0 {
+                continue;
+            }
+            let predicate = self.predicate(&ask.asked.predicate);
+            let likes = self.hosts(ask.before);
+            demands.push(self.push(Demand {
+                reservation: &ask.asked.id,
+                window: ask.asked.window,
+                occupation,
+                predicate,
+                least: ask.least,
+                most: ask.most,
+                holds: Vec::new(),
+                likes,
+                requested: true,
+            }));
+        }
+        Choice {
+            candidate: Some(number),
+            value: candidate.value,
+            demands,
+        }
+    }
+
+    /// A reservation that stays what it is if the option is taken.
+    fn kept(&mut self, held: &'a Reservation) -> Option<DemandNumber> {
+        if held.is_fixed(self.now, self.freeze) {
+            return self.exactly(&held.id, &held.holds, held.window, held.occupation(), false);
+        }
+        let holds = self.hosts(&held.holds);
+        let size = u32::try_from(holds.len()).ok().filter(|&size| size > 0)?;
+        let predicate = self.predicate(&held.predicate);
+        Some(self.push(Demand {
+            reservation: &held.id,
+            window: held.window,
+            occupation: held.occupation(),
+            predicate,
+            least: size,
+            most: size,
+            likes: holds.clone(),
+            holds,
+            requested: false,
+        }))
+    }
+
+    /// A promised lease and the candidates that would replace it.
+    fn lease(&mut self, lease: &'a Lease, by: &[(usize, &'a Candidate<'a>)], since: Seconds, groups: &mut Vec<Group>) {
+        let now = self.now;
+        let frees =
+            |candidate: &Candidate<'_>, held: &Reservation| Ask::frees_reservation(candidate.request, held, now);
+        let on_hosts = |held: &&Reservation| {
+            held.occupation().end > since && !matches!(held.resource, Resource::Units(_)) && !held.holds.is_empty()
+        };
+        let (free, stays): (Vec<&Reservation>, Vec<&Reservation>) = lease
+            .reservations
+            .iter()
+            .filter(on_hosts)
+            .partition(|held| by.iter().any(|(_, candidate)| frees(candidate, held)));
+        for held in stays {
+            if held.is_fixed(now, self.freeze) {
+                for host in self.hosts(&held.holds) {
+                    self.fixed[host].push(Fixed {
+                        reservation: &held.id,
+                        interval: held.occupation(),
+                    });
+                }
+            } else {
+                let demands = self.kept(held).into_iter().collect();
+                groups.push(Group {
+                    mandatory: true,
+                    options: vec![Choice {
+                        candidate: None,
+                        value: 0,
+                        demands,
+                    }],
+                });
+            }
+        }
+        if by.is_empty() {
+            return;
+        }
+        let unchanged = Choice {
+            candidate: None,
+            value: 0,
+            demands: free.iter().filter_map(|held| self.kept(held)).collect(),
+        };
+        let mut options = vec![unchanged];
+        for &(number, candidate) in by {
+            let mut option = self.candidate(number, candidate);
+            let left = free.iter().filter(|held| !frees(candidate, held));
+            option.demands.extend(left.filter_map(|held| self.kept(held)));
+            options.push(option);
+        }
+        groups.push(Group {
+            mandatory: true,
+            options,
+        });
+    }
+}

@@ -1,0 +1,127 @@
+//! The plan document of a batch.
+//!
+//! Invariant: decisions stand in the order of the requests. All moves stand with the first accepted one,
+//! because the accepted requests need them together.
+
+use super::choose::{Batch, Chosen, Limits, choose};
+use crate::admit::held_at;
+use crate::decision::{Conflict, Tier};
+use crate::document::{
+    ConflictEntry, DecisionEntry, MoveEntry, PLAN_FORMAT, Plan, Problem, RequestEntry, Summary, VerdictName, all_units,
+    units,
+};
+use crate::model::Request;
+use crate::planner::{ModelSolver, StateError};
+
+/// Chooses among the requests of a problem at its `now`. `fingerprint` names the problem's text; `micros`
+/// is a clock that counts microseconds from any origin.
+///
+/// # Errors
+/// The problem's leases contradict each other.
+pub fn run(
+    problem: &Problem,
+    fingerprint: &str,
+    limits: Limits,
+    solver: &dyn ModelSolver,
+    mut micros: impl FnMut() -> u64,
+) -> Result<Plan, StateError> {
+    let planner = problem.planner()?;
+    let requests: Vec<(Request, u64)> = problem
+        .requests
+        .iter()
+        .map(|entry| (entry.to_request(problem.cleaning), entry.worth()))
+        .collect();
+    let started = micros();
+    let batch = choose(&planner, &requests, problem.now, limits, solver, &mut micros)?;
+    let spent = micros().saturating_sub(started);
+    let mut summary = Summary {
+        moves: batch.moves.iter().map(|change| u64::from(change.counted)).sum(),
+        value: batch.value,
+        bound: Some(batch.bound),
+        ..Summary::default()
+    };
+    let mut moves = Some(&batch.moves);
+    let mut decisions = Vec::with_capacity(requests.len());
+    for ((entry, (request, _)), chosen) in problem.requests.iter().zip(&requests).zip(&batch.requests) {
+        let mut written = DecisionEntry {
+            request: entry.id.clone(),
+            verdict: VerdictName::Refused,
+            proved: true,
+            tier: Tier::Mip.name().to_owned(),
+            micros: spent,
+            holds: None,
+            moves: None,
+            conflict: None,
+            offers: Vec::new(),
+        };
+        match chosen {
+            Chosen::Accepted(holds) => {
+                written.verdict = VerdictName::Accepted;
+                written.holds = Some(all_units(holds));
+                written.moves = Some(moves.take().into_iter().flatten().map(MoveEntry::of).collect());
+                summary.accepted += 1;
+                for part in &entry.reservations {
+                    let hosts = holds.get(&part.id).map_or(0, Vec::len) as u64;
+                    let seconds = hosts.saturating_mul(part.end.abs_diff(part.start));
+                    summary.host_seconds_accepted = summary.host_seconds_accepted.saturating_add(seconds);
+                }
+            }
+            Chosen::Impossible(conflict) => {
+                Tier::Static.name().clone_into(&mut written.tier);
+                written.conflict = Some(ConflictEntry::of(conflict));
+                summary.refused += 1;
+            }
+            Chosen::LeftOut => {
+                written.proved = batch.proved();
+                written.conflict = Some(ConflictEntry::of(&left_out(entry, request, &batch)));
+                summary.refused += 1;
+            }
+        }
+        decisions.push(written);
+    }
+    Ok(Plan {
+        format: PLAN_FORMAT.to_owned(),
+        problem: fingerprint.to_owned(),
+        mode: "batch".to_owned(),
+        decisions,
+        last: held_at(&batch.planner, problem.now),
+        summary,
+    })
+}
+
+/// Why a request that could be accepted alone is not.
+fn left_out(entry: &RequestEntry, request: &Request, batch: &Batch) -> Conflict {
+    let starts = request.reservations.iter().map(|asked| asked.window.start);
+    let ends = request.reservations.iter().map(|asked| asked.window.end);
+    let best = if batch.proved() {
+        "the greatest possible"
+    } else {
+        "the greatest found"
+    };
+    Conflict {
+        reason: "value",
+        from: starts.min().unwrap_or(0),
+        until: ends.max().unwrap_or(0),
+        needed: entry.worth(),
+        exist: 0,
+        hosts_matching: Vec::new(),
+        reservations: request.reservations.iter().map(|asked| asked.id.clone()).collect(),
+        text: format!(
+            "the requests accepted are worth {} together, {best}; none of it can be given up for this one, worth {}",
+            batch.value,
+            entry.worth()
+        )
+        .into(),
+    }
+}
+
+impl MoveEntry {
+    /// The entry of a move.
+    fn of(change: &crate::decision::Move) -> Self {
+        Self {
+            reservation: change.reservation.clone(),
+            from: units(&change.from),
+            to: units(&change.to),
+        }
+    }
+}
