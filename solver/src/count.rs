@@ -13,6 +13,9 @@ use crate::model::{HostId, Interval, Request, ReservationId, Seconds};
 use crate::planner::Planner;
 use crate::request::Ask;
 
+/// Free hosts of a class that are compared beyond those needed: the tightest of so many is tight enough.
+const MOST_COMPARED: usize = 512;
+
 /// Hosts for every requested reservation.
 pub(crate) struct Found<'a> {
     chosen: Vec<BTreeSet<&'a HostId>>,
@@ -146,6 +149,7 @@ impl<'a> Search<'a> {
     /// Adds free hosts out of these.
     fn take_from(&mut self, hosts: &[u32], ask: &Ask<'_>, wanted: usize, chosen: &mut BTreeSet<&'a HostId>) {
         let occupation = ask.asked.occupation();
+        let missing = wanted.saturating_sub(chosen.len());
         let mut free: Vec<(u64, Seconds, HostNumber, &'a HostId)> = Vec::new();
         for &number in hosts {
             let number = number as HostNumber;
@@ -168,8 +172,10 @@ impl<'a> Search<'a> {
                 .map_or(self.now, |last| carried.occupations[last].interval.end.max(self.now));
             let gap = occupation.start.saturating_sub(idle_since);
             free.push((carried.richness, gap, number, &carried.host.id));
+            if free.len() >= missing.saturating_add(MOST_COMPARED) {
+                break;
+            }
         }
-        let missing = wanted.saturating_sub(chosen.len());
         if free.len() > missing && missing > 0 {
             free.select_nth_unstable(missing - 1);
         }

@@ -12,13 +12,22 @@ use crate::model::Seconds;
 use crate::reassign::Counts;
 use crate::scene::{DemandNumber, HostNumber, Scene};
 
+/// Hosts of the demands that do not keep exactly what they hold.
+pub(crate) type Changed = BTreeMap<DemandNumber, BTreeSet<HostNumber>>;
+
 /// Hosts of every demand, `None` if the counts exceed a capacity.
 pub(crate) fn decode(scene: &Scene<'_>, classes: &Classes, counts: &Counts) -> Option<Vec<BTreeSet<HostNumber>>> {
-    let mut chosen: Vec<BTreeSet<HostNumber>> = scene
-        .demands
-        .iter()
-        .map(|demand| demand.holds.iter().copied().collect())
-        .collect();
+    let mut changed = changes(scene, classes, counts)?;
+    let all = scene.demands.iter().enumerate();
+    let all = all.map(|(number, demand)| {
+        let kept = || demand.holds.iter().copied().collect();
+        changed.remove(&number).unwrap_or_else(kept)
+    });
+    Some(all.collect())
+}
+
+/// Hosts of the demands that change, `None` if the counts exceed a capacity.
+pub(crate) fn changes(scene: &Scene<'_>, classes: &Classes, counts: &Counts) -> Option<Changed> {
     let mut changes: BTreeMap<ClassNumber, Change> = BTreeMap::new();
     for (&number, counts) in counts {
         let mut before: BTreeMap<ClassNumber, u32> = BTreeMap::new();
@@ -31,32 +40,85 @@ pub(crate) fn decode(scene: &Scene<'_>, classes: &Classes, counts: &Counts) -> O
                 before.get(&class).copied().unwrap_or(0),
                 counts.get(&class).copied().unwrap_or(0),
             );
-            let change = changes.entry(class).or_default();
             if new > old {
-                change.growing.push((number, new - old));
+                changes.entry(class).or_default().growing.push((number, new - old));
             } else if old > new {
-                change.shrinking.insert(number, old - new);
+                changes.entry(class).or_default().shrinking.insert(number, old - new);
             }
         }
     }
     // Classes that lost time to what the request keeps need the sweep even if no count changed.
     for demand in &scene.demands {
-        for &host in demand
-            .holds
-            .iter()
-            .filter(|&&host| demand.occupation.start < classes.free_from[host])
-        {
-            changes.entry(classes.fine_of[host]).or_default().displaced = true;
+        for &host in &demand.holds {
+            if demand.occupation.start < classes.free_from[host] {
+                changes.entry(classes.fine_of[host]).or_default().displaced = true;
+            }
         }
     }
+    let mut carrying = Carrying::new(scene, classes, changes.keys().copied());
+    let mut chosen = Chosen {
+        scene,
+        changed: BTreeMap::new(),
+    };
     for (class, change) in changes {
-        let untouched = change.growing.is_empty() && change.shrinking.is_empty() && !change.displaced;
-        if untouched || (!change.displaced && locally(scene, classes, class, &change, &mut chosen)) {
+        if !change.displaced && locally(scene, classes, class, &change, &mut carrying, &mut chosen) {
             continue;
         }
-        sweep(scene, classes, class, counts, &mut chosen)?;
+        sweep(scene, classes, class, counts, &carrying, &mut chosen)?;
     }
-    Some(chosen)
+    Some(chosen.changed)
+}
+
+/// The hosts of every demand so far.
+struct Chosen<'s> {
+    scene: &'s Scene<'s>,
+    changed: Changed,
+}
+
+impl Chosen<'_> {
+    fn of(&mut self, number: DemandNumber) -> &mut BTreeSet<HostNumber> {
+        let holds = &self.scene.demands[number].holds;
+        self.changed
+            .entry(number)
+            .or_insert_with(|| holds.iter().copied().collect())
+    }
+}
+
+/// Which demands hold the hosts of the classes that change.
+struct Carrying {
+    /// For each host its place in `demands`, if its class changes.
+    places: Vec<Option<u32>>,
+    demands: Vec<Vec<DemandNumber>>,
+}
+
+impl Carrying {
+    fn new(scene: &Scene<'_>, classes: &Classes, changing: impl Iterator<Item = ClassNumber>) -> Self {
+        let mut places = vec![None; scene.hosts.len()];
+        let mut count = 0;
+        for class in changing {
+            for &host in &classes.fine[class].hosts {
+                places[host] = Some(count);
+                count += 1;
+            }
+        }
+        let mut demands = vec![Vec::new(); count as usize];
+        for (number, demand) in scene.demands.iter().enumerate() {
+            for &host in &demand.holds {
+                if let Some(place) = places[host] {
+                    demands[place as usize].push(number);
+                }
+            }
+        }
+        Self { places, demands }
+    }
+
+    fn on(&self, host: HostNumber) -> &[DemandNumber] {
+        self.places[host].map_or(&[], |place| &self.demands[place as usize])
+    }
+
+    fn on_mut(&mut self, host: HostNumber) -> Option<&mut Vec<DemandNumber>> {
+        self.places[host].map(|place| &mut self.demands[place as usize])
+    }
 }
 
 /// What differs in one class.
@@ -75,82 +137,102 @@ fn locally(
     classes: &Classes,
     class: ClassNumber,
     change: &Change,
-    chosen: &mut [BTreeSet<HostNumber>],
+    carrying: &mut Carrying,
+    chosen: &mut Chosen<'_>,
 ) -> bool {
     let hosts = &classes.fine[class].hosts;
-    let mut on_host: BTreeMap<HostNumber, BTreeSet<DemandNumber>> =
-        hosts.iter().map(|&host| (host, BTreeSet::new())).collect();
-    for (number, chosen) in chosen.iter().enumerate() {
-        for host in chosen {
-            if let Some(demands) = on_host.get_mut(host) {
-                demands.insert(number);
-            }
-        }
-    }
     let mut surplus = change.shrinking.clone();
     let mut given: Vec<(DemandNumber, HostNumber)> = Vec::new();
     let mut taken: Vec<(DemandNumber, HostNumber)> = Vec::new();
     let mut growing = change.growing.clone();
     growing.sort_by_key(|&(number, _)| (scene.demands[number].occupation.start, number));
-    for (number, count) in growing {
+    let mut complete = true;
+    'growing: for (number, count) in growing {
         let demand = &scene.demands[number];
-        for _ in 0..count {
-            let best = hosts
+        let mut options: Vec<_> = hosts
+            .iter()
+            .filter(|host| classes.free_from[**host] <= demand.occupation.start)
+            .filter_map(|&host| {
+                let others = carrying.on(host);
+                let mut in_the_way = others
+                    .iter()
+                    .filter(|&&other| scene.demands[other].occupation.overlaps(&demand.occupation));
+                let removable =
+                    |other: &&DemandNumber| **other != number && surplus.get(*other).is_some_and(|&left| left > 0);
+                let displaced = in_the_way.clone().count();
+                let elsewhere = demand.likes.binary_search(&host).is_err();
+                let idle_since = idle_since(scene, classes, others, host, demand.occupation.start);
+                in_the_way.all(|other| removable(&other)).then_some((
+                    displaced,
+                    elsewhere,
+                    scene.richness[host],
+                    Reverse(idle_since),
+                    host,
+                ))
+            })
+            .collect();
+        options.sort_unstable();
+        let mut left = count;
+        for (.., host) in options {
+            if left == 0 {
+                break;
+            }
+            let in_the_way: Vec<DemandNumber> = carrying
+                .on(host)
                 .iter()
-                .filter(|host| classes.free_from[**host] <= demand.occupation.start)
-                .filter_map(|&host| {
-                    let others = &on_host[&host];
-                    let in_the_way: Vec<DemandNumber> = others
-                        .iter()
-                        .copied()
-                        .filter(|&other| scene.demands[other].occupation.overlaps(&demand.occupation))
-                        .collect();
-                    let removable = |other: &DemandNumber| surplus.get(other).is_some_and(|&left| left > 0);
-                    let elsewhere = demand.likes.binary_search(&host).is_err();
-                    let possible = !in_the_way.contains(&number) && in_the_way.iter().all(removable);
-                    let idle_since = idle_since(scene, classes, others, host, demand.occupation.start);
-                    possible.then_some((
-                        (
-                            in_the_way.len(),
-                            elsewhere,
-                            scene.richness[host],
-                            Reverse(idle_since),
-                            host,
-                        ),
-                        in_the_way,
-                    ))
-                })
-                .min();
-            let Some(((.., host), in_the_way)) = best else {
-                return false;
-            };
-            let Some(others) = on_host.get_mut(&host) else {
-                return false;
-            };
+                .copied()
+                .filter(|&other| scene.demands[other].occupation.overlaps(&demand.occupation))
+                .collect();
+            // An earlier choice may have used up what such a demand gives away.
+            if !in_the_way
+                .iter()
+                .all(|other| surplus.get(other).is_some_and(|&left| left > 0))
+            {
+                continue;
+            }
+            let Some(others) = carrying.on_mut(host) else { continue };
             for other in in_the_way {
-                others.remove(&other);
+                others.retain(|&held| held != other);
                 taken.push((other, host));
                 surplus.entry(other).and_modify(|left| *left -= 1);
             }
-            others.insert(number);
+            others.push(number);
             given.push((number, host));
+            left -= 1;
         }
+        if left > 0 {
+            complete = false;
+            break 'growing;
+        }
+    }
+    if !complete {
+        for &(number, host) in given.iter().rev() {
+            if let Some(others) = carrying.on_mut(host) {
+                others.retain(|&held| held != number);
+            }
+        }
+        for &(number, host) in taken.iter().rev() {
+            if let Some(others) = carrying.on_mut(host) {
+                others.push(number);
+            }
+        }
+        return false;
     }
     for (number, left) in surplus {
         // What nobody asked for is given up from the far end, richest host first.
-        let mut own: Vec<HostNumber> = hosts
-            .iter()
-            .copied()
-            .filter(|host| on_host[host].contains(&number))
-            .collect();
+        let gone = |host: &HostNumber| taken.contains(&(number, *host));
+        let here = |host: &HostNumber| classes.fine_of[*host] == class;
+        let own = scene.demands[number].holds.iter().copied();
+        let mut own: Vec<HostNumber> = own.filter(|host| here(host) && !gone(host)).collect();
         own.sort_by_key(|&host| Reverse((scene.richness[host], host)));
-        taken.extend(own.into_iter().take(left as usize).map(|host| (number, host)));
+        let given_up: Vec<_> = own.into_iter().take(left as usize).map(|host| (number, host)).collect();
+        taken.extend(given_up);
     }
     for (number, host) in taken {
-        chosen[number].remove(&host);
+        chosen.of(number).remove(&host);
     }
     for (number, host) in given {
-        chosen[number].insert(host);
+        chosen.of(number).insert(host);
     }
     true
 }
@@ -159,7 +241,7 @@ fn locally(
 fn idle_since(
     scene: &Scene<'_>,
     classes: &Classes,
-    demands: &BTreeSet<DemandNumber>,
+    demands: &[DemandNumber],
     host: HostNumber,
     start: Seconds,
 ) -> Seconds {
@@ -175,61 +257,64 @@ fn sweep(
     classes: &Classes,
     class: ClassNumber,
     counts: &Counts,
-    chosen: &mut [BTreeSet<HostNumber>],
+    carrying: &Carrying,
+    chosen: &mut Chosen<'_>,
 ) -> Option<()> {
     let hosts = &classes.fine[class].hosts;
-    let held_here = |number: DemandNumber| -> Vec<HostNumber> {
-        scene.demands[number]
+    let here: BTreeSet<DemandNumber> = hosts
+        .iter()
+        .flat_map(|&host| carrying.on(host).iter().copied())
+        .collect();
+    let changing = counts
+        .iter()
+        .filter(|(_, counts)| counts.contains_key(&class))
+        .map(|(&number, _)| number);
+    let mut wanted: Vec<(Seconds, DemandNumber, usize)> = Vec::new();
+    for number in here.iter().copied().chain(changing).collect::<BTreeSet<_>>() {
+        let held = scene.demands[number]
             .holds
             .iter()
-            .copied()
-            .filter(|&host| classes.fine_of[host] == class)
-            .collect()
-    };
-    let mut wanted: Vec<(Seconds, DemandNumber, usize)> = Vec::new();
-    let mut later: BTreeMap<HostNumber, Vec<DemandNumber>> = BTreeMap::new();
-    for (number, demand) in scene.demands.iter().enumerate() {
-        let held = held_here(number);
+            .filter(|&&host| classes.fine_of[host] == class);
         let count = match counts.get(&number) {
             Some(counts) => counts.get(&class).copied().unwrap_or(0) as usize,
-            None => held.len(),
+            None => held.clone().count(),
         };
-        for &host in &held {
-            chosen[number].remove(&host);
+        let chosen = chosen.of(number);
+        for host in held {
+            chosen.remove(host);
         }
         if count > 0 {
-            wanted.push((demand.occupation.start, number, count));
-            for host in held {
-                later.entry(host).or_default().push(number);
-            }
+            wanted.push((scene.demands[number].occupation.start, number, count));
         }
     }
     wanted.sort_unstable();
-    let mut free_from: BTreeMap<HostNumber, Seconds> =
-        hosts.iter().map(|&host| (host, classes.free_from[host])).collect();
+    let mut free_from: Vec<Seconds> = hosts.iter().map(|&host| classes.free_from[host]).collect();
     for (start, number, count) in wanted {
         let demand = &scene.demands[number];
-        let mut free: Vec<_> = free_from
-            .iter()
-            .filter(|&(_, &from)| from <= start)
-            .map(|(&host, &from)| {
-                let displaced = later.get(&host).map_or(0, |others| {
-                    let others = others.iter().filter(|&&other| other != number);
-                    others
-                        .filter(|&&other| scene.demands[other].occupation.overlaps(&demand.occupation))
-                        .count()
-                });
-                let elsewhere = demand.likes.binary_search(&host).is_err();
-                (elsewhere, displaced, scene.richness[host], Reverse(from), host)
-            })
-            .collect();
+        let displaced = |host: HostNumber| {
+            let others = carrying.on(host).iter().filter(|&&other| other != number);
+            others
+                .filter(|&&other| scene.demands[other].occupation.overlaps(&demand.occupation))
+                .count()
+        };
+        let option = |place: usize, elsewhere: bool| {
+            let host = hosts[place];
+            let from = free_from[place];
+            (from <= start).then(|| (elsewhere, displaced(host), scene.richness[host], Reverse(from), place))
+        };
+        let liked = demand.likes.iter().filter_map(|host| hosts.binary_search(host).ok());
+        let mut free: Vec<_> = liked.filter_map(|place| option(place, false)).collect();
+        if free.len() < count {
+            let others = (0..hosts.len()).filter(|&place| demand.likes.binary_search(&hosts[place]).is_err());
+            free.extend(others.filter_map(|place| option(place, true)));
+        }
         if free.len() < count {
             return None;
         }
         free.sort_unstable();
-        for (.., host) in free.into_iter().take(count) {
-            free_from.insert(host, demand.occupation.end);
-            chosen[number].insert(host);
+        for (.., place) in free.into_iter().take(count) {
+            free_from[place] = demand.occupation.end;
+            chosen.of(number).insert(hosts[place]);
         }
     }
     Some(())

@@ -75,6 +75,10 @@ pub(crate) struct Part {
     pub(crate) predicate: PredicateNumber,
 }
 
+/// What an expression admits in the state of a planner.
+#[derive(Debug, Clone)]
+pub struct Eligibility(Arc<Eligible>);
+
 /// Hosts and promises at one moment. Cheap to clone: clones share structure.
 #[derive(Clone)]
 pub struct Planner {
@@ -271,6 +275,20 @@ impl Planner {
         number
     }
 
+    /// What an expression admits, worked out once for many questions to this state; `None` if no promise
+    /// has the expression.
+    pub fn eligibility(&self, predicate: &Predicate) -> Option<Eligibility> {
+        self.eligible(predicate)
+            .map(|eligible| Eligibility(Arc::clone(eligible)))
+    }
+
+    /// How many hosts, at most `wanted`, are free during a window and the cleaning after it, if the promises
+    /// made may be shifted between hosts of one class. Takes a fraction of a microsecond.
+    pub fn free_hosts(&self, eligibility: &Eligibility, window: Interval, cleaning: Seconds, wanted: u32) -> u32 {
+        let occupation = Interval::new(window.start, window.end.saturating_add(cleaning));
+        self.index().free(&eligibility.0, window, occupation, wanted)
+    }
+
     /// Which hosts an expression admits; `None` if no promise has it.
     pub(crate) fn eligible(&self, predicate: &Predicate) -> Option<&Arc<Eligible>> {
         self.index().eligible(self.interner.number(predicate)?)
@@ -351,13 +369,13 @@ impl Planner {
         };
         match reassign::solve(&scene, &classes, budget, solver) {
             Reassigned::Counts(counts) => {
-                let Some(holds) = decode::decode(&scene, &classes, &counts) else {
+                let Some(changed) = decode::changes(&scene, &classes, &counts) else {
                     return undecided();
                 };
-                if !verify::holds(&scene, &holds) {
+                if !verify::changes(&scene, &changed) {
                     return undecided();
                 }
-                let verdict = scene.accepted(&asks, &classes, &holds);
+                let verdict = scene.accepted(&asks, &classes, &changed);
                 let moved = matches!(&verdict, Verdict::Accepted { moves, .. } if moves.iter().any(|m| m.counted > 0));
                 (if moved { Tier::Mip } else { Tier::Count }, verdict)
             }

@@ -8,6 +8,7 @@ use std::ops::Index;
 
 use crate::classes::{ClassNumber, Classes};
 use crate::decision::{Move, Verdict};
+use crate::decode::Changed;
 pub(crate) use crate::hosts::HostNumber;
 use crate::index::{IndexClass, PredicateNumber};
 use crate::model::{Host, HostId, Interval, Request, ReservationId, Resource, Seconds};
@@ -213,41 +214,35 @@ impl<'a> Scene<'a> {
         (0..self.demands.len()).take_while(|&number| self.demands[number].requested)
     }
 
-    /// The answer that gives every demand these hosts.
-    pub(crate) fn accepted(&self, asks: &[Ask<'_>], classes: &Classes, chosen: &[BTreeSet<HostNumber>]) -> Verdict {
+    /// The answer that gives these demands these hosts and lets the others keep what they hold.
+    pub(crate) fn accepted(&self, asks: &[Ask<'_>], classes: &Classes, changed: &Changed) -> Verdict {
         let name = |host: &HostNumber| self.hosts[*host].id.clone();
+        let none = BTreeSet::new();
         let mut holds = BTreeMap::new();
+        for number in self.requested() {
+            let id = self.demands[number].reservation;
+            let kept = asks
+                .iter()
+                .find(|ask| ask.asked.id == *id)
+                .map_or(&[][..], |ask| ask.kept);
+            let chosen = changed.get(&number).unwrap_or(&none).iter().map(name);
+            let all: BTreeSet<HostId> = chosen.chain(kept.iter().cloned()).collect();
+            holds.insert(id.clone(), all.into_iter().collect());
+        }
         let mut moves = Vec::new();
-        for (demand, chosen) in self.demands.iter().zip(chosen) {
-            if demand.requested {
-                let kept = asks
-                    .iter()
-                    .find(|ask| ask.asked.id == *demand.reservation)
-                    .map_or(&[][..], |ask| ask.kept);
-                let all: BTreeSet<HostId> = chosen.iter().map(name).chain(kept.iter().cloned()).collect();
-                holds.insert(demand.reservation.clone(), all.into_iter().collect());
+        for (&number, chosen) in changed {
+            let demand = &self.demands[number];
+            let left = demand.holds.iter().filter(|host| !chosen.contains(host));
+            let from: Vec<HostId> = left.map(name).collect();
+            if demand.requested || from.is_empty() {
                 continue;
             }
-            let from: Vec<HostId> = demand
-                .holds
-                .iter()
-                .filter(|host| !chosen.contains(host))
-                .map(name)
-                .collect();
-            if from.is_empty() {
-                continue;
-            }
-            let to = chosen
-                .iter()
-                .filter(|host| demand.holds.binary_search(host).is_err())
-                .map(name)
-                .collect();
-            let counted = classes.counted_moves(&demand.holds, chosen);
+            let taken = chosen.iter().filter(|host| demand.holds.binary_search(host).is_err());
             moves.push(Move {
                 reservation: demand.reservation.clone(),
                 from,
-                to,
-                counted,
+                to: taken.map(name).collect(),
+                counted: classes.counted_moves(&demand.holds, chosen),
             });
         }
         moves.sort_by(|one, other| one.reservation.cmp(&other.reservation));

@@ -33,8 +33,6 @@ pub(crate) struct Eligible {
     truth: Vec<bool>,
     /// The reservable classes that do.
     pub(crate) classes: Vec<u32>,
-    /// How many hosts those have.
-    pub(crate) hosts: u32,
 }
 
 impl Eligible {
@@ -102,19 +100,11 @@ impl Index {
             .copied()
             .filter(|&class| reservable(class))
             .collect();
-        let count = classes
-            .iter()
-            .map(|&class| self.partition.classes[class as usize].hosts.len())
-            .sum::<usize>();
         let number = number as usize;
         if self.eligible.len() <= number {
             self.eligible.resize(number + 1, None);
         }
-        self.eligible[number] = Some(Arc::new(Eligible {
-            truth,
-            classes,
-            hosts: u32::try_from(count).unwrap_or(u32::MAX),
-        }));
+        self.eligible[number] = Some(Arc::new(Eligible { truth, classes }));
     }
 
     /// Takes a new expression in; classes it splits are split.
