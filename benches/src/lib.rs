@@ -2,6 +2,9 @@
 //!
 //! Invariant: the same parameters and seed give the same problem, and every planner sees the same stream.
 
+pub mod baseline;
 pub mod book;
 pub mod generator;
+pub mod ledger;
 pub mod random;
+pub mod replay;

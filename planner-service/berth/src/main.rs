@@ -1,5 +1,6 @@
 //! The program `berth`: server, client and planner.
 
+mod bench;
 mod check;
 mod configuration;
 mod crash;
@@ -34,6 +35,9 @@ enum Command {
     Check(check::CheckArguments),
     /// Write a random problem: a fleet of hosts and a stream of requests
     Generate(Box<generate::GenerateArguments>),
+    /// Measure Berth beside other ways of planning
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Print every option of `serve`: flag, configuration key, environment variable, default, meaning
     Config,
     /// Print a completion script for a shell
@@ -75,6 +79,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Migrate(arguments) => runtime()?.block_on(serve::migrate(&arguments)),
         Command::Solve(arguments) => solve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Bench(command) => bench::run(&command),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Config => print(configuration::reference(&Program::command())?.as_bytes()),
         Command::Completions { shell } => {

@@ -1,0 +1,121 @@
+//! Streams replayed: what is promised holds, and the baselines are what they say they are.
+
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use benches::baseline::Rule;
+use benches::generator::{Parameters, generate};
+use benches::ledger::Ledger;
+use benches::replay::{self, Berth, Rival, Stream, Tally};
+use solver::decision::{Decision, Tier, Verdict};
+use solver::document::{HostEntry, PoolEntry};
+use solver::planner::Budget;
+use solver_highs::Highs;
+
+const BUDGET: Budget = Budget { seconds: Some(10.0) };
+
+fn stream(parameters: &Parameters) -> Stream {
+    Stream::of(generate(parameters, |_, _| {}).expect("in range")).expect("it begins empty")
+}
+
+fn small() -> Parameters {
+    Parameters {
+        hosts: 60,
+        days: 20,
+        load: 0.9,
+        ..Parameters::default()
+    }
+}
+
+fn by_rule(stream: &Stream, rule: Rule) -> Tally {
+    let hosts = stream.problem.hosts.iter().map(HostEntry::to_host).collect();
+    let pools = stream.problem.pools.iter().map(PoolEntry::to_pool).collect();
+    let mirror = stream.problem.planner().expect("it is valid");
+    let mut rival = Rival::new(rule, (hosts, pools), mirror, BUDGET, &Highs, true);
+    replay::run(stream, &mut rival, || {}).expect("it keeps its promises")
+}
+
+fn by_berth(stream: &Stream) -> Tally {
+    let planner = stream.problem.planner().expect("it is valid");
+    let mut berth = Berth::new(planner, stream.problem.freeze, BUDGET, &Highs);
+    replay::run(stream, &mut berth, || {}).expect("every decision holds")
+}
+
+#[test]
+fn berth_promises_more_host_hours_than_upstream() {
+    let (mut ours, mut theirs) = (0, 0);
+    for seed in 1..=3 {
+        let stream = stream(&Parameters { seed, ..small() });
+        let berth = by_berth(&stream);
+        let upstream = by_rule(&stream, Rule::Upstream);
+        assert_eq!(berth.asked, upstream.asked, "both saw the same stream");
+        assert_eq!(berth.undecided, 0);
+        assert_eq!(berth.accepted + berth.refused, berth.requests);
+        assert!(upstream.needless > 0);
+        ours += berth.promised.host_seconds;
+        theirs += upstream.promised.host_seconds;
+    }
+    assert!(ours > theirs, "{ours} of Berth, {theirs} of upstream");
+}
+
+#[test]
+fn promises_hold_with_freeze_cleaning_maintenance_and_extensions() {
+    let stream = stream(&Parameters {
+        freeze: 7_200,
+        cleaning: 1_800,
+        maintenance: 3,
+        failures: 4,
+        extended: 0.3,
+        elastic: 0.3,
+        multiple: 0.2,
+        ..small()
+    });
+    let tally = by_berth(&stream);
+    assert!(tally.accepted > 0 && tally.refused > 0);
+    assert!(by_rule(&stream, Rule::BestFit).accepted > 0);
+}
+
+/// A decision that puts the first request onto the hosts of its predecessor.
+#[test]
+fn the_ledger_finds_a_host_promised_twice() {
+    let stream = stream(&small());
+    let hosts = stream.problem.hosts.iter().map(HostEntry::to_host);
+    let mut ledger = Ledger::new(hosts, 0);
+    let planner = stream.problem.planner().expect("it is valid");
+    let (at, request) = stream.requests.first().expect("there are requests");
+    let decision = planner.decide(request, *at, BUDGET, &Highs);
+    assert!(matches!(decision.verdict, Verdict::Accepted { .. }));
+    ledger.record(request, &decision).expect("the first promise holds");
+    let mut again = request.clone();
+    again.id = "again".into();
+    let mut holds = std::collections::BTreeMap::new();
+    let Verdict::Accepted { holds: first, .. } = &decision.verdict else {
+        return;
+    };
+    for part in &mut again.reservations {
+        let hosts = first.get(&part.id).cloned().unwrap_or_default();
+        part.id = format!("again.{}", part.id).into();
+        holds.insert(part.id.clone(), hosts);
+    }
+    let twice = Decision {
+        at: *at,
+        tier: Tier::Count,
+        verdict: Verdict::Accepted {
+            holds,
+            moves: Vec::new(),
+        },
+    };
+    let breach = ledger.record(&again, &twice).expect_err("the hosts are taken");
+    assert!(breach.0.contains("both hold"), "{breach}");
+}
+
+/// Upstream counts a reservation with many instances on a host as one instance there.
+#[test]
+fn upstreams_rule_overbooks_hosts_with_instances_and_first_fit_does_not() {
+    let stream = stream(&Parameters {
+        instances: 1.0,
+        load: 1.2,
+        ..small()
+    });
+    assert!(by_rule(&stream, Rule::Upstream).overbooked > 0);
+    assert_eq!(by_rule(&stream, Rule::BestFit).overbooked, 0);
+}

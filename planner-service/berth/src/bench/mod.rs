@@ -1,0 +1,24 @@
+//! `berth bench`: measurements, each beside a baseline in the same run.
+//!
+//! Tables go to standard output, or JSON with `--json`; progress to standard error when that is a terminal.
+
+mod replay;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Put one stream of requests through Berth and through the baselines
+    Replay(Box<replay::ReplayArguments>),
+}
+
+/// Runs the command.
+pub(crate) fn run(command: &BenchCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        BenchCommand::Replay(arguments) => replay::run(arguments),
+    }
+}

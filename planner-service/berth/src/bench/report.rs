@@ -1,0 +1,56 @@
+//! How results are written: a table for people, JSON for programs.
+
+use std::io::{self, Write};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde_json::{Value, json};
+
+/// A table whose columns after the first hold numbers.
+pub(crate) fn table(heads: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(heads.iter().copied());
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// Writes text to standard output; a reader that has seen enough is no failure.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Microseconds in a unit that leaves few digits.
+pub(crate) fn time(micros: f64) -> String {
+    if micros < 1_000.0 {
+        format!("{micros:.1} us")
+    } else if micros < 1_000_000.0 {
+        format!("{:.2} ms", micros / 1_000.0)
+    } else {
+        format!("{:.2} s", micros / 1_000_000.0)
+    }
+}
+
+/// What the figures were measured on: cores, load of the machine, version.
+pub(crate) fn machine() -> Value {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "optimised": !cfg!(debug_assertions),
+        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        "load": load.split_whitespace().take(3).collect::<Vec<_>>().join(" "),
+    })
+}
+
+/// Greatest resident memory of this process so far, in kB; `None` where `/proc` has no such line.
+pub(crate) fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
