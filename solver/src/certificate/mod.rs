@@ -16,7 +16,7 @@ use petgraph::visit::EdgeRef;
 
 use crate::classes::{ClassNumber, Classes};
 use crate::decision::Conflict;
-use crate::model::{HostId, Interval, Request, ReservationId, Seconds};
+use crate::model::{HostId, Interval, Request, ReservationId, Resource, Seconds};
 use crate::planner::Planner;
 use crate::request::Ask;
 use crate::scene::{DemandNumber, HostNumber, Scene};
@@ -224,20 +224,19 @@ fn text(interval: Interval, needed: u64, earlier: u64, exist: u64) -> String {
 
 /// A host the request keeps that other fixed work, or the request itself, needs at the same time.
 pub(crate) fn kept_twice(planner: &Planner, asks: &[Ask<'_>], request: &Request, now: Seconds) -> Option<Conflict> {
-    for (position, ask) in asks.iter().enumerate() {
+    let is_whole = |ask: &Ask<'_>| ask.asked.resource == Resource::Host;
+    for (position, ask) in asks.iter().enumerate().filter(|(_, ask)| is_whole(ask)) {
         let occupation = ask.asked.occupation();
         for host in ask.kept {
-            let others = planner
-                .hosts
-                .get(host)
-                .map_or(&[][..], |carried| carried.overlapping(occupation));
+            let others = planner.hosts.get(host).map(|carried| carried.in_use(occupation));
             let fixed = others
-                .iter()
+                .into_iter()
+                .flatten()
                 .filter(|taken| !Ask::frees(request, taken, now) && taken.is_fixed(now, planner.freeze))
                 .map(|taken| (&taken.reservation, taken.interval));
             let own = asks[..position]
                 .iter()
-                .filter(|other| other.kept.binary_search(host).is_ok())
+                .filter(|other| is_whole(other) && other.kept.binary_search(host).is_ok())
                 .map(|other| (&other.asked.id, other.asked.occupation()));
             if let Some((other, interval)) = fixed.chain(own).find(|(_, interval)| interval.overlaps(&occupation)) {
                 let shared = Interval::new(interval.start.max(occupation.start), interval.end.min(occupation.end));

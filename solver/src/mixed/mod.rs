@@ -2,8 +2,28 @@
 //!
 //! Invariant: an answer is decided for all reservations of the request together; a host serves at one
 //! instant either one host reservation or instances whose amounts fit its capacity.
+//!
+//! Each step only when the one before left it open: [`greedy`] looks for room as everything stands,
+//! [`search`] chooses counts per group of hosts by growing integer programs, [`pack`] turns them into hosts,
+//! [`verify`] counts the result once more. [`units`] of pools are decided apart, as they depend on no host.
 
-use crate::decision::{Tier, Verdict};
+mod answer;
+mod greedy;
+mod groups;
+mod measure;
+mod pack;
+mod refusal;
+mod search;
+mod standing;
+mod units;
+mod verify;
+mod world;
+
+use answer::Answer;
+use search::Searched;
+use world::{Counts, World};
+
+use crate::decision::{Conflict, Tier, Verdict};
 use crate::model::{Request, Resource, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner};
 use crate::request::Ask;
@@ -25,12 +45,62 @@ pub(crate) fn may_move_instances(planner: &Planner, now: Seconds) -> bool {
 
 /// Decides such a request.
 pub(crate) fn decide(
-    _planner: &Planner,
-    _asks: &[Ask<'_>],
-    _request: &Request,
-    _now: Seconds,
-    _budget: Budget,
-    _solver: &dyn ModelSolver,
+    planner: &Planner,
+    asks: &[Ask<'_>],
+    request: &Request,
+    now: Seconds,
+    budget: Budget,
+    solver: &dyn ModelSolver,
 ) -> (Tier, Verdict) {
-    (Tier::Mip, Verdict::Undecided)
+    if let Some(conflict) = refusal::contradiction(planner, asks, request) {
+        return (Tier::Static, Verdict::Refused { conflict });
+    }
+    let of_units = match units::decide(planner, asks, request, now, budget, solver) {
+        Ok(found) => found,
+        Err(verdict) => return verdict,
+    };
+    let is_units = |ask: &Ask<'_>| matches!(ask.asked.resource, Resource::Units(_));
+    let of_hosts = if asks.iter().all(is_units) {
+        Ok((Tier::Count, Answer::default()))
+    } else {
+        on_hosts(&World::new(planner, asks, request, now), budget, solver)
+    };
+    match of_hosts {
+        Ok((mut tier, mut answer)) => {
+            if of_units.0 == Tier::Mip {
+                tier = Tier::Mip;
+            }
+            answer.join(of_units.1);
+            let Answer { holds, moves } = answer;
+            (tier, Verdict::Accepted { holds, moves })
+        }
+        Err(verdict) => verdict,
+    }
+}
+
+/// Decides everything but units.
+fn on_hosts(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Result<(Tier, Answer), (Tier, Verdict)> {
+    let refused = |tier: Tier, conflict: Conflict| Err((tier, Verdict::Refused { conflict }));
+    if let Some(conflict) = refusal::kept_without_room(world) {
+        return refused(Tier::Certificate, conflict);
+    }
+    let free = greedy::search(world);
+    let free_answer = |counts: &[Counts]| Ok((Tier::Count, answer::answer(world, counts)));
+    if let Some(found) = free.as_ref().filter(|found| found.complete) {
+        return free_answer(&found.counts);
+    }
+    let measures = measure::measures(world);
+    match search::solve(world, &measures, budget, solver) {
+        Searched::Counts(counts) if verify::holds(world, &counts) => {
+            let answer = answer::answer(world, &counts);
+            let tier = if answer.moves_count() { Tier::Mip } else { Tier::Count };
+            Ok((tier, answer))
+        }
+        Searched::Infeasible { instants: _ } => refused(Tier::Mip, refusal::by_search(world)),
+        // Without an answer in time, room as things stand is an answer still.
+        Searched::Counts(_) | Searched::Limit => match free {
+            Some(found) => free_answer(&found.counts),
+            None => Err((Tier::Mip, Verdict::Undecided)),
+        },
+    }
 }

@@ -1,0 +1,202 @@
+//! Leases of every kind against a model that looks at every host and unit: verdict, counted moves and
+//! filling must agree on thousands of random decisions, and no host may ever be overbooked.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "all of it is a test"
+)]
+
+mod audit;
+mod history;
+mod per_host;
+
+use history::{Random, Setting};
+use per_host::{Answer, World};
+use solver::decision::{Decision, Verdict};
+use solver::document::Problem;
+use solver::model::{Host, Lease, Pool, Request, Resource, Seconds};
+use solver::planner::{Budget, Planner};
+use solver_highs::Highs;
+
+/// Decisions compared in every run.
+const CASES: usize = 4_000;
+
+struct State {
+    planner: Planner,
+    hosts: Vec<Host>,
+    pool: Pool,
+    now: Seconds,
+    freeze: Seconds,
+    cleaning: Seconds,
+}
+
+impl State {
+    /// The case as a document, to be looked at or replayed.
+    fn problem(&self, request: &Request) -> String {
+        let problem = Problem::of(&self.planner, self.now, self.cleaning, std::slice::from_ref(request));
+        serde_json::to_string(&problem).unwrap()
+    }
+
+    fn leases(&self) -> Vec<Lease> {
+        self.planner.leases().cloned().collect()
+    }
+
+    /// Time passes, hosts break or change, promises are pinned.
+    fn disturb(&mut self, random: &mut Random) {
+        self.now += if random.percent(40) { random.between(1, 4) } else { 0 };
+        if random.percent(12) {
+            let host = usize::try_from(random.between(0, i64::try_from(self.hosts.len()).unwrap() - 1)).unwrap();
+            let host = &mut self.hosts[host];
+            match random.between(0, 3) {
+                0 => host.reservable = !host.reservable,
+                1 => host.blocks = history::blocks(random, self.now),
+                2 => drop(host.properties.insert("gpu".to_owned(), "True".to_owned())),
+                _ => drop(host.properties.remove("gpu")),
+            }
+            self.planner.put_host(host.clone());
+        }
+        let leases = self.leases();
+        if !leases.is_empty() && random.percent(10) {
+            let lease = usize::try_from(random.next() % u64::try_from(leases.len()).unwrap()).unwrap();
+            let mut lease = leases[lease].clone();
+            lease.reservations.iter_mut().for_each(|held| held.pinned = true);
+            self.planner.put_lease(lease).unwrap();
+        }
+        for lease in leases {
+            if lease.reservations.iter().all(|held| held.occupation().end <= self.now) {
+                self.planner.remove_lease(&lease.id);
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    accepted: usize,
+    moved: usize,
+    rearranged: usize,
+    refused: usize,
+    by_search: usize,
+    changes: usize,
+    only_hosts: usize,
+    several: usize,
+    pending: usize,
+}
+
+#[test]
+fn verdict_moves_and_filling_equal_the_per_host_model() {
+    let mut tally = Tally::default();
+    let mut seed = 0;
+    while tally.accepted + tally.refused < CASES {
+        seed += 1;
+        history(seed, &mut tally);
+    }
+    println!("{tally:?}");
+    assert!(tally.moved > CASES / 100, "too few cases needed a move: {tally:?}");
+    assert!(tally.refused > CASES / 10 && tally.only_hosts > CASES / 20, "{tally:?}");
+}
+
+fn history(seed: u64, tally: &mut Tally) {
+    let mut random = Random(seed);
+    let freeze = if random.percent(30) { random.between(1, 4) } else { 0 };
+    let cleaning = if random.percent(40) { random.between(1, 3) } else { 0 };
+    let mut state = State {
+        planner: Planner::new(freeze),
+        hosts: history::fleet(&mut random),
+        pool: history::pool(&mut random),
+        now: 100,
+        freeze,
+        cleaning,
+    };
+    state.hosts.iter().for_each(|host| state.planner.put_host(host.clone()));
+    state.planner.put_pool(state.pool.clone());
+    for number in 0..14 {
+        state.disturb(&mut random);
+        let leases = state.leases();
+        let setting = Setting {
+            hosts: &state.hosts,
+            pool: &state.pool,
+            now: state.now,
+            cleaning,
+        };
+        let request = setting.request(&mut random, &leases, number);
+        decide(
+            &mut state,
+            &leases,
+            &request,
+            &format!("seed {seed}, request {number}"),
+            tally,
+        );
+    }
+}
+
+fn decide(state: &mut State, leases: &[Lease], request: &Request, case: &str, tally: &mut Tally) {
+    let decision = state
+        .planner
+        .decide(request, state.now, Budget { seconds: None }, &Highs);
+    let world = World {
+        hosts: &state.hosts,
+        pool: &state.pool,
+        leases,
+        now: state.now,
+        freeze: state.freeze,
+    };
+    let found = match &decision.verdict {
+        Verdict::Accepted { holds, .. } => Answer::Accepted {
+            moves: decision.counted_moves(),
+            given: holds.values().map(|hosts| u32::try_from(hosts.len()).unwrap()).sum(),
+        },
+        Verdict::Refused { .. } => Answer::Refused,
+        Verdict::Undecided => panic!("{case}: undecided\n{}", state.problem(request)),
+    };
+    assert_eq!(
+        found,
+        world.answer(request),
+        "{case}: {decision:?}\n{}",
+        state.problem(request)
+    );
+    count(tally, leases, request, &decision);
+    let text = state.problem(request);
+    state
+        .planner
+        .apply(request, &decision)
+        .unwrap_or_else(|error| panic!("{case}: {error}\n{text}"));
+    if let Verdict::Accepted { .. } = decision.verdict {
+        let after = state.leases();
+        let audit = audit::Audit {
+            hosts: &state.hosts,
+            pool: &state.pool,
+            now: state.now,
+            freeze: state.freeze,
+        };
+        let violations = audit.run(leases, &after, request);
+        assert!(violations.is_empty(), "{case}: {violations:#?}\n{text}\n{decision:?}");
+    }
+}
+
+fn count(tally: &mut Tally, leases: &[Lease], request: &Request, decision: &Decision) {
+    tally.changes += usize::from(request.replaces.is_some());
+    tally.only_hosts += usize::from(
+        request
+            .reservations
+            .iter()
+            .all(|asked| asked.resource == Resource::Host),
+    );
+    tally.several += usize::from(request.reservations.len() > 1);
+    tally.pending += leases.len();
+    match &decision.verdict {
+        Verdict::Accepted { moves, .. } => {
+            tally.accepted += 1;
+            tally.moved += usize::from(decision.counted_moves() > 0);
+            tally.rearranged += usize::from(decision.counted_moves() == 0 && !moves.is_empty());
+        }
+        Verdict::Refused { conflict } => {
+            tally.refused += 1;
+            tally.by_search += usize::from(conflict.reason == "search");
+        }
+        Verdict::Undecided => {}
+    }
+}

@@ -1,0 +1,432 @@
+//! The model that looks at every host and unit on its own, with a binary for every rule: slow, and with
+//! nothing in common with the planner but the document's words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use solver::model::{Host, Interval, Lease, Pool, Request, Reservation, Resource, Seconds};
+use solver::predicate::Predicate;
+use solver::program::{ModelSolver, Outcome, Program};
+use solver_highs::Highs;
+
+/// What the model says about a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Refused,
+    Accepted {
+        /// Fewest hosts and instances that leave a pending reservation for another class.
+        moves: u32,
+        /// Most hosts, instances and units the request can have with so few moves.
+        given: u32,
+    },
+}
+
+/// Everything a decision depends on.
+pub(crate) struct World<'a> {
+    pub(crate) hosts: &'a [Host],
+    pub(crate) pool: &'a Pool,
+    pub(crate) leases: &'a [Lease],
+    pub(crate) now: Seconds,
+    pub(crate) freeze: Seconds,
+}
+
+/// Work that cannot move.
+struct Fixed<'a> {
+    resource: &'a Resource,
+    interval: Interval,
+    places: Vec<usize>,
+}
+
+/// Work whose place is to be chosen. Places are hosts, or units for a reservation of units.
+struct Demand<'a> {
+    resource: &'a Resource,
+    occupation: Interval,
+    least: u32,
+    most: u32,
+    /// Most that may stand on each place by the rules for new and old work.
+    permitted: Vec<u32>,
+    held: Vec<usize>,
+    /// What it keeps and what it needs besides, for affinity.
+    kept: Vec<usize>,
+    requested: bool,
+    required: Vec<usize>,
+}
+
+impl Demand<'_> {
+    fn affinity(&self) -> Option<bool> {
+        match self.resource {
+            Resource::Instances(instances) => instances.affinity,
+            _ => None,
+        }
+    }
+}
+
+fn takes(resource: &Resource, class: &str) -> i64 {
+    match resource {
+        Resource::Instances(instances) => i64::try_from(instances.resources.get(class).copied().unwrap_or(0)).unwrap(),
+        _ => 0,
+    }
+}
+
+fn count(places: &[usize], place: usize) -> u32 {
+    u32::try_from(places.iter().filter(|&&other| other == place).count()).unwrap()
+}
+
+const CLASSES: [&str; 3] = ["VCPU", "MEMORY_MB", "DISK_GB"];
+
+impl World<'_> {
+    fn fixed(&self, reservation: &Reservation) -> bool {
+        let start = reservation.window.start;
+        reservation.pinned || start <= self.now || start < self.now + self.freeze
+    }
+
+    fn places(&self, resource: &Resource, holds: &[solver::model::HostId]) -> Vec<usize> {
+        let position = |id: &str| match resource {
+            Resource::Units(_) => self.pool.units.iter().position(|unit| &**unit == id).unwrap(),
+            _ => self.hosts.iter().position(|host| &*host.id == id).unwrap(),
+        };
+        holds.iter().map(|id| position(id)).collect()
+    }
+
+    fn required(&self, resource: &Resource) -> Option<Vec<usize>> {
+        let Resource::Units(units) = resource else {
+            return Some(Vec::new());
+        };
+        let position = |id: &solver::model::HostId| self.pool.units.iter().position(|unit| unit == id);
+        units.required.iter().map(position).collect()
+    }
+
+    fn permitted(
+        &self,
+        resource: &Resource,
+        predicate: &Predicate,
+        window: Interval,
+        held: &[usize],
+        most: u32,
+    ) -> Vec<u32> {
+        if let Resource::Units(_) = resource {
+            return vec![1; self.pool.units.len()];
+        }
+        let suits = |host: &Host| {
+            host.reservable && host.matches(predicate) && host.blocks.iter().all(|block| !block.overlaps(&window))
+        };
+        let limit = |place: usize| {
+            if suits(&self.hosts[place]) {
+                most
+            } else {
+                count(held, place)
+            }
+        };
+        (0..self.hosts.len()).map(limit).collect()
+    }
+
+    /// Classes for counting: equal in everything the format names.
+    fn classes(&self, request: &Request) -> Vec<usize> {
+        let alive = self
+            .leases
+            .iter()
+            .flat_map(|lease| &lease.reservations)
+            .filter(|held| held.window.end > self.now);
+        let mut predicates: Vec<&Predicate> = alive.map(|held| &*held.predicate).collect();
+        predicates.extend(request.reservations.iter().map(|asked| &*asked.predicate));
+        let same = |one: &Host, other: &Host| {
+            predicates
+                .iter()
+                .all(|predicate| one.matches(predicate) == other.matches(predicate))
+                && (&one.zone, &one.rack, &one.blocks) == (&other.zone, &other.rack, &other.blocks)
+                && (one.reservable, &one.capacity) == (other.reservable, &other.capacity)
+        };
+        let first_alike = |host: &Host| self.hosts.iter().position(|other| same(host, other)).unwrap();
+        self.hosts.iter().map(first_alike).collect()
+    }
+
+    pub(crate) fn answer(&self, request: &Request) -> Answer {
+        self.read(request).map_or(Answer::Refused, |(demands, fixed, kept)| {
+            self.minimise(&demands, &fixed, &self.classes(request), kept)
+        })
+    }
+
+    /// Demands, fixed work and how much the request keeps; `None` if that alone contradicts a rule.
+    fn read<'r>(&'r self, request: &'r Request) -> Option<(Vec<Demand<'r>>, Vec<Fixed<'r>>, u32)> {
+        let (mut demands, mut fixed, mut kept_total) = (Vec::new(), Vec::new(), 0);
+        let since = request
+            .reservations
+            .iter()
+            .map(|asked| asked.window.start)
+            .fold(self.now, Seconds::min);
+        let mut replaced: &[Reservation] = &[];
+        for lease in self.leases {
+            let is_replaced = request.replaces.as_ref() == Some(&lease.id);
+            if is_replaced {
+                replaced = &lease.reservations;
+            }
+            for held in &lease.reservations {
+                let occupation = Interval::new(held.window.start, held.window.end + held.cleaning);
+                let named = request.reservations.iter().any(|asked| asked.id == held.id);
+                if occupation.end <= since || (is_replaced && (named || held.window.start > self.now)) {
+                    continue;
+                }
+                let places = self.places(&held.resource, &held.holds);
+                if self.fixed(held) {
+                    fixed.push(Fixed {
+                        resource: &held.resource,
+                        interval: occupation,
+                        places,
+                    });
+                    continue;
+                }
+                let size = u32::try_from(places.len()).unwrap();
+                demands.push(Demand {
+                    resource: &held.resource,
+                    occupation,
+                    least: size,
+                    most: size,
+                    permitted: self.permitted(&held.resource, &held.predicate, held.window, &places, size),
+                    held: places,
+                    kept: Vec::new(),
+                    requested: false,
+                    required: self.required(&held.resource)?,
+                });
+            }
+        }
+        for asked in &request.reservations {
+            let occupation = Interval::new(asked.window.start, asked.window.end + asked.cleaning);
+            let mut kept = Vec::new();
+            if let Some(old) = replaced
+                .iter()
+                .find(|old| old.id == asked.id)
+                .filter(|old| self.fixed(old))
+            {
+                kept = self.places(&asked.resource, &old.holds);
+                if old.window.start <= self.now && old.window.start != asked.window.start {
+                    return None;
+                }
+                let newly = |second: &Seconds| !old.window.contains(*second);
+                if !matches!(asked.resource, Resource::Units(_))
+                    && (asked.window.start..asked.window.end).filter(newly).any(|at| {
+                        kept.iter()
+                            .any(|&host| self.hosts[host].blocks.iter().any(|block| block.contains(at)))
+                    })
+                {
+                    return None;
+                }
+                fixed.push(Fixed {
+                    resource: &asked.resource,
+                    interval: occupation,
+                    places: kept.clone(),
+                });
+            }
+            let held = u32::try_from(kept.len()).unwrap();
+            let mut required = self.required(&asked.resource)?;
+            required.retain(|unit| !kept.contains(unit));
+            if asked.max < held {
+                return None;
+            }
+            kept_total += held;
+            demands.push(Demand {
+                resource: &asked.resource,
+                occupation,
+                least: asked.min.saturating_sub(held),
+                most: asked.max - held,
+                permitted: self.permitted(&asked.resource, &asked.predicate, asked.window, &[], asked.max),
+                held: Vec::new(),
+                kept,
+                requested: true,
+                required,
+            });
+        }
+        self.sound(&fixed).then_some((demands, fixed, kept_total))
+    }
+
+    /// Whether fixed work alone breaks no rule.
+    fn sound(&self, fixed: &[Fixed<'_>]) -> bool {
+        let is_units = |resource: &Resource| matches!(resource, Resource::Units(_));
+        let is_instances = |resource: &Resource| matches!(resource, Resource::Instances(_));
+        for (position, one) in fixed.iter().enumerate() {
+            for other in fixed[..position]
+                .iter()
+                .filter(|other| other.interval.overlaps(&one.interval))
+            {
+                let same_kind_of_place = is_units(one.resource) == is_units(other.resource);
+                let share = is_instances(one.resource) && is_instances(other.resource);
+                if same_kind_of_place && !share && one.places.iter().any(|place| other.places.contains(place)) {
+                    return false;
+                }
+            }
+            for (place, host) in self.hosts.iter().enumerate().filter(|_| is_instances(one.resource)) {
+                for class in CLASSES {
+                    let used: i64 = fixed
+                        .iter()
+                        .filter(|other| other.interval.contains(one.interval.start) && is_instances(other.resource))
+                        .map(|other| takes(other.resource, class) * i64::from(count(&other.places, place)))
+                        .sum();
+                    if used > i64::try_from(host.capacity.get(class).copied().unwrap_or(0)).unwrap()
+                        && one.places.contains(&place)
+                    {
+                        return false;
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    fn minimise(&self, demands: &[Demand<'_>], fixed: &[Fixed<'_>], classes: &[usize], kept: u32) -> Answer {
+        let is_units = |resource: &Resource| matches!(resource, Resource::Units(_));
+        let is_instances = |resource: &Resource| matches!(resource, Resource::Instances(_));
+        let mut program = Program::default();
+        let mut columns: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        let (mut departures, mut given) = (Vec::new(), Vec::new());
+        for (number, demand) in demands.iter().enumerate() {
+            let mut used = Vec::new();
+            for (place, &permitted) in demand.permitted.iter().enumerate() {
+                let in_the_way = fixed.iter().any(|fixed| {
+                    fixed.interval.overlaps(&demand.occupation)
+                        && is_units(fixed.resource) == is_units(demand.resource)
+                        && fixed.places.contains(&place)
+                        && !(is_instances(fixed.resource) && is_instances(demand.resource))
+                });
+                let most = match demand.resource {
+                    Resource::Instances(_) => permitted,
+                    _ => permitted.min(1),
+                };
+                let column = program.column(0, if in_the_way { 0 } else { most });
+                columns.insert((number, place), column);
+                used.push(column);
+                if demand.required.contains(&place) {
+                    program.row(Some(1), None, vec![(column, 1)]);
+                }
+            }
+            let all: Vec<(usize, i64)> = used.iter().map(|&column| (column, 1)).collect();
+            program.row(Some(demand.least.into()), Some(demand.most.into()), all.clone());
+            if demand.requested {
+                given.extend(all);
+            }
+            self.affinity(&mut program, demand, &used);
+            if is_units(demand.resource) {
+                continue;
+            }
+            for class in demand.held.iter().map(|&host| classes[host]).collect::<BTreeSet<_>>() {
+                let held = demand.held.iter().filter(|&&host| classes[host] == class).count();
+                let left = program.column(1, u32::try_from(held).unwrap());
+                let mut stays: Vec<(usize, i64)> = (0..used.len())
+                    .filter(|&host| classes[host] == class)
+                    .map(|host| (used[host], 1))
+                    .collect();
+                stays.push((left, 1));
+                program.row(Some(i64::try_from(held).unwrap()), None, stays);
+                departures.push((left, 1));
+            }
+        }
+        self.exclusive(&mut program, demands, &columns);
+        self.capacity(&mut program, demands, fixed, &columns);
+        let Some(values) = solve(&program) else {
+            return Answer::Refused;
+        };
+        let moves = u32::try_from(program.cost(&values)).unwrap();
+        program.row(None, Some(moves.into()), departures);
+        for column in &mut program.columns {
+            column.cost = 0;
+        }
+        for (column, _) in given {
+            program.columns[column].cost = -1;
+        }
+        let values = solve(&program).expect("what was feasible with these moves still is");
+        Answer::Accepted {
+            moves,
+            given: kept + u32::try_from(-program.cost(&values)).unwrap(),
+        }
+    }
+
+    /// A binary for every host a reservation with affinity uses.
+    fn affinity(&self, program: &mut Program, demand: &Demand<'_>, used: &[usize]) {
+        let Some(together) = demand.affinity() else { return };
+        if !together {
+            for (host, &column) in used.iter().enumerate() {
+                let room = 1 - i64::from(count(&demand.kept, host));
+                program.row(None, Some(room), vec![(column, 1)]);
+            }
+            return;
+        }
+        let uses: Vec<usize> = used.iter().map(|_| program.column(0, 1)).collect();
+        for (host, &column) in used.iter().enumerate() {
+            program.row(None, Some(0), vec![(column, 1), (uses[host], -1_000)]);
+            if demand.kept.contains(&host) {
+                program.row(Some(1), None, vec![(uses[host], 1)]);
+            }
+        }
+        program.row(None, Some(1), uses.into_iter().map(|column| (column, 1)).collect());
+        let _ = self.now;
+    }
+
+    /// Two reservations of whole places never meet, nor do one of whole hosts and one of instances.
+    fn exclusive(&self, program: &mut Program, demands: &[Demand<'_>], columns: &BTreeMap<(usize, usize), usize>) {
+        let is_units = |demand: &Demand<'_>| matches!(demand.resource, Resource::Units(_));
+        for (one, first) in demands.iter().enumerate() {
+            if matches!(first.resource, Resource::Instances(_)) {
+                continue;
+            }
+            for (other, second) in demands.iter().enumerate() {
+                let after = other > one || matches!(second.resource, Resource::Instances(_));
+                if !after || is_units(first) != is_units(second) || !first.occupation.overlaps(&second.occupation) {
+                    continue;
+                }
+                for place in 0..first.permitted.len() {
+                    let entries = vec![(columns[&(one, place)], 1_000), (columns[&(other, place)], 1)];
+                    let most = if matches!(second.resource, Resource::Instances(_)) {
+                        1_000
+                    } else {
+                        1
+                    };
+                    let entries = if most == 1 {
+                        entries.into_iter().map(|(column, _)| (column, 1)).collect()
+                    } else {
+                        entries
+                    };
+                    program.row(None, Some(most), entries);
+                }
+            }
+        }
+        let _ = self.now;
+    }
+
+    /// Instances fit, at every second at which any begins.
+    fn capacity(
+        &self,
+        program: &mut Program,
+        demands: &[Demand<'_>],
+        fixed: &[Fixed<'_>],
+        columns: &BTreeMap<(usize, usize), usize>,
+    ) {
+        let starts = demands.iter().map(|demand| demand.occupation.start);
+        let instants: BTreeSet<Seconds> = starts.chain(fixed.iter().map(|fixed| fixed.interval.start)).collect();
+        for (place, host) in self.hosts.iter().enumerate() {
+            for &at in &instants {
+                for class in CLASSES {
+                    let used: i64 = fixed
+                        .iter()
+                        .filter(|fixed| fixed.interval.contains(at) && matches!(fixed.resource, Resource::Instances(_)))
+                        .map(|fixed| takes(fixed.resource, class) * i64::from(count(&fixed.places, place)))
+                        .sum();
+                    let active = (0..demands.len()).filter(|&number| {
+                        demands[number].occupation.contains(at) && takes(demands[number].resource, class) > 0
+                    });
+                    let entries: Vec<(usize, i64)> = active
+                        .map(|number| (columns[&(number, place)], takes(demands[number].resource, class)))
+                        .collect();
+                    let capacity = i64::try_from(host.capacity.get(class).copied().unwrap_or(0)).unwrap();
+                    if !entries.is_empty() {
+                        program.row(None, Some((capacity - used).max(0)), entries);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn solve(program: &Program) -> Option<Vec<u32>> {
+    match Highs.solve(program, None).outcome {
+        Outcome::Optimal(values) => Some(values),
+        Outcome::Infeasible => None,
+        Outcome::Limit => panic!("no answer without a limit"),
+    }
+}

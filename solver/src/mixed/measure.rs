@@ -1,0 +1,186 @@
+//! How use and room of hosts are counted in rows of a program.
+//!
+//! A measure counts an amount in whole multiples of a divisor, rounding down. On one host the rounded
+//! amounts of instances that fit together never exceed the rounded room (`sum of floor(a/m) x y <=
+//! floor(room/m)`, the rounding inequality of Chvatal and Gomory), so the sum over several hosts is a
+//! valid row, too; unlike plain sums it knows that what is left over on two hosts does not add up to an
+//! instance.
+//!
+//! Invariant: for every resource class there is a measure whose divisor divides what every instance takes
+//! of it. On a single host those measures say exactly what fits.
+
+use std::collections::BTreeSet;
+
+use super::world::{Amounts, Demand, Kind, Place, Takes, World, times};
+use crate::model::Seconds;
+
+/// Divisors of one resource class besides the greatest common one.
+const MOST_DIVISORS: usize = 6;
+
+/// One way of counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// Hosts: whole ones in use, whole ones free.
+    Hosts,
+    /// Multiples of an amount.
+    Multiples { resource_class: usize, divisor: u64 },
+}
+
+/// The measures of a world.
+pub(super) fn measures(world: &World<'_>) -> Vec<Measure> {
+    let mut measures = vec![Measure::Hosts];
+    for resource_class in 0..world.resource_classes.len() {
+        let sizes: BTreeSet<u64> = world
+            .demands
+            .iter()
+            .filter_map(|demand| match &demand.kind {
+                Kind::Whole => None,
+                Kind::Instances { amounts, .. } => Some(amounts[resource_class]),
+            })
+            .filter(|&amount| amount > 0)
+            .collect();
+        let Some(common) = sizes.iter().copied().reduce(greatest_common_divisor) else {
+            continue;
+        };
+        let capacities: BTreeSet<u64> = world
+            .places
+            .iter()
+            .map(|place| place.capacity[resource_class])
+            .collect();
+        let greatest = sizes.last().copied().unwrap_or(0);
+        let halves = capacities
+            .iter()
+            .rev()
+            .take(2)
+            .flat_map(|capacity| [capacity / 2 + 1, capacity / 3 + 1]);
+        let mut divisors: BTreeSet<u64> = sizes.iter().rev().take(MOST_DIVISORS).copied().collect();
+        divisors.extend(halves.filter(|&half| half <= greatest));
+        divisors.insert(common);
+        measures.extend(divisors.into_iter().map(|divisor| Measure::Multiples {
+            resource_class,
+            divisor,
+        }));
+    }
+    measures
+}
+
+fn greatest_common_divisor(one: u64, other: u64) -> u64 {
+    if other == 0 {
+        one
+    } else {
+        greatest_common_divisor(other, one % other)
+    }
+}
+
+fn whole(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}
+
+impl Measure {
+    /// What one unit of choice of a demand uses of a host with this capacity.
+    pub(super) fn used_by(self, demand: &Demand<'_>, capacity: &[u64]) -> i64 {
+        match (self, &demand.kind) {
+            (Self::Hosts, Kind::Whole) => 1,
+            (Self::Hosts, Kind::Instances { .. }) => 0,
+            (
+                Self::Multiples {
+                    resource_class,
+                    divisor,
+                },
+                kind,
+            ) => {
+                let amount = match kind {
+                    Kind::Whole => capacity[resource_class],
+                    Kind::Instances { amounts, .. } => times(amounts, demand.unit())[resource_class],
+                };
+                whole(amount / divisor)
+            }
+        }
+    }
+
+    /// What a host in this state has room for.
+    fn room(self, state: &State) -> i64 {
+        match (self, state) {
+            (Self::Hosts, State::Free(_)) => 1,
+            (Self::Hosts, State::Shared(_)) | (_, State::Taken) => 0,
+            (
+                Self::Multiples {
+                    resource_class,
+                    divisor,
+                },
+                State::Free(left) | State::Shared(left),
+            ) => whole(left[resource_class] / divisor),
+        }
+    }
+}
+
+/// What fixed work leaves of a host at an instant.
+enum State {
+    Taken,
+    Shared(Amounts),
+    Free(Amounts),
+}
+
+fn state(place: &Place<'_>, at: Seconds) -> State {
+    let mut left = place.capacity.clone();
+    let mut any = false;
+    for fixed in place.fixed.iter().filter(|fixed| fixed.interval.contains(at)) {
+        any = true;
+        match &fixed.takes {
+            Takes::Whole => return State::Taken,
+            Takes::Part(amounts) => {
+                for (left, &amount) in left.iter_mut().zip(amounts) {
+                    *left = left.saturating_sub(amount);
+                }
+            }
+        }
+    }
+    if any { State::Shared(left) } else { State::Free(left) }
+}
+
+/// Room of several hosts over time, by measure: from each instant on, until the next.
+pub(super) struct Rooms {
+    steps: Vec<(Seconds, Vec<i64>)>,
+}
+
+impl Rooms {
+    /// The room that fixed work leaves on these hosts.
+    pub(super) fn new<'p>(places: impl Iterator<Item = &'p Place<'p>>, measures: &[Measure]) -> Self {
+        let mut changes: std::collections::BTreeMap<Seconds, Vec<i64>> = std::collections::BTreeMap::new();
+        for place in places {
+            let edges: BTreeSet<Seconds> = place
+                .fixed
+                .iter()
+                .flat_map(|fixed| [fixed.interval.start, fixed.interval.end])
+                .chain([Seconds::MIN])
+                .collect();
+            let mut before = vec![0; measures.len()];
+            for at in edges {
+                let state = state(place, at);
+                let now: Vec<i64> = measures.iter().map(|measure| measure.room(&state)).collect();
+                let change = changes.entry(at).or_insert_with(|| vec![0; measures.len()]);
+                for ((change, now), before) in change.iter_mut().zip(&now).zip(&before) {
+                    *change += now - before;
+                }
+                before = now;
+            }
+        }
+        let mut sum = vec![0; measures.len()];
+        let steps = changes.into_iter().map(|(at, change)| {
+            sum.iter_mut().zip(change).for_each(|(sum, change)| *sum += change);
+            (at, sum.clone())
+        });
+        Self { steps: steps.collect() }
+    }
+
+    /// The room at an instant, by measure.
+    pub(super) fn at(&self, at: Seconds) -> &[i64] {
+        let after = self.steps.partition_point(|(from, _)| *from <= at);
+        after.checked_sub(1).map_or(&[], |last| self.steps[last].1.as_slice())
+    }
+
+    /// Instants at which it changes.
+    pub(super) fn instants(&self) -> impl Iterator<Item = Seconds> {
+        self.steps.iter().map(|(at, _)| *at).filter(|&at| at > Seconds::MIN)
+    }
+}

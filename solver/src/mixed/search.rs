@@ -1,0 +1,348 @@
+//! Chooses hosts for every demand with the fewest moves, by integer programs that grow and refine.
+//!
+//! Three goals in lexicographic order, as weights of one cost: fewest counted moves, most hosts for the
+//! request, least disturbance. A program says how much of each demand goes to each group of hosts. It
+//! starts with the requested demands, one group for each class and no capacity. Where the answer exceeds
+//! the room of a group at an instant it gets a row, together with every pending demand that holds something
+//! there; where a group cannot be turned into hosts it is split.
+//!
+//! Invariant (why this is exact): every program is a relaxation of the whole problem. Rows sum what holds
+//! on each host; and a pending demand outside the program has no coefficient in its rows that could be
+//! anything but a further load, so leaving it out only takes conditions away. Infeasibility is therefore
+//! the whole problem's, and an answer that is turned into hosts with the same counts is optimal. Groups can
+//! be split only so often, and on single hosts the rows are exact.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::groups::{GroupNumber, Groups};
+use super::measure::Measure;
+use super::pack;
+use super::world::{Counts, DemandNumber, World};
+use crate::model::Seconds;
+use crate::planner::{Budget, ModelSolver};
+use crate::program::{Outcome, Program};
+
+/// Weights beyond this strain the solver's arithmetic; the least goal is dropped then.
+const GREATEST_WEIGHT: i64 = 1_000_000;
+/// Columns beyond this would take memory and time without an answer.
+const MOST_COLUMNS: usize = 300_000;
+
+/// What the programs showed.
+pub(super) enum Searched {
+    /// Hosts of every demand.
+    Counts(Vec<Counts>),
+    /// There are none. The instants are those whose room the proof uses.
+    Infeasible {
+        /// Sorted, each once.
+        instants: Vec<Seconds>,
+    },
+    /// The budget ran out.
+    Limit,
+}
+
+/// Units of choice per group, for the demands of a program.
+type Chosen = BTreeMap<DemandNumber, BTreeMap<GroupNumber, u32>>;
+
+/// Grows and solves until the answer is one of hosts.
+pub(super) fn solve(world: &World<'_>, measures: &[Measure], budget: Budget, solver: &dyn ModelSolver) -> Searched {
+    let mut search = Search::new(world, measures);
+    let mut seconds_left = budget.seconds;
+    loop {
+        if search.included.len().saturating_mul(search.groups.hosts.len()) > MOST_COLUMNS {
+            return Searched::Limit;
+        }
+        let (program, columns) = search.program();
+        let solved = solver.solve(&program, seconds_left);
+        seconds_left = seconds_left.map(|left| (left - solved.seconds).max(0.0));
+        let values = match solved.outcome {
+            Outcome::Optimal(values) if program.admits(&values) => values,
+            Outcome::Optimal(_) | Outcome::Limit => return Searched::Limit,
+            Outcome::Infeasible => {
+                let instants: BTreeSet<Seconds> = search.rows.values().flatten().map(|&(at, _)| at).collect();
+                return Searched::Infeasible {
+                    instants: instants.into_iter().collect(),
+                };
+            }
+        };
+        let mut chosen: Chosen = search
+            .included
+            .iter()
+            .map(|&number| (number, BTreeMap::new()))
+            .collect();
+        for (&(number, group), &column) in columns.iter().filter(|(_, column)| values[**column] > 0) {
+            chosen.entry(number).or_default().insert(group, values[column]);
+        }
+        if search.grow(&chosen) {
+            continue;
+        }
+        match search.hosts(&chosen) {
+            Ok(counts) => return Searched::Counts(counts),
+            Err(groups) => {
+                for group in groups {
+                    search.split(group);
+                }
+            }
+        }
+    }
+}
+
+struct Search<'w> {
+    world: &'w World<'w>,
+    measures: &'w [Measure],
+    groups: Groups<'w>,
+    /// Demands that have columns.
+    included: BTreeSet<DemandNumber>,
+    /// Room that is a row: when, and how it is counted.
+    rows: BTreeMap<GroupNumber, BTreeSet<(Seconds, usize)>>,
+    /// What demands could have of groups, once it was needed.
+    rooms_alone: BTreeMap<(DemandNumber, GroupNumber), u32>,
+}
+
+impl<'w> Search<'w> {
+    fn new(world: &'w World<'w>, measures: &'w [Measure]) -> Self {
+        let displaced = |number: &DemandNumber| {
+            let demand = &world.demands[*number];
+            demand
+                .holds
+                .iter()
+                .any(|(&host, &count)| world.room_alone(*number, host) < count)
+        };
+        let included = (0..world.demands.len()).filter(|number| *number < world.requested || displaced(number));
+        Self {
+            world,
+            measures,
+            groups: Groups::new(world, measures),
+            included: included.collect(),
+            rows: BTreeMap::new(),
+            rooms_alone: BTreeMap::new(),
+        }
+    }
+
+    fn split(&mut self, group: GroupNumber) {
+        self.rows.remove(&group);
+        self.rooms_alone.retain(|&(_, of), _| of != group);
+        self.groups.split(group);
+    }
+
+    /// What a counted move and a host missing from the request cost, when leaving a host costs 1; the
+    /// last is 0 if the weights would grow too large.
+    fn weights(&self) -> (i64, i64, i64) {
+        let included = || self.included.iter().map(|&number| &self.world.demands[number]);
+        let disturbance: i64 = included()
+            .flat_map(|demand| demand.likes.values())
+            .map(|&count| i64::from(count))
+            .sum();
+        let filling: i64 = included().map(|demand| i64::from(demand.most - demand.least)).sum();
+        if (disturbance + 1).saturating_mul(filling + 1) > GREATEST_WEIGHT {
+            return (filling + 1, 1, 0);
+        }
+        ((disturbance + 1) * (filling + 1), disturbance + 1, 1)
+    }
+
+    /// The program over the included demands, and the column of each demand in each group.
+    fn program(&mut self) -> (Program, BTreeMap<(DemandNumber, GroupNumber), usize>) {
+        let weights = self.weights();
+        let mut program = Program::default();
+        let mut columns = BTreeMap::new();
+        for &number in &self.included {
+            let demand = &self.world.demands[number];
+            if demand.most == 0 {
+                continue;
+            }
+            let cost = if demand.requested { -weights.1 } else { 0 };
+            let mut own = Vec::new();
+            for group in 0..self.groups.hosts.len() {
+                let groups = &self.groups;
+                let most = *self
+                    .rooms_alone
+                    .entry((number, group))
+                    .or_insert_with(|| groups.room_alone(number, group));
+                if most > 0 {
+                    let column = program.column(cost, most);
+                    columns.insert((number, group), column);
+                    own.push((group, column));
+                }
+            }
+            let (least, most) = if demand.is_together() {
+                (1, 1)
+            } else {
+                (demand.least, demand.most)
+            };
+            let all = own.iter().map(|&(_, column)| (column, 1)).collect();
+            program.row(Some(i64::from(least)), Some(i64::from(most)), all);
+            self.departures(&mut program, number, &own, weights);
+        }
+        for (&group, rows) in &self.rows {
+            let capacity = self.groups.capacity(group);
+            let mut limits = Vec::new();
+            for &(at, measure) in rows {
+                limits.push((at, measure, self.groups.rooms(group).at(at)[measure]));
+            }
+            for (at, measure, room) in limits {
+                let entries = self.included.iter().filter_map(|&number| {
+                    let demand = &self.world.demands[number];
+                    let used = self.measures[measure].used_by(demand, capacity);
+                    let column = *columns.get(&(number, group))?;
+                    (used > 0 && demand.occupation.contains(at)).then_some((column, used))
+                });
+                let entries = entries.collect();
+                program.row(None, Some(room), entries);
+            }
+        }
+        (program, columns)
+    }
+
+    /// Columns for what a demand leaves: per class for the moves, per group for the disturbance. What the
+    /// request held before is only a preference.
+    fn departures(
+        &self,
+        program: &mut Program,
+        number: DemandNumber,
+        own: &[(GroupNumber, usize)],
+        (move_cost, _, leave_cost): (i64, i64, i64),
+    ) {
+        let demand = &self.world.demands[number];
+        let unit = i64::from(demand.unit());
+        let mut leave = |cost: i64, count: u32, mut stays: Vec<(usize, i64)>| {
+            stays.push((program.column(cost, count), 1));
+            program.row(Some(i64::from(count)), None, stays);
+        };
+        let mut held: BTreeMap<usize, u32> = BTreeMap::new();
+        for (&group, &count) in &self.groups.held[number] {
+            *held.entry(self.groups.class(group)).or_default() += count;
+        }
+        for (class, count) in held {
+            let stays = own.iter().filter(|(group, _)| self.groups.class(*group) == class);
+            leave(move_cost, count, stays.map(|&(_, column)| (column, unit)).collect());
+        }
+        if leave_cost > 0 {
+            let mut liked: BTreeMap<GroupNumber, u32> = BTreeMap::new();
+            for (&host, &count) in &demand.likes {
+                *liked.entry(self.groups.of(host)).or_default() += count;
+            }
+            for &(group, column) in own {
+                if let Some(&count) = liked.get(&group) {
+                    leave(leave_cost, count, vec![(column, unit)]);
+                }
+            }
+        }
+    }
+
+    /// Groups in which an answer may differ from what is held.
+    fn touched(&self, chosen: &Chosen) -> BTreeSet<GroupNumber> {
+        let mut touched: BTreeSet<GroupNumber> = chosen.values().flat_map(|counts| counts.keys().copied()).collect();
+        touched.extend(
+            self.included
+                .iter()
+                .flat_map(|&number| self.groups.held[number].keys().copied()),
+        );
+        let requested = &self.world.demands[..self.world.requested];
+        let kept = requested.iter().flat_map(|demand| demand.kept.keys());
+        touched.extend(kept.map(|&host| self.groups.of(host)));
+        touched
+    }
+
+    /// Units of choice of every demand that has some in a group.
+    fn standing(&self, chosen: &Chosen, group: GroupNumber) -> BTreeMap<DemandNumber, u32> {
+        let others = self.groups.holders[group]
+            .iter()
+            .filter(|number| !chosen.contains_key(number));
+        let mut standing: BTreeMap<DemandNumber, u32> = others
+            .map(|&number| (number, self.groups.units_held(number, group)))
+            .collect();
+        for (&number, counts) in chosen {
+            if let Some(&count) = counts.get(&group) {
+                standing.insert(number, count);
+            }
+        }
+        standing
+    }
+
+    /// Makes rows of room that is exceeded and includes every demand that could relieve them; `false` if
+    /// there is none.
+    fn grow(&mut self, chosen: &Chosen) -> bool {
+        let mut grown = false;
+        for group in self.touched(chosen) {
+            let standing = self.standing(chosen, group);
+            for (at, measure) in self.exceeded(&standing, group) {
+                grown |= self.rows.entry(group).or_default().insert((at, measure));
+                let capacity = self.groups.capacity(group);
+                for &number in &self.groups.holders[group] {
+                    let demand = &self.world.demands[number];
+                    if demand.occupation.contains(at) && self.measures[measure].used_by(demand, capacity) > 0 {
+                        grown |= self.included.insert(number);
+                    }
+                }
+            }
+        }
+        grown
+    }
+
+    /// Instants at which most is missing, between one at which less is and another.
+    fn exceeded(&mut self, standing: &BTreeMap<DemandNumber, u32>, group: GroupNumber) -> Vec<(Seconds, usize)> {
+        let capacity = self.groups.capacity(group);
+        let mut loads: BTreeMap<Seconds, Vec<i64>> = BTreeMap::new();
+        for (&number, &count) in standing {
+            let demand = &self.world.demands[number];
+            let uses = self.measures.iter().map(|measure| measure.used_by(demand, capacity));
+            let uses: Vec<i64> = uses.map(|used| used.saturating_mul(i64::from(count))).collect();
+            let (start, end) = (demand.occupation.start, demand.occupation.end);
+            for (at, sign) in [(start, 1), (end, -1)] {
+                let load = loads.entry(at).or_insert_with(|| vec![0; uses.len()]);
+                load.iter_mut().zip(&uses).for_each(|(load, used)| *load += sign * used);
+            }
+        }
+        let (Some(&first), Some(&last)) = (loads.keys().next(), loads.keys().next_back()) else {
+            return Vec::new();
+        };
+        let measures = self.measures.len();
+        let rooms = self.groups.rooms(group);
+        for at in rooms.instants().filter(|&at| first < at && at < last) {
+            loads.entry(at).or_insert_with(|| vec![0; measures]);
+        }
+        let mut load = vec![0_i64; measures];
+        let mut before = vec![i64::MAX; measures];
+        let mut lowest: Vec<Option<Seconds>> = vec![None; measures];
+        let mut exceeded = Vec::new();
+        for (at, change) in loads {
+            load.iter_mut().zip(change).for_each(|(load, change)| *load += change);
+            for (measure, &room) in rooms.at(at).iter().enumerate() {
+                let slack = room - load[measure];
+                if slack < before[measure] {
+                    lowest[measure] = Some(at);
+                } else if slack > before[measure]
+                    && let Some(at) = lowest[measure].take()
+                    && before[measure] < 0
+                {
+                    exceeded.push((at, measure));
+                }
+                before[measure] = slack;
+            }
+        }
+        exceeded
+    }
+
+    /// Turns units per group into hosts; the groups for which that did not work out otherwise.
+    fn hosts(&self, chosen: &Chosen) -> Result<Vec<Counts>, Vec<GroupNumber>> {
+        let mut counts: Vec<Counts> = self.world.demands.iter().map(|demand| demand.holds.clone()).collect();
+        let mut failed = Vec::new();
+        for group in self.touched(chosen) {
+            let standing = self.standing(chosen, group);
+            let wanted = standing
+                .into_iter()
+                .map(|(number, units)| (number, units.saturating_mul(self.world.demands[number].unit())));
+            let hosts = &self.groups.hosts[group];
+            let Some(packed) = pack::pack(self.world, hosts, &wanted.collect()) else {
+                failed.push(group);
+                continue;
+            };
+            for &number in self.included.iter().chain(&self.groups.holders[group]) {
+                counts[number].retain(|host, _| hosts.binary_search(host).is_err());
+            }
+            for (number, here) in packed {
+                counts[number].extend(here);
+            }
+        }
+        if failed.is_empty() { Ok(counts) } else { Err(failed) }
+    }
+}

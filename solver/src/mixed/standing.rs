@@ -1,0 +1,106 @@
+//! What stands on one host over time while an assignment is built.
+
+use super::world::{Amounts, Demand, Kind, Place, Takes, add, fitting};
+use crate::model::{Interval, Seconds};
+
+/// One piece of work on the host.
+struct Work {
+    interval: Interval,
+    takes: Takes,
+}
+
+/// The work of one host.
+pub(super) struct Standing<'w> {
+    capacity: &'w [u64],
+    works: Vec<Work>,
+}
+
+impl<'w> Standing<'w> {
+    /// A host with its fixed work only.
+    pub(super) fn fixed(place: &'w Place<'_>) -> Self {
+        let works = place.fixed.iter().map(|fixed| Work {
+            interval: fixed.interval,
+            takes: fixed.takes.clone(),
+        });
+        Self {
+            capacity: &place.capacity,
+            works: works.collect(),
+        }
+    }
+
+    /// Puts that many of a demand here, whether there is room or not.
+    pub(super) fn put(&mut self, demand: &Demand<'_>, count: u32) {
+        self.works.push(Work {
+            interval: demand.occupation,
+            takes: demand.takes(count),
+        });
+    }
+
+    fn during(&self, interval: Interval) -> impl Iterator<Item = &Work> {
+        self.works.iter().filter(move |work| work.interval.overlaps(&interval))
+    }
+
+    /// Whether anything stands here during the interval.
+    pub(super) fn is_used(&self, interval: Interval) -> bool {
+        self.during(interval).next().is_some()
+    }
+
+    /// The greatest amounts in use at an instant of the interval; `None` if the host is taken whole.
+    pub(super) fn used(&self, interval: Interval) -> Option<Amounts> {
+        let mut greatest = vec![0; self.capacity.len()];
+        for start in self
+            .during(interval)
+            .map(|work| work.interval.start.max(interval.start))
+        {
+            let mut used = vec![0; self.capacity.len()];
+            for work in self.during(interval).filter(|work| work.interval.contains(start)) {
+                let Takes::Part(amounts) = &work.takes else { return None };
+                add(&mut used, amounts);
+            }
+            greatest
+                .iter_mut()
+                .zip(used)
+                .for_each(|(greatest, used)| *greatest = used.max(*greatest));
+        }
+        Some(greatest)
+    }
+
+    /// How many more of a demand fit here, rules other than room aside.
+    pub(super) fn room(&self, demand: &Demand<'_>) -> u32 {
+        match &demand.kind {
+            Kind::Whole => u32::from(!self.is_used(demand.occupation)),
+            Kind::Instances { amounts, .. } => self
+                .used(demand.occupation)
+                .map_or(0, |used| fitting(self.capacity, &used, amounts)),
+        }
+    }
+
+    /// What of one resource class is left during the interval.
+    pub(super) fn left(&self, interval: Interval, resource_class: usize) -> u64 {
+        let used = self.used(interval).map_or(u64::MAX, |used| used[resource_class]);
+        self.capacity[resource_class].saturating_sub(used)
+    }
+
+    /// The end of the last work before an instant.
+    pub(super) fn idle_since(&self, at: Seconds) -> Option<Seconds> {
+        self.works
+            .iter()
+            .map(|work| work.interval.end)
+            .filter(|&end| end <= at)
+            .max()
+    }
+
+    /// Whether no work overlaps whole-host work and no resource class is exceeded at any instant.
+    pub(super) fn is_sound(&self) -> bool {
+        self.works.iter().all(|work| {
+            let at = Interval::new(work.interval.start, work.interval.start + 1);
+            let alone = self.during(work.interval).count() == 1;
+            match &work.takes {
+                Takes::Whole => alone,
+                Takes::Part(_) => self
+                    .used(at)
+                    .is_some_and(|used| used.iter().zip(self.capacity).all(|(used, capacity)| used <= capacity)),
+            }
+        })
+    }
+}

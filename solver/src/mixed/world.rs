@@ -1,0 +1,437 @@
+//! Everything a decision about instances and whole hosts depends on, with small numbers for names.
+//!
+//! Invariant: hosts are numbered by identifier, demands put the requested reservations first and then the
+//! pending ones by lease, resource classes by name; so equal input gives equal numbers. A host whose capacity
+//! does not list a resource class has 0 of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::classes::ClassNumber;
+use crate::hosts::HostNumber;
+use crate::index::PredicateNumber;
+use crate::model::{Host, HostId, Instances, Interval, Request, ReservationId, Resource, Seconds};
+use crate::planner::Planner;
+use crate::request::Ask;
+use crate::scene;
+
+/// A demand's number.
+pub(super) type DemandNumber = usize;
+/// Hosts with how many hosts (1) or instances of one reservation stand there; never 0.
+pub(super) type Counts = BTreeMap<HostNumber, u32>;
+
+/// Amounts by the number of the resource class.
+pub(super) type Amounts = Vec<u64>;
+
+/// What work takes of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// All of it.
+    Whole,
+    /// Part of its capacity.
+    Part(Amounts),
+}
+
+/// Work that stays where it is.
+#[derive(Debug)]
+pub(super) struct Fixed<'a> {
+    pub(super) reservation: &'a ReservationId,
+    pub(super) interval: Interval,
+    pub(super) takes: Takes,
+}
+
+/// A host and what stays on it.
+pub(super) struct Place<'a> {
+    pub(super) host: &'a Host,
+    pub(super) richness: u64,
+    pub(super) capacity: Amounts,
+    pub(super) fixed: Vec<Fixed<'a>>,
+}
+
+/// What is demanded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Whole hosts.
+    Whole,
+    /// Instances that take these amounts each.
+    Instances {
+        amounts: Amounts,
+        /// As in [`Instances`].
+        affinity: Option<bool>,
+    },
+}
+
+/// A reservation whose hosts are to be chosen.
+pub(super) struct Demand<'a> {
+    pub(super) reservation: &'a ReservationId,
+    pub(super) window: Interval,
+    pub(super) occupation: Interval,
+    pub(super) kind: Kind,
+    /// Position of its expression in the truth of each class.
+    predicate: usize,
+    /// Fewest hosts or instances.
+    pub(super) least: u32,
+    /// Most of them.
+    pub(super) most: u32,
+    /// What a pending reservation holds; nothing for a requested one.
+    pub(super) holds: Counts,
+    /// What it would rather have than others: for a pending one what it holds.
+    pub(super) likes: Counts,
+    /// What a requested one keeps besides.
+    pub(super) kept: Counts,
+    /// `false`: pending, so that leaving a class is a move.
+    pub(super) requested: bool,
+}
+
+impl Demand<'_> {
+    /// Whether all of it stands on one host.
+    pub(super) fn is_together(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Instances {
+                affinity: Some(true),
+                ..
+            }
+        )
+    }
+
+    /// How many hosts or instances one unit of choice is: with affinity, all of them at once.
+    pub(super) fn unit(&self) -> u32 {
+        if self.is_together() { self.least } else { 1 }
+    }
+
+    /// What `count` of it take of a host.
+    pub(super) fn takes(&self, count: u32) -> Takes {
+        match &self.kind {
+            Kind::Whole => Takes::Whole,
+            Kind::Instances { amounts, .. } => Takes::Part(times(amounts, count)),
+        }
+    }
+}
+
+/// Amounts of several instances.
+pub(super) fn times(amounts: &[u64], count: u32) -> Amounts {
+    amounts
+        .iter()
+        .map(|amount| amount.saturating_mul(u64::from(count)))
+        .collect()
+}
+
+/// One decision's world.
+pub(super) struct World<'a> {
+    pub(super) places: Vec<Place<'a>>,
+    pub(super) demands: Vec<Demand<'a>>,
+    /// How many of the demands are requested; they come first.
+    pub(super) requested: usize,
+    /// The class of each host that moves are counted between.
+    pub(super) class_of: Vec<ClassNumber>,
+    /// Which expressions the hosts of each class satisfy.
+    truth: Vec<Vec<bool>>,
+    /// Names of the resource classes; empty for the count of instances itself.
+    pub(super) resource_classes: Vec<&'a str>,
+}
+
+/// What becomes of a reservation of the planner.
+#[derive(Clone, Copy)]
+enum Role {
+    /// It is over, or the request frees it.
+    Absent,
+    Fixed,
+    Pending(DemandNumber),
+}
+
+impl<'a> World<'a> {
+    /// The world of a request on a planner that knows its expressions. Units are left aside.
+    pub(super) fn new(planner: &'a Planner, asks: &[Ask<'a>], request: &Request, now: Seconds) -> Self {
+        let mut predicates = Expressions::default();
+        let classes = ResourceClasses::new(planner, asks);
+        let mut demands = Vec::new();
+        for ask in asks {
+            let predicate = predicates.number(planner.predicate_number(&ask.asked.predicate).unwrap_or(0));
+            if matches!(ask.asked.resource, Resource::Units(_)) {
+                continue;
+            }
+            demands.push(Demand {
+                reservation: &ask.asked.id,
+                window: ask.asked.window,
+                occupation: ask.asked.occupation(),
+                kind: classes.kind(&ask.asked.resource),
+                predicate,
+                least: ask.least,
+                most: ask.most,
+                holds: Counts::new(),
+                likes: counts(planner, ask.before),
+                kept: counts(planner, ask.kept),
+                requested: true,
+            });
+        }
+        let requested = demands.len();
+        let since = asks.iter().map(|ask| ask.asked.window.start).fold(now, Seconds::min);
+        let mut roles = vec![Role::Absent; planner.reservation_numbers() as usize];
+        for stored in planner.stored() {
+            let replaced = request.replaces.as_ref() == Some(&stored.lease.id);
+            for (held, part) in stored.lease.reservations.iter().zip(&stored.parts) {
+                let occupation = held.occupation();
+                if occupation.end <= since {
+                    continue;
+                }
+                let alive = held.window.end > now;
+                let predicate = if alive { predicates.number(part.predicate) } else { 0 };
+                if matches!(held.resource, Resource::Units(_)) || replaced && Ask::frees_reservation(request, held, now)
+                {
+                    continue;
+                }
+                if held.is_fixed(now, planner.freeze) {
+                    roles[part.number as usize] = Role::Fixed;
+                } else if let Ok(size @ 1..) = u32::try_from(held.holds.len()) {
+                    roles[part.number as usize] = Role::Pending(demands.len());
+                    demands.push(Demand {
+                        reservation: &held.id,
+                        window: held.window,
+                        occupation,
+                        kind: classes.kind(&held.resource),
+                        predicate,
+                        least: size,
+                        most: size,
+                        holds: Counts::new(),
+                        likes: Counts::new(),
+                        kept: Counts::new(),
+                        requested: false,
+                    });
+                }
+            }
+        }
+        let places = places(planner, &classes, &mut demands, requested, &roles);
+        for demand in &mut demands[requested..] {
+            demand.likes.clone_from(&demand.holds);
+        }
+        let (class_of, truth) = scene::coarse(planner, &predicates.known);
+        Self {
+            places,
+            demands,
+            requested,
+            class_of,
+            truth,
+            resource_classes: classes.names,
+        }
+    }
+
+    /// Whether new work of a demand may be put on a host, other work aside.
+    pub(super) fn suits(&self, demand: &Demand<'_>, host: HostNumber) -> bool {
+        let place = self.places[host].host;
+        place.reservable && self.truth[self.class_of[host]][demand.predicate] && place.in_service(demand.window)
+    }
+
+    /// What stays on a host while an interval lasts: `None` if the host is taken whole, else the greatest
+    /// amounts in use at one instant, and whether there is any work.
+    fn fixed_use(&self, host: HostNumber, interval: Interval) -> Option<(Amounts, bool)> {
+        let place = &self.places[host];
+        let here: Vec<&Fixed<'_>> = place
+            .fixed
+            .iter()
+            .filter(|fixed| fixed.interval.overlaps(&interval))
+            .collect();
+        let mut greatest = vec![0; place.capacity.len()];
+        for at in here.iter().map(|fixed| fixed.interval.start.max(interval.start)) {
+            let mut used = vec![0; place.capacity.len()];
+            for fixed in here.iter().filter(|fixed| fixed.interval.contains(at)) {
+                let Takes::Part(amounts) = &fixed.takes else {
+                    return None;
+                };
+                add(&mut used, amounts);
+            }
+            greatest
+                .iter_mut()
+                .zip(&used)
+                .for_each(|(greatest, &used)| *greatest = used.max(*greatest));
+        }
+        Some((greatest, !here.is_empty()))
+    }
+
+    /// How many of a demand could stand on a host if all work that may move went away: either 0 or
+    /// [`Demand::unit`] with affinity.
+    pub(super) fn room_alone(&self, number: DemandNumber, host: HostNumber) -> u32 {
+        let demand = &self.demands[number];
+        let allowed = if self.suits(demand, host) {
+            demand.most
+        } else {
+            demand.holds.get(&host).copied().unwrap_or(0)
+        };
+        if allowed == 0 {
+            return 0;
+        }
+        let Some((used, any)) = self.fixed_use(host, demand.occupation) else {
+            return 0;
+        };
+        let Kind::Instances { amounts, affinity } = &demand.kind else {
+            return u32::from(!any);
+        };
+        let room = allowed.min(fitting(&self.places[host].capacity, &used, amounts));
+        let kept_here = demand.kept.contains_key(&host);
+        match affinity {
+            None => room,
+            Some(false) => room.min(u32::from(!kept_here)),
+            Some(true) if room < demand.least || !(demand.kept.is_empty() || kept_here) => 0,
+            Some(true) => demand.least,
+        }
+    }
+}
+
+/// How many instances of the given amounts fit beside what is in use.
+pub(super) fn fitting(capacity: &[u64], used: &[u64], amounts: &[u64]) -> u32 {
+    let rooms = capacity.iter().zip(used).zip(amounts);
+    rooms
+        .filter_map(|((&capacity, &used), &amount)| capacity.saturating_sub(used).checked_div(amount))
+        .min()
+        .map_or(u32::MAX, |room| u32::try_from(room).unwrap_or(u32::MAX))
+}
+
+/// Adds amounts to others.
+pub(super) fn add(sum: &mut [u64], amounts: &[u64]) {
+    for (sum, &amount) in sum.iter_mut().zip(amounts) {
+        *sum = sum.saturating_add(amount);
+    }
+}
+
+fn places<'a>(
+    planner: &'a Planner,
+    classes: &ResourceClasses<'a>,
+    demands: &mut [Demand<'a>],
+    requested: usize,
+    roles: &[Role],
+) -> Vec<Place<'a>> {
+    let mut places = Vec::with_capacity(planner.hosts.len());
+    for (number, carried) in planner.hosts.values().enumerate() {
+        let mut fixed = Vec::new();
+        for demand in &demands[..requested] {
+            if let Some(&count) = demand.kept.get(&number) {
+                fixed.push(Fixed {
+                    reservation: demand.reservation,
+                    interval: demand.occupation,
+                    takes: demand.takes(count),
+                });
+            }
+        }
+        let wholes = carried.occupations.iter().map(|taken| (taken, None));
+        let shares = carried.shares.iter().map(|share| (&share.taken, Some(share)));
+        for (taken, share) in wholes.chain(shares) {
+            match roles[taken.number as usize] {
+                Role::Absent => {}
+                Role::Fixed => fixed.push(Fixed {
+                    reservation: &taken.reservation,
+                    interval: taken.interval,
+                    takes: share.map_or(Takes::Whole, |share| {
+                        Takes::Part(times(&classes.amounts(&share.instances), share.count))
+                    }),
+                }),
+                Role::Pending(demand) => {
+                    demands[demand]
+                        .holds
+                        .insert(number, share.map_or(1, |share| share.count));
+                }
+            }
+        }
+        places.push(Place {
+            host: &carried.host,
+            richness: carried.richness,
+            capacity: classes.capacity(&carried.host),
+            fixed,
+        });
+    }
+    places
+}
+
+fn counts(planner: &Planner, holds: &[HostId]) -> Counts {
+    let held = holds.chunk_by(|one, other| one == other);
+    held.filter_map(|held| {
+        Some((
+            planner.hosts.number(&held[0])?,
+            u32::try_from(held.len()).unwrap_or(u32::MAX),
+        ))
+    })
+    .collect()
+}
+
+/// The distinct expressions, in the order they are met.
+#[derive(Default)]
+struct Expressions {
+    known: Vec<PredicateNumber>,
+    numbers: BTreeMap<PredicateNumber, usize>,
+}
+
+impl Expressions {
+    fn number(&mut self, known: PredicateNumber) -> usize {
+        *self.numbers.entry(known).or_insert_with(|| {
+            self.known.push(known);
+            self.known.len() - 1
+        })
+    }
+}
+
+/// Numbers for the resource classes that any instance takes something of.
+struct ResourceClasses<'a> {
+    names: Vec<&'a str>,
+    /// How many instances there are at most, if some take nothing at all: they still keep whole-host work
+    /// away, so each takes 1 of this.
+    instances: Option<u64>,
+}
+
+impl<'a> ResourceClasses<'a> {
+    fn new(planner: &'a Planner, asks: &[Ask<'a>]) -> Self {
+        let mut names: BTreeSet<&'a str> = BTreeSet::new();
+        let (mut count, mut weightless) = (0_u64, false);
+        let mut note = |resource: &'a Resource, size: u64| {
+            if let Resource::Instances(instances) = resource {
+                let taken = instances.resources.iter().filter(|(_, amount)| **amount > 0);
+                let before = names.len();
+                let mut any = false;
+                names.extend(taken.inspect(|_| any = true).map(|(name, _)| name.as_str()));
+                debug_assert!(names.len() >= before);
+                weightless |= !any;
+                count = count.saturating_add(size);
+            }
+        };
+        for ask in asks {
+            note(&ask.asked.resource, u64::from(ask.asked.max));
+        }
+        for held in planner.leases().flat_map(|lease| &lease.reservations) {
+            note(&held.resource, held.holds.len() as u64);
+        }
+        let mut names: Vec<&'a str> = names.into_iter().collect();
+        if weightless {
+            names.push("");
+        }
+        Self {
+            names,
+            instances: weightless.then_some(count),
+        }
+    }
+
+    fn named(&self, amounts: &BTreeMap<String, u64>, instances: u64) -> Amounts {
+        let amount = |name: &&str| amounts.get(*name).copied().unwrap_or(0);
+        match self.instances {
+            None => self.names.iter().map(amount).collect(),
+            Some(_) => {
+                let named = self.names.len() - 1;
+                self.names[..named].iter().map(amount).chain([instances]).collect()
+            }
+        }
+    }
+
+    fn amounts(&self, instances: &Instances) -> Amounts {
+        self.named(&instances.resources, 1)
+    }
+
+    fn capacity(&self, host: &Host) -> Amounts {
+        self.named(&host.capacity, self.instances.unwrap_or(0))
+    }
+
+    fn kind(&self, resource: &Resource) -> Kind {
+        match resource {
+            Resource::Instances(instances) => Kind::Instances {
+                amounts: self.amounts(instances),
+                affinity: instances.affinity,
+            },
+            Resource::Host | Resource::Units(_) => Kind::Whole,
+        }
+    }
+}
