@@ -10,7 +10,8 @@ use std::sync::Arc;
 use super::answer::Answer;
 use crate::decision::{Conflict, Move, Tier, Verdict};
 use crate::model::{
-    Host, HostId, Interval, Lease, PoolId, Request, RequestedReservation, Reservation, ReservationId, Resource, Seconds,
+    Host, HostId, Interval, Lease, LeaseId, PoolId, Request, RequestedReservation, Reservation, ReservationId,
+    Resource, Seconds,
 };
 use crate::planner::{Budget, ModelSolver, Planner};
 use crate::predicate::{Operator, Predicate};
@@ -20,6 +21,8 @@ use crate::wording;
 /// Ends the identifier of the part of a reservation that is of required units.
 const REQUIRED: &str = "\u{0}required";
 
+/// Ends the identifier of the part of a reservation that it keeps.
+const KEPT: &str = "\u{0}kept";
 /// The property that names a unit.
 const UNIT: &str = "unit";
 
@@ -35,6 +38,8 @@ struct Asked<'a> {
     ask: &'a Ask<'a>,
     /// Required units it does not keep already.
     required: Vec<HostId>,
+    /// The reservation whose units it keeps, if it keeps any.
+    old: Option<&'a Reservation>,
 }
 
 /// One pool at one decision.
@@ -59,10 +64,13 @@ pub(super) fn decide(
     let mut pools: BTreeMap<&PoolId, Vec<Asked<'_>>> = BTreeMap::new();
     for ask in asks {
         if let Resource::Units(units) = &ask.asked.resource {
-            let kept = |unit: &&HostId| ask.kept.binary_search(unit).is_err();
+            let missing = |unit: &&HostId| ask.kept.binary_search(unit).is_err();
+            let replaced = request.replaces.as_ref().and_then(|lease| planner.lease(lease));
+            let old = replaced.and_then(|lease| lease.reservations.iter().find(|old| old.id == ask.asked.id));
             pools.entry(&units.pool).or_default().push(Asked {
                 ask,
-                required: units.required.iter().filter(kept).cloned().collect(),
+                required: units.required.iter().filter(missing).cloned().collect(),
+                old: old.filter(|_| !ask.kept.is_empty()),
             });
         }
     }
@@ -212,28 +220,17 @@ impl<'a> Pool<'a> {
                 return self.kept_twice();
             }
         }
+        // What the request keeps: a lease of its own here, re-decided with the new times.
+        let kept: Vec<Reservation> = self.asked.iter().filter_map(Asked::kept).collect();
+        let replaces: Option<LeaseId> = (!kept.is_empty()).then(|| "kept".into());
         let mut reservations = Vec::new();
-        for (number, asked) in self.asked.iter().enumerate() {
-            let ask = asked.ask;
-            if !ask.kept.is_empty() {
-                let kept = Lease {
-                    id: format!("kept{number}").into(),
-                    reservations: vec![Reservation {
-                        id: format!("{}\u{0}kept", ask.asked.id).into(),
-                        resource: Resource::Host,
-                        window: ask.asked.window,
-                        cleaning: 0,
-                        min: 1,
-                        max: u32::MAX,
-                        predicate: anything(),
-                        holds: ask.kept.to_vec(),
-                        pinned: true,
-                    }],
-                };
-                if planner.put_lease(kept).is_err() {
-                    return self.kept_twice();
-                }
+        if let Some(id) = &replaces {
+            let id = id.clone();
+            if planner.put_lease(Lease { id, reservations: kept }).is_err() {
+                return self.kept_twice();
             }
+        }
+        for asked in &self.asked {
             let Some(parts) = asked.parts() else {
                 return self.kept_twice();
             };
@@ -241,7 +238,7 @@ impl<'a> Pool<'a> {
         }
         let request = Request {
             id: "requested".into(),
-            replaces: None,
+            replaces,
             reservations,
         };
         let decision = planner.decide(&request, now, budget, solver);
@@ -332,7 +329,23 @@ impl Held<'_> {
 }
 
 impl Asked<'_> {
-    /// `None` if more is required than is asked for besides what is kept.
+    /// What it keeps, as it is held so far.
+    fn kept(&self) -> Option<Reservation> {
+        let old = self.old?;
+        Some(Reservation {
+            id: format!("{}{KEPT}", old.id).into(),
+            resource: Resource::Host,
+            window: old.window,
+            cleaning: 0,
+            min: 1,
+            max: u32::MAX,
+            predicate: anything(),
+            holds: old.holds.clone(),
+            pinned: true,
+        })
+    }
+
+    /// What is asked for on top, and what is kept with its new times. `None` if more is required than is asked for besides what is kept.
     fn parts(&self) -> Option<Vec<RequestedReservation>> {
         let part = |suffix: &str, predicate: Arc<Predicate>, amount: u32| RequestedReservation {
             id: format!("{}{suffix}", self.ask.asked.id).into(),
@@ -346,6 +359,9 @@ impl Asked<'_> {
         let required = u32::try_from(self.required.len()).ok()?;
         let rest = self.ask.least.checked_sub(required)?;
         let mut parts = Vec::new();
+        if let Ok(kept @ 1..) = u32::try_from(self.ask.kept.len()) {
+            parts.push(part(KEPT, anything(), kept));
+        }
         if required > 0 {
             parts.push(part(REQUIRED, only(&self.required), required));
         }

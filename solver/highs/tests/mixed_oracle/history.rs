@@ -98,8 +98,8 @@ fn predicate(random: &mut Random, hosts: &[Host]) -> Arc<Predicate> {
         value: value.to_owned(),
     };
     Arc::new(match random.between(0, 9) {
-        0..=5 => Predicate::All(Vec::new()),
-        6 => equal("gpu", "True"),
+        0..=4 => Predicate::All(Vec::new()),
+        5..=6 => equal("gpu", "True"),
         7 => equal("zone", "z1"),
         8 => Predicate::Any(vec![equal("gpu", "True"), equal("zone", "z2")]),
         _ => equal("id", &random.pick(hosts).id),
@@ -109,8 +109,8 @@ fn predicate(random: &mut Random, hosts: &[Host]) -> Arc<Predicate> {
 fn instances(random: &mut Random) -> Instances {
     let mut resources = BTreeMap::new();
     if !random.percent(4) {
-        resources.insert("VCPU".to_owned(), u64::from(random.count(0, 5)));
-        resources.insert("MEMORY_MB".to_owned(), u64::from(random.count(1, 9)));
+        resources.insert("VCPU".to_owned(), u64::from(random.count(0, 4)));
+        resources.insert("MEMORY_MB".to_owned(), u64::from(random.count(1, 7)));
         if random.percent(10) {
             resources.insert("DISK_GB".to_owned(), u64::from(random.count(0, 2)));
         }
@@ -145,12 +145,12 @@ pub(crate) struct Setting<'a> {
 
 impl Setting<'_> {
     fn asked(&self, random: &mut Random, id: String) -> RequestedReservation {
-        let start = self.now + if random.percent(25) { 0 } else { random.between(0, 14) };
+        let start = self.now + if random.percent(15) { 0 } else { random.between(1, 18) };
         let window = Interval::new(start, start + random.between(1, 10));
         let most = i64::try_from(self.hosts.len()).unwrap();
         let (resource, min, max) = match random.between(0, 9) {
             0..=2 => {
-                let min = random.count(1, (most / 2).max(1));
+                let min = random.count(1, (most / 3).max(1));
                 let max = if random.percent(40) {
                     min + random.count(0, 2)
                 } else {
@@ -159,7 +159,11 @@ impl Setting<'_> {
                 (Resource::Host, min, max)
             }
             3..=7 => {
-                let amount = random.count(1, 5);
+                let amount = if random.percent(80) {
+                    random.count(1, 3)
+                } else {
+                    random.count(4, 6)
+                };
                 (Resource::Instances(Arc::new(instances(random))), amount, amount)
             }
             _ => {

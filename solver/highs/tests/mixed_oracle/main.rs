@@ -22,7 +22,7 @@ use solver::planner::{Budget, Planner};
 use solver_highs::Highs;
 
 /// Decisions compared in every run.
-const CASES: usize = 4_000;
+const CASES: usize = 6_000;
 
 struct State {
     planner: Planner,
@@ -46,7 +46,7 @@ impl State {
 
     /// Time passes, hosts break or change, promises are pinned.
     fn disturb(&mut self, random: &mut Random) {
-        self.now += if random.percent(40) { random.between(1, 4) } else { 0 };
+        self.now += if random.percent(30) { random.between(1, 3) } else { 0 };
         if random.percent(12) {
             let host = usize::try_from(random.between(0, i64::try_from(self.hosts.len()).unwrap() - 1)).unwrap();
             let host = &mut self.hosts[host];
