@@ -320,6 +320,8 @@ impl ConflictEntry {
             hosts_matching: conflict.hosts_matching.clone(),
             reservations: conflict.reservations.clone(),
             text: conflict.text.to_string(),
+            resource: None,
+            certificate: None,
         }
     }
 }

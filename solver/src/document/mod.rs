@@ -17,7 +17,7 @@ pub use convert::lease_of;
 pub(crate) use convert::{all_units, units};
 pub use entries::{Condition, Members};
 pub use plan::{
-    ConflictEntry, DecisionEntry, HeldUnits, MoveEntry, OfferEntry, PLAN_FORMAT, Plan, Summary, UnkeptEntry,
+    ConflictEntry, DecisionEntry, HeldUnits, MoveEntry, OfferEntry, PLAN_FORMAT, Plan, RowEntry, Summary, UnkeptEntry,
     VerdictName,
 };
 pub use problem::{HostEntry, Kind, LeaseEntry, PROBLEM_FORMAT, PoolEntry, Problem, RequestEntry, ReservationEntry};
@@ -27,6 +27,18 @@ pub const MAX_BYTES: usize = 256 << 20;
 /// Greatest time, cleaning and freeze, in seconds: the end of the year 9999. Times may be as far before
 /// 1970.
 pub const MAX_SECONDS: i64 = 253_402_300_799;
+/// Most hosts, pools, units of a pool, leases and requests, each.
+pub const MAX_ENTRIES: usize = 1_000_000;
+/// Most reservations of a lease or request.
+pub const MAX_RESERVATIONS: usize = 10_000;
+/// Most hosts, instances or units one reservation may be of.
+pub const MAX_AMOUNT: u32 = 1_000_000;
+/// Most hosts, instances and units all leases together may hold.
+pub const MAX_HELD: u64 = 20_000_000;
+/// Greatest amount of a resource class that a host has or an instance takes.
+pub const MAX_RESOURCE: u64 = 1_000_000_000_000;
+/// Greatest value of a request.
+pub const MAX_VALUE: u64 = 1_000_000_000_000_000;
 
 /// A document cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -22,7 +22,9 @@ pub struct Plan {
     pub problem: String,
     /// How requests were taken.
     pub mode: String,
-    /// One decision for each request, in their order.
+    /// One decision for each request, in their order. Mode `heal`: one decision for `heal`, accepted or,
+    /// if not proved best, undecided with the best found; its `holds` is empty and its `moves` are all
+    /// changes. None if there is nothing to change.
     pub decisions: Vec<DecisionEntry>,
     /// What every reservation of every lease that has not ended holds.
     #[serde(rename = "final")]
@@ -115,6 +117,29 @@ pub struct ConflictEntry {
     pub reservations: Vec<ReservationId>,
     /// One sentence for people.
     pub text: String,
+    /// The resource class that runs out, if `needed` and `exist` are amounts of one and not counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// Capacities that are too small together, if no single instant is short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Vec<RowEntry>>,
+}
+
+/// One capacity of a certificate: at an instant these hosts carry at most as many host reservations as
+/// they are, counted `weight` times.
+///
+/// Such rows prove a refusal (Farkas' lemma) if the reservations of the conflict, whatever hosts they use,
+/// use more of them than the hosts have, each row counted with its weight. `needed` and `exist` of the
+/// conflict are these two sums.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowEntry {
+    /// The hosts, each once.
+    pub hosts: Vec<HostId>,
+    /// The instant.
+    pub at: Seconds,
+    /// At least 1.
+    pub weight: u64,
 }
 
 /// A changed request that would be accepted.

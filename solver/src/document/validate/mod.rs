@@ -1,10 +1,18 @@
 //! What the types cannot say about a problem: ranges, uniqueness, references and what is held twice.
+//!
+//! Invariant: a problem that passes is bounded in what it makes the planner build, not only in its bytes:
+//! a short document may not ask for a million instances a million times.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod held;
+mod reservation;
+#[cfg(test)]
+mod tests;
 
-use super::problem::{HostEntry, Kind, LeaseEntry, PROBLEM_FORMAT, Problem, RequestEntry, ReservationEntry};
-use super::{DocumentError, MAX_SECONDS};
-use crate::model::{HostId, LeaseId, ReservationId, Seconds};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::problem::{HostEntry, LeaseEntry, PROBLEM_FORMAT, PoolEntry, Problem, RequestEntry, ReservationEntry};
+use super::{DocumentError, MAX_AMOUNT, MAX_ENTRIES, MAX_RESERVATIONS, MAX_RESOURCE, MAX_SECONDS, MAX_VALUE, Members};
+use crate::model::{LeaseId, ReservationId, Seconds};
 
 type Checked = Result<(), DocumentError>;
 
@@ -23,30 +31,41 @@ pub(super) fn validate(problem: &Problem) -> Checked {
     time("now", problem.now)?;
     span("cleaning", problem.cleaning)?;
     span("freeze", problem.freeze)?;
-    let mut hosts = HashSet::new();
-    for (number, entry) in problem.hosts.iter().enumerate() {
-        host(&format!("hosts[{number}]"), entry, &mut hosts)?;
+    for (member, entries) in [
+        ("hosts", problem.hosts.len()),
+        ("pools", problem.pools.len()),
+        ("leases", problem.leases.len()),
+        ("requests", problem.requests.len()),
+    ] {
+        at_most(member, entries, MAX_ENTRIES, "entries")?;
     }
-    let mut pools = HashSet::new();
-    for (number, pool) in problem.pools.iter().enumerate() {
-        unique(&format!("pools[{number}].id"), pool.id.as_str(), &mut pools)?;
-        let mut units = HashSet::new();
-        for (position, unit) in pool.units.iter().enumerate() {
-            unique(&format!("pools[{number}].units[{position}]"), unit.as_str(), &mut units)?;
-        }
+    let mut fleet = Fleet::default();
+    for (number, entry) in problem.hosts.iter().enumerate() {
+        host(&format!("hosts[{number}]"), entry, &mut fleet.hosts)?;
+    }
+    for (number, entry) in problem.pools.iter().enumerate() {
+        pool(&format!("pools[{number}]"), entry, &mut fleet)?;
     }
     let mut names = Names::default();
     for (number, entry) in problem.leases.iter().enumerate() {
-        lease(&format!("leases[{number}]"), entry, &hosts, &mut names)?;
+        lease(&format!("leases[{number}]"), entry, &fleet, &mut names)?;
     }
-    held_once(problem)?;
+    held::fits(problem)?;
     let mut requests = HashSet::new();
     for (number, entry) in problem.requests.iter().enumerate() {
         let path = format!("requests[{number}]");
         unique(&format!("{path}.id"), &entry.id, &mut requests)?;
-        request(&path, entry, &mut names)?;
+        request(&path, entry, &fleet, &mut names)?;
     }
     Ok(())
+}
+
+/// What can be held.
+#[derive(Default)]
+struct Fleet<'a> {
+    hosts: HashSet<&'a str>,
+    /// Units by pool.
+    pools: HashMap<&'a str, HashSet<&'a str>>,
 }
 
 /// Which lease or request a reservation's identifier belongs to.
@@ -98,53 +117,72 @@ fn interval(path: &str, members: (&str, &str), start: Seconds, end: Seconds) -> 
     )
 }
 
+fn at_most(path: &str, count: usize, most: usize, what: &str) -> Checked {
+    if count <= most {
+        return Ok(());
+    }
+    fail(path, format!("{count} {what}, at most {most} are allowed"))
+}
+
+/// Amounts by resource class; 0 is allowed, as a flavour without a disk has it.
+fn resources(path: &str, amounts: &Members<u64>) -> Checked {
+    for (class, &amount) in amounts.iter() {
+        if class.is_empty() {
+            return fail(path, "a resource class must not be empty");
+        }
+        if amount > MAX_RESOURCE {
+            return fail(
+                format!("{path}.{class}"),
+                format!("{amount} is out of range, allowed are 0 to {MAX_RESOURCE}"),
+            );
+        }
+    }
+    Ok(())
+}
+
 fn host<'a>(path: &str, entry: &'a HostEntry, seen: &mut HashSet<&'a str>) -> Checked {
     unique(&format!("{path}.id"), &entry.id, seen)?;
+    resources(&format!("{path}.capacity"), &entry.capacity)?;
     for (number, &[start, end]) in entry.blocks.iter().enumerate() {
         interval(&format!("{path}.blocks[{number}]"), ("[0]", "[1]"), start, end)?;
     }
     Ok(())
 }
 
-fn lease(path: &str, entry: &LeaseEntry, hosts: &HashSet<&str>, names: &mut Names) -> Checked {
+fn pool<'a>(path: &str, entry: &'a PoolEntry, fleet: &mut Fleet<'a>) -> Checked {
+    if entry.id.is_empty() {
+        return fail(format!("{path}.id"), "an identifier must not be empty");
+    }
+    at_most(&format!("{path}.units"), entry.units.len(), MAX_ENTRIES, "units")?;
+    let mut units = HashSet::new();
+    for (position, unit) in entry.units.iter().enumerate() {
+        unique(&format!("{path}.units[{position}]"), unit.as_str(), &mut units)?;
+    }
+    if fleet.pools.insert(&entry.id, units).is_some() {
+        return fail(format!("{path}.id"), format!("`{}` stands twice", entry.id));
+    }
+    Ok(())
+}
+
+fn lease(path: &str, entry: &LeaseEntry, fleet: &Fleet<'_>, names: &mut Names) -> Checked {
     if entry.id.is_empty() {
         return fail(format!("{path}.id"), "an identifier must not be empty");
     }
     if !names.leases.insert(entry.id.clone()) {
         return fail(format!("{path}.id"), format!("`{}` stands twice", entry.id));
     }
+    let count = entry.reservations.len();
+    at_most(&format!("{path}.reservations"), count, MAX_RESERVATIONS, "reservations")?;
     for (number, part) in entry.reservations.iter().enumerate() {
         let path = format!("{path}.reservations[{number}]");
-        let (_, max) = reservation(&path, part)?;
+        let most = reservation::shape(&path, part, fleet)?;
         owned(&path, part, &entry.id, None, names)?;
-        let Some(holds) = &part.holds else {
-            return fail(
-                format!("{path}.holds"),
-                "missing; every reservation of a lease says what it holds",
-            );
-        };
-        for (host, &count) in holds.iter() {
-            if !hosts.contains(&**host) {
-                return fail(format!("{path}.holds.{host}"), "no such host");
-            }
-            if count != 1 {
-                return fail(
-                    format!("{path}.holds.{host}"),
-                    format!("{count}; a host is held once, so 1"),
-                );
-            }
-        }
-        if holds.len() > max as usize {
-            return fail(
-                format!("{path}.holds"),
-                format!("{} hosts are held, at most {max} asked for", holds.len()),
-            );
-        }
+        held::allowed(&path, part, most, fleet)?;
     }
     Ok(())
 }
 
-fn request(path: &str, entry: &RequestEntry, names: &mut Names) -> Checked {
+fn request(path: &str, entry: &RequestEntry, fleet: &Fleet<'_>, names: &mut Names) -> Checked {
     if let Some(at) = entry.at {
         time(&format!("{path}.at"), at)?;
     }
@@ -166,11 +204,19 @@ fn request(path: &str, entry: &RequestEntry, names: &mut Names) -> Checked {
             "a request needs at least one reservation",
         );
     }
+    let count = entry.reservations.len();
+    at_most(&format!("{path}.reservations"), count, MAX_RESERVATIONS, "reservations")?;
+    if entry.value.is_some_and(|value| value > MAX_VALUE) {
+        return fail(
+            format!("{path}.value"),
+            format!("out of range, allowed are 0 to {MAX_VALUE}"),
+        );
+    }
     let lease = entry.replaces.as_ref().unwrap_or(&entry.id);
     let mut here = HashSet::new();
     for (number, part) in entry.reservations.iter().enumerate() {
         let path = format!("{path}.reservations[{number}]");
-        reservation(&path, part)?;
+        reservation::shape(&path, part, fleet)?;
         unique(&format!("{path}.id"), &part.id, &mut here)?;
         owned(&path, part, lease, entry.replaces.as_ref(), names)?;
         for (member, present) in [("holds", part.holds.is_some()), ("pinned", part.pinned.is_some())] {
@@ -200,72 +246,4 @@ fn owned(
         ),
         _ => Ok(()),
     }
-}
-
-/// Checks a reservation on its own; gives its bounds.
-fn reservation(path: &str, part: &ReservationEntry) -> Result<(u32, u32), DocumentError> {
-    if part.kind != Kind::Host {
-        fail(
-            format!("{path}.type"),
-            "only reservations of type `host` are supported yet",
-        )?;
-    }
-    interval(path, (".start", ".end"), part.start, part.end)?;
-    let foreign = [
-        ("pool", part.pool.is_some()),
-        ("amount", part.amount.is_some()),
-        ("resources", part.resources.is_some()),
-        ("affinity", part.affinity.is_some()),
-        ("required", part.required.is_some()),
-    ];
-    if let Some((member, _)) = foreign.iter().find(|(_, present)| *present) {
-        fail(
-            format!("{path}.{member}"),
-            "a reservation of type `host` has no such member",
-        )?;
-    }
-    let bound = |member: &str, value: Option<u32>| match value {
-        Some(0) => Err(DocumentError::member(format!("{path}.{member}"), "must be at least 1")),
-        Some(value) => Ok(value),
-        None => Err(DocumentError::member(
-            format!("{path}.{member}"),
-            "missing; how many hosts are needed",
-        )),
-    };
-    let (min, max) = (bound("min", part.min)?, bound("max", part.max)?);
-    if min > max {
-        fail(format!("{path}.min"), format!("{min} is more than max, {max}"))?;
-    }
-    Ok((min, max))
-}
-
-/// No host may carry two reservations at one second, cleaning included.
-fn held_once(problem: &Problem) -> Checked {
-    let mut taken: BTreeMap<&HostId, Vec<(Seconds, Seconds, String)>> = BTreeMap::new();
-    for (number, lease) in problem.leases.iter().enumerate() {
-        for (position, part) in lease.reservations.iter().enumerate() {
-            for host in part.holds.iter().flat_map(|holds| holds.keys()) {
-                let path = format!("leases[{number}].reservations[{position}].holds.{host}");
-                taken
-                    .entry(host)
-                    .or_default()
-                    .push((part.start, part.end + problem.cleaning, path));
-            }
-        }
-    }
-    for (host, mut intervals) in taken {
-        intervals.sort();
-        for pair in intervals.windows(2) {
-            let [(_, end, other), (start, _, path)] = pair else {
-                continue;
-            };
-            if start < end {
-                return fail(
-                    path.clone(),
-                    format!("host `{host}` is held by `{other}` until {end} already"),
-                );
-            }
-        }
-    }
-    Ok(())
 }
