@@ -55,7 +55,8 @@ pub(crate) enum Mode {
     Batch,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+/// Reads a time limit.
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds.is_finite() && seconds > 0.0 => Ok(seconds),
         _ => Err(format!("`{text}` is not a number of seconds above 0")),

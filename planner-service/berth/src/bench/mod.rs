@@ -4,6 +4,7 @@
 
 mod replay;
 mod report;
+mod smptsp;
 
 use std::process::ExitCode;
 
@@ -14,11 +15,14 @@ use clap::Subcommand;
 pub(crate) enum BenchCommand {
     /// Put one stream of requests through Berth and through the baselines
     Replay(Box<replay::ReplayArguments>),
+    /// Solve the public instances of shift minimisation: fewest workers, and whether that is proved
+    Smptsp(smptsp::SmptspArguments),
 }
 
 /// Runs the command.
 pub(crate) fn run(command: &BenchCommand) -> anyhow::Result<ExitCode> {
     match command {
         BenchCommand::Replay(arguments) => replay::run(arguments),
+        BenchCommand::Smptsp(arguments) => smptsp::run(arguments),
     }
 }
