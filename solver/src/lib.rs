@@ -9,11 +9,12 @@
 //!
 //! 1. [`planner`] reads off what the request asks beyond what it keeps, and whether enough hosts suit it.
 //! 2. `count` looks for hosts that are free as things stand.
-//! 3. `scene` freezes everything the decision depends on, `classes` groups the hosts into those that no
+//! 3. `tails` exchanges what equal hosts carry, when they are free one by one but not throughout.
+//! 4. `scene` freezes everything the decision depends on, `classes` groups the hosts into those that no
 //!    reservation can tell apart.
-//! 4. `certificate` looks for an instant at which too few hosts exist.
-//! 5. `reassign` chooses counts per class by integer programming, with the fewest moves.
-//! 6. `decode` turns counts into hosts, `verify` checks the result.
+//! 5. `certificate` looks for an instant at which too few hosts exist.
+//! 6. `reassign` chooses counts per class by integer programming, with the fewest moves.
+//! 7. `decode` turns counts into hosts, `verify` checks the result.
 
 pub mod admit;
 pub mod batch;
@@ -39,5 +40,6 @@ pub mod replay;
 mod request;
 mod scene;
 pub mod smptsp;
+mod tails;
 mod verify;
 mod wording;

@@ -21,7 +21,7 @@ pub use crate::program::ModelSolver;
 use crate::reassign::{self, Reassigned};
 use crate::request::Ask;
 use crate::scene::Scene;
-use crate::{certificate, decode, mixed, verify};
+use crate::{certificate, decode, mixed, tails, verify};
 
 /// The planner refuses a change that contradicts its state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -324,6 +324,13 @@ impl Planner {
         self.leases.values().map(|stored| &stored.lease)
     }
 
+    /// A reservation of a lease by its number.
+    pub(crate) fn part(&self, lease: &LeaseId, number: ReservationNumber) -> Option<(&Reservation, Part)> {
+        let stored = self.leases.get(lease)?;
+        let mut parts = stored.lease.reservations.iter().zip(stored.parts.iter().copied());
+        parts.find(|(_, part)| part.number == number)
+    }
+
     /// The leases with their numbers, by identifier.
     pub(crate) fn stored(&self) -> impl Iterator<Item = &Stored> {
         self.leases.values().map(Arc::as_ref)
@@ -351,6 +358,9 @@ impl Planner {
             && found.complete
         {
             return (Tier::Count, found.verdict(&asks));
+        }
+        if let Some(verdict) = tails::exchange(self, &asks, request, now) {
+            return (Tier::Count, verdict);
         }
         if self.instances > 0 && mixed::may_move_instances(self, now) {
             return mixed::decide(self, &asks, request, now, budget, solver);

@@ -10,8 +10,9 @@ use crate::classes::{ClassNumber, Classes};
 use crate::decision::{Move, Verdict};
 use crate::decode::Changed;
 pub(crate) use crate::hosts::HostNumber;
+use crate::hosts::ReservationNumber;
 use crate::index::{IndexClass, PredicateNumber};
-use crate::model::{Host, HostId, Interval, Request, ReservationId, Resource, Seconds};
+use crate::model::{Host, HostId, Interval, LeaseId, Request, ReservationId, Resource, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
 use crate::request::Ask;
@@ -199,6 +200,87 @@ impl<'a> Scene<'a> {
             predicates: predicates.list,
             coarse_of,
             truth,
+        }
+    }
+
+    /// The scene of some classes of the index only, for one requested reservation that replaces nothing:
+    /// their hosts, and of every pending reservation what it holds there; instances stay. Its classes are those of the index.
+    pub(crate) fn within(planner: &'a Planner, ask: &'a Ask<'a>, now: Seconds, classes: &[IndexClass]) -> Self {
+        let index = planner.index();
+        let mut members: Vec<(HostNumber, ClassNumber)> = Vec::new();
+        for (number, &class) in classes.iter().enumerate() {
+            members.extend(index.hosts_of(class).iter().map(|&host| (host as HostNumber, number)));
+        }
+        members.sort_unstable();
+        let mut fixed = FixedWork::default();
+        let mut hosts = Vec::with_capacity(members.len());
+        let mut richness = Vec::with_capacity(members.len());
+        let mut holders: BTreeMap<(&LeaseId, ReservationNumber), Vec<HostNumber>> = BTreeMap::new();
+        for carried in members.iter().filter_map(|&(host, _)| planner.hosts.at(host)) {
+            fixed.begins.push(fixed.all.len());
+            let instances = carried.shares.iter().map(|share| (&share.taken, true));
+            let occupations = carried.occupations.iter().map(|taken| (taken, false));
+            for (taken, stays) in occupations.chain(instances) {
+                if taken.interval.end <= now {
+                    continue;
+                }
+                if stays || taken.is_fixed(now, planner.freeze) {
+                    fixed.all.push(Fixed {
+                        reservation: &taken.reservation,
+                        interval: taken.interval,
+                    });
+                } else {
+                    let held = holders.entry((&taken.lease, taken.number)).or_default();
+                    held.push(hosts.len());
+                }
+            }
+            hosts.push(carried.host.as_ref());
+            richness.push(carried.richness);
+        }
+        fixed.begins.push(fixed.all.len());
+        let mut predicates = Distinct::new(planner);
+        let mut demands = vec![Demand {
+            reservation: &ask.asked.id,
+            window: ask.asked.window,
+            occupation: ask.asked.occupation(),
+            predicate: predicates.of(&ask.asked.predicate),
+            least: ask.least,
+            most: ask.most,
+            holds: Vec::new(),
+            likes: Vec::new(),
+            requested: true,
+        }];
+        for ((lease, number), holds) in holders {
+            let Some((held, part)) = planner.part(lease, number) else {
+                continue;
+            };
+            let size = u32::try_from(holds.len()).unwrap_or(u32::MAX);
+            demands.push(Demand {
+                reservation: &held.id,
+                window: held.window,
+                occupation: held.occupation(),
+                predicate: predicates.number(part.predicate),
+                least: size,
+                most: size,
+                likes: holds.clone(),
+                holds,
+                requested: false,
+            });
+        }
+        let truth = |&class: &IndexClass| -> Vec<bool> {
+            let eligible = predicates.known.iter().map(|&number| index.eligible(number));
+            eligible
+                .map(|eligible| eligible.is_some_and(|eligible| eligible.admits(class)))
+                .collect()
+        };
+        Self {
+            hosts,
+            richness,
+            fixed,
+            demands,
+            truth: classes.iter().map(truth).collect(),
+            predicates: predicates.list,
+            coarse_of: members.into_iter().map(|(_, class)| class).collect(),
         }
     }
 
