@@ -104,6 +104,31 @@ pub trait ModelSolver: Send + Sync {
     fn engine(&self) -> Option<Box<dyn LinearEngine>> {
         None
     }
+
+    /// Hears how far a decision is, for those who measure. The planner does not depend on what is done here.
+    fn observe(&self, _step: Step) {}
+}
+
+/// A step of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Promises are about to be re-chosen.
+    Begun,
+    /// Exchanges did not suffice, a program is made.
+    Programming,
+    /// The program was solved.
+    Solved {
+        /// Its rows.
+        rows: usize,
+        /// Its columns.
+        columns: usize,
+    },
+    /// The point of the linear program is fractional.
+    Diving,
+    /// The dive did not meet the bound.
+    Branching,
+    /// Promises are re-chosen, or it is known that they cannot be.
+    Ended,
 }
 
 /// What a [`LinearEngine`] found for its present rows and columns.

@@ -357,6 +357,11 @@ impl<'s> Growing<'s> {
         }
     }
 
+    /// How many rows and columns there are.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.rows, self.columns.len())
+    }
+
     /// Greatest value of a column.
     pub(super) fn most(&self, column: usize) -> f64 {
         self.columns[column].most

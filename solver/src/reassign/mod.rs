@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use crate::classes::{ClassNumber, Classes};
 use crate::model::Seconds;
 use crate::planner::Budget;
-use crate::program::ModelSolver;
+use crate::program::{ModelSolver, Step};
 pub(crate) use crate::reassign::contradiction::Contradiction;
 use crate::reassign::goals::Goals;
 use crate::reassign::growing::Growing;
@@ -56,6 +56,13 @@ pub(crate) enum Reassigned {
 
 /// Goes through the stages.
 pub(crate) fn solve(scene: &Scene<'_>, classes: &Classes, budget: Budget, solver: &dyn ModelSolver) -> Reassigned {
+    solver.observe(Step::Begun);
+    let reassigned = stages(scene, classes, budget, solver);
+    solver.observe(Step::Ended);
+    reassigned
+}
+
+fn stages(scene: &Scene<'_>, classes: &Classes, budget: Budget, solver: &dyn ModelSolver) -> Reassigned {
     let standing = Standing::new(scene, classes);
     if let Some(counts) = exchange::search(scene, classes, &standing) {
         return Reassigned::Counts(counts);
@@ -63,7 +70,8 @@ pub(crate) fn solve(scene: &Scene<'_>, classes: &Classes, budget: Budget, solver
     let Some(engine) = solver.engine() else {
         return Reassigned::Limit;
     };
+    solver.observe(Step::Programming);
     let goals = Goals::new(scene, classes);
     let growing = Growing::new(scene, classes, &standing, goals, engine);
-    Search::new(growing, budget).run(scene, classes)
+    Search::new(growing, budget, solver).run(scene, classes)
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::classes::Classes;
 use crate::model::Seconds;
 use crate::planner::Budget;
-use crate::program::Status;
+use crate::program::{ModelSolver, Status, Step};
 use crate::reassign::contradiction::Contradiction;
 use crate::reassign::growing::{Growing, Point};
 use crate::reassign::{Counts, Reassigned};
@@ -23,15 +23,17 @@ const COST_TOLERANCE: f64 = 1e-4;
 pub(super) struct Search<'s> {
     growing: Growing<'s>,
     budget: Budget,
+    solver: &'s dyn ModelSolver,
     /// The cheapest counts so far.
     best: Option<(Counts, i64)>,
 }
 
 impl<'s> Search<'s> {
-    pub(super) const fn new(growing: Growing<'s>, budget: Budget) -> Self {
+    pub(super) const fn new(growing: Growing<'s>, budget: Budget, solver: &'s dyn ModelSolver) -> Self {
         Self {
             growing,
             budget,
+            solver,
             best: None,
         }
     }
@@ -46,11 +48,13 @@ impl<'s> Search<'s> {
         if self.offer(&point, bound) {
             return self.answer();
         }
+        self.solver.observe(Step::Diving);
         if let Some(point) = self.dive(point)
             && self.offer(&point, bound)
         {
             return self.answer();
         }
+        self.solver.observe(Step::Branching);
         self.growing.engine.set_integer(true);
         match self.grow() {
             (Status::Infeasible, _) if self.best.is_none() => return self.infeasible(scene, classes),
@@ -77,6 +81,8 @@ impl<'s> Search<'s> {
     fn grow(&mut self) -> (Status, Option<Point>) {
         loop {
             let status = self.growing.engine.solve(self.seconds_left());
+            let (rows, columns) = self.growing.size();
+            self.solver.observe(Step::Solved { rows, columns });
             if status != Status::Optimal && self.growing.engine.values().is_empty() {
                 return (status, None);
             }

@@ -1,0 +1,208 @@
+//! Decisions that need promises re-chosen, in the protocol's stream of requests on a crowded fleet: how long
+//! the re-choosing itself takes, apart from finding out that it is needed.
+//!
+//! `HOSTS`, `CLASSES`, `LOAD`, `DAYS`, `FREEZE` (seconds), `SEED` and `BUDGET` (seconds) choose the stream. The
+//! first half of it only fills the book.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a measurement: it prints, and its numbers are small"
+)]
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use benches::generator::{Parameters, generate};
+use solver::decision::Verdict;
+use solver::model::Seconds;
+use solver::planner::Budget;
+use solver::program::{LinearEngine, ModelSolver, Program, Solved, Step};
+use solver_highs::Highs;
+
+/// What one re-choosing took.
+#[derive(Default, Clone, Copy)]
+struct Effort {
+    micros: f64,
+    exchange_micros: f64,
+    programmed: bool,
+    solves: usize,
+    rows: usize,
+    columns: usize,
+    dived: bool,
+    branched: bool,
+}
+
+/// HiGHS under a stop watch.
+#[derive(Default)]
+struct Watched(Mutex<(Option<Instant>, Effort, Vec<Effort>)>);
+
+impl ModelSolver for Watched {
+    fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved {
+        Highs.solve(program, seconds)
+    }
+
+    fn engine(&self) -> Option<Box<dyn LinearEngine>> {
+        Highs.engine()
+    }
+
+    fn observe(&self, step: Step) {
+        let mut watch = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let spent = watch.0.map_or(0.0, |started| started.elapsed().as_secs_f64() * 1e6);
+        let effort = &mut watch.1;
+        match step {
+            Step::Begun => {
+                *effort = Effort::default();
+                watch.0 = Some(Instant::now());
+            }
+            Step::Programming => {
+                effort.programmed = true;
+                effort.exchange_micros = spent;
+            }
+            Step::Solved { rows, columns } => {
+                effort.solves += 1;
+                (effort.rows, effort.columns) = (rows, columns);
+            }
+            Step::Diving => effort.dived = true,
+            Step::Branching => effort.branched = true,
+            Step::Ended => {
+                effort.micros = spent;
+                let ended = *effort;
+                watch.2.push(ended);
+            }
+        }
+    }
+}
+
+fn quantiles(name: &str, mut values: Vec<f64>) {
+    values.sort_by(f64::total_cmp);
+    let Some(last) = values.len().checked_sub(1) else {
+        println!("  {name:<34} none");
+        return;
+    };
+    let at = |share: f64| values[(last as f64 * share).round() as usize];
+    println!(
+        "  {name:<34} n {:>6}  median {:>9.0}  p95 {:>9.0}  p99 {:>9.0}  worst {:>9.0}",
+        values.len(),
+        at(0.5),
+        at(0.95),
+        at(0.99),
+        at(1.0)
+    );
+}
+
+fn setting(name: &str, otherwise: f64) -> f64 {
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(otherwise)
+}
+
+fn main() {
+    let standard = Parameters::default();
+    let parameters = Parameters {
+        hosts: setting("HOSTS", 1_000.0) as u32,
+        classes: setting("CLASSES", 24.0) as usize,
+        load: setting("LOAD", 0.9),
+        days: setting("DAYS", 40.0) as u32,
+        freeze: setting("FREEZE", 0.0) as Seconds,
+        seed: setting("SEED", 7.0) as u64,
+        ..standard
+    };
+    let budget = Budget {
+        seconds: Some(setting("BUDGET", 30.0)),
+    };
+    let problem = generate(&parameters, |_, _| {}).expect("the parameters are in range");
+    let mut planner = problem.planner().expect("nothing is held yet");
+    let solver = Watched::default();
+    let mut ends: BTreeSet<(Seconds, Arc<str>)> = BTreeSet::new();
+    let (mut accepted, mut refused, mut undecided, mut moves) = (0, 0, 0, 0);
+    let mut all = Vec::new();
+    let mut now = problem.now;
+    let started = Instant::now();
+    for (number, entry) in problem.requests.iter().enumerate() {
+        now = entry.at.unwrap_or(now).max(now);
+        while let Some((end, lease)) = ends.first().cloned()
+            && end <= now
+        {
+            planner.remove_lease(&lease);
+            ends.remove(&(end, lease));
+        }
+        let request = entry.to_request(problem.cleaning);
+        if number == problem.requests.len() / 2 {
+            solver.0.lock().unwrap_or_else(PoisonError::into_inner).2.clear();
+            all.clear();
+        }
+        let before = Instant::now();
+        let decision = planner.decide(&request, now, budget, &solver);
+        all.push(before.elapsed().as_secs_f64() * 1e6);
+        match &decision.verdict {
+            Verdict::Accepted { .. } => accepted += 1,
+            Verdict::Refused { .. } => refused += 1,
+            Verdict::Undecided => undecided += 1,
+        }
+        moves += decision.counted_moves();
+        if matches!(decision.verdict, Verdict::Accepted { .. }) {
+            planner
+                .apply(&request, &decision)
+                .expect("the state is the one decided on");
+            let end = request
+                .reservations
+                .iter()
+                .map(|part| part.window.end + problem.cleaning);
+            ends.insert((end.max().unwrap_or(now), Arc::clone(&request.id)));
+        }
+    }
+    let pending = planner
+        .leases()
+        .filter(|lease| lease.reservations[0].window.start > now)
+        .count();
+    println!(
+        "{} hosts, {} classes, load {}, {pending} pending at the end; {accepted} accepted, {refused} refused, \
+         {undecided} undecided, {moves} moves in {:.0} s; microseconds:",
+        parameters.hosts,
+        parameters.classes,
+        parameters.load,
+        started.elapsed().as_secs_f64()
+    );
+    let efforts = &solver.0.lock().unwrap_or_else(PoisonError::into_inner).2;
+    let of = |choose: &dyn Fn(&Effort) -> bool, value: &dyn Fn(&Effort) -> f64| -> Vec<f64> {
+        efforts.iter().filter(|effort| choose(effort)).map(value).collect()
+    };
+    quantiles("all decisions", all);
+    quantiles("re-choosing", of(&|_| true, &|effort| effort.micros));
+    quantiles(
+        "  by exchanges",
+        of(&|effort| !effort.programmed, &|effort| effort.micros),
+    );
+    quantiles(
+        "  by a program",
+        of(&|effort| effort.programmed, &|effort| effort.micros),
+    );
+    quantiles(
+        "    before it",
+        of(&|effort| effort.programmed, &|effort| effort.exchange_micros),
+    );
+    quantiles(
+        "    solves",
+        of(&|effort| effort.programmed, &|effort| effort.solves as f64),
+    );
+    quantiles(
+        "    rows",
+        of(&|effort| effort.programmed, &|effort| effort.rows as f64),
+    );
+    quantiles(
+        "    columns",
+        of(&|effort| effort.programmed, &|effort| effort.columns as f64),
+    );
+    quantiles("    with a dive", of(&|effort| effort.dived, &|effort| effort.micros));
+    quantiles(
+        "    with branching",
+        of(&|effort| effort.branched, &|effort| effort.micros),
+    );
+}
