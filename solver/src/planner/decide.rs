@@ -1,0 +1,75 @@
+//! One decision after another way of deciding: from what counting shows to what the whole scene needs.
+//!
+//! Invariant: nothing here changes the planner, and a refusal is a theorem about the model.
+
+use super::{Budget, ModelSolver, Planner};
+use crate::classes::Classes;
+use crate::decision::{Conflict, Decision, Tier, Verdict};
+use crate::model::{Request, Seconds};
+use crate::reassign::{self, Reassigned};
+use crate::request::Ask;
+use crate::scene::Scene;
+use crate::{certificate, count, decode, mixed, tails, verify};
+
+impl Planner {
+    /// Decides a request at `now`: accepted if any assignment exists that keeps every promise, with
+    /// the fewest counted moves. The planner itself does not change; see [`Planner::apply`].
+    pub fn decide(&self, request: &Request, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> Decision {
+        let knowing = self.knowing(request);
+        let (tier, verdict) = knowing.as_ref().unwrap_or(self).verdict(request, now, budget, solver);
+        Decision { at: now, verdict, tier }
+    }
+
+    fn verdict(&self, request: &Request, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> (Tier, Verdict) {
+        let refused = |tier: Tier, conflict: Conflict| (tier, Verdict::Refused { conflict });
+        let asks = match Ask::read_all(self, request, now) {
+            Ok(asks) => asks,
+            Err(conflict) => return refused(Tier::Static, conflict),
+        };
+        if mixed::has_other_kinds(request) {
+            return mixed::decide(self, &asks, request, now, budget, solver);
+        }
+        let free = count::search(self, &asks, request, now);
+        if let Some(found) = &free
+            && found.complete
+        {
+            return (Tier::Count, found.verdict(&asks));
+        }
+        if let Some(verdict) = tails::exchange(self, &asks, request, now) {
+            return (Tier::Count, verdict);
+        }
+        if self.instances > 0 && mixed::may_move_instances(self, now) {
+            return mixed::decide(self, &asks, request, now, budget, solver);
+        }
+        let scene = Scene::new(self, &asks, request, now);
+        let classes = Classes::new(&scene);
+        if free.is_none()
+            && let Some(conflict) = certificate::at_likely(&scene, &classes)
+        {
+            return refused(Tier::Certificate, conflict);
+        }
+        // Without an answer in time, hosts that are free as things stand are an answer still.
+        let undecided = || {
+            let found = free.as_ref().map(|found| (Tier::Count, found.verdict(&asks)));
+            found.unwrap_or((Tier::Mip, Verdict::Undecided))
+        };
+        match reassign::solve(&scene, &classes, budget, solver) {
+            Reassigned::Counts(counts) => {
+                let Some(changed) = decode::changes(&scene, &classes, &counts) else {
+                    return undecided();
+                };
+                if !verify::changes(&scene, &changed) {
+                    return undecided();
+                }
+                let verdict = scene.accepted(&asks, &classes, &changed);
+                let moved = matches!(&verdict, Verdict::Accepted { moves, .. } if moves.iter().any(|m| m.counted > 0));
+                (if moved { Tier::Mip } else { Tier::Count }, verdict)
+            }
+            Reassigned::Infeasible { instants, .. } => match certificate::at(&scene, &classes, &instants) {
+                Some(conflict) => refused(Tier::Certificate, conflict),
+                None => refused(Tier::Mip, certificate::by_search(&scene)),
+            },
+            Reassigned::Limit => undecided(),
+        }
+    }
+}

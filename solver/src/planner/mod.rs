@@ -1,0 +1,258 @@
+//! The state a decision is taken on, and the entry point of every decision.
+//!
+//! Invariant: no two reservations occupy one host at one second. Every method that changes the
+//! planner either keeps that or returns an error and changes nothing.
+
+use std::sync::{Arc, OnceLock};
+
+use imbl::{OrdMap, Vector};
+
+mod apply;
+mod decide;
+mod occupy;
+
+use crate::hosts::{Carried, Hosts, ReservationNumber};
+use crate::index::{Eligible, Index, Interner, PredicateNumber};
+use crate::model::{
+    Host, HostId, Interval, Lease, LeaseId, Pool, PoolId, Request, RequestedReservation, Reservation, Seconds,
+};
+use crate::predicate::Predicate;
+pub use crate::program::ModelSolver;
+
+/// The planner refuses a change that contradicts its state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// A lease holds a host that is not registered.
+    #[error("reservation `{reservation}` holds host `{host}`, which does not exist")]
+    UnknownHost {
+        /// The reservation.
+        reservation: String,
+        /// The host it names.
+        host: String,
+    },
+    /// Two reservations would occupy one host at one time.
+    #[error("reservations `{first}` and `{second}` both occupy host `{host}` at {at}")]
+    Overlap {
+        /// One reservation.
+        first: String,
+        /// The other.
+        second: String,
+        /// The host.
+        host: String,
+        /// First second they share.
+        at: Seconds,
+    },
+    /// A decision moves or replaces something the planner does not hold.
+    #[error("the decision names `{name}`, which the planner does not hold")]
+    Stale {
+        /// The lease or reservation.
+        name: String,
+    },
+}
+
+/// What one decision may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Wall seconds the model solver may spend, `None` without limit.
+    pub seconds: Option<f64>,
+}
+
+/// A lease with what the planner looks up often.
+pub(crate) struct Stored {
+    pub(crate) lease: Lease,
+    /// For each of its reservations.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// Numbers of one reservation.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    pub(crate) number: ReservationNumber,
+    pub(crate) predicate: PredicateNumber,
+}
+
+/// What an expression admits in the state of a planner.
+#[derive(Debug, Clone)]
+pub struct Eligibility(Arc<Eligible>);
+
+/// Hosts and promises at one moment. Cheap to clone: clones share structure.
+#[derive(Clone)]
+pub struct Planner {
+    pub(crate) freeze: Seconds,
+    pub(crate) hosts: Hosts,
+    leases: OrdMap<LeaseId, Arc<Stored>>,
+    pub(crate) pools: OrdMap<PoolId, Arc<Pool>>,
+    interner: Interner,
+    /// How many reservation numbers were given out, and those that came back.
+    numbers: ReservationNumber,
+    returned: Vector<ReservationNumber>,
+    /// Reservations of instances.
+    instances: usize,
+    /// Derived when it is first needed; changes of hosts forget it, changes of leases update it.
+    index: Arc<OnceLock<Index>>,
+}
+
+impl Planner {
+    /// A planner without hosts. `freeze` seconds before its start a pending reservation keeps its hosts.
+    pub fn new(freeze: Seconds) -> Self {
+        Self {
+            freeze,
+            hosts: Hosts::default(),
+            leases: OrdMap::new(),
+            pools: OrdMap::new(),
+            interner: Interner::default(),
+            numbers: 0,
+            returned: Vector::new(),
+            instances: 0,
+            index: Arc::default(),
+        }
+    }
+
+    /// Adds a pool, or replaces the one with the same identifier.
+    pub fn put_pool(&mut self, pool: Pool) {
+        self.pools.insert(pool.id.clone(), Arc::new(pool));
+    }
+
+    /// Adds a host, or replaces the one with the same id; what it holds stays.
+    pub fn put_host(&mut self, host: Host) {
+        let mut carried = Carried::empty(host);
+        if let Some(before) = self.hosts.get(&carried.host.id) {
+            if before.host == carried.host {
+                return;
+            }
+            carried.occupations.clone_from(&before.occupations);
+            carried.shares.clone_from(&before.shares);
+        }
+        self.hosts.insert(carried);
+        self.index = Arc::default();
+    }
+
+    /// Removes a host that nothing holds; `false` if something does or it is unknown.
+    pub fn remove_host(&mut self, host: &HostId) -> bool {
+        if self
+            .hosts
+            .get(host)
+            .is_some_and(|carried| carried.occupations.is_empty() && carried.shares.is_empty())
+        {
+            self.hosts.remove(host);
+            self.index = Arc::default();
+            return true;
+        }
+        false
+    }
+
+    /// The host, if it is registered.
+    pub fn host(&self, host: &HostId) -> Option<&Host> {
+        self.hosts.get(host).map(|carried| carried.host.as_ref())
+    }
+
+    /// The hosts, by identifier.
+    pub fn hosts(&self) -> impl ExactSizeIterator<Item = &Host> {
+        self.hosts.values().map(|carried| carried.host.as_ref())
+    }
+
+    /// Adds a lease, or replaces the one with the same id, with the hosts it holds.
+    pub fn put_lease(&mut self, lease: Lease) -> Result<(), StateError> {
+        let mut next = self.clone();
+        next.remove_lease(&lease.id);
+        next.occupy(lease)?;
+        *self = next;
+        Ok(())
+    }
+
+    fn index_mut(&mut self) -> Option<&mut Index> {
+        self.index.get()?;
+        Arc::make_mut(&mut self.index).get_mut()
+    }
+
+    /// The derived facts.
+    pub(crate) fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::new(&self.hosts, &self.interner))
+    }
+
+    /// This planner, knowing the expressions of a request; `None` if it knows them already.
+    pub(crate) fn knowing(&self, request: &Request) -> Option<Self> {
+        let unknown = |asked: &&RequestedReservation| self.interner.number(&asked.predicate).is_none();
+        let mut unknown = request.reservations.iter().filter(unknown).peekable();
+        unknown.peek()?;
+        self.index();
+        let mut knowing = self.clone();
+        for asked in unknown {
+            knowing.learn(&asked.predicate);
+        }
+        Some(knowing)
+    }
+
+    /// The number of an expression that one promise more has.
+    fn learn(&mut self, predicate: &Arc<Predicate>) -> PredicateNumber {
+        let (number, new) = self.interner.take(predicate);
+        if new {
+            let (hosts, interner) = (self.hosts.clone(), self.interner.clone());
+            if let Some(index) = self.index_mut() {
+                index.learn(&hosts, &interner, number, predicate);
+            }
+        }
+        number
+    }
+
+    /// What an expression admits, worked out once for many questions to this state; `None` if no promise
+    /// has the expression.
+    pub fn eligibility(&self, predicate: &Predicate) -> Option<Eligibility> {
+        self.eligible(predicate)
+            .map(|eligible| Eligibility(Arc::clone(eligible)))
+    }
+
+    /// How many hosts, at most `wanted`, are free during a window and the cleaning after it, if the promises
+    /// made may be shifted between hosts of one class. Takes a fraction of a microsecond.
+    pub fn free_hosts(&self, eligibility: &Eligibility, window: Interval, cleaning: Seconds, wanted: u32) -> u32 {
+        let occupation = Interval::new(window.start, window.end.saturating_add(cleaning));
+        self.index().free(&eligibility.0, window, occupation, wanted)
+    }
+
+    /// Which hosts an expression admits; `None` if no promise has it.
+    pub(crate) fn eligible(&self, predicate: &Predicate) -> Option<&Arc<Eligible>> {
+        self.index().eligible(self.interner.number(predicate)?)
+    }
+
+    /// The number of an expression that a promise has.
+    pub(crate) fn predicate_number(&self, predicate: &Predicate) -> Option<PredicateNumber> {
+        self.interner.number(predicate)
+    }
+
+    /// The expression with a number.
+    pub(crate) fn predicate(&self, number: PredicateNumber) -> Option<&Arc<Predicate>> {
+        self.interner.predicate(number)
+    }
+
+    /// More than every number of an expression.
+    pub(crate) fn predicate_numbers(&self) -> usize {
+        self.interner.len()
+    }
+
+    /// More than every number of a reservation.
+    pub(crate) fn reservation_numbers(&self) -> ReservationNumber {
+        self.numbers
+    }
+
+    /// The lease, if it is held.
+    pub fn lease(&self, lease: &LeaseId) -> Option<&Lease> {
+        self.leases.get(lease).map(|stored| &stored.lease)
+    }
+
+    /// The leases held, by identifier.
+    pub fn leases(&self) -> impl Iterator<Item = &Lease> {
+        self.leases.values().map(|stored| &stored.lease)
+    }
+
+    /// A reservation of a lease by its number.
+    pub(crate) fn part(&self, lease: &LeaseId, number: ReservationNumber) -> Option<(&Reservation, Part)> {
+        let stored = self.leases.get(lease)?;
+        let mut parts = stored.lease.reservations.iter().zip(stored.parts.iter().copied());
+        parts.find(|(_, part)| part.number == number)
+    }
+
+    /// The leases with their numbers, by identifier.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = &Stored> {
+        self.leases.values().map(Arc::as_ref)
+    }
+}

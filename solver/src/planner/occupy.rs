@@ -1,0 +1,162 @@
+//! Hosts taken and given back, with everything derived from that.
+//!
+//! Invariant: no two host reservations overlap on a host, nor does one overlap instances; and the index, once
+//! it exists, counts what the hosts carry.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Part, Planner, StateError, Stored};
+use crate::hosts::{Carried, HostNumber, Occupation, Share};
+use crate::index::IndexClass;
+use crate::model::{Interval, Lease, LeaseId, Resource};
+
+/// Hosts more or fewer in use during an interval, by class.
+type Changes = BTreeMap<(IndexClass, Interval), i32>;
+
+impl Planner {
+    /// Removes a lease and frees what it holds.
+    pub fn remove_lease(&mut self, lease: &LeaseId) {
+        let Some(stored) = self.leases.remove(lease) else {
+            return;
+        };
+        for (reservation, part) in stored.lease.reservations.iter().zip(&stored.parts) {
+            self.returned.push_back(part.number);
+            if !matches!(reservation.resource, Resource::Units(_)) {
+                let is_instances = reservation.resource != Resource::Host;
+                self.instances -= usize::from(is_instances);
+                let mut changes = Changes::default();
+                for held in reservation.holds.chunk_by(|one, other| one == other) {
+                    let Some(number) = self.hosts.number(&held[0]) else {
+                        continue;
+                    };
+                    self.change_host(number, &mut changes, reservation.occupation(), -1, |carried| {
+                        if is_instances {
+                            carried.shares.retain(|share| share.taken.number != part.number);
+                        } else {
+                            carried.occupations.retain(|taken| taken.number != part.number);
+                        }
+                    });
+                }
+                self.note(changes);
+            }
+            if self.interner.release(part.predicate)
+                && let Some(index) = self.index_mut()
+                && index.forget(part.predicate)
+            {
+                self.index = Arc::default();
+            }
+        }
+    }
+
+    /// Changes what a host carries and notes how its time in use changes: during one interval if it
+    /// carries no instances, which may overlap.
+    fn change_host(
+        &mut self,
+        number: HostNumber,
+        changes: &mut Changes,
+        interval: Interval,
+        change: i32,
+        make: impl FnOnce(&mut Carried),
+    ) {
+        let class = self.index.get().map(|index| index.class_of(number));
+        let Some(carried) = self.hosts.at_mut(number) else {
+            return;
+        };
+        let before = (!carried.shares.is_empty()).then(|| carried.used());
+        make(carried);
+        let Some(class) = class else { return };
+        if before.is_none() && carried.shares.is_empty() {
+            *changes.entry((class, interval)).or_default() += change;
+            return;
+        }
+        for used in before.unwrap_or_else(|| {
+            let mut without = carried.clone();
+            without.shares.clear();
+            without.used()
+        }) {
+            *changes.entry((class, used)).or_default() -= 1;
+        }
+        for used in carried.used() {
+            *changes.entry((class, used)).or_default() += 1;
+        }
+    }
+
+    /// Brings the index up to date.
+    fn note(&mut self, changes: Changes) {
+        if let Some(index) = self.index_mut() {
+            for ((class, interval), change) in changes {
+                index.use_hosts(class, interval, change);
+            }
+        }
+    }
+
+    /// Adds a lease the planner does not hold; after an error the planner is partly changed.
+    pub(super) fn occupy(&mut self, lease: Lease) -> Result<(), StateError> {
+        let mut parts = Vec::with_capacity(lease.reservations.len());
+        for reservation in &lease.reservations {
+            let part = Part {
+                number: self.returned.pop_back().unwrap_or_else(|| {
+                    self.numbers += 1;
+                    self.numbers - 1
+                }),
+                predicate: self.learn(&reservation.predicate),
+            };
+            parts.push(part);
+            let instances = match &reservation.resource {
+                Resource::Host => None,
+                Resource::Instances(instances) => Some(instances),
+                Resource::Units(_) => continue,
+            };
+            self.instances += usize::from(instances.is_some());
+            let interval = reservation.occupation();
+            let mut changes = Changes::default();
+            for held in reservation.holds.chunk_by(|one, other| one == other) {
+                let unknown = || StateError::UnknownHost {
+                    reservation: reservation.id.to_string(),
+                    host: held[0].to_string(),
+                };
+                let number = self.hosts.number(&held[0]).ok_or_else(unknown)?;
+                let carried = self.hosts.at(number).ok_or_else(unknown)?;
+                let in_the_way = match instances {
+                    None => carried.in_use(interval).next(),
+                    Some(_) => carried.overlapping(interval).first(),
+                };
+                if let Some(other) = in_the_way {
+                    return Err(StateError::Overlap {
+                        first: other.reservation.to_string(),
+                        second: reservation.id.to_string(),
+                        host: held[0].to_string(),
+                        at: interval.start.max(other.interval.start),
+                    });
+                }
+                let taken = Occupation {
+                    interval,
+                    lease: lease.id.clone(),
+                    reservation: reservation.id.clone(),
+                    number: part.number,
+                    pinned: reservation.pinned,
+                };
+                let starts_before = |taken: &Occupation| taken.interval.start < interval.start;
+                self.change_host(number, &mut changes, interval, 1, |carried| match instances {
+                    None => {
+                        let place = carried.occupations.partition_point(starts_before);
+                        carried.occupations.insert(place, taken);
+                    }
+                    Some(instances) => {
+                        let place = carried.shares.partition_point(|share| starts_before(&share.taken));
+                        let share = Share {
+                            taken,
+                            count: u32::try_from(held.len()).unwrap_or(u32::MAX),
+                            instances: Arc::clone(instances),
+                        };
+                        carried.shares.insert(place, share);
+                    }
+                });
+            }
+            self.note(changes);
+        }
+        self.leases.insert(lease.id.clone(), Arc::new(Stored { lease, parts }));
+        Ok(())
+    }
+}
