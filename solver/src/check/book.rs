@@ -1,36 +1,60 @@
-//! Who holds what while a plan is replayed.
+//! Who holds what while a plan is followed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Violation;
+use super::load::{Load, clashes};
 use crate::document::{Problem, lease_of};
 use crate::model::{
-    Host, HostId, Interval, LeaseId, Request, RequestedReservation, Reservation, ReservationId, Seconds,
+    Host, HostId, Interval, LeaseId, PoolId, Request, RequestedReservation, Reservation, ReservationId, Resource,
+    Seconds,
 };
 
-/// Hosts and leases at one point of the replay.
+/// Something that can be held.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// A host, for host reservations and instances.
+    Host(HostId),
+    /// A unit of a pool.
+    Unit(PoolId, HostId),
+}
+
+impl Place {
+    /// The place that a reservation of this resource means by a name.
+    pub(super) fn of(resource: &Resource, name: &HostId) -> Self {
+        match resource {
+            Resource::Host | Resource::Instances(_) => Self::Host(name.clone()),
+            Resource::Units(units) => Self::Unit(units.pool.clone(), name.clone()),
+        }
+    }
+}
+
+/// Hosts, pools and leases at one point of the plan. Leases that have ended stay: what they leave to be
+/// cleaned counts, and what joins a running lease is its own for the whole window.
 pub(super) struct Book {
     pub(super) now: Seconds,
     freeze: Seconds,
     pub(super) hosts: BTreeMap<HostId, Host>,
+    pub(super) pools: BTreeMap<PoolId, BTreeSet<HostId>>,
     pub(super) leases: BTreeMap<LeaseId, Vec<Reservation>>,
     /// The lease each reservation belongs to.
     owners: BTreeMap<ReservationId, LeaseId>,
-    /// What each host carries.
-    carried: BTreeMap<HostId, BTreeSet<ReservationId>>,
+    /// What each place carries.
+    carried: BTreeMap<Place, BTreeSet<ReservationId>>,
 }
 
 impl Book {
     pub(super) fn new(problem: &Problem) -> Self {
-        let hosts = problem
-            .hosts
-            .iter()
-            .map(|entry| (entry.id.clone(), entry.to_host()))
-            .collect();
+        let hosts = problem.hosts.iter().map(|entry| (entry.id.clone(), entry.to_host()));
+        let pools = problem.pools.iter().map(|entry| {
+            let pool = entry.to_pool();
+            (pool.id, pool.units.into_iter().collect())
+        });
         let mut book = Self {
             now: problem.now,
             freeze: problem.freeze,
-            hosts,
+            hosts: hosts.collect(),
+            pools: pools.collect(),
             leases: BTreeMap::new(),
             owners: BTreeMap::new(),
             carried: BTreeMap::new(),
@@ -46,8 +70,9 @@ impl Book {
         self.remove(&lease);
         for held in &reservations {
             self.owners.insert(held.id.clone(), lease.clone());
-            for host in &held.holds {
-                self.carried.entry(host.clone()).or_default().insert(held.id.clone());
+            for name in &held.holds {
+                let place = Place::of(&held.resource, name);
+                self.carried.entry(place).or_default().insert(held.id.clone());
             }
         }
         self.leases.insert(lease, reservations);
@@ -56,8 +81,8 @@ impl Book {
     fn remove(&mut self, lease: &LeaseId) {
         for held in self.leases.remove(lease).unwrap_or_default() {
             self.owners.remove(&held.id);
-            for host in &held.holds {
-                if let Some(carried) = self.carried.get_mut(host) {
+            for name in &held.holds {
+                if let Some(carried) = self.carried.get_mut(&Place::of(&held.resource, name)) {
                     carried.remove(&held.id);
                 }
             }
@@ -73,16 +98,32 @@ impl Book {
         self.owners.get(reservation)
     }
 
-    /// Gives a reservation other hosts.
-    pub(super) fn rehost(&mut self, reservation: &ReservationId, holds: &[HostId]) {
+    /// Gives a reservation other hosts, sorted, each as often as it holds it.
+    pub(super) fn rehost(&mut self, reservation: &ReservationId, holds: Vec<HostId>) {
         let Some(lease) = self.owners.get(reservation).cloned() else {
             return;
         };
         let mut reservations = self.leases.get(&lease).cloned().unwrap_or_default();
-        for held in reservations.iter_mut().filter(|held| held.id == *reservation) {
-            held.holds = holds.to_vec();
+        if let Some(held) = reservations.iter_mut().find(|held| held.id == *reservation) {
+            held.holds = holds;
         }
         self.put(lease, reservations);
+    }
+
+    /// What stands on a place.
+    pub(super) fn on(&self, place: &Place) -> impl Iterator<Item = &Reservation> {
+        let carried = self.carried.get(place).into_iter().flatten();
+        carried.filter_map(|id| self.find(id))
+    }
+
+    /// All reservations, ended ones too.
+    pub(super) fn reservations(&self) -> impl Iterator<Item = &Reservation> {
+        self.leases.values().flatten()
+    }
+
+    /// Reservations that have not ended.
+    pub(super) fn alive(&self) -> impl Iterator<Item = &Reservation> {
+        self.reservations().filter(|held| held.window.end > self.now)
     }
 
     /// Whether the reservation keeps its hosts: pinned, started or about to start.
@@ -99,39 +140,43 @@ impl Book {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// Whether the lease a request replaces is unknown or has ended.
+    pub(super) fn lacks_replaced(&self, request: &Request) -> bool {
+        let Some(lease) = &request.replaces else { return false };
+        let over = |parts: &Vec<Reservation>| parts.iter().all(|held| held.window.end <= self.now);
+        self.leases.get(lease).is_none_or(over)
+    }
+
+    /// Whether a request starts something before the clock that has not started already.
+    pub(super) fn starts_in_the_past(&self, request: &Request) -> bool {
+        let replaced = self.replaced(request);
+        request.reservations.iter().any(|asked| {
+            let mut old = replaced.iter().filter(|old| old.id == asked.id);
+            asked.window.start < self.now && !old.any(|old| old.window.start <= self.now)
+        })
+    }
+
     /// Whether the request itself frees what a reservation holds.
     pub(super) fn frees(&self, request: &Request, held: &Reservation) -> bool {
         self.replaced(request).iter().any(|old| old.id == held.id)
             && (held.window.start > self.now || request.reservations.iter().any(|asked| asked.id == held.id))
     }
 
-    /// Hosts a requested reservation keeps: those of the fixed reservation it re-decides.
-    pub(super) fn kept(&self, request: &Request, asked: &RequestedReservation) -> &[HostId] {
+    /// The reservation that a requested one re-decides and whose hosts it keeps.
+    pub(super) fn fixed_before(&self, request: &Request, asked: &RequestedReservation) -> Option<&Reservation> {
         let old = self.replaced(request).iter().find(|old| old.id == asked.id);
-        old.filter(|old| self.is_fixed(old)).map_or(&[], |old| &old.holds)
+        old.filter(|old| self.is_fixed(old))
     }
 
-    /// Hosts on which a requested reservation could stand if everything that can move went away.
-    pub(super) fn attainable<'a>(
-        &'a self,
-        request: &'a Request,
-        asked: &'a RequestedReservation,
-    ) -> impl Iterator<Item = &'a HostId> {
-        let taken = move |host: &HostId| {
-            let here = self
-                .carried
-                .get(host)
-                .into_iter()
-                .flatten()
-                .filter_map(|id| self.find(id));
-            here.filter(|held| !self.frees(request, held) && self.is_fixed(held))
-                .any(|held| held.occupation().overlaps(&asked.occupation()))
-        };
-        let suitable = self
-            .hosts
-            .values()
-            .filter(|host| host.suits(&asked.predicate, asked.window));
-        suitable.map(|host| &host.id).filter(move |host| !taken(host))
+    /// Hosts a requested reservation keeps: those of the fixed reservation it re-decides.
+    pub(super) fn kept(&self, request: &Request, asked: &RequestedReservation) -> &[HostId] {
+        self.fixed_before(request, asked).map_or(&[], |old| &old.holds)
+    }
+
+    /// Hosts that suit a requested reservation, whatever stands on them.
+    pub(super) fn suitable<'a>(&'a self, asked: &'a RequestedReservation) -> impl Iterator<Item = &'a Host> {
+        let suits = |host: &&Host| host.suits(&asked.predicate, asked.window);
+        self.hosts.values().filter(suits)
     }
 
     /// Reservations of leases that have not ended, and what they hold.
@@ -146,53 +191,84 @@ impl Book {
             .collect()
     }
 
-    /// Overlaps on the given hosts.
-    pub(super) fn overlaps(&self, hosts: &BTreeSet<HostId>) -> Vec<Violation> {
-        let touching: BTreeSet<&ReservationId> = hosts
-            .iter()
-            .filter_map(|host| self.carried.get(host))
-            .flatten()
-            .collect();
-        holdings(hosts, touching.into_iter().filter_map(|id| self.find(id)))
+    /// What clashes on the given places; only what is to come from `since` on, if that is given.
+    pub(super) fn clashes(&self, places: &BTreeSet<Place>, since: Option<Seconds>) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        for place in places {
+            let (name, what) = match place {
+                Place::Host(name) => (name, "host"),
+                Place::Unit(_, name) => (name, "unit"),
+            };
+            let loads = self.on(place).filter_map(|held| {
+                let mut load = Load::of(held, times(&held.holds, name));
+                load.interval.start = load.interval.start.max(since.unwrap_or(Seconds::MIN));
+                (load.interval.start < load.interval.end).then_some(load)
+            });
+            let capacity = match place {
+                Place::Host(name) => self.hosts.get(name).map(|host| &host.capacity),
+                Place::Unit(..) => None,
+            };
+            let reasons = clashes(what, capacity, loads.collect());
+            violations.extend(reasons.into_iter().map(|reason| Violation {
+                place: name.to_string(),
+                reason,
+            }));
+        }
+        violations
     }
 }
 
-/// Where two of the reservations stand on one of the hosts at one second, cleaning included. The
-/// reservations are all that hold any of the hosts; what they hold besides is not looked at.
+/// How often a host stands in what is held, which is sorted.
+pub(super) fn times(holds: &[HostId], host: &HostId) -> u32 {
+    let first = holds.partition_point(|held| held < host);
+    let after = holds.partition_point(|held| held <= host);
+    u32::try_from(after - first).unwrap_or(u32::MAX)
+}
+
+/// What is held of one and not of the other, sorted, each as often as it stands there more.
+pub(super) fn less(one: &[HostId], other: &[HostId]) -> Vec<HostId> {
+    let mut left: BTreeMap<&HostId, usize> = BTreeMap::new();
+    for host in other {
+        *left.entry(host).or_default() += 1;
+    }
+    let mut more: Vec<HostId> = Vec::new();
+    for host in one {
+        match left.get_mut(host).filter(|count| **count > 0) {
+            Some(count) => *count -= 1,
+            None => more.push(host.clone()),
+        }
+    }
+    more.sort();
+    more
+}
+
+/// Whether a block of the host meets the interval.
+pub(super) fn is_blocked(host: &Host, interval: Interval) -> bool {
+    host.blocks.iter().any(|block| block.overlaps(&interval))
+}
+
+/// Where two of the reservations stand on one of the hosts at one second, cleaning included, unless both
+/// are instances. The reservations are all that hold any of the hosts; what they hold besides, and the
+/// hosts' capacity, is not looked at.
 pub fn holdings<'a>(
     hosts: impl IntoIterator<Item = &'a HostId>,
     reservations: impl IntoIterator<Item = &'a Reservation>,
 ) -> Vec<Violation> {
-    let mut taken: BTreeMap<&HostId, Vec<(Interval, &ReservationId)>> =
-        hosts.into_iter().map(|host| (host, Vec::new())).collect();
+    let mut taken: BTreeMap<&HostId, Vec<Load<'_>>> = hosts.into_iter().map(|host| (host, Vec::new())).collect();
     for held in reservations {
-        for host in &held.holds {
+        for host in held.holds.iter().collect::<BTreeSet<_>>() {
             if let Some(taken) = taken.get_mut(host) {
-                taken.push((held.occupation(), &held.id));
+                taken.push(Load::of(held, times(&held.holds, host)));
             }
         }
     }
     let mut violations = Vec::new();
-    for (host, mut taken) in taken {
-        taken.sort_unstable();
-        // The one that lasts longest so far, so that none hides behind a short one.
-        let mut longest: Option<(Interval, &ReservationId)> = None;
-        for (interval, reservation) in taken {
-            if let Some((before, other)) = longest
-                && before.overlaps(&interval)
-            {
-                violations.push(Violation {
-                    place: host.to_string(),
-                    reason: format!(
-                        "reservations `{other}` and `{reservation}` both occupy the host at {}",
-                        interval.start
-                    ),
-                });
-            }
-            if longest.is_none_or(|(before, _)| before.end < interval.end) {
-                longest = Some((interval, reservation));
-            }
-        }
+    for (host, loads) in taken {
+        let reasons = clashes("host", None, loads);
+        violations.extend(reasons.into_iter().map(|reason| Violation {
+            place: host.to_string(),
+            reason,
+        }));
     }
     violations
 }

@@ -1,13 +1,30 @@
-//! The independent checker: replays a plan against its problem and recounts everything.
+//! The independent checker: follows a plan through its problem and recounts everything.
 //!
 //! Invariant: nothing here imports the planner, its classes or its programs; only the document and model
-//! types and the property language. What cannot be recounted without solving is left: a refusal whose
-//! reason is `search`, and whether an offer is feasible beyond the hosts that suit it and are not taken by
-//! work that cannot move.
+//! types and the property language. What it does not solve again is the fewest moves. Refusals by `search`
+//! and offers are searched again where the question is small; a large one is believed (`search`) or held
+//! against what is necessary (offers). A refusal in favour of other requests is held against all subsets of
+//! a small batch.
+//!
+//! `book` knows who holds what, `load` what fits on one place. `accepted`, `held` and `moves` are the rules
+//! of what is given; `refused`, `shortage` and `rows` those of why nothing is; `offers` what is offered
+//! instead. `scene` and `search` find out what is possible. `batch` and `heal` are the modes that do not
+//! take one request after another.
 
 mod accepted;
+mod batch;
 mod book;
+mod heal;
+mod held;
+mod load;
+mod moves;
+mod offers;
 mod refused;
+mod rows;
+mod scene;
+mod search;
+mod shortage;
+mod sums;
 
 use std::fmt;
 
@@ -15,8 +32,7 @@ use serde::Serialize;
 
 pub use book::holdings;
 
-use crate::document::{DecisionEntry, HeldUnits, Members, Plan, Problem, RequestEntry, Summary, VerdictName};
-use crate::model::{Request, Seconds};
+use crate::document::{DecisionEntry, Plan, Problem, Summary, VerdictName};
 use book::Book;
 
 /// Something in a plan that does not hold.
@@ -65,20 +81,40 @@ pub fn check(problem: &Problem, fingerprint: &str, plan: &Plan) -> Vec<Violation
     findings.require(plan.problem == fingerprint, "problem", || {
         format!("the plan is of {}, the problem is {fingerprint}", plan.problem)
     });
-    if plan.mode != "admit" {
-        findings.add("mode", format!("`{}` is not supported, only `admit` is", plan.mode));
-        return findings.list;
+    if plan.mode != "heal" {
+        let (decisions, requests) = (plan.decisions.len(), problem.requests.len());
+        findings.require(decisions == requests, "decisions", || {
+            format!("{decisions} decisions for {requests} requests")
+        });
+        findings.require(plan.summary.unkept.is_empty(), "summary.unkept", || {
+            "every promise is kept in this mode".to_owned()
+        });
     }
-    findings.require(plan.decisions.len() == problem.requests.len(), "decisions", || {
-        format!(
-            "{} decisions for {} requests",
-            plan.decisions.len(),
-            problem.requests.len()
-        )
-    });
     let mut book = Book::new(problem);
+    let sums = match plan.mode.as_str() {
+        "admit" | "replay" => one_after_another(problem, plan, &mut book, &mut findings),
+        "batch" => batch::check(&Book::new(problem), &mut book, problem, plan, &mut findings),
+        "heal" => heal::check(&Book::new(problem), &mut book, plan, &mut findings),
+        other => {
+            findings.add(
+                "mode",
+                format!("`{other}` is not supported, only `admit`, `batch`, `replay` and `heal` are"),
+            );
+            return findings.list;
+        }
+    };
+    sums::last(&book, &plan.last, &mut findings);
+    sums::summary(&sums, &plan.summary, &mut findings);
+    findings.list
+}
+
+/// Modes `admit`, in which the clock stands, and `replay`, in which it moves to each arrival.
+fn one_after_another(problem: &Problem, plan: &Plan, book: &mut Book, findings: &mut Findings) -> Summary {
     let mut sums = Summary::default();
     for (number, (entry, decision)) in problem.requests.iter().zip(&plan.decisions).enumerate() {
+        if plan.mode == "replay" {
+            book.now = book.now.max(entry.at.unwrap_or(book.now));
+        }
         findings.place = format!("decisions[{number}].");
         let request = entry.to_request(problem.cleaning);
         if !findings.require(decision.request == entry.id, "request", || {
@@ -86,37 +122,38 @@ pub fn check(problem: &Problem, fingerprint: &str, plan: &Plan) -> Vec<Violation
         }) {
             continue;
         }
-        form(decision, &mut findings);
+        form(decision, false, findings);
         match decision.verdict {
             VerdictName::Accepted => {
-                let moves = accepted::check(&mut book, &request, decision, &mut findings);
-                add(&mut sums, entry, decision, moves);
+                let moves = accepted::check(book, &request, decision, findings);
+                sums::add(&mut sums, entry, decision, moves);
             }
             VerdictName::Refused => {
                 sums.refused += 1;
-                refused::check(&book, &request, decision, &mut findings);
+                refused::check(book, &request, decision, findings);
             }
             VerdictName::Undecided => sums.undecided += 1,
         }
     }
     findings.place.clear();
-    last(&book, &plan.last, &mut findings);
-    summary(&sums, &plan.summary, &mut findings);
-    findings.list
+    if let Some(bound) = plan.summary.bound {
+        findings.require(bound >= plan.summary.value, "summary.bound", || {
+            format!("{bound} is below the value, {}", plan.summary.value)
+        });
+    }
+    sums
 }
 
-/// Members a decision must and must not have.
-fn form(decision: &DecisionEntry, findings: &mut Findings) {
+/// Members a decision must and must not have; an `open` refusal is not proved.
+fn form(decision: &DecisionEntry, open: bool, findings: &mut Findings) {
     let verdict = decision.verdict;
     let is = |other: VerdictName| verdict == other;
-    findings.require(decision.proved != is(VerdictName::Undecided), "proved", || {
-        format!("{} contradicts the verdict", decision.proved)
-    });
     findings.require(
-        ["static", "count", "certificate", "mip"].contains(&decision.tier.as_str()),
-        "tier",
-        || format!("no tier is called `{}`", decision.tier),
+        decision.proved != (is(VerdictName::Undecided) || open),
+        "proved",
+        || format!("{} contradicts the verdict", decision.proved),
     );
+    tier(decision, findings);
     let presence = [
         ("holds", decision.holds.is_some(), VerdictName::Accepted),
         ("moves", decision.moves.is_some(), VerdictName::Accepted),
@@ -133,66 +170,10 @@ fn form(decision: &DecisionEntry, findings: &mut Findings) {
     });
 }
 
-fn add(sums: &mut Summary, entry: &RequestEntry, decision: &DecisionEntry, moves: u64) {
-    sums.accepted += 1;
-    sums.moves += moves;
-    sums.value = sums.value.saturating_add(entry.worth());
-    for part in &entry.reservations {
-        let hosts = decision
-            .holds
-            .as_ref()
-            .and_then(|holds| holds.get(&part.id))
-            .map_or(0, |hosts| hosts.len());
-        let seconds = (hosts as u64).saturating_mul(part.end.abs_diff(part.start));
-        sums.host_seconds_accepted = sums.host_seconds_accepted.saturating_add(seconds);
-    }
-}
-
-/// `final` is what the replay ends with.
-fn last(book: &Book, last: &Members<HeldUnits>, findings: &mut Findings) {
-    let mut expected = book.last();
-    for (reservation, units) in last.iter() {
-        let place = format!("final.{reservation}");
-        match expected.remove(reservation) {
-            None => findings.add(&place, "no reservation of an unfinished lease has this identifier"),
-            Some(holds) => {
-                let equal = holds.len() == units.len() && holds.iter().all(|host| units.get(host) == Some(&1));
-                findings.require(equal, &place, || "differs from what the decisions lead to".to_owned());
-            }
-        }
-    }
-    for reservation in expected.keys() {
-        findings.add(&format!("final.{reservation}"), "missing");
-    }
-}
-
-fn summary(expected: &Summary, found: &Summary, findings: &mut Findings) {
-    let pairs = [
-        ("accepted", expected.accepted, found.accepted),
-        ("refused", expected.refused, found.refused),
-        ("undecided", expected.undecided, found.undecided),
-        (
-            "host_seconds_accepted",
-            expected.host_seconds_accepted,
-            found.host_seconds_accepted,
-        ),
-        ("moves", expected.moves, found.moves),
-        ("value", expected.value, found.value),
-    ];
-    for (member, expected, found) in pairs {
-        findings.require(expected == found, &format!("summary.{member}"), || {
-            format!("{found} is stated, {expected} is counted")
-        });
-    }
-}
-
-/// Whether a request starts something before the clock that has not started already.
-fn in_the_past(book: &Book, request: &Request, now: Seconds) -> bool {
-    request.reservations.iter().any(|asked| {
-        let started = book
-            .replaced(request)
-            .iter()
-            .any(|old| old.id == asked.id && old.window.start <= now);
-        asked.window.start < now && !started
-    })
+fn tier(decision: &DecisionEntry, findings: &mut Findings) {
+    findings.require(
+        ["static", "count", "certificate", "mip"].contains(&decision.tier.as_str()),
+        "tier",
+        || format!("no tier is called `{}`", decision.tier),
+    );
 }
