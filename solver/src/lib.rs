@@ -36,6 +36,7 @@ pub mod predicate;
 pub mod program;
 pub mod question;
 mod reassign;
+pub mod replan;
 pub mod replay;
 mod request;
 mod scene;

@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::answer;
+use super::clock::Clock;
 use super::exact::{self, Finished};
 use super::model::Model;
 use super::neighbourhood;
@@ -161,7 +162,7 @@ fn pack<'m>(
     solver: &dyn ModelSolver,
     clock: &mut Clock<'_>,
 ) -> Option<(Packing<'m>, i64)> {
-    let free = Prices::none(model);
+    let free = Prices::none(&model.timeline);
     let mut best = greedy(model, &free, None)?;
     let relaxed = relaxation::solve(model, &best, solver.engine(), &mut || clock.left());
     if let Some(guided) = greedy(model, &relaxed.prices, Some(&relaxed))
@@ -251,33 +252,4 @@ fn greedy<'m>(model: &'m Model, prices: &Prices, relaxed: Option<&Relaxed>) -> O
         packing
     });
     packings.max_by_key(Packing::worth)
-}
-
-/// How much of the time is left.
-pub(crate) struct Clock<'c> {
-    seconds: Option<f64>,
-    started: u64,
-    micros: &'c mut dyn FnMut() -> u64,
-}
-
-impl<'c> Clock<'c> {
-    fn new(seconds: Option<f64>, micros: &'c mut dyn FnMut() -> u64) -> Self {
-        Self {
-            seconds,
-            started: micros(),
-            micros,
-        }
-    }
-
-    /// Seconds left, `None` without limit.
-    pub(crate) fn left(&mut self) -> Option<f64> {
-        let spent = (self.micros)().saturating_sub(self.started);
-        let spent = std::time::Duration::from_micros(spent).as_secs_f64();
-        self.seconds.map(|seconds| (seconds - spent).max(0.0))
-    }
-
-    /// Whether nothing is left.
-    pub(crate) fn is_over(&mut self) -> bool {
-        self.left().is_some_and(|left| left <= 0.0)
-    }
 }

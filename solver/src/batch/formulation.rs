@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use super::model::{Model, Split};
 use super::packing::Taken;
-use super::prices::most;
 use crate::classes::ClassNumber;
 use crate::program::{LinearEngine, Program};
 use crate::scene::DemandNumber;
@@ -87,7 +86,7 @@ impl Formulation {
         let need = model.need(demand);
         let mut columns = Vec::with_capacity(need.eligible.len());
         for &class in &need.eligible {
-            let most = most(model, demand, class).min(need.least);
+            let most = model.timeline.most(demand, class).min(need.least);
             if most > 0 {
                 let column = self.program.column(0, most);
                 columns.push((class, column));

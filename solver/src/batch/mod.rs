@@ -15,16 +15,17 @@
 
 mod answer;
 mod choose;
-mod exact;
-mod formulation;
-mod model;
+pub(crate) mod clock;
+pub(crate) mod exact;
+pub(crate) mod formulation;
+pub(crate) mod model;
 mod neighbourhood;
 mod packing;
-mod prices;
+pub(crate) mod prices;
 mod random;
 mod relaxation;
 mod search;
-mod timeline;
+pub(crate) mod timeline;
 mod world;
 mod written;
 

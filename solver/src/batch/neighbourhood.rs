@@ -2,7 +2,7 @@
 //!
 //! Invariant: the packing never gets worse, and what the solver answers is recounted before it is taken.
 
-use super::choose::Clock;
+use super::clock::Clock;
 use super::formulation::{Formulation, Goal, Part, float};
 use super::model::Model;
 use super::packing::{Packing, Taken};

@@ -6,11 +6,12 @@
 //! relaxation of the capacities). So the bound holds whatever the prices are; good ones make it tight.
 
 use super::model::{Model, Offered};
+use super::timeline::Timeline;
 use crate::classes::ClassNumber;
 use crate::scene::DemandNumber;
 
 /// Prices are whole multiples of one unit of value divided by this.
-const DENOMINATOR: i128 = 1 << 20;
+pub(crate) const DENOMINATOR: i128 = 1 << 20;
 
 /// Prices and what follows from them.
 pub(crate) struct Prices {
@@ -22,13 +23,12 @@ pub(crate) struct Prices {
 
 impl Prices {
     /// Everything is free.
-    pub(crate) fn none(model: &Model) -> Self {
-        Self::new(model, std::iter::empty())
+    pub(crate) fn none(timeline: &Timeline) -> Self {
+        Self::new(timeline, std::iter::empty())
     }
 
     /// Prices at some instants of some classes, in units of value; what is negative or no number is 0.
-    pub(crate) fn new(model: &Model, prices: impl Iterator<Item = (ClassNumber, usize, f64)>) -> Self {
-        let timeline = &model.timeline;
+    pub(crate) fn new(timeline: &Timeline, prices: impl Iterator<Item = (ClassNumber, usize, f64)>) -> Self {
         let mut at: Vec<Vec<i128>> = vec![vec![0; timeline.instants.len()]; timeline.room.len()];
         for (class, instant, price) in prices {
             #[expect(
@@ -63,19 +63,30 @@ impl Prices {
     }
 
     /// What one host of a class costs a demand.
-    pub(crate) fn of(&self, model: &Model, demand: DemandNumber, class: ClassNumber) -> i128 {
-        let need = model.need(demand);
+    pub(crate) fn of(&self, timeline: &Timeline, demand: DemandNumber, class: ClassNumber) -> i128 {
+        let need = &timeline.needs[demand];
         self.sums[class][need.after] - self.sums[class][need.first]
     }
 
-    /// The least a demand pays, `None` if its classes are too small.
-    fn least(&self, model: &Model, demand: DemandNumber) -> Option<i128> {
-        let need = model.need(demand);
-        let mut offers: Vec<(i128, u32)> = need
-            .eligible
-            .iter()
-            .map(|&class| (self.of(model, demand, class), most(model, demand, class)))
-            .collect();
+    /// What all rooms cost.
+    pub(crate) const fn rooms(&self) -> i128 {
+        self.rooms
+    }
+
+    /// The least a demand pays if a host of a class costs so much besides its price, all in units of value
+    /// times the denominator; `None` if its classes are too small.
+    pub(crate) fn least(
+        &self,
+        timeline: &Timeline,
+        demand: DemandNumber,
+        besides: impl Fn(ClassNumber) -> i128,
+    ) -> Option<i128> {
+        let need = &timeline.needs[demand];
+        let offer = |&class: &ClassNumber| {
+            let price = self.of(timeline, demand, class) + besides(class);
+            (price, timeline.most(demand, class))
+        };
+        let mut offers: Vec<(i128, u32)> = need.eligible.iter().map(offer).collect();
         offers.sort_unstable();
         let mut left = need.least;
         let mut paid = 0;
@@ -92,7 +103,7 @@ impl Prices {
     pub(crate) fn profit(&self, model: &Model, option: &Offered) -> Option<i128> {
         let mut profit = i128::from(option.value) * DENOMINATOR;
         for &demand in &option.demands {
-            profit -= self.least(model, demand)?;
+            profit -= self.least(&model.timeline, demand, |_| 0)?;
         }
         Some(profit)
     }
@@ -113,13 +124,6 @@ impl Prices {
         }
         Bound { total, with, without }
     }
-}
-
-/// Most hosts of a class a demand can ever have.
-pub(crate) fn most(model: &Model, demand: DemandNumber, class: ClassNumber) -> u32 {
-    let need = model.need(demand);
-    let room = &model.timeline.room[class][need.first..need.after];
-    room.iter().copied().min().unwrap_or(0).min(need.most)
 }
 
 /// An upper bound on the value and what each option costs of it.

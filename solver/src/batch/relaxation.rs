@@ -35,7 +35,7 @@ pub(crate) fn solve(
     engine: Option<Box<dyn LinearEngine>>,
     left: &mut dyn FnMut() -> Option<f64>,
 ) -> Relaxed {
-    let free = Prices::none(model);
+    let free = Prices::none(&model.timeline);
     let mut relaxed = Relaxed {
         bound: free.bound(model),
         prices: free,
@@ -128,7 +128,7 @@ impl<'m> Growing<'m> {
         let price = |&(row, class, instant): &(usize, ClassNumber, usize)| {
             (class, instant, -duals.get(row).copied().unwrap_or(0.0) * self.scale)
         };
-        Prices::new(self.model, self.capacities.iter().map(price))
+        Prices::new(&self.model.timeline, self.capacities.iter().map(price))
     }
 
     fn taken(&self) -> Vec<Vec<f64>> {

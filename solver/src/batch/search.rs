@@ -25,7 +25,7 @@ pub(crate) fn class_orders(model: &Model, prices: &Prices) -> Vec<Vec<ClassNumbe
         classes.sort_by_key(|&class| {
             (
                 !held.contains_key(&class),
-                prices.of(model, demand, class),
+                prices.of(&model.timeline, demand, class),
                 model.richness[class],
                 class,
             )

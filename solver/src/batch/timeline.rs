@@ -5,7 +5,7 @@
 
 use crate::classes::{ClassNumber, Classes};
 use crate::model::Seconds;
-use crate::scene::Scene;
+use crate::scene::{DemandNumber, Scene};
 
 /// A demand as the counts see it.
 pub(crate) struct Need {
@@ -61,5 +61,13 @@ impl Timeline {
             })
             .collect();
         Self { instants, room, needs }
+    }
+
+    /// Most hosts of a class a demand can ever have.
+    pub(crate) fn most(&self, demand: DemandNumber, class: ClassNumber) -> u32 {
+        let need = &self.needs[demand];
+        // Room never falls, so it is least in the beginning.
+        let room = self.room[class].get(need.first).copied().unwrap_or(0);
+        room.min(need.most)
     }
 }

@@ -12,5 +12,6 @@
 )]
 
 mod figures;
+mod replan;
 mod stream;
 mod subsets;

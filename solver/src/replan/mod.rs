@@ -1,0 +1,130 @@
+//! Full re-plan: all pending host reservations from nothing, where they cost least.
+//!
+//! What has started or is pinned stays, and so do instances. A host costs its class's scarcity price for
+//! every second it is occupied; the price of a class is one more than the number of live expressions its
+//! hosts satisfy, so hosts that few can use are used first.
+//!
+//! Invariant: the plan respects every capacity, counted in whole numbers and then host by host; the bound is
+//! proved in whole numbers from prices (Lagrangean relaxation, see `batch::prices`), or the plan is optimal
+//! in an integer program that leaves out only columns these prices exclude.
+//!
+//! Two designs, for comparison ([`Design`]):
+//!
+//! * `Sifting`: `prices` finds nearly right prices by a subgradient method; `sifting` puts only classes that
+//!   are nearly cheapest and capacities that are nearly used up into a linear program, prices out the rest
+//!   and grows it until nothing is missing.
+//! * `Flow`: the timeline-flow program F2 of the design in one piece.
+
+mod charges;
+mod flow;
+mod place;
+mod prices;
+mod sifting;
+
+use std::collections::BTreeMap;
+
+use crate::batch::clock::Clock;
+use crate::batch::timeline::Timeline;
+use crate::classes::Classes;
+use crate::model::{HostId, Request, ReservationId, Resource, Seconds};
+use crate::planner::{Budget, ModelSolver, Planner, StateError};
+use crate::scene::Scene;
+use crate::{mixed, verify};
+use charges::Charges;
+
+/// How the least cost is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Design {
+    /// A small program around good prices, grown where prices say so.
+    #[default]
+    Sifting,
+    /// The whole timeline-flow program.
+    Flow,
+}
+
+/// A plan of all pending host reservations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replan {
+    /// Hosts of every pending host reservation, sorted.
+    pub holds: BTreeMap<ReservationId, Vec<HostId>>,
+    /// Scarcity prices times seconds of all hosts held.
+    pub cost: u64,
+    /// No plan costs less.
+    pub bound: u64,
+    /// Whether the plan costs least.
+    pub proved: bool,
+}
+
+/// Plans all pending host reservations anew at `now`. `None` if the budget ran out before a plan was found.
+/// `micros` is a clock that counts microseconds from any origin.
+///
+/// # Errors
+/// The state contradicts itself.
+pub fn replan(
+    planner: &Planner,
+    now: Seconds,
+    design: Design,
+    budget: Budget,
+    solver: &dyn ModelSolver,
+    micros: &mut dyn FnMut() -> u64,
+) -> Result<Option<Replan>, StateError> {
+    let mut clock = Clock::new(budget.seconds, micros);
+    let settled = with_instances_pinned(planner, now)?;
+    let seen = settled.as_ref().unwrap_or(planner);
+    let nothing = Request {
+        id: "".into(),
+        replaces: None,
+        reservations: Vec::new(),
+    };
+    let scene = Scene::new(seen, &[], &nothing, now);
+    let classes = Classes::new(&scene);
+    let timeline = Timeline::new(&scene, &classes);
+    let charges = Charges::new(&scene, &classes, &timeline);
+    let found = match design {
+        Design::Sifting => sifting::solve(&timeline, &charges, solver, &mut clock),
+        Design::Flow => flow::solve(&timeline, &charges, solver, &mut clock),
+    };
+    let Some(found) = found.filter(|found| charges::respects(&timeline, &found.splits)) else {
+        return Ok(None);
+    };
+    let Some(placed) = place::hosts(&scene, &classes, &found.splits) else {
+        return Ok(None);
+    };
+    if !verify::holds(&scene, &placed) {
+        return Ok(None);
+    }
+    let cost = charges.of(&found.splits);
+    let bound = if found.optimal { cost } else { found.bound.min(cost) };
+    let named = scene.demands.iter().zip(&placed).map(|(demand, hosts)| {
+        let hosts = hosts.iter().map(|&host| scene.hosts[host].id.clone());
+        (demand.reservation.clone(), hosts.collect())
+    });
+    Ok(Some(Replan {
+        holds: named.collect(),
+        cost: charges.in_seconds(cost),
+        bound: charges.in_seconds(bound),
+        proved: bound == cost,
+    }))
+}
+
+/// The state in which pending instances may not move; `None` if there are none.
+fn with_instances_pinned(planner: &Planner, now: Seconds) -> Result<Option<Planner>, StateError> {
+    if !mixed::may_move_instances(planner, now) {
+        return Ok(None);
+    }
+    let mut settled = planner.clone();
+    for lease in planner.leases() {
+        let mut lease = lease.clone();
+        let mut pinned = false;
+        for held in &mut lease.reservations {
+            if matches!(held.resource, Resource::Instances(_)) {
+                held.pinned = true;
+                pinned = true;
+            }
+        }
+        if pinned {
+            settled.put_lease(lease)?;
+        }
+    }
+    Ok(Some(settled))
+}
