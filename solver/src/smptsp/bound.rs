@@ -3,9 +3,9 @@
 use super::instance::Instance;
 
 /// What one worker costs, in the unit of prices.
-pub const PRICE_UNIT: i64 = 1_000_000;
+pub const PRICE_UNIT: i64 = 1_000_000_000;
 /// Greatest price of one task.
-pub const MOST_PRICE: i64 = 1_000 * PRICE_UNIT;
+pub const MOST_PRICE: i64 = 100 * PRICE_UNIT;
 
 /// So many workers are needed, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]

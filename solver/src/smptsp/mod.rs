@@ -11,8 +11,10 @@ mod bound;
 pub mod check;
 mod forced;
 mod instance;
+mod prices;
 mod random;
 mod read;
+mod replace;
 mod search;
 mod solve;
 

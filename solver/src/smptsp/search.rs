@@ -5,7 +5,7 @@
 //! what it overlaps back into the pool; what was thrown out may not return to that worker for a while
 //! (Blöchliger and Zufferey's `PartialCol` for graph colouring, on interval graphs with lists of colours).
 //! Tasks that stay in the pool grow heavier, so that the cost of a move learns which tasks are hard.
-//! Now and then somebody outside takes the place of the member whose tasks suit him best.
+//! Now and then a member of the crew is replaced; see [`super::replace`].
 //!
 //! Invariant: every task is either in the pool or with one member of the crew, who can do it and has
 //! nothing else at that time.
@@ -17,8 +17,6 @@ use super::random::Random;
 const MOST_LOOKED_AT: usize = 20;
 /// Rounds between two questions whether the time is over.
 const ROUNDS_PER_QUESTION: u64 = 256;
-/// Rounds between two replacements.
-const ROUNDS_PER_REPLACEMENT: u64 = 500;
 /// A task's first weight, if all weigh the same.
 const EVEN_WEIGHT: i64 = 100;
 
@@ -27,8 +25,8 @@ const EVEN_WEIGHT: i64 = 100;
 pub(super) struct Style {
     /// Whether tasks weigh as much as they are long, at first, rather than all the same.
     pub(super) by_length: bool,
-    /// Whether members of the crew are replaced.
-    pub(super) replacing: bool,
+    /// Rounds between two replacements of a member of the crew, if any.
+    pub(super) replacing: Option<u64>,
     /// Seed of its random choices.
     pub(super) seed: u64,
 }
@@ -47,14 +45,21 @@ pub(super) enum Ending {
 /// A running search.
 #[derive(Debug)]
 pub(super) struct Search<'a> {
-    instance: &'a Instance,
-    random: Random,
-    replacing: bool,
-    in_crew: Vec<bool>,
+    pub(super) instance: &'a Instance,
+    pub(super) random: Random,
+    replacing: Option<u64>,
+    pub(super) in_crew: Vec<bool>,
+    /// The crew.
+    pub(super) members: Vec<usize>,
+    /// Everybody else.
+    pub(super) outside: Vec<usize>,
+    /// For each worker the replacement until which he may not come back.
+    pub(super) away: Vec<u64>,
+    pub(super) replacements: u64,
     /// The tasks of each worker, by time.
-    days: Vec<Vec<usize>>,
-    pool: Vec<usize>,
-    weights: Vec<i64>,
+    pub(super) days: Vec<Vec<usize>>,
+    pub(super) pool: Vec<usize>,
+    pub(super) weights: Vec<i64>,
     growth: Vec<i64>,
     /// For each task and worker the round until which it may not go there.
     forbidden: Vec<u64>,
@@ -73,7 +78,13 @@ impl<'a> Search<'a> {
         let mut search = Self {
             instance,
             random: Random::new(style.seed),
-            replacing: style.replacing && crew.len() < instance.workers(),
+            replacing: style
+                .replacing
+                .filter(|_| !crew.is_empty() && crew.len() < instance.workers()),
+            members: crew.to_vec(),
+            outside: (0..instance.workers()).filter(|&worker| !in_crew[worker]).collect(),
+            away: vec![0; instance.workers()],
+            replacements: 0,
             in_crew,
             days: vec![Vec::new(); instance.workers()],
             pool: Vec::new(),
@@ -114,10 +125,11 @@ impl<'a> Search<'a> {
             if self.round.is_multiple_of(ROUNDS_PER_QUESTION) && expired() {
                 return Ending::Expired;
             }
-            if self.replacing && self.round.is_multiple_of(ROUNDS_PER_REPLACEMENT) {
+            if self.replacing.is_some_and(|rounds| self.round.is_multiple_of(rounds)) {
                 self.replace();
+            } else {
+                self.step();
             }
-            self.step();
         }
         Ending::Found
     }
@@ -200,36 +212,6 @@ impl<'a> Search<'a> {
         let away = 10 + self.random.below(10) + thrown * 6 / 10;
         for &out in &self.pool[thrown..] {
             self.forbidden[out * self.days.len() + worker] = self.round + away as u64;
-        }
-    }
-
-    /// Somebody outside takes the place and the tasks of the member whose tasks suit him best.
-    fn replace(&mut self) {
-        let outside: Vec<usize> = (0..self.days.len()).filter(|&worker| !self.in_crew[worker]).collect();
-        let joining = outside[self.random.below(outside.len())];
-        let mut least: Option<(i64, usize)> = None;
-        for member in (0..self.days.len()).filter(|&worker| self.in_crew[worker]) {
-            let unsuited = self.days[member]
-                .iter()
-                .filter(|&&task| !self.instance.able(joining, task));
-            let loss = unsuited.map(|&task| self.weights[task]).sum();
-            let better = match least {
-                Some((known, _)) => loss < known || (loss == known && self.random.below(3) == 0),
-                None => true,
-            };
-            if better {
-                least = Some((loss, member));
-            }
-        }
-        let Some((_, leaving)) = least else { return };
-        self.in_crew[leaving] = false;
-        self.in_crew[joining] = true;
-        for task in std::mem::take(&mut self.days[leaving]) {
-            if self.instance.able(joining, task) {
-                self.days[joining].push(task);
-            } else {
-                self.pool.push(task);
-            }
         }
     }
 }

@@ -6,14 +6,21 @@ use super::bound::{self, Bound};
 use super::check;
 use super::forced;
 use super::instance::Instance;
+use super::prices::Pricing;
 use super::search::{Ending, Search, Style};
 
 /// Rounds of the first searches for each task; later ones get more.
 const ROUNDS_PER_TASK: u64 = 50;
 /// Ways to go about a search, one after another.
 const STYLES: u64 = 4;
+/// Rounds between two replacements, in turn.
+const REPLACING: [Option<u64>; 2] = [None, Some(20)];
 /// Searches with one number of workers on the way up; each style gets twice the rounds it had before.
-const ASCENDING_ATTEMPTS: u64 = 16;
+const ASCENDING_ATTEMPTS: u64 = 8;
+/// Passes of pricing before the first search.
+const FIRST_PASSES: u32 = 60;
+/// Share of the time that prices may take.
+const SHARE_OF_PRICING: f64 = 0.3;
 
 /// What the answer may cost.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +51,7 @@ impl Answer {
 
 /// Looks for a staffing with the fewest workers. `clock` counts seconds from any origin.
 pub fn solve(instance: &Instance, settings: Settings, clock: &mut dyn FnMut() -> f64) -> Answer {
-    let deadline = clock() + settings.seconds;
-    let mut expired = || clock() >= deadline;
+    let began = clock();
     let mut answer = Answer {
         worker_of: None,
         workers: None,
@@ -54,45 +60,42 @@ pub fn solve(instance: &Instance, settings: Settings, clock: &mut dyn FnMut() ->
     if (0..instance.tasks().len()).any(|task| instance.qualified(task).is_empty()) {
         return answer;
     }
-    let crew = by_skill(instance);
-    let mut attempt = Attempt {
+    let mut attempts = Attempts {
         instance,
-        crew: &crew,
+        crew: by_skill(instance),
         seed: settings.seed,
         number: 0,
-        expired: &mut expired,
     };
-    // From the bound upwards until something is found, ever more quickly; then down again.
-    let first_rounds = ROUNDS_PER_TASK * instance.tasks().len() as u64;
-    let lower = answer.bound.workers();
-    let mut workers = lower;
-    let mut stride = 0;
-    while answer.workers.is_none() {
-        for doublings in (0..ASCENDING_ATTEMPTS).map(|number| number / STYLES) {
-            match attempt.run(workers, first_rounds << doublings) {
-                Ok(Some(found)) => answer.take(instance, found),
-                Ok(None) => continue,
-                Err(OutOfTime) => return answer,
-            }
-            break;
-        }
-        if workers < instance.workers() {
-            stride += 1;
-            workers = (workers + stride).min(instance.workers());
+    // A few passes tell whether scarce skills or the peak decide. If it is the peak, it nearly always is the
+    // optimum, and a staffing is found before better prices are.
+    let impossible = instance.workers() + 1;
+    let mut pricing = Pricing::new(instance, settings.seed);
+    let mut passes = 0;
+    pricing.run(impossible, &mut || {
+        passes += 1;
+        passes > FIRST_PASSES || clock() >= began + settings.seconds
+    });
+    answer.raise(instance, pricing.bound());
+    if matches!(answer.bound, Bound::Peak { .. }) {
+        let mut expired = || clock() >= began + settings.seconds;
+        if attempts.at_bound(&mut answer, &mut expired).is_err() || answer.proved() {
+            return answer;
         }
     }
-    let mut rounds = first_rounds;
-    while let Some(workers) = answer.workers
-        && workers > lower
-    {
-        match attempt.run(workers - 1, rounds) {
-            Ok(Some(found)) => {
-                answer.take(instance, found);
-                rounds = first_rounds;
-            }
-            Ok(None) => rounds += first_rounds,
-            Err(OutOfTime) => return answer,
-        }
+    let pricing_until = clock().max(began) + settings.seconds * SHARE_OF_PRICING;
+    pricing.run(impossible, &mut || {
+        let now = clock();
+        now >= pricing_until || now >= began + settings.seconds
+    });
+    answer.raise(instance, pricing.bound());
+    if answer.bound.workers() > instance.workers() {
+        return answer;
+    }
+    attempts.crew = by_earnings(&pricing.earnings());
+    let mut expired = || clock() >= began + settings.seconds;
+    // The time being over is no failure: the answer is the best found until then.
+    if attempts.upwards(&mut answer, &mut expired).is_ok() {
+        let _ = attempts.downwards(&mut answer, &mut expired);
     }
     answer
 }
@@ -107,24 +110,86 @@ impl Answer {
             self.workers = Some(workers);
         }
     }
+
+    /// Keeps a bound if it holds and is better.
+    fn raise(&mut self, instance: &Instance, bound: Bound) {
+        if bound.workers() > self.bound.workers() && check::bound(instance, &bound).is_ok() {
+            self.bound = bound;
+        }
+    }
 }
 
 /// The time is over.
 struct OutOfTime;
 
 /// What one search after another has in common.
-struct Attempt<'a> {
+struct Attempts<'a> {
     instance: &'a Instance,
-    crew: &'a [usize],
+    /// All workers, the most promising first.
+    crew: Vec<usize>,
     seed: u64,
     number: u64,
-    expired: &'a mut dyn FnMut() -> bool,
 }
 
-impl Attempt<'_> {
+impl Attempts<'_> {
+    /// A few searches with no more workers than the bound.
+    fn at_bound(&mut self, answer: &mut Answer, expired: &mut dyn FnMut() -> bool) -> Result<(), OutOfTime> {
+        for _ in 0..STYLES {
+            if let Some(found) = self.run(answer.bound.workers(), self.first_rounds(), expired)? {
+                answer.take(self.instance, found);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// From the bound upwards, ever more quickly, until something is found.
+    fn upwards(&mut self, answer: &mut Answer, expired: &mut dyn FnMut() -> bool) -> Result<(), OutOfTime> {
+        let mut workers = answer.bound.workers();
+        let mut stride = 0;
+        while answer.workers.is_none() {
+            for doublings in (0..ASCENDING_ATTEMPTS).map(|number| number / STYLES) {
+                if let Some(found) = self.run(workers, self.first_rounds() << doublings, expired)? {
+                    answer.take(self.instance, found);
+                    break;
+                }
+            }
+            if workers < self.instance.workers() {
+                stride += 1;
+                workers = (workers + stride).min(self.instance.workers());
+            }
+        }
+        Ok(())
+    }
+
+    /// One worker fewer, again and again, down to the bound.
+    fn downwards(&mut self, answer: &mut Answer, expired: &mut dyn FnMut() -> bool) -> Result<(), OutOfTime> {
+        let mut rounds = self.first_rounds();
+        while let Some(workers) = answer.workers
+            && workers > answer.bound.workers()
+        {
+            if let Some(found) = self.run(workers - 1, rounds, expired)? {
+                answer.take(self.instance, found);
+                rounds = self.first_rounds();
+            } else {
+                rounds += self.first_rounds();
+            }
+        }
+        Ok(())
+    }
+
+    fn first_rounds(&self) -> u64 {
+        ROUNDS_PER_TASK * self.instance.tasks().len() as u64
+    }
+
     /// One search with so many workers; each goes about it in another way than the one before.
-    fn run(&mut self, workers: usize, rounds: u64) -> Result<Option<Vec<usize>>, OutOfTime> {
-        if (self.expired)() {
+    fn run(
+        &mut self,
+        workers: usize,
+        rounds: u64,
+        expired: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Vec<usize>>, OutOfTime> {
+        if expired() {
             return Err(OutOfTime);
         }
         let Ok(joined) = forced::join(self.instance, workers) else {
@@ -132,12 +197,13 @@ impl Attempt<'_> {
         };
         let style = Style {
             by_length: !self.number.is_multiple_of(2),
-            replacing: !(self.number / 2).is_multiple_of(2),
+            replacing: REPLACING[usize::try_from(self.number / 2 % 2).unwrap_or(0)],
             seed: self.seed.wrapping_add(self.number),
         };
         self.number += 1;
-        let mut search = Search::new(&joined.instance, &self.crew[..workers.min(self.crew.len())], style);
-        match search.run(rounds, self.expired) {
+        let crew = &self.crew[..workers.min(self.crew.len())];
+        let mut search = Search::new(&joined.instance, crew, style);
+        match search.run(rounds, expired) {
             Ending::Found => Ok(Some(joined.spread(&search.worker_of()))),
             Ending::Exhausted => Ok(None),
             Ending::Expired => Err(OutOfTime),
@@ -151,5 +217,12 @@ fn by_skill(instance: &Instance) -> Vec<usize> {
     let reach = |worker: usize| -> i64 { instance.skills(worker).iter().map(|&task| tasks[task].length()).sum() };
     let mut crew: Vec<usize> = (0..instance.workers()).collect();
     crew.sort_by_key(|&worker| (-reach(worker), worker));
+    crew
+}
+
+/// The workers, those first whose best day earns most.
+fn by_earnings(earnings: &[i64]) -> Vec<usize> {
+    let mut crew: Vec<usize> = (0..earnings.len()).collect();
+    crew.sort_by_key(|&worker| (std::cmp::Reverse(earnings[worker]), worker));
     crew
 }
