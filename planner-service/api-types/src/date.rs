@@ -162,3 +162,17 @@ wire_time! {
             .ok_or_else(|| DateError { text: text.to_owned(), format: "%Y-%m-%dT%H:%M:%SZ" })
     }
 }
+
+impl utoipa::PartialSchema for ZonedTime {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .description(Some("RFC 3339; answers are in UTC, whole seconds."))
+            .examples(["2030-01-01T10:00:00Z"])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for ZonedTime {}

@@ -1,6 +1,9 @@
 //! Errors on the wire: upstream's two shapes, Keystone's, and RFC 9457.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::capacity::{Conflict, Offer};
 
 /// An error of the service itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +15,12 @@ pub struct ServiceError {
     pub error_message: String,
     /// The HTTP status again, or a name for what is unexpected.
     pub error_name: ErrorName,
+    /// Why there are not enough hosts; not in upstream's bodies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Box<Conflict>>,
+    /// What would be accepted instead; not in upstream's bodies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offers: Option<Vec<Offer>>,
 }
 
 /// `error_name` of [`ServiceError`].
@@ -52,7 +61,7 @@ pub struct Unauthorized {
 }
 
 /// RFC 9457 problem details, the errors of `/capacity/v1`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// `about:blank`: the status says what kind it is.
     #[serde(rename = "type")]

@@ -4,6 +4,7 @@
 //! member; reading is tolerant towards members that are not known here.
 
 pub mod allocation;
+pub mod capacity;
 pub mod date;
 pub mod error;
 pub mod host;

@@ -1,11 +1,12 @@
 //! `/capacity/v1/leases/{id}`: a lease with the state of the work it causes. Times are RFC 3339.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::date::ZonedTime;
 
 /// The report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LeaseReport {
     /// The lease.
     pub lease: ReportedLease,
@@ -18,7 +19,7 @@ pub struct LeaseReport {
 }
 
 /// The lease itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReportedLease {
     /// UUID with dashes.
     pub id: String,
@@ -43,7 +44,7 @@ pub struct ReportedLease {
 }
 
 /// A scheduled action and how it goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReportedEvent {
     /// `start_lease`, `end_lease`, `before_end_lease`, `delete_lease`
     pub event_type: String,
@@ -60,7 +61,7 @@ pub struct ReportedEvent {
 }
 
 /// A reservation and its hosts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReportedReservation {
     /// UUID with dashes.
     pub id: String,
@@ -73,7 +74,7 @@ pub struct ReportedReservation {
 }
 
 /// A host of a reservation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReportedHost {
     /// The host's id.
     pub host_id: String,
@@ -82,7 +83,7 @@ pub struct ReportedHost {
 }
 
 /// A disagreement between plan and outside world.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// Stable code.
     pub kind: String,

@@ -40,6 +40,8 @@ enum Command {
     Bench(bench::BenchCommand),
     /// Print every option of `serve`: flag, configuration key, environment variable, default, meaning
     Config,
+    /// Print the description of the API `/capacity/v1` in OpenAPI
+    Openapi,
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -82,6 +84,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Bench(command) => bench::run(&command),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Config => print(configuration::reference(&Program::command())?.as_bytes()),
+        Command::Openapi => print(format!("{}\n", server::openapi()?).as_bytes()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Program::command(), "berth", &mut script);

@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use crate::endpoint::Endpoint;
 use crate::error::ClientError;
+use crate::lease::time_for_people;
+use crate::output::text_of;
 
 /// Long enough for a decision at the service's own limit, short enough for a person who waits.
 const ANSWER_WITHIN: Duration = Duration::from_mins(2);
@@ -45,6 +47,8 @@ pub enum ApiError {
         message: String,
         /// To find it in the service's log; only kept for the service's own failures.
         request_id: Option<String>,
+        /// What the service would accept instead, as options of the command.
+        offers: Vec<String>,
     },
     /// Something answered that is no REST API.
     #[error("{url} answered something that is not JSON")]
@@ -165,9 +169,9 @@ impl Api {
             .map(str::to_owned);
         let reason = response.status().canonical_reason().unwrap_or("refused");
         let text = response.text().await.unwrap_or_default();
-        let message = serde_json::from_str::<Value>(&text)
-            .ok()
-            .and_then(|body| message_of(&body));
+        let body = serde_json::from_str::<Value>(&text).unwrap_or_default();
+        let offers = offers_of(&body);
+        let message = message_of(&body);
         match message {
             None if matches!(status, 502 | 504) => ApiError::Gateway {
                 url: self.endpoint.url.clone(),
@@ -177,11 +181,13 @@ impl Api {
                 status,
                 message: reason.to_owned(),
                 request_id,
+                offers,
             },
             Some(message) => ApiError::Refused {
                 status,
                 message,
                 request_id,
+                offers,
             },
         }
     }
@@ -193,6 +199,29 @@ pub(crate) fn message_of(body: &Value) -> Option<String> {
         .iter()
         .find_map(|pointer| body.pointer(pointer).and_then(Value::as_str))
         .map(str::to_owned)
+}
+
+/// The offers of a refusal or of a what-if, as options of `berth lease create`.
+pub(crate) fn offers_of(body: &Value) -> Vec<String> {
+    let offers = body
+        .get("offers")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    let text = |offer: &Value, name: &str| time_for_people(&text_of(offer, name));
+    let option = |offer: &Value| {
+        let options = match offer.get("change").and_then(Value::as_str)? {
+            "start" => format!("--start '{}' --end '{}'", text(offer, "start"), text(offer, "end")),
+            "amount" => format!("--hosts {}", text_of(offer, "amount")),
+            _ => return None,
+        };
+        let moves = offer.get("without_moves").and_then(Value::as_bool).unwrap_or(true);
+        Some(if moves {
+            options
+        } else {
+            format!("{options} (others would be moved)")
+        })
+    };
+    offers.iter().filter_map(option).collect()
 }
 
 /// The HTTP client for one command.

@@ -92,6 +92,9 @@ impl ClientError {
                 "Start one with `berth serve`, or set BERTH_URL (or --url) to the address of a running service."
             }
             Self::Api(ApiError::Gateway { .. }) => "The service behind this address is down; try again later.",
+            Self::Api(ApiError::Refused { offers, .. }) if !offers.is_empty() => {
+                return Some(format!("Would be accepted: {}", offers.join("; or ")));
+            }
             Self::Api(ApiError::Refused { status, message, .. }) => return refusal_hint(*status, message),
             Self::Api(ApiError::NotJson { .. }) | Self::Answer(_) => {
                 "Check BERTH_URL: it is the address given to `berth serve --listen`, with or without /v1."
@@ -114,7 +117,7 @@ fn refusal_hint(status: u16, message: &str) -> Option<String> {
         403 if message.contains("Policy") => "Your role does not allow this; ask an operator of the service.",
         404 => "It may have ended or been deleted; `berth lease list` and `berth host list` show what there is.",
         409 if message.contains("Not enough hosts") => {
-            "Ask for fewer hosts, another time or a weaker condition; `berth timeline` shows what is free."
+            "Ask for fewer hosts, another time or a weaker condition; `berth what-if` with the same options tells what fits."
         }
         409 => "`berth lease show` tells the state it is in now.",
         503 => "This is no refusal: try again in a moment.",

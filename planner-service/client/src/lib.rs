@@ -8,6 +8,7 @@
 
 mod allocation;
 mod api;
+mod availability;
 mod condition;
 mod endpoint;
 mod error;
@@ -21,6 +22,7 @@ mod report;
 mod reservation;
 mod timeline;
 mod timeline_chart;
+mod what_if;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -30,6 +32,7 @@ use clap::{Args, Subcommand};
 
 pub use allocation::AllocationArguments;
 pub use api::{Api, ApiError};
+pub use availability::AvailabilityArguments;
 pub use condition::{ConditionError, parse_condition};
 pub use endpoint::{Endpoint, EndpointError, Environment};
 pub use error::ClientError;
@@ -40,6 +43,7 @@ pub use moment::{Moment, MomentError};
 pub use output::Output;
 pub use property::PropertyArguments;
 pub use timeline::TimelineArguments;
+pub use what_if::WhatIfArguments;
 
 /// Everything the client can do.
 #[derive(Debug, Subcommand)]
@@ -54,6 +58,10 @@ pub enum Command {
     Property(PropertyArguments),
     /// Draw hosts and time in the terminal
     Timeline(TimelineArguments),
+    /// Show how many hosts are free when, without anybody's names
+    Availability(AvailabilityArguments),
+    /// Ask what would become of a lease, or of all if hosts came or went; nothing is reserved
+    WhatIf(Box<WhatIfArguments>),
 }
 
 /// Where the service is and how to print; understood by every client command.
@@ -92,6 +100,8 @@ impl Command {
             Self::Allocation(arguments) => &arguments.connection,
             Self::Property(arguments) => &arguments.connection,
             Self::Timeline(arguments) => &arguments.connection,
+            Self::Availability(arguments) => &arguments.connection,
+            Self::WhatIf(arguments) => &arguments.connection,
         }
     }
 }
@@ -114,6 +124,8 @@ pub async fn run(
         Command::Allocation(arguments) => allocation::run(arguments.action, &api, &mut output).await?,
         Command::Property(arguments) => property::run(arguments.action, &api, &mut output).await?,
         Command::Timeline(arguments) => timeline::run(&arguments, &api, &mut output, now).await?,
+        Command::Availability(arguments) => availability::run(&arguments, &api, &mut output, now).await?,
+        Command::WhatIf(arguments) => return what_if::run(&arguments, &api, &mut output, now).await,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -52,6 +52,11 @@ pub(crate) fn to_wire(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M").to_string()
 }
 
+/// The form in which `/capacity/v1` reads times.
+pub(crate) fn to_rfc3339(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Reads a time the service wrote, in any of the forms it uses.
 pub(crate) fn from_wire(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {

@@ -70,6 +70,16 @@ pub(crate) struct ReservationArguments {
 }
 
 impl ReservationArguments {
+    /// Whether none of the options was given.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.hosts.is_none()
+            && self.condition.is_none()
+            && self.hypervisor_properties.is_none()
+            && self.resource_properties.is_none()
+            && self.before_end_action.is_none()
+            && self.reservation.is_empty()
+    }
+
     /// The members that the plain options set; empty if none was given.
     fn plain_members(&self) -> Result<Map<String, Value>, ClientError> {
         let mut members = Map::new();

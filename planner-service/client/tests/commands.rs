@@ -273,3 +273,140 @@ async fn the_catalog_leads_to_the_service() {
     let given = resolve("R1", Some("http://given.example")).await.unwrap();
     assert_eq!((given.url.as_str(), given.token), ("http://given.example", None));
 }
+
+#[tokio::test]
+async fn availability_is_a_table_with_bars() {
+    let server = MockServer::start().await;
+    let step = |start: &str, end: &str, free: u32, movable: u32| json!({"start": start, "end": end, "in_service": 12, "free": free, "free_with_moves": movable});
+    let (from, change, end) = ("2030-01-01T10:00:00Z", "2030-01-01T12:00:00Z", "2030-01-03T00:00:00Z");
+    Mock::given(method("GET"))
+        .and(path("/capacity/v1/availability"))
+        .and(query_param("end", "2030-01-02T10:00:00Z"))
+        .and(query_param("limit", "2"))
+        .and(query_param("resource_properties", "[\"==\",\"$gpu\",\"True\"]"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({
+            "epoch": 1, "at": from, "start": from, "end": end, "hosts_matching": 13, "next_marker": "2030-01-02T00:00:00Z",
+            "steps": [step(from, change, 3, 6), step(change, end, 12, 12)]})))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let (result, printed) = berth(
+        &server,
+        &["availability", "--end", "+1d", "--where", "gpu=True", "--limit", "2"],
+    )
+    .await;
+    result.unwrap();
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines[0], "Hosts that match: 13");
+    assert!(
+        lines[2].starts_with("2030-01-01 10:00") && lines[2].ends_with("######++++++............"),
+        "{printed}"
+    );
+    assert!(lines[3].ends_with("########################"), "{printed}");
+    assert_eq!(lines[4], "There is more: --start '2030-01-02 00:00' goes on from here.");
+}
+
+fn outcome(verdict: &str) -> Value {
+    let slot = json!({"start": "2030-01-02T08:00:00Z", "proved": true});
+    json!({"epoch": 1, "at": "2030-01-01T10:00:00Z",
+        "hosts": {"displaced": 1, "lost": 0, "lost_leases": [], "proved": true,
+            "moves": {"reservations": 1, "hosts": 1, "must": 1, "leases": [{"lease_id": LEASE, "reservation_id": "r1",
+                "from": ["7"], "to": ["8"], "hosts_of_another_class": 1, "necessity": "must"}]}},
+        "lease": {"verdict": verdict, "conflict": {"text": "at noon 3 hosts are needed, 2 exist"},
+            "offers": [{"change": "start", "start": "2030-01-02T08:00:00Z", "end": "2030-01-03T08:00:00Z", "without_moves": true},
+                {"change": "amount", "reservation": 0, "amount": 2, "without_moves": false}],
+            "moves": {"reservations": 0, "hosts": 0, "must": 0, "leases": []},
+            "earliest_start": {"without_moves": slot, "with_moves": slot, "latest": "2030-04-01T10:00:00Z"},
+            "most_hosts": [{"reservation": 0, "without_moves": {"hosts": 1, "at_most": 1}, "with_moves": {"hosts": 2, "at_most": 3}}]}})
+}
+
+#[tokio::test]
+async fn a_what_if_says_what_would_be_and_answers_scripts() {
+    for (verdict, code) in [("accepted", 0), ("refused", 1), ("undecided", 4)] {
+        let server = MockServer::start().await;
+        let body = json!({
+            "lease": {"start": "2030-01-01T12:00:00Z", "end": "2030-01-02T12:00:00Z", "reservations": [
+                {"resource_type": "physical:host", "min": 3, "max": 3, "hypervisor_properties": "", "resource_properties": ""}]},
+            "hosts": {"add": [{"count": 2, "like": "gpu07", "properties": {"gpu": "True"}}], "remove": ["old"],
+                "down": [{"host": "gpu03", "start": "2030-01-01T11:00:00Z", "end": "2030-01-01T16:00:00Z"}]}});
+        Mock::given(method("POST"))
+            .and(path("/capacity/v1/what-if"))
+            .and(body_json(body))
+            .respond_with(ResponseTemplate::new(200).set_body_json(outcome(verdict)))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let program = Program::try_parse_from([
+            "berth",
+            "what-if",
+            "--start",
+            "2030-01-01 12:00",
+            "--hosts",
+            "3",
+            "--add-hosts",
+            "2",
+            "--like",
+            "gpu07",
+            "--property",
+            "gpu=True",
+            "--remove",
+            "old",
+            "--down",
+            "gpu03:+1h..+5h",
+        ]);
+        let endpoint = Endpoint::new(&server.uri(), None).unwrap();
+        let mut printed = Vec::new();
+        let result = run(
+            program.unwrap().command,
+            endpoint,
+            Output::plain(&mut printed, false),
+            now(),
+        )
+        .await;
+        // Exit codes cannot be compared; they can be written.
+        assert_eq!(
+            format!("{:?}", result.unwrap()),
+            format!("{:?}", std::process::ExitCode::from(code))
+        );
+        let printed = String::from_utf8(printed).unwrap();
+        for line in [
+            "1 reservation stands on hosts that would be gone or down; 0 reservations would be lost (no fewer are possible).",
+            "1 earlier reservation would get 1 host of another class; 1 of them must.",
+            "Would be accepted: --start '2030-01-02 08:00' --end '2030-01-03 08:00'",
+            "Would be accepted: --hosts 2 (others would be moved)",
+        ] {
+            assert!(printed.lines().any(|printed| printed == line), "{line}\n{printed}");
+        }
+        assert!(printed.contains("2 (at most 3)"), "{printed}");
+        assert_eq!(
+            printed.contains("It would be refused: at noon 3 hosts are needed, 2 exist."),
+            code == 1
+        );
+    }
+}
+
+#[tokio::test]
+async fn nothing_asked_is_a_usage_error() {
+    let server = MockServer::start().await;
+    let (result, _) = berth(&server, &["what-if"]).await;
+    let error = result.unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("--hosts 2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_refused_booking_says_what_would_be_accepted() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(path("/v1/leases"))
+        .respond_with(ResponseTemplate::new(409).set_body_json(json!({
+            "error_code": 409, "error_message": "Not enough hosts available: at noon", "error_name": 409,
+            "offers": outcome("refused")["lease"]["offers"]})))
+        .mount(&server)
+        .await;
+    let (result, _) = berth(&server, &["lease", "create", "x", "--hosts", "3"]).await;
+    assert_eq!(
+        result.unwrap_err().next_step().unwrap(),
+        "Would be accepted: --start '2030-01-02 08:00' --end '2030-01-03 08:00'; or --hosts 2 (others would be moved)"
+    );
+}

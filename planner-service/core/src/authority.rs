@@ -33,7 +33,7 @@ pub trait Policy: Send + Sync {
     fn allows(&self, rule: &str, caller: &Caller, target: Target<'_>) -> bool;
 }
 
-/// Names of the rules, as upstream spells them.
+/// Names of the rules, as upstream spells them; those that begin with `berth:` are not upstream's.
 pub mod rules {
     /// Sees and changes everything.
     pub const ADMIN: &str = "admin";
@@ -59,4 +59,10 @@ pub mod rules {
     pub const PROPERTIES_GET: &str = "blazar:oshosts:get_resource_properties";
     /// Make properties private or public.
     pub const PROPERTIES_PATCH: &str = "blazar:oshosts:update_resource_properties";
+    /// Ask how many hosts are free when.
+    pub const CAPACITY_GET: &str = "berth:capacity:get";
+    /// Ask what would become of a lease.
+    pub const CAPACITY_WHAT_IF: &str = "berth:capacity:what_if";
+    /// Ask what would become of promises if hosts came or went.
+    pub const CAPACITY_WHAT_IF_HOSTS: &str = "berth:capacity:what_if_hosts";
 }

@@ -11,6 +11,7 @@ pub mod environment;
 pub mod lifecycle;
 pub mod ports;
 pub mod properties;
+pub mod question;
 pub mod service;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -21,6 +21,7 @@ use crate::book::{Book, Contradiction};
 use crate::domain::{Host, Lease, Property, ReservationSpec, Timestamp};
 use crate::lifecycle::Lifecycle;
 use crate::ports::{Clock, Identifiers, Store, StoreError};
+use crate::question::{Questions, Shortage};
 
 /// A lease that is asked for; dates already on whole minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +156,7 @@ pub enum ServiceError {
     Conflict(String),
     /// 409: proved that no assignment exists.
     #[error("Not enough hosts available: {0}")]
-    Shortage(String),
+    Shortage(Box<Shortage>),
     /// 503: not decided in time; not a "no".
     #[error("{0}")]
     Undecided(String),
@@ -252,6 +253,7 @@ pub struct Service {
     inventory: Arc<dyn HostInventory>,
     settings: Arc<Settings>,
     lifecycle: Lifecycle,
+    questions: Questions,
 }
 
 impl Service {
@@ -280,7 +282,13 @@ impl Service {
         let book =
             Book::from_contents(contents, &settings.region, settings.freeze).map_err(StartError::Contradiction)?;
         let settings = Arc::new(settings);
-        let (writer, handle) = Writer::new(book, settings.shared, Arc::clone(&store), Arc::clone(&clock), solver);
+        let (writer, handle) = Writer::new(
+            book,
+            settings.shared,
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::clone(&solver),
+        );
         tasks.spawn(writer.run(shutdown.clone()));
         let lifecycle = Lifecycle {
             book: handle.clone(),
@@ -292,7 +300,16 @@ impl Service {
         };
         tasks.spawn(lifecycle.clone().run(tasks.clone(), shutdown.clone()));
         tasks.spawn(lifecycle.clone().reconcile_forever(shutdown.clone()));
+        let questions = Questions {
+            book: handle.clone(),
+            clock: Arc::clone(&clock),
+            policy: Arc::clone(&policy),
+            solver,
+            settings: Arc::clone(&settings),
+            turns: Questions::turns(),
+        };
         Ok(Self {
+            questions,
             book: handle,
             clock,
             identifiers,
@@ -306,6 +323,21 @@ impl Service {
     /// The lifecycle, for one pass of the reconciler on demand.
     pub const fn lifecycle(&self) -> &Lifecycle {
         &self.lifecycle
+    }
+
+    /// Questions about capacity.
+    pub const fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    /// A refusal with its proof and with offers; any other error as it is.
+    async fn explained(&self, caller: &Caller, error: ServiceError) -> ServiceError {
+        match error {
+            ServiceError::Shortage(shortage) => {
+                ServiceError::Shortage(Box::new(self.questions.explain(caller, *shortage).await))
+            }
+            other => other,
+        }
     }
 
     /// Unix seconds now.
@@ -429,9 +461,16 @@ impl Service {
     pub async fn create_lease(&self, caller: &Caller, draft: LeaseDraft) -> Result<Arc<Lease>, ServiceError> {
         self.may_create_lease(caller)?;
         let identifiers = LeaseIdentifiers::draw(self.identifiers.as_ref(), draft.reservations.len());
-        let (caller, settings) = (caller.clone(), Arc::clone(&self.settings));
-        self.submit(move |book| create::create(book, &caller, &draft, &identifiers, &settings))
-            .await
+        let settings = Arc::clone(&self.settings);
+        let created = {
+            let caller = caller.clone();
+            self.submit(move |book| create::create(book, &caller, &draft, &identifiers, &settings))
+                .await
+        };
+        match created {
+            Ok(lease) => Ok(lease),
+            Err(error) => Err(self.explained(caller, error).await),
+        }
     }
 
     /// Changes a lease, or leaves it exactly as it was.
@@ -444,14 +483,20 @@ impl Service {
         id: &str,
         change: LeaseChange,
     ) -> Result<Arc<Lease>, ServiceError> {
-        let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
         let event_id = self.identifiers.next();
-        self.submit(move |draft| {
-            service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
-            let lease = service.lease_for(draft.book(), rules::LEASES_PUT, &caller, &id)?;
-            update::update(draft, &lease, &change, &event_id, &service.settings)
-        })
-        .await
+        let updated = {
+            let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
+            self.submit(move |draft| {
+                service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
+                let lease = service.lease_for(draft.book(), rules::LEASES_PUT, &caller, &id)?;
+                update::update(draft, &lease, &change, &event_id, &service.settings)
+            })
+            .await
+        };
+        match updated {
+            Ok(lease) => Ok(lease),
+            Err(error) => Err(self.explained(caller, error).await),
+        }
     }
 
     /// Deletes a lease; one that has started gives its resources back first, which may still be under

@@ -1,4 +1,4 @@
-//! Blazar's rules and their default expressions.
+//! Blazar's rules and Berth's own, and their default expressions.
 
 /// A rule that has a default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,4 +52,7 @@ pub const DEFAULT_RULES: &[DefaultRule] = &[
     owned("blazar:floatingips:get", "rule:project_reader_or_admin"),
     rule("blazar:floatingips:post", "rule:admin"),
     rule("blazar:floatingips:delete", "rule:admin"),
+    owned("berth:capacity:get", "rule:project_reader_or_admin"),
+    owned("berth:capacity:what_if", "rule:project_reader_or_admin"),
+    rule("berth:capacity:what_if_hosts", "rule:admin"),
 ];

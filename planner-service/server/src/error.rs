@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use planner_core::service::ServiceError;
 
+use crate::convert::capacity;
 use crate::respond::{json, typed};
 use crate::trusts::TrustError;
 
@@ -123,6 +124,19 @@ impl IntoResponse for ApiError {
         let code = status.as_u16();
         let message = self.to_string();
         match self {
+            Self::Service(ServiceError::Shortage(shortage)) => {
+                let conflict = shortage.conflict.as_ref().map(capacity::conflict);
+                let body = ServiceBody {
+                    error_code: code,
+                    error_message: message,
+                    error_name: ErrorName::Code(code),
+                    offers: conflict
+                        .is_some()
+                        .then(|| shortage.offers.iter().map(capacity::offer).collect()),
+                    conflict: conflict.map(Box::new),
+                };
+                json(status, &body)
+            }
             Self::Service(_) | Self::Forbidden(_) | Self::Unavailable(_) => {
                 service_shape(status, message, ErrorName::Code(code))
             }
@@ -166,6 +180,8 @@ fn service_shape(status: StatusCode, error_message: String, error_name: ErrorNam
             error_code: status.as_u16(),
             error_message,
             error_name,
+            conflict: None,
+            offers: None,
         },
     )
 }

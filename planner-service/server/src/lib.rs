@@ -19,6 +19,6 @@ pub mod serve;
 pub mod state;
 pub mod trusts;
 
-pub use routes::{Access, RouteInfo, router, routes};
+pub use routes::{Access, RouteInfo, openapi, router, routes};
 pub use serve::serve;
 pub use state::ApiState;

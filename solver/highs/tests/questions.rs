@@ -13,9 +13,10 @@ mod history;
 
 use history::Random;
 use solver::decision::{Decision, Verdict};
+use solver::heal::heal;
 use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Seconds};
 use solver::planner::{Budget, Planner};
-use solver::question::{MOST_DECISIONS, Most, Question, Slot, Step};
+use solver::question::{FleetChange, MOST_DECISIONS, Most, Necessity, Question, Slot, Step, changed};
 use solver_highs::Highs;
 
 const NOW: Seconds = 100;
@@ -323,4 +324,101 @@ fn with(request: &Request, position: usize, number: u32) -> Request {
     let mut changed = request.clone();
     (changed.reservations[position].min, changed.reservations[position].max) = (number, number);
     changed
+}
+
+/// Hosts go down: whatever is left stands on hosts in order, and what must move cannot stay.
+#[test]
+fn consequences_are_what_healing_with_a_promise_pinned_says() {
+    let (mut must, mut may, mut lost) = (0, 0, 0);
+    for seed in 0..600 {
+        let mut random = Random(seed);
+        let state = State::new(&mut random);
+        let count = i64::try_from(state.hosts.len()).unwrap();
+        let picked = |random: &mut Random| {
+            state.hosts[usize::try_from(random.between(0, count - 1)).unwrap()]
+                .id
+                .clone()
+        };
+        let gone = FleetChange::Remove(picked(&mut random));
+        let host = picked(&mut random);
+        let from = state.now + random.between(0, 10);
+        let down = FleetChange::Down {
+            host,
+            during: Interval::new(from, from + random.between(1, 20)),
+        };
+        let (planner, affected) = changed(&state.planner, &[gone, down], state.now).unwrap();
+        let question = Question {
+            planner: &planner,
+            ..state.question()
+        };
+        let found = question.consequences(&affected).unwrap();
+        assert!(found.proved, "seed {seed}");
+        let left = |planner: &Planner| heal(planner, state.now, NO_LIMIT, &Highs);
+        let again = left(&found.after);
+        assert_eq!(
+            again.moves,
+            [],
+            "seed {seed}: what is left is in order, but for what is lost"
+        );
+        lost += found.unkept.len();
+        for moved in &found.moves {
+            let mut lease = planner.lease(&moved.lease).unwrap().clone();
+            let stands_on = |host| affected.contains(host);
+            assert_eq!(moved.displaced, moved.change.from.iter().any(stands_on), "seed {seed}");
+            lease
+                .reservations
+                .iter_mut()
+                .for_each(|part| part.pinned |= part.id == moved.change.reservation);
+            let mut pinned = planner.clone();
+            pinned.put_lease(lease).unwrap();
+            let worse = left(&pinned).unkept.len() > found.unkept.len();
+            let expected = if moved.displaced || worse {
+                Necessity::Must
+            } else {
+                Necessity::May
+            };
+            assert_eq!(moved.necessity, expected, "seed {seed}");
+            must += u32::from(worse && !moved.displaced);
+            may += u32::from(expected == Necessity::May);
+        }
+    }
+    println!("{must} not displaced must move, {may} may, {lost} lost");
+    assert!(may > 0 && lost > 0);
+}
+
+/// A request's moves: those that must cannot be avoided, for those that may there is another way.
+#[test]
+fn what_must_move_for_a_request_cannot_stay() {
+    let (mut must, mut may) = (0, 0);
+    for seed in 0..1_500 {
+        let mut random = Random(seed);
+        let state = State::new(&mut random);
+        let request = state.request(&mut random, 90);
+        let decision = state.planner.decide(&request, state.now, NO_LIMIT, &Highs);
+        let Verdict::Accepted { moves, .. } = &decision.verdict else {
+            continue;
+        };
+        for moved in state.question().moves(&request, moves) {
+            let mut lease = state.planner.lease(&moved.lease).unwrap().clone();
+            lease
+                .reservations
+                .iter_mut()
+                .for_each(|part| part.pinned |= part.id == moved.change.reservation);
+            let mut pinned = state.planner.clone();
+            pinned.put_lease(lease).unwrap();
+            let refused = matches!(
+                pinned.decide(&request, state.now, NO_LIMIT, &Highs).verdict,
+                Verdict::Refused { .. }
+            );
+            assert_eq!(
+                moved.necessity,
+                if refused { Necessity::Must } else { Necessity::May },
+                "seed {seed}"
+            );
+            must += u32::from(refused);
+            may += u32::from(!refused);
+        }
+    }
+    println!("{must} must, {may} may");
+    assert!(must > 10 && may > 10);
 }

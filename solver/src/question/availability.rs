@@ -213,6 +213,9 @@ struct Flow<'a> {
     offered: Vec<bool>,
 }
 
+/// A group of promises, the kind it leaves hosts of and the kind it takes them from.
+type Exchange = (usize, KindNumber, KindNumber);
+
 impl Flow<'_> {
     /// The most hosts of offered kinds that promises can leave.
     fn vacate(&mut self) -> i64 {
@@ -234,7 +237,7 @@ impl Flow<'_> {
 
     /// A shortest chain of exchanges from an offered kind to one with idle hosts: which group goes from
     /// which kind to which. No kind is entered twice.
-    fn path(&self) -> Option<(KindNumber, Vec<(usize, KindNumber, KindNumber)>)> {
+    fn path(&self) -> Option<(KindNumber, Vec<Exchange>)> {
         let mut entered: Vec<Option<(usize, KindNumber)>> = vec![None; self.idle.len()];
         let mut seen = self.offered.clone();
         let mut tried = vec![false; self.held.len()];
@@ -261,7 +264,7 @@ impl Flow<'_> {
         None
     }
 
-    fn back(entered: &[Option<(usize, KindNumber)>], last: KindNumber) -> Vec<(usize, KindNumber, KindNumber)> {
+    fn back(entered: &[Option<(usize, KindNumber)>], last: KindNumber) -> Vec<Exchange> {
         let mut path = Vec::new();
         let mut to = last;
         while let Some((group, from)) = entered[to] {

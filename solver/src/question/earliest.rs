@@ -112,7 +112,7 @@ enum Next {
 
 impl Search<'_> {
     fn run(&mut self) -> Earliest {
-        let (with_moves, moves) = self.first(|search, shift| search.ask(shift));
+        let (with_moves, moves) = self.first();
         if with_moves.proved && (with_moves.start.is_none() || moves == 0) {
             return Earliest {
                 without_moves: with_moves,
@@ -153,11 +153,11 @@ impl Search<'_> {
     }
 
     /// The first shift that works, and its moves.
-    fn first(&mut self, mut ask: impl FnMut(&mut Self, Seconds) -> Next) -> (Slot, u32) {
+    fn first(&mut self) -> (Slot, u32) {
         let mut proved = true;
         let mut shift = Some(0).filter(|&shift| shift <= self.last);
         while let Some(at) = shift {
-            let next = match ask(self, at) {
+            let next = match self.ask(at) {
                 Next::Found { moves } => return (self.slot(at, proved), moves),
                 Next::From(next) => next,
                 Next::Open(next) => {

@@ -9,12 +9,16 @@
 
 mod amount;
 mod availability;
+mod consequences;
 mod earliest;
+mod fleet;
 mod kinds;
 
 pub use amount::Most;
 pub use availability::{Availability, Step};
+pub use consequences::{Consequence, Consequences, Necessity};
 pub use earliest::{Earliest, Slot};
+pub use fleet::{FleetChange, FleetError, changed};
 
 use crate::decision::{Decision, Verdict};
 use crate::model::{Interval, Request, Seconds};
@@ -65,12 +69,20 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Decides, or `None` when no more decisions may be taken.
-    fn decide(&mut self, request: &Request) -> Option<Decision> {
+    /// Whether one more decision may be taken; counts it.
+    fn may_ask(&mut self) -> bool {
         if self.left == 0 || (self.question.expired)() {
-            return None;
+            return false;
         }
         self.left -= 1;
+        true
+    }
+
+    /// Decides, or `None` when no more decisions may be taken.
+    fn decide(&mut self, request: &Request) -> Option<Decision> {
+        if !self.may_ask() {
+            return None;
+        }
         let Question {
             planner,
             now,

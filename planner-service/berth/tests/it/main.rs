@@ -14,6 +14,7 @@ mod history;
 mod kill;
 mod lifecycle;
 mod program;
+mod question;
 mod race;
 mod requests;
 mod structure;

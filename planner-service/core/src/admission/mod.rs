@@ -15,6 +15,7 @@ use crate::book::{Book, Contradiction, is_bound};
 use crate::domain::{Allocation, HostReservation, Lease, Timestamp};
 use crate::ports::Change;
 use crate::properties;
+use crate::question::Shortage;
 use crate::service::{ServiceError, Settings};
 
 pub(crate) mod create;
@@ -63,7 +64,7 @@ pub(crate) fn place(draft: &Draft, request: &Request, settings: &Settings) -> Re
         }
         Verdict::Refused { conflict } => {
             tracing::debug!(lease = %request.id, tier = tier.name(), reason = conflict.reason, "refused");
-            Err(ServiceError::Shortage(conflict.text.to_string()))
+            Err(ServiceError::Shortage(Box::new(Shortage::proved(request, conflict))))
         }
         Verdict::Undecided => Err(ServiceError::Undecided(format!(
             "not decided within {} s; this is not a refusal: try again, or ask for less at once",

@@ -16,6 +16,7 @@ use crate::domain::{
 };
 use crate::ports::Change;
 use crate::properties;
+use crate::question::Shortage;
 use crate::service::{LeaseChange, ReservationChange, ServiceError, Settings};
 
 /// Whether an update or deletion may begin: nothing of the lease is being carried out.
@@ -238,7 +239,7 @@ fn replace_hosts(
 fn check_kept(draft: &Draft, reservation: &Reservation, spec: &HostReservation) -> Result<(), ServiceError> {
     let held = reservation.allocations.len();
     if usize::try_from(spec.max).is_ok_and(|max| max < held) {
-        return Err(ServiceError::Shortage(format!(
+        return Err(shortage(format!(
             "the reservation starts soon or has started and keeps its {held} hosts; max must be at least {held}, not {}",
             spec.max
         )));
@@ -250,13 +251,17 @@ fn check_kept(draft: &Draft, reservation: &Reservation, spec: &HostReservation) 
         };
         let planned = properties::planner_host(host, draft.book().region());
         if !predicate.matches(&|name| planned.lookup(name)) {
-            return Err(ServiceError::Shortage(format!(
+            return Err(shortage(format!(
                 "the reservation starts soon or has started and keeps host {}, which does not have the properties asked for",
                 host.hypervisor_hostname
             )));
         }
     }
     Ok(())
+}
+
+fn shortage(text: String) -> ServiceError {
+    ServiceError::Shortage(Box::new(Shortage::said(text)))
 }
 
 fn hosts_of(reservation: &Reservation) -> Vec<String> {

@@ -5,6 +5,7 @@
 
 pub(crate) mod allocation;
 pub(crate) mod capability;
+pub(crate) mod capacity;
 pub(crate) mod host;
 pub(crate) mod lease;
 pub(crate) mod lease_change;
@@ -12,5 +13,6 @@ pub(crate) mod lease_draft;
 pub(crate) mod parameter;
 pub(crate) mod property;
 pub(crate) mod python;
+pub(crate) mod question;
 pub(crate) mod report;
 pub(crate) mod reservation;

@@ -53,7 +53,14 @@ fn endpoint(method: Method, path: &'static str, access: Access, handler: MethodR
 }
 
 /// Public paths; all of them are read only.
-const PUBLIC_PATHS: [&str; 5] = ["/", "/versions", "/v1", "/v1/", "/healthcheck"];
+const PUBLIC_PATHS: [&str; 6] = [
+    "/",
+    "/versions",
+    "/v1",
+    "/v1/",
+    "/healthcheck",
+    "/capacity/v1/openapi.json",
+];
 
 /// Whether a request needs no token.
 pub(crate) fn is_public(method: &Method, path: &str) -> bool {
@@ -111,12 +118,27 @@ fn endpoints() -> Vec<Endpoint> {
             patch(properties::update::handle),
         ),
         token(Method::GET, "/capacity/v1/leases/{id}", get(capacity::lease::handle)),
+        token(
+            Method::GET,
+            "/capacity/v1/availability",
+            get(capacity::availability::handle),
+        ),
+        token(Method::POST, "/capacity/v1/what-if", post(capacity::what_if::handle)),
+        public("/capacity/v1/openapi.json", get(capacity::openapi::handle)),
     ]
 }
 
 /// All routes.
 pub fn routes() -> Vec<RouteInfo> {
     endpoints().into_iter().map(|endpoint| endpoint.info).collect()
+}
+
+/// The description of `/capacity/v1` in OpenAPI, as indented JSON.
+///
+/// # Errors
+/// When it cannot be written as JSON, which is a defect.
+pub fn openapi() -> Result<String, serde_json::Error> {
+    capacity::openapi::document().to_pretty_json()
 }
 
 /// The whole service.

@@ -113,6 +113,27 @@ fn table() -> Vec<Row> {
             ),
             200,
         ),
+        owned(
+            row(
+                Method::GET,
+                "/capacity/v1/availability",
+                Value::Null,
+                [401, 403, 200, 200, 200, 200],
+                "berth:capacity:get",
+            ),
+            200,
+        ),
+        owned(
+            row(
+                Method::POST,
+                "/capacity/v1/what-if",
+                json!({"lease": {"end": "2050-12-27T12:00:00Z", "reservations": [{"min": 1}]}}),
+                [401, 403, 200, 200, 200, 200],
+                "berth:capacity:what_if",
+            ),
+            200,
+        ),
+        public("/capacity/v1/openapi.json", 200),
         admin(Method::GET, "/v1/os-hosts", Value::Null, 200, "blazar:oshosts:get"),
         admin(Method::GET, "/v1/os-hosts.json", Value::Null, 200, "blazar:oshosts:get"),
         admin(

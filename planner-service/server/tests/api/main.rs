@@ -3,6 +3,7 @@
 
 mod authorization;
 mod bodies;
+mod capacity;
 mod errors;
 mod hosts;
 mod identity;

@@ -1,3 +1,6 @@
 //! `/capacity/v1`: Berth's own resources.
 
+pub(super) mod availability;
 pub(super) mod lease;
+pub(crate) mod openapi;
+pub(super) mod what_if;

@@ -1,0 +1,394 @@
+//! `berth what-if`: what would become of a lease, or of all leases if hosts came or went.
+//!
+//! Exit codes besides those of errors: 0 the lease would be accepted (without one: no promise would be
+//! lost); 1 it would be refused, or promises would be lost; 4 the service could not tell in time.
+
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use comfy_table::Cell;
+use serde_json::{Map, Value, json};
+
+use crate::ConnectionArguments;
+use crate::api::{Api, offers_of};
+use crate::error::ClientError;
+use crate::lease::time_for_people;
+use crate::moment::{Moment, to_rfc3339};
+use crate::output::{Output, text_of};
+use crate::reservation::ReservationArguments;
+
+/// The service could not tell in time.
+const UNDECIDED: u8 = 4;
+
+/// `berth what-if`.
+#[derive(Debug, Args)]
+pub struct WhatIfArguments {
+    /// Start of the lease: now, +2h (from now), '2030-01-01 10:00' (UTC)
+    #[arg(long, value_name = "TIME", default_value = "now", alias = "start-date")]
+    start: Moment,
+    /// End of the lease: +2h (from the start), '2030-01-01 12:00' (UTC)
+    #[arg(long, value_name = "TIME", default_value = "+1d", alias = "end-date")]
+    end: Moment,
+    /// Latest start to look for; +30d counts from the start
+    #[arg(long, value_name = "TIME")]
+    latest_start: Option<Moment>,
+    #[command(flatten)]
+    reservation: ReservationArguments,
+    /// As if so many hosts were added
+    #[arg(long, value_name = "N", help_heading = "Changes of the fleet",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    add_hosts: Option<u32>,
+    /// What added hosts are like: id or name of a host
+    #[arg(
+        long,
+        value_name = "HOST",
+        requires = "add_hosts",
+        help_heading = "Changes of the fleet"
+    )]
+    like: Option<String>,
+    /// A capability of added hosts, repeatable
+    #[arg(
+        long,
+        value_name = "NAME=VALUE",
+        requires = "add_hosts",
+        help_heading = "Changes of the fleet"
+    )]
+    property: Vec<Capability>,
+    /// As if a host were down, repeatable: HOST, or HOST:FROM..UNTIL with times as for --start
+    #[arg(long, value_name = "HOST[:FROM..UNTIL]", help_heading = "Changes of the fleet")]
+    down: Vec<Down>,
+    /// As if a host were gone for good, repeatable
+    #[arg(long, value_name = "HOST", help_heading = "Changes of the fleet")]
+    remove: Vec<String>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArguments,
+}
+
+/// A name and a value.
+#[derive(Debug, Clone)]
+struct Capability {
+    name: String,
+    value: String,
+}
+
+impl FromStr for Capability {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok(Self {
+                name: name.to_owned(),
+                value: value.to_owned(),
+            }),
+            _ => Err("write NAME=VALUE, e.g. gpu=True".to_owned()),
+        }
+    }
+}
+
+/// A host that is down for a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Down {
+    host: String,
+    from: Option<Moment>,
+    until: Option<Moment>,
+}
+
+impl FromStr for Down {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = "write HOST, or HOST:FROM..UNTIL, e.g. gpu03:+1h..+5h or gpu03:..'2030-01-01 10:00'";
+        let (host, times) = match text.split_once(':') {
+            Some((host, times)) => (host, Some(times.split_once("..").ok_or_else(|| form.to_owned())?)),
+            None => (text, None),
+        };
+        if host.is_empty() {
+            return Err(form.to_owned());
+        }
+        let time = |text: &str| -> Result<Option<Moment>, String> {
+            let text = text.trim();
+            let given = (!text.is_empty()).then(|| text.parse::<Moment>());
+            given.transpose().map_err(|error| error.to_string())
+        };
+        let (from, until) = times.unwrap_or_default();
+        Ok(Self {
+            host: host.to_owned(),
+            from: time(from)?,
+            until: time(until)?,
+        })
+    }
+}
+
+impl WhatIfArguments {
+    fn body(&self, now: DateTime<Utc>) -> Result<Value, ClientError> {
+        let mut body = Map::new();
+        if !self.reservation.is_empty() {
+            let start = self.start.resolve(now, now)?;
+            let mut lease = Map::new();
+            // The service's own clock decides what "now" is.
+            if self.start != Moment::Now {
+                lease.insert("start".to_owned(), json!(to_rfc3339(start)));
+            }
+            lease.insert("end".to_owned(), json!(to_rfc3339(self.end.resolve(now, start)?)));
+            if let Some(latest) = self.latest_start {
+                lease.insert(
+                    "latest_start".to_owned(),
+                    json!(to_rfc3339(latest.resolve(now, start)?)),
+                );
+            }
+            lease.insert("reservations".to_owned(), json!(self.reservation.for_creation()?));
+            body.insert("lease".to_owned(), Value::Object(lease));
+        }
+        let hosts = self.hosts(now)?;
+        if !hosts.is_empty() {
+            body.insert("hosts".to_owned(), Value::Object(hosts));
+        }
+        if body.is_empty() {
+            return Err(ClientError::Usage(
+                "nothing is asked: say what to reserve, e.g. --hosts 2, or what happens to hosts, e.g. --down gpu03"
+                    .to_owned(),
+            ));
+        }
+        Ok(Value::Object(body))
+    }
+
+    fn hosts(&self, now: DateTime<Utc>) -> Result<Map<String, Value>, ClientError> {
+        let mut hosts = Map::new();
+        if let Some(count) = self.add_hosts {
+            let mut added = Map::from_iter([("count".to_owned(), json!(count))]);
+            added.extend(self.like.as_ref().map(|like| ("like".to_owned(), json!(like))));
+            let properties = self
+                .property
+                .iter()
+                .map(|given| (given.name.clone(), json!(given.value)));
+            let properties: Map<String, Value> = properties.collect();
+            if !properties.is_empty() {
+                added.insert("properties".to_owned(), Value::Object(properties));
+            }
+            hosts.insert("add".to_owned(), json!([added]));
+        }
+        if !self.remove.is_empty() {
+            hosts.insert("remove".to_owned(), json!(self.remove));
+        }
+        let mut down = Vec::new();
+        for host in &self.down {
+            let mut entry = Map::from_iter([("host".to_owned(), json!(host.host))]);
+            let from = host.from.map(|from| from.resolve(now, now)).transpose()?;
+            if let Some(from) = from {
+                entry.insert("start".to_owned(), json!(to_rfc3339(from)));
+            }
+            if let Some(until) = host.until {
+                entry.insert(
+                    "end".to_owned(),
+                    json!(to_rfc3339(until.resolve(now, from.unwrap_or(now))?)),
+                );
+            }
+            down.push(Value::Object(entry));
+        }
+        if !down.is_empty() {
+            hosts.insert("down".to_owned(), Value::Array(down));
+        }
+        Ok(hosts)
+    }
+}
+
+pub(crate) async fn run(
+    arguments: &WhatIfArguments,
+    api: &Api,
+    output: &mut Output<'_>,
+    now: DateTime<Utc>,
+) -> Result<ExitCode, ClientError> {
+    let answer = api.post("/capacity/v1/what-if", &arguments.body(now)?).await?;
+    if output.json {
+        output.value(&answer)?;
+    } else {
+        if let Some(hosts) = answer.get("hosts").filter(|hosts| !hosts.is_null()) {
+            show_hosts(hosts, output)?;
+        }
+        if let Some(lease) = answer.get("lease").filter(|lease| !lease.is_null()) {
+            show_lease(lease, output)?;
+        }
+    }
+    Ok(exit_code(&answer))
+}
+
+fn exit_code(answer: &Value) -> ExitCode {
+    let lost = number(answer, "/hosts/lost") > 0;
+    let fewest = answer.pointer("/hosts/proved").and_then(Value::as_bool).unwrap_or(true);
+    match answer.pointer("/lease/verdict").and_then(Value::as_str) {
+        Some("refused") => ExitCode::FAILURE,
+        Some("undecided") => ExitCode::from(UNDECIDED),
+        _ if lost && fewest => ExitCode::FAILURE,
+        _ if lost => ExitCode::from(UNDECIDED),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn number(value: &Value, pointer: &str) -> u64 {
+    value.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn show_hosts(hosts: &Value, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let displaced = plural(number(hosts, "/displaced"), "reservation stands", "reservations stand");
+    let lost = plural(number(hosts, "/lost"), "reservation", "reservations");
+    let fewest = if hosts.get("proved").and_then(Value::as_bool).unwrap_or(false) {
+        "no fewer are possible"
+    } else {
+        "the best found in time"
+    };
+    output.line(&format!(
+        "{displaced} on hosts that would be gone or down; {lost} would be lost ({fewest})."
+    ))?;
+    show_moves(hosts, output)?;
+    let rows = entries(hosts, "/lost_leases").iter().map(|lost| {
+        let text = lost
+            .pointer("/conflict/text")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let missing = plural(number(lost, "/hosts_missing"), "host", "hosts");
+        vec![
+            Cell::new(text_of(lost, "lease_id")),
+            Cell::new(missing),
+            Cell::new(text),
+        ]
+    });
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    output.heading("Lost")?;
+    output.table(&["LEASE", "LACKS", "WHY"], rows, "")
+}
+
+fn show_lease(lease: &Value, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let verdict = text_of(lease, "verdict");
+    let why = lease
+        .pointer("/conflict/text")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    output.line(&match verdict.as_str() {
+        "accepted" => "It would be accepted.".to_owned(),
+        "refused" => format!("It would be refused: {why}."),
+        _ => "The service could not tell in time; this is no refusal. Ask for less at once, or again later.".to_owned(),
+    })?;
+    show_moves(lease, output)?;
+    let slot = |which: &str| {
+        let start = lease
+            .pointer(&format!("/earliest_start/{which}/start"))
+            .and_then(Value::as_str);
+        let proved = lease
+            .pointer(&format!("/earliest_start/{which}/proved"))
+            .and_then(Value::as_bool);
+        let unsure = if proved == Some(true) {
+            ""
+        } else {
+            " (as far as was found in time)"
+        };
+        match start {
+            Some(start) => format!("{}{unsure}", time_for_people(start)),
+            None => {
+                let latest = lease
+                    .pointer("/earliest_start/latest")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                format!("none until {}{unsure}", time_for_people(latest))
+            }
+        }
+    };
+    let mut rows = vec![
+        ("Earliest start (UTC)", Cell::new(slot("without_moves"))),
+        ("  with moves", Cell::new(slot("with_moves"))),
+    ];
+    for most in entries(lease, "/most_hosts") {
+        let amount = |which: &str| {
+            let (hosts, at_most) = (
+                number(most, &format!("/{which}/hosts")),
+                number(most, &format!("/{which}/at_most")),
+            );
+            if hosts == at_most {
+                hosts.to_string()
+            } else {
+                format!("{hosts} (at most {at_most})")
+            }
+        };
+        rows.push(("Most hosts then", Cell::new(amount("without_moves"))));
+        rows.push(("  with moves", Cell::new(amount("with_moves"))));
+    }
+    output.object(rows)?;
+    for offer in offers_of(lease) {
+        output.line(&format!("Would be accepted: {offer}"))?;
+    }
+    Ok(())
+}
+
+fn show_moves(outcome: &Value, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let reservations = number(outcome, "/moves/reservations");
+    if reservations > 0 {
+        let earlier = plural(reservations, "earlier reservation", "earlier reservations");
+        let hosts = plural(number(outcome, "/moves/hosts"), "host", "hosts");
+        let must = number(outcome, "/moves/must");
+        output.line(&format!(
+            "{earlier} would get {hosts} of another class; {must} of them must."
+        ))?;
+    }
+    let rows = entries(outcome, "/moves/leases").iter().map(|moved| {
+        let hosts = |name: &str| {
+            let hosts = moved.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+            let hosts: Vec<&str> = hosts.iter().filter_map(Value::as_str).collect();
+            Cell::new(hosts.join(" "))
+        };
+        vec![
+            Cell::new(text_of(moved, "lease_id")),
+            hosts("from"),
+            hosts("to"),
+            Cell::new(text_of(moved, "necessity")),
+        ]
+    });
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    output.heading("Changes of leases you may read")?;
+    output.table(&["LEASE", "FROM", "TO", "MUST"], rows, "")
+}
+
+fn entries<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_down_for_good_or_for_a_time() {
+        let down = |text: &str| text.parse::<Down>();
+        let host = |from: Option<&str>, until: Option<&str>| Down {
+            host: "gpu03".to_owned(),
+            from: from.map(|text| text.parse().unwrap()),
+            until: until.map(|text| text.parse().unwrap()),
+        };
+        assert_eq!(down("gpu03"), Ok(host(None, None)));
+        assert_eq!(down("gpu03:+1h..+5h"), Ok(host(Some("+1h"), Some("+5h"))));
+        assert_eq!(
+            down("gpu03:..2030-01-01 10:00"),
+            Ok(host(None, Some("2030-01-01 10:00")))
+        );
+        assert_eq!(
+            down("gpu03:2030-01-01T10:00.."),
+            Ok(host(Some("2030-01-01 10:00"), None))
+        );
+        for wrong in ["", ":+1h..+2h", "gpu03:+1h", "gpu03:soon..+1h"] {
+            assert!(down(wrong).is_err(), "{wrong}");
+        }
+    }
+}

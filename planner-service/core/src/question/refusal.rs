@@ -1,0 +1,194 @@
+//! Why a request was refused, and what would be accepted in its place.
+//!
+//! Invariant: every offer was decided like a request on the snapshot it names, and works as given.
+
+use std::fmt;
+use std::sync::Arc;
+
+use solver::decision::Conflict;
+use solver::model::Request;
+use solver::question::Question;
+
+use super::visibility::Eyes;
+use super::{OFFER_SECONDS, Questions};
+use crate::authority::Caller;
+use crate::book::Book;
+use crate::domain::Timestamp;
+
+/// How much later than asked for an offered start may lie, in seconds: 90 days.
+pub(super) const OFFER_HORIZON: i64 = 90 * 86_400;
+
+/// A refusal: proved that no assignment exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortage {
+    /// One sentence for people. Names no lease.
+    pub text: String,
+    /// The proof, as far as the caller may read it.
+    pub conflict: Option<ConflictReport>,
+    /// What would be accepted instead.
+    pub offers: Vec<Offer>,
+    /// What the two are made of; taken out before the refusal leaves this crate.
+    grounds: Option<Box<(Request, Conflict)>>,
+}
+
+impl Shortage {
+    /// A refusal with no more than a sentence.
+    pub(crate) const fn said(text: String) -> Self {
+        Self {
+            text,
+            conflict: None,
+            offers: Vec::new(),
+            grounds: None,
+        }
+    }
+
+    /// A refusal of the planner.
+    pub(crate) fn proved(request: &Request, conflict: Conflict) -> Self {
+        Self {
+            grounds: Some(Box::new((request.clone(), conflict.clone()))),
+            ..Self::said(conflict.text.to_string())
+        }
+    }
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+/// A shortage in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictReport {
+    /// `no_matching_hosts`, `capacity`, `started`, `search`, `malformed`
+    pub reason: &'static str,
+    /// The shortage lasts from here ...
+    pub from: Timestamp,
+    /// ... to here.
+    pub until: Timestamp,
+    /// Hosts needed at once, by the request and the promises that compete for the same hosts.
+    pub needed: u64,
+    /// Hosts that exist for them then.
+    pub exist: u64,
+    /// One sentence for people.
+    pub text: String,
+    /// Competing leases that the caller may read.
+    pub leases: Vec<String>,
+    /// How many other reservations compete.
+    pub other_reservations: u32,
+    /// The hosts they are restricted to, if the caller may read hosts.
+    pub hosts: Option<Vec<String>>,
+}
+
+/// A changed request that would be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offer {
+    /// The whole request at a later time.
+    Start {
+        /// When it starts.
+        start: Timestamp,
+        /// When it ends.
+        end: Timestamp,
+        /// Whether no pending promise has to change its class of hosts for it.
+        without_moves: bool,
+    },
+    /// Fewer hosts.
+    Amount {
+        /// Place of the reservation in the request, from 0.
+        reservation: usize,
+        /// `min` and `max` of it.
+        amount: u32,
+        /// Whether no pending promise has to change its class of hosts for it.
+        without_moves: bool,
+    },
+}
+
+impl ConflictReport {
+    pub(super) fn new(conflict: &Conflict, eyes: &Eyes<'_>) -> Self {
+        let mut leases: Vec<String> = Vec::new();
+        let mut other_reservations = 0;
+        for reservation in &conflict.reservations {
+            match eyes.lease_of(reservation) {
+                Ok(Some(lease)) => leases.push(lease.to_owned()),
+                // The request's own.
+                Ok(None) => {}
+                Err(()) => other_reservations += 1,
+            }
+        }
+        leases.sort();
+        leases.dedup();
+        let hosts = || conflict.hosts_matching.iter().map(ToString::to_string).collect();
+        Self {
+            reason: conflict.reason,
+            from: conflict.from,
+            until: conflict.until,
+            needed: conflict.needed,
+            exist: conflict.exist,
+            text: conflict.text.to_string(),
+            leases,
+            other_reservations,
+            hosts: eyes.sees_hosts.then(hosts),
+        }
+    }
+}
+
+/// What would be accepted in place of a refused request.
+pub(super) fn offers(question: &Question<'_>, request: &Request) -> Vec<Offer> {
+    let Some(start) = request.reservations.iter().map(|asked| asked.window.start).min() else {
+        return Vec::new();
+    };
+    let ends = request.reservations.iter().map(|asked| asked.window.end);
+    let duration = ends.max().unwrap_or(start) - start;
+    let mut offers = Vec::new();
+    let earliest = question.earliest(request, start.saturating_add(OFFER_HORIZON));
+    let mut starts: Vec<(Timestamp, bool)> = Vec::new();
+    starts.extend(earliest.with_moves.start.map(|start| (start, false)));
+    starts.extend(earliest.without_moves.start.map(|start| (start, true)));
+    // One that needs no moves says all that the same start with moves says.
+    if let [(first, _), (second, _)] = starts[..]
+        && first == second
+    {
+        starts.remove(0);
+    }
+    let starts = starts.into_iter().filter(|&(offered, _)| offered > start);
+    offers.extend(starts.map(|(start, without_moves)| Offer::Start {
+        start,
+        end: start.saturating_add(duration),
+        without_moves,
+    }));
+    for (reservation, asked) in request.reservations.iter().enumerate() {
+        let (without_moves, with_moves) = question.most(request, reservation);
+        let amount = with_moves.hosts;
+        if amount > 0 && amount < asked.min {
+            offers.push(Offer::Amount {
+                reservation,
+                amount,
+                without_moves: without_moves.hosts >= amount,
+            });
+        }
+    }
+    offers
+}
+
+impl Questions {
+    /// Completes a refusal with its proof and with offers, on the newest snapshot. When the service is
+    /// busy with questions there are no offers.
+    pub(crate) async fn explain(&self, caller: &Caller, mut shortage: Shortage) -> Shortage {
+        let Some(grounds) = shortage.grounds.take() else {
+            return shortage;
+        };
+        let (request, conflict) = *grounds;
+        let book: Arc<Book> = self.book.snapshot();
+        shortage.conflict = Some(ConflictReport::new(&conflict, &Eyes::new(self, caller, &book)));
+        if conflict.reason == "malformed" || self.turns.available_permits() == 0 {
+            return shortage;
+        }
+        let found = self
+            .ask(OFFER_SECONDS, move |asking| {
+                asking.of(book.planner(), |question| offers(&question, &request))
+            })
+            .await;
+        shortage.offers = found.unwrap_or_default();
+        shortage
+    }
+}
