@@ -5,9 +5,12 @@
 //! requests and decisions alone: nothing of the planner is used beyond its types.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use solver::decision::{Decision, Verdict};
-use solver::model::{Host, HostId, Interval, LeaseId, Request, RequestedReservation, ReservationId, Resource, Seconds};
+use solver::model::{
+    Host, HostId, Interval, Lease, LeaseId, Request, RequestedReservation, ReservationId, Resource, Seconds,
+};
 
 /// A reservation as promised.
 #[derive(Debug, Clone)]
@@ -52,11 +55,57 @@ impl Ledger {
         }
     }
 
-    /// What the reservations of a lease hold, with their windows.
-    pub fn held(&self, lease: &LeaseId) -> impl Iterator<Item = (Interval, usize)> {
-        let parts = self.leases.get(lease).into_iter().flatten();
-        let promises = parts.filter_map(|part| self.promises.get(part));
-        promises.map(|promise| (promise.part.window, promise.holds.len()))
+    /// A ledger of leases that hold what they hold.
+    pub fn of<'a>(
+        hosts: impl IntoIterator<Item = Host>,
+        leases: impl IntoIterator<Item = &'a Lease>,
+    ) -> Result<Self, Breach> {
+        let mut ledger = Self::new(hosts, 0);
+        let mut touched = Vec::new();
+        for lease in leases {
+            for held in &lease.reservations {
+                let promise = Promise {
+                    part: RequestedReservation {
+                        id: held.id.clone(),
+                        resource: held.resource.clone(),
+                        window: held.window,
+                        cleaning: held.cleaning,
+                        min: held.min,
+                        max: held.max,
+                        predicate: Arc::clone(&held.predicate),
+                    },
+                    holds: held.holds.clone(),
+                };
+                ledger.stand(&promise, &mut touched)?;
+                ledger.leases.entry(lease.id.clone()).or_default().push(held.id.clone());
+                ledger.promises.insert(held.id.clone(), promise);
+            }
+        }
+        touched.sort();
+        touched.dedup();
+        touched.iter().try_for_each(|host| ledger.recount(host))?;
+        Ok(ledger)
+    }
+
+    /// Says what is wrong with a decision on a new lease, and takes it back.
+    pub fn trial(&mut self, request: &Request, decision: &Decision) -> Result<(), Breach> {
+        let moves = match &decision.verdict {
+            Verdict::Accepted { moves, .. } => moves.as_slice(),
+            Verdict::Refused { .. } | Verdict::Undecided => &[],
+        };
+        let moved = moves.iter().filter_map(|change| self.promises.get(&change.reservation));
+        let before: Vec<Promise> = moved.cloned().collect();
+        self.record(request, decision)?;
+        self.remove(&request.id);
+        for promise in before {
+            let id = promise.part.id.clone();
+            if let Some(now) = self.promises.remove(&id) {
+                self.leave(&id, &now.holds, &[]);
+            }
+            self.stand(&promise, &mut Vec::new())?;
+            self.promises.insert(id, promise);
+        }
+        Ok(())
     }
 
     /// Takes a decision over; says what is wrong with it.

@@ -4,7 +4,9 @@
 
 pub mod baseline;
 pub mod book;
+pub mod fleet;
 pub mod generator;
 pub mod ledger;
+pub mod plot;
 pub mod random;
 pub mod replay;

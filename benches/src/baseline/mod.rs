@@ -5,6 +5,8 @@
 
 mod fleet;
 mod rule;
+mod whole;
 
 pub use fleet::{Named, Overbooked};
 pub use rule::Rule;
+pub use whole::{Grain, Outlined, outline};

@@ -2,6 +2,7 @@
 //!
 //! Tables go to standard output, or JSON with `--json`; progress to standard error when that is a terminal.
 
+mod fleet;
 mod replay;
 mod report;
 mod smptsp;
@@ -17,6 +18,8 @@ pub(crate) enum BenchCommand {
     Replay(Box<replay::ReplayArguments>),
     /// Solve the public instances of shift minimisation: fewest workers, and whether that is proved
     Smptsp(smptsp::SmptspArguments),
+    /// Measure decisions on a large fleet that carries many leases
+    Fleet(fleet::FleetArguments),
 }
 
 /// Runs the command.
@@ -24,5 +27,6 @@ pub(crate) fn run(command: &BenchCommand) -> anyhow::Result<ExitCode> {
     match command {
         BenchCommand::Replay(arguments) => replay::run(arguments),
         BenchCommand::Smptsp(arguments) => smptsp::run(arguments),
+        BenchCommand::Fleet(arguments) => fleet::run(arguments),
     }
 }

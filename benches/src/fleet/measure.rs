@@ -1,0 +1,125 @@
+//! Times of single decisions on a filled fleet.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use solver::decision::{Decision, Tier, Verdict};
+use solver::planner::{Budget, ModelSolver, Planner};
+use solver::question::{MOST_DECISIONS, Question};
+
+use super::{Filled, Scan};
+use crate::ledger::{Breach, Ledger};
+use crate::replay::Latency;
+
+/// What a measurement may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Budgets {
+    /// Wall time for all decisions of a size, and as much for questions.
+    pub wall: Duration,
+    /// Most decisions.
+    pub decisions: usize,
+    /// For one decision.
+    pub decision: Budget,
+}
+
+/// Decision times by what was done.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// Microseconds by name.
+    pub times: BTreeMap<&'static str, Latency>,
+    /// Counted moves of each decision that re-chose something.
+    pub moves: Vec<u32>,
+    /// Requests without an answer in time.
+    pub undecided: usize,
+}
+
+impl Figures {
+    fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = black_box(work());
+        let micros = started.elapsed().as_secs_f64() * 1e6;
+        self.times.entry(name).or_default().0.push(micros);
+        result
+    }
+}
+
+/// Decides the fleet's requests one by one, each on the same state, and applies those accepted to a copy. Every accepted decision
+/// is recounted. `progress` hears of every decision.
+pub fn measure(
+    filled: &Filled,
+    planner: &Planner,
+    budgets: Budgets,
+    solver: &dyn ModelSolver,
+    mut progress: impl FnMut(),
+) -> Result<Figures, Breach> {
+    let mut figures = Figures::default();
+    let scan = Scan::new(filled);
+    let mut ledger = Ledger::of(filled.hosts.iter().cloned(), &filled.leases)?;
+    let until = Instant::now() + budgets.wall;
+    for request in filled.requests.iter().take(budgets.decisions) {
+        if Instant::now() > until {
+            break;
+        }
+        for part in &request.reservations {
+            figures.time("scan of intervals", || scan.first_free(part));
+        }
+        let started = Instant::now();
+        let decision = black_box(planner.decide(request, filled.now, budgets.decision, solver));
+        let micros = started.elapsed().as_secs_f64() * 1e6;
+        figures.times.entry(name(&decision)).or_default().0.push(micros);
+        figures.times.entry("all decisions").or_default().0.push(micros);
+        match &decision.verdict {
+            Verdict::Accepted { .. } => {
+                let counted = decision.counted_moves();
+                if counted > 0 {
+                    figures.moves.push(counted);
+                }
+                ledger.trial(request, &decision)?;
+                let mut next = planner.clone();
+                let applied = figures.time("commit", || next.apply(request, &decision));
+                applied.map_err(|error| Breach(error.to_string()))?;
+                figures.time("remove a lease", || next.remove_lease(&request.id));
+            }
+            Verdict::Refused { .. } => {}
+            Verdict::Undecided => figures.undecided += 1,
+        }
+        progress();
+    }
+    questions(filled, planner, budgets, solver, &mut figures);
+    Ok(figures)
+}
+
+/// Seconds of the earliest-slot question's horizon.
+const HORIZON: i64 = 90 * 86_400;
+
+fn questions(filled: &Filled, planner: &Planner, budgets: Budgets, solver: &dyn ModelSolver, figures: &mut Figures) {
+    let until = Instant::now() + budgets.wall;
+    for request in filled.requests.iter().take(budgets.decisions / 10) {
+        if Instant::now() > until {
+            break;
+        }
+        let question = Question {
+            planner,
+            now: filled.now,
+            budget: budgets.decision,
+            solver,
+            decisions: MOST_DECISIONS,
+            expired: &|| Instant::now() > until,
+        };
+        figures.time("earliest slot", || question.earliest(request, filled.now + HORIZON));
+    }
+}
+
+/// What a decision is counted as.
+fn name(decision: &Decision) -> &'static str {
+    match (&decision.verdict, decision.tier) {
+        (Verdict::Accepted { moves, .. }, _) if decision.counted_moves() == 0 && moves.is_empty() => {
+            "accept, as it stands"
+        }
+        (Verdict::Accepted { .. }, _) => "accept, by re-choosing",
+        (Verdict::Refused { .. }, Tier::Static | Tier::Count | Tier::Certificate) => "refuse, by certificate",
+        (Verdict::Refused { .. }, Tier::Mip) => "refuse, by program",
+        (Verdict::Undecided, _) => "undecided",
+    }
+}

@@ -1,0 +1,329 @@
+//! `berth bench fleet`: decisions on a large fleet that carries many leases already.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use benches::baseline::{Grain, outline};
+use benches::fleet::{Budgets, Figures, Filled, Size, measure};
+use benches::plot;
+use benches::random::ratio;
+use clap::Args;
+use serde_json::{Value, json};
+use solver::planner::Budget;
+use solver::program::{ModelSolver, Outcome};
+use solver_highs::Highs;
+
+use super::report::{machine, peak_memory, print, table, time};
+use crate::generate::bar;
+
+/// Fleet sizes of a sweep.
+const SWEEP: [u32; 4] = [1_000, 10_000, 50_000, 100_000];
+
+/// Measure decisions on a large fleet that carries many leases
+#[derive(Debug, Args)]
+pub(crate) struct FleetArguments {
+    /// How many hosts
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) hosts: u32,
+    /// How many classes of hosts
+    #[arg(long, default_value_t = 60)]
+    pub(crate) classes: usize,
+    /// How many leases the fleet carries; two for each host unless given
+    #[arg(long)]
+    pub(crate) leases: Option<usize>,
+    /// Same seed, same fleet, leases and requests
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Measure at 1,000, 10,000, 50,000 and 100,000 hosts
+    #[arg(long, conflicts_with = "hosts")]
+    pub(crate) sweep: bool,
+    /// Write the plots of a sweep, `fleet-time.svg` and `fleet-memory.svg`, into this folder
+    #[arg(long, value_name = "FOLDER", requires = "sweep")]
+    pub(crate) plots: Option<PathBuf>,
+    /// Most decisions measured
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub(crate) decisions: usize,
+    /// Seconds of measuring at each size, and as many for the questions
+    #[arg(long, value_name = "S", default_value_t = 30.0)]
+    pub(crate) wall: f64,
+    /// Seconds one decision may take
+    #[arg(long, value_name = "S", default_value_t = 10.0)]
+    pub(crate) time_limit: f64,
+    /// Also plan the whole fleet anew on `HiGHS`, by a model of every host and by one of classes, each within this many
+    /// seconds. Only for fleets of at most 1,000 hosts
+    #[arg(long, value_name = "S")]
+    pub(crate) whole: Option<f64>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Largest fleet of which the whole model is written down.
+const MOST_WHOLE: u32 = 1_000;
+
+/// What one size gave.
+struct Measured {
+    hosts: u32,
+    leases: usize,
+    held_hosts: usize,
+    /// Seconds until a planner knew everything.
+    load: f64,
+    /// Resident memory that came with filling the planner, in kB.
+    planner_kilobytes: Option<u64>,
+    peak_kilobytes: Option<u64>,
+    figures: Figures,
+    whole: Vec<Whole>,
+}
+
+/// A whole re-plan.
+struct Whole {
+    grain: Grain,
+    reservations: usize,
+    columns: usize,
+    rows: usize,
+    seconds: f64,
+    /// Cost of the optimum; `None`: not found in time.
+    optimum: Option<i64>,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &FleetArguments) -> anyhow::Result<ExitCode> {
+    let sizes: &[u32] = if arguments.sweep { &SWEEP } else { &[arguments.hosts] };
+    let mut all = Vec::new();
+    for &hosts in sizes {
+        all.push(one(arguments, hosts)?);
+    }
+    if let Some(folder) = &arguments.plots {
+        plots(folder, &all)?;
+    }
+    if arguments.json {
+        let sizes: Vec<Value> = all.iter().map(written).collect();
+        let document =
+            json!({ "machine": machine(), "seed": arguments.seed, "classes": arguments.classes, "sizes": sizes });
+        print(&format!("{document:#}"))?;
+    } else {
+        for measured in &all {
+            print(&shown(measured))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn one(arguments: &FleetArguments, hosts: u32) -> anyhow::Result<Measured> {
+    let size = Size {
+        hosts,
+        classes: arguments.classes.min(hosts as usize),
+        leases: arguments.leases.unwrap_or(2 * hosts as usize),
+        seed: arguments.seed,
+    };
+    let budgets = Budgets {
+        wall: Duration::from_secs_f64(arguments.wall.clamp(0.1, 86_400.0)),
+        decisions: arguments.decisions,
+        decision: Budget {
+            seconds: Some(arguments.time_limit),
+        },
+    };
+    let bar = bar(0, "decisions");
+    bar.set_message(format!("{hosts} hosts"));
+    let filled = Filled::new(size)?;
+    let before = resident();
+    let started = Instant::now();
+    let planner = filled.planner()?;
+    let load = started.elapsed().as_secs_f64();
+    let planner_kilobytes = before
+        .zip(resident())
+        .map(|(before, after)| after.saturating_sub(before));
+    bar.set_length(filled.requests.len().min(arguments.decisions) as u64);
+    let figures = measure(&filled, &planner, budgets, &Highs, || bar.inc(1))?;
+    bar.finish_and_clear();
+    let whole = match arguments.whole {
+        Some(seconds) if hosts <= MOST_WHOLE => {
+            let grains = [Grain::Class, Grain::Host];
+            grains.map(|grain| whole(&filled, grain, seconds)).into()
+        }
+        _ => Vec::new(),
+    };
+    Ok(Measured {
+        hosts,
+        leases: filled.leases.len(),
+        held_hosts: filled
+            .leases
+            .iter()
+            .flat_map(|lease| &lease.reservations)
+            .map(|held| held.holds.len())
+            .sum(),
+        load,
+        planner_kilobytes,
+        peak_kilobytes: peak_memory(),
+        figures,
+        whole,
+    })
+}
+
+fn whole(filled: &Filled, grain: Grain, seconds: f64) -> Whole {
+    let outlined = outline(filled, grain);
+    let started = Instant::now();
+    let solved = Highs.solve(&outlined.program, Some(seconds));
+    Whole {
+        grain,
+        reservations: outlined.reservations,
+        columns: outlined.program.columns.len(),
+        rows: outlined.program.rows.len(),
+        seconds: started.elapsed().as_secs_f64(),
+        optimum: match solved.outcome {
+            Outcome::Optimal(values) => Some(outlined.program.cost(&values)),
+            Outcome::Infeasible | Outcome::Limit => None,
+        },
+    }
+}
+
+/// Resident memory of this process now, in kB.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+const fn grain_name(grain: Grain) -> &'static str {
+    match grain {
+        Grain::Host => "per host",
+        Grain::Class => "per class",
+    }
+}
+
+fn written(measured: &Measured) -> Value {
+    let times: serde_json::Map<String, Value> = measured
+        .figures
+        .times
+        .iter()
+        .map(|(name, latency)| {
+            let value = json!({
+                "count": latency.0.len(),
+                "median": latency.quantile(0.5),
+                "p95": latency.quantile(0.95),
+                "p99": latency.quantile(0.99),
+                "max": latency.quantile(1.0),
+            });
+            ((*name).to_owned(), value)
+        })
+        .collect();
+    let whole: Vec<Value> = measured
+        .whole
+        .iter()
+        .map(|whole| {
+            json!({
+                "model": grain_name(whole.grain),
+                "reservations": whole.reservations,
+                "columns": whole.columns,
+                "rows": whole.rows,
+                "seconds": whole.seconds,
+                "optimum": whole.optimum,
+            })
+        })
+        .collect();
+    let mut moves = measured.figures.moves.clone();
+    moves.sort_unstable();
+    json!({
+        "hosts": measured.hosts,
+        "leases": measured.leases,
+        "allocations": measured.held_hosts,
+        "load_seconds": measured.load,
+        "planner_kilobytes": measured.planner_kilobytes,
+        "peak_kilobytes": measured.peak_kilobytes,
+        "undecided": measured.figures.undecided,
+        "moves_when_rechosen": { "decisions": moves.len(), "median": moves.get(moves.len() / 2), "max": moves.last() },
+        "micros": times,
+        "whole_fleet": whole,
+    })
+}
+
+fn shown(measured: &Measured) -> String {
+    let megabytes =
+        |kilobytes: Option<u64>| kilobytes.map_or("?".to_owned(), |kilobytes| (kilobytes / 1_024).to_string());
+    let mut times = table(&["", "count", "median", "p95", "p99", "max"]);
+    for (name, latency) in &measured.figures.times {
+        let quantile = |share| time(latency.quantile(share));
+        times.add_row([
+            (*name).to_owned(),
+            latency.0.len().to_string(),
+            quantile(0.5),
+            quantile(0.95),
+            quantile(0.99),
+            quantile(1.0),
+        ]);
+    }
+    let mut text = format!(
+        "{} hosts, {} leases with {} allocations; loaded in {:.2} s, planner {} MB, peak {} MB; {} undecided\n{times}",
+        measured.hosts,
+        measured.leases,
+        measured.held_hosts,
+        measured.load,
+        megabytes(measured.planner_kilobytes),
+        megabytes(measured.peak_kilobytes),
+        measured.figures.undecided,
+    );
+    if !measured.whole.is_empty() {
+        let mut models = table(&["whole fleet anew", "reservations", "columns", "rows", "time", "optimum"]);
+        for whole in &measured.whole {
+            models.add_row([
+                grain_name(whole.grain).to_owned(),
+                whole.reservations.to_string(),
+                whole.columns.to_string(),
+                whole.rows.to_string(),
+                format!("{:.3} s", whole.seconds),
+                whole
+                    .optimum
+                    .map_or("not found in time".to_owned(), |cost| cost.to_string()),
+            ]);
+        }
+        text = format!("{text}\n{models}");
+    }
+    text
+}
+
+/// Times and memory over the number of hosts.
+fn plots(folder: &Path, all: &[Measured]) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut times: Vec<plot::Line> = Vec::new();
+    let names: std::collections::BTreeSet<&str> = all
+        .iter()
+        .flat_map(|measured| measured.figures.times.keys().copied())
+        .collect();
+    for name in names {
+        for (label, share) in [("median", 0.5), ("p99", 0.99)] {
+            let points = all.iter().filter_map(|measured| {
+                let latency = measured.figures.times.get(name)?;
+                Some((f64::from(measured.hosts), latency.quantile(share)))
+            });
+            times.push((format!("{name}, {label}"), points.collect()));
+        }
+    }
+    let axes = ("hosts (two leases each)", "microseconds");
+    plot::lines(
+        &folder.join("fleet-time.svg"),
+        "Time of one operation by fleet size",
+        axes,
+        &times,
+    )?;
+    let memory = |of: fn(&Measured) -> Option<u64>| {
+        all.iter()
+            .filter_map(|measured| Some((f64::from(measured.hosts), ratio(of(measured)?, 1_024))))
+            .collect::<Vec<_>>()
+    };
+    let lines = [
+        ("planner".to_owned(), memory(|measured| measured.planner_kilobytes)),
+        (
+            "peak of the process".to_owned(),
+            memory(|measured| measured.peak_kilobytes),
+        ),
+    ];
+    let axes = ("hosts (two leases each)", "MB");
+    plot::lines(
+        &folder.join("fleet-memory.svg"),
+        "Resident memory by fleet size",
+        axes,
+        &lines,
+    )?;
+    Ok(())
+}
