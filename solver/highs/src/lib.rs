@@ -1,10 +1,12 @@
-//! The solver's integer programs on HiGHS.
+//! The solver's linear and integer programs: on HiGHS, small growing ones by an own dual simplex method.
 //!
 //! Invariant: an answer is handed out only after it held in integers. HiGHS works in floating point, so
 //! values are rounded and every row is recounted, and an infeasibility must be found twice, with and
 //! without presolve, before it is believed.
 
 mod engine;
+mod simplex;
+mod swift;
 
 use std::time::Instant;
 
@@ -13,6 +15,7 @@ use good_lp::{Expression, ResolutionError, Solution, SolutionStatus, SolverModel
 use solver::program::{LinearEngine, ModelSolver, Outcome, Program, Row, Solved};
 
 pub use crate::engine::Engine;
+pub use crate::swift::Swift;
 
 /// How far from a whole number a value may lie and still be that number.
 const INTEGRALITY: f64 = 1e-6;
@@ -47,7 +50,7 @@ impl ModelSolver for Highs {
     }
 
     fn engine(&self) -> Option<Box<dyn LinearEngine>> {
-        Some(Box::new(Engine::new()))
+        Some(Box::new(Swift::new()))
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn search(scene: &Scene<'_>, classes: &Classes, standing: &Standing) 
     if coarse.len() < classes.fine.len()
         || !scene.demands[number].likes.is_empty()
         || !standing.displaced.is_empty()
-        || !Changes::new(standing, classes).standing_exceeded().is_empty()
+        || !standing.exceeded.is_empty()
     {
         return None;
     }

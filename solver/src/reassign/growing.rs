@@ -137,7 +137,7 @@ impl<'s> Growing<'s> {
             growing.reach(source);
             growing.supply(source);
         }
-        growing.grow(&Changes::new(standing, classes).standing_exceeded());
+        growing.grow(&standing.exceeded);
         growing
     }
 

@@ -13,6 +13,9 @@ use crate::scene::{DemandNumber, Scene};
 /// Tolerance for amounts of a linear program. Sums of whole numbers are exact.
 pub(super) const TOLERANCE: f64 = 1e-6;
 
+/// Steps looked at together.
+const BLOCK: usize = 32;
+
 /// Everything held before anything is re-chosen.
 pub(super) struct Standing {
     /// Per demand where its entries begin; one more at the end.
@@ -25,6 +28,8 @@ pub(super) struct Standing {
     profiles: Vec<Profile>,
     /// What pending demands hold in classes that fixed work has taken from them since.
     pub(super) displaced: Vec<(DemandNumber, ClassNumber, u32)>,
+    /// Instants at which the demands hold more of a class than fixed work has left.
+    pub(super) exceeded: Vec<(ClassNumber, Seconds)>,
 }
 
 /// Load of a class over time.
@@ -46,6 +51,16 @@ struct Step {
 }
 
 impl Profile {
+    /// Whether the load is more than a class has room for, anywhere. Room only grows with time, so a block
+    /// of steps whose greatest load fits at its start fits.
+    fn exceeds(&self, fine: &Fine) -> bool {
+        self.steps.chunks(BLOCK).any(|block| {
+            let greatest = block.iter().map(|step| step.load).max().unwrap_or(0);
+            let fits = block.first().is_none_or(|first| greatest <= fine.room(first.at));
+            !fits && block.iter().any(|step| step.load > fine.room(step.at))
+        })
+    }
+
     /// The steps whose loads apply somewhere in the interval.
     fn during(&self, interval: Interval) -> &[Step] {
         let first = self.steps.partition_point(|step| step.at <= interval.start);
@@ -87,14 +102,20 @@ impl Standing {
         let mut first = Vec::with_capacity(scene.demands.len() + 1);
         let mut entries: Vec<(ClassNumber, u32)> = Vec::new();
         let mut displaced = Vec::new();
+        let mut counts = vec![0_u32; classes.fine.len()];
         let mut held: Vec<ClassNumber> = Vec::new();
         for (number, demand) in scene.demands.iter().enumerate() {
             first.push(entries.len());
-            held.clear();
-            held.extend(demand.holds.iter().map(|&host| classes.fine_of[host]));
+            for &host in &demand.holds {
+                let class = classes.fine_of[host];
+                if counts[class] == 0 {
+                    held.push(class);
+                }
+                counts[class] += 1;
+            }
             held.sort_unstable();
-            for group in held.chunk_by(|one, other| one == other) {
-                let (class, count) = (group[0], u32::try_from(group.len()).unwrap_or(u32::MAX));
+            for class in held.drain(..) {
+                let count = std::mem::take(&mut counts[class]);
                 if classes.fine[class].is_taken(demand.occupation) {
                     displaced.push((number, class, count));
                 } else {
@@ -109,8 +130,10 @@ impl Standing {
             holders: vec![Vec::new(); classes.fine.len()],
             profiles: Vec::new(),
             displaced,
+            exceeded: Vec::new(),
         };
         standing.measure(scene, classes);
+        standing.exceeded = Changes::new(&standing, classes).standing_exceeded();
         standing
     }
 
@@ -316,14 +339,11 @@ impl<'s> Changes<'s> {
     }
 
     /// Instants at which the demands hold more than fixed work has left of a class, before any change.
-    pub(super) fn standing_exceeded(&self) -> Vec<(ClassNumber, Seconds)> {
+    fn standing_exceeded(&self) -> Vec<(ClassNumber, Seconds)> {
         let mut exceeded = Vec::new();
         for (class, profile) in self.standing.profiles.iter().enumerate() {
             if let (Some(first), Some(last)) = (profile.steps.first(), profile.steps.last())
-                && profile
-                    .steps
-                    .iter()
-                    .any(|step| step.load > self.classes.fine[class].room(step.at))
+                && profile.exceeds(&self.classes.fine[class])
             {
                 self.exceeded_during(class, Interval::new(first.at, last.at), &mut exceeded);
             }
