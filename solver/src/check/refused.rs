@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::accepted::newly_blocked;
-use super::book::Book;
+use super::book::{Book, times};
 use super::scene::{Movable, Scene};
 use super::search::{Found, search};
 use super::{Findings, offers, rows, shortage};
 use crate::document::{ConflictEntry, DecisionEntry};
-use crate::model::{Request, RequestedReservation};
+use crate::model::{HostId, Request, RequestedReservation, Resource};
 
 /// Most pairs of something to place and a place to look at in a scene with everything that may move.
 pub(super) const SMALL: usize = 20_000;
@@ -60,7 +60,7 @@ pub(super) fn reason(book: &Book, request: &Request, conflict: &ConflictEntry, f
                 "an assignment exists that keeps every promise".to_owned()
             });
         }
-        "rows" => findings.add("conflict.certificate", "missing"),
+        "instants" => findings.add("conflict.certificate", "missing"),
         other => findings.add("conflict.reason", format!("no reason is called `{other}`")),
     }
 }
@@ -81,11 +81,30 @@ pub(super) fn grantable(book: &Book, request: &Request, movable: Movable<'_>, la
     Scene::of_request(book, request, movable, largest).map_or(Found::Unknown, search)
 }
 
-/// Whether a reservation that keeps its hosts is asked to give some up, start otherwise, or run into a block.
+/// Whether a reservation that keeps its hosts is asked to give some up, start otherwise, run into a block, or
+/// become something for which it stands wrong.
 fn contradicts_start(book: &Book, request: &Request, asked: &RequestedReservation) -> bool {
     book.fixed_before(request, asked).is_some_and(|old| {
         old.holds.len() > asked.max as usize
             || (old.window.start <= book.now && old.window.start != asked.window.start)
             || old.holds.iter().any(|host| newly_blocked(book, host, old, asked))
+            || stands_wrong(&old.resource, asked, &old.holds)
     })
+}
+
+/// Whether what is kept of one resource cannot be part of another.
+fn stands_wrong(old: &Resource, asked: &RequestedReservation, kept: &[HostId]) -> bool {
+    match (old, &asked.resource) {
+        (Resource::Host, Resource::Host) => false,
+        (Resource::Instances(_), Resource::Instances(instances)) => match instances.affinity {
+            None => false,
+            Some(true) => kept.windows(2).any(|pair| pair[0] != pair[1]),
+            Some(false) => kept.windows(2).any(|pair| pair[0] == pair[1]),
+        },
+        (Resource::Units(before), Resource::Units(units)) => {
+            let more = units.required.iter().filter(|unit| times(kept, unit) == 0).count();
+            before.pool != units.pool || kept.len() + more > asked.max as usize
+        }
+        _ => !kept.is_empty(),
+    }
 }

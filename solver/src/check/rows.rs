@@ -1,17 +1,17 @@
 //! Certificates over several instants (Farkas' lemma, with the reservations' own multipliers chosen best).
 //!
-//! Every row says that its hosts carry at most as many host reservations at its instant as are free of
-//! work that cannot move. A reservation that needs `n` hosts uses, whatever hosts it is given, at least
-//! `n` times the least sum of weights that one of its hosts can have: those of the rows that list the
-//! host and whose instant lies in what the reservation occupies. If all need more than all rows have, each
-//! counted with its weight, no assignment exists.
+//! Every row says that each of its hosts carries at most one host reservation at its instant. A reservation
+//! that stays where it is uses the rows it stands in. One that needs `n` hosts uses, whatever hosts it is
+//! given, at least `n` times the least sum of weights that one of its hosts can have: those of the rows that
+//! list the host and whose instant lies in what the reservation occupies. If all need more than all rows
+//! have, each counted with its weight, no assignment exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
-use super::book::{Book, Place, less};
+use super::book::{Book, times};
 use crate::document::{ConflictEntry, RowEntry};
-use crate::model::{HostId, Interval, Request, Reservation, Resource, Seconds};
+use crate::model::{HostId, Interval, Request, Resource, Seconds};
 use crate::predicate::Predicate;
 
 /// Rows by host: instant and weight.
@@ -39,20 +39,26 @@ pub(super) fn check(
             &format!("{member}.hosts"),
             || "a host is unknown or stands twice".to_owned(),
         );
-        let free = hosts
-            .iter()
-            .filter(|host| !is_taken(book, request, host, row.at))
-            .count();
-        exist += u128::from(row.weight) * free as u128;
+        exist += u128::from(row.weight) * hosts.len() as u128;
         for host in hosts {
             by_host.entry(host).or_default().push((row.at, row.weight));
         }
     }
     let mut needed: u128 = 0;
+    // Instances may share a host: it is in use once.
+    let mut in_use: BTreeSet<(&HostId, Seconds)> = BTreeSet::new();
+    let mut stays = |holds: &[HostId], occupation: Interval| {
+        for (host, rows) in holds.iter().filter_map(|host| by_host.get_key_value(host)) {
+            let during = rows.iter().filter(|(at, _)| occupation.contains(*at));
+            in_use.extend(during.map(|(at, _)| (*host, *at)));
+        }
+    };
     for id in &conflict.reservations {
-        let member = format!("conflict.reservations.{id}");
         if let Some(asked) = request.reservations.iter().find(|asked| asked.id == *id) {
             let kept = book.kept(request, asked);
+            if !matches!(asked.resource, Resource::Units(_)) {
+                stays(kept, asked.occupation());
+            }
             let more = u128::from(asked.min).saturating_sub(kept.len() as u128);
             if asked.resource == Resource::Host {
                 let least = least(
@@ -69,17 +75,29 @@ pub(super) fn check(
             continue;
         }
         match book.find(id).filter(|held| !book.frees(request, held)) {
-            None => findings.add(&member, "is unknown, or free for this request"),
-            Some(held) if held.resource == Resource::Host && !book.is_fixed(held) => {
+            None => findings.add(
+                &format!("conflict.reservations.{id}"),
+                "is unknown, or free for this request",
+            ),
+            Some(held) if matches!(held.resource, Resource::Units(_)) => {}
+            Some(held) if book.is_fixed(held) => stays(&held.holds, held.occupation()),
+            Some(held) if held.resource == Resource::Host => {
                 let (window, occupation) = (held.window, held.occupation());
                 let least = least(book, &by_host, &held.predicate, window, occupation, &held.holds, &[]);
                 needed = needed.saturating_add(least.saturating_mul(held.holds.len() as u128));
             }
-            // Work that cannot move is taken off what exists; instances are not counted.
+            // Instances that may move could share whatever host they use.
             Some(_) => {}
         }
     }
-    findings.require(u128::from(conflict.exist) >= exist, "conflict.exist", || {
+    for (host, at) in in_use {
+        let rows = by_host.get(host).into_iter().flatten();
+        let here = rows
+            .filter(|(row, _)| *row == at)
+            .map(|&(_, weight)| u128::from(weight));
+        needed = needed.saturating_add(here.sum());
+    }
+    findings.require(u128::from(conflict.exist) == exist, "conflict.exist", || {
         format!("{} is stated, {exist} is counted", conflict.exist)
     });
     findings.require(u128::from(conflict.needed) <= needed, "conflict.needed", || {
@@ -88,17 +106,6 @@ pub(super) fn check(
     findings.require(conflict.needed > conflict.exist, "conflict", || {
         "there is no shortage".to_owned()
     });
-}
-
-/// Whether something that cannot move is on a host at an instant.
-fn is_taken(book: &Book, request: &Request, host: &HostId, at: Seconds) -> bool {
-    let stays =
-        |held: &Reservation| !book.frees(request, held) && book.is_fixed(held) && held.occupation().contains(at);
-    let keeps = request.reservations.iter().any(|asked| {
-        let on_hosts = !matches!(asked.resource, Resource::Units(_));
-        on_hosts && asked.occupation().contains(at) && book.kept(request, asked).contains(host)
-    });
-    keeps || book.on(&Place::Host(host.clone())).any(stays)
 }
 
 /// The least weight that a host of a reservation can have; the greatest number if it can have no host.
@@ -117,8 +124,6 @@ fn least(
         let during = rows.filter(|(at, _)| occupation.contains(*at));
         during.map(|&(_, weight)| u128::from(weight)).sum()
     };
-    let suits = suits
-        .map(|host| &host.id)
-        .filter(|host| less(std::slice::from_ref(host), kept).len() == 1);
+    let suits = suits.map(|host| &host.id).filter(|host| times(kept, host) == 0);
     suits.chain(stays).map(weight).min().unwrap_or(u128::from(u64::MAX))
 }

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::load::{Load, Share, room};
-use super::scene::{Demand, Scene, is_single, is_together};
+use super::load::{Load, Share, clashes, room};
+use super::scene::{Demand, Scene, Spot, is_single, is_together};
 use crate::model::Interval;
 
 /// Most looks at a place, so that a question takes well below a second.
@@ -31,6 +31,10 @@ pub(super) fn search(mut scene: Scene<'_>) -> Found {
     let needs = scene.demands.iter().map(|demand| u64::from(demand.need));
     if needs.sum::<u64>() > MOST_PLACED {
         return Found::Unknown;
+    }
+    let sound = |spot: &Spot<'_>| clashes("place", spot.capacity, spot.loads.clone()).is_empty();
+    if !scene.spots.iter().all(sound) {
+        return Found::No;
     }
     let demands = std::mem::take(&mut scene.demands);
     let mut search = Search {

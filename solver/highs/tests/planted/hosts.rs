@@ -1,19 +1,13 @@
-//! Errors planted in a right plan: the checker must find every kind.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "all of it is a test"
-)]
+//! Plans of the planner for host reservations.
 
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
 use solver::check::check;
-use solver::document::{Plan, Problem, fingerprint};
+use solver::document::{Problem, fingerprint};
 use solver::planner::Budget;
 use solver_highs::Highs;
+
+use super::{Planted, all_found, list, remove};
 
 /// Cleaning 10, freeze 50. `q1` gets both GPU hosts only if `r1` leaves one.
 fn problem() -> String {
@@ -53,8 +47,6 @@ fn problem() -> String {
     })
     .to_string()
 }
-
-type Planted = (&'static str, fn(&mut Value), &'static str);
 
 /// What is planted, how, and a part of what the checker says.
 const PLANTED: &[Planted] = &[
@@ -344,44 +336,13 @@ const PLANTED: &[Planted] = &[
     ),
 ];
 
-fn list<'a>(value: &'a mut Value, member: &str) -> &'a mut Vec<Value> {
-    value[member].as_array_mut().unwrap()
-}
-
-fn remove(value: &mut Value, member: &str) {
-    value.as_object_mut().unwrap().remove(member).unwrap();
-}
-
 fn hosts(plan: &mut Value, decision: usize, reservation: &str, hosts: &[&str]) {
     let units: serde_json::Map<_, _> = hosts.iter().map(|host| ((*host).to_owned(), json!(1))).collect();
     plan["decisions"][decision]["holds"][reservation] = units.into();
 }
 
-/// Every error planted in a right plan is found, and said to be what it is.
-fn all_found(problem: &str, right: &Value, planted: &[Planted]) {
-    let (text, problem) = (problem, Problem::parse(problem).unwrap());
-    let found = |plan: &Value| -> Vec<String> {
-        let plan = Plan::parse(&plan.to_string()).unwrap_or_else(|error| panic!("{error}\n{plan:#}"));
-        check(&problem, &fingerprint(text), &plan)
-            .iter()
-            .map(ToString::to_string)
-            .collect()
-    };
-    assert_eq!(found(right), [""; 0], "{right:#}");
-    let mut missed = Vec::new();
-    for (kind, plant, expected) in planted {
-        let mut wrong = right.clone();
-        plant(&mut wrong);
-        let violations = found(&wrong);
-        if !violations.iter().any(|line| line.contains(expected)) {
-            missed.push(format!("{kind}: expected `{expected}`, found {violations:#?}"));
-        }
-    }
-    assert!(missed.is_empty(), "{missed:#?}\n{right:#}");
-}
-
 #[test]
-fn the_checker_finds_every_planted_error() {
+fn every_error_in_a_plan_of_hosts_is_found() {
     let text = problem();
     let (problem, name) = (Problem::parse(&text).unwrap(), fingerprint(&text));
     let settings = Settings {

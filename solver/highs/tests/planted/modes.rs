@@ -1,0 +1,360 @@
+//! Plans made by hand for streams, healing and batches.
+
+use serde_json::{Value, json};
+
+use super::{Planted, accepted, all_found, list, plan, refused, remove};
+
+fn whole(id: &str, window: (i64, i64), hosts: u32, condition: &Value) -> Value {
+    json!({"id": id, "type": "host", "start": window.0, "end": window.1, "min": hosts, "max": hosts, "where": condition})
+}
+
+fn held(id: &str, window: (i64, i64), condition: &Value, host: &str, pinned: bool) -> Value {
+    let mut part = whole(id, window, 1, condition);
+    part["holds"] = json!({host: 1});
+    part["pinned"] = json!(pinned);
+    json!({"id": format!("L{id}"), "reservations": [part]})
+}
+
+/// `Q1` has run when `Q3` wants to extend it; `Q2` has started when `Q4` comes.
+fn stream() -> (String, Value) {
+    let any = json!([]);
+    let problem = json!({"format": "berth-problem/1", "now": 0, "cleaning": 5, "hosts": [{"id": "a"}, {"id": "b"}],
+    "requests": [
+        {"id": "Q1", "at": 0, "reservations": [whole("q1", (0, 10), 1, &any)]},
+        {"id": "Q2", "at": 5, "reservations": [whole("q2", (20, 30), 1, &any)]},
+        {"id": "Q3", "at": 12, "replaces": "Q1", "reservations": [whole("q1", (0, 15), 1, &any)]},
+        {"id": "Q4", "at": 25, "reservations": [whole("q4", (26, 29), 2, &any)]},
+        {"id": "Q5", "at": 26, "reservations": [whole("q5", (26, 40), 1, &any)]},
+    ]})
+    .to_string();
+    let none = json!([]);
+    let decisions = [
+        accepted("Q1", &json!({"q1": {"a": 1}}), &none),
+        accepted("Q2", &json!({"q2": {"a": 1}}), &none),
+        refused("Q3", "malformed", (0, 12), (0, 0), &[], &["q1"]),
+        refused("Q4", "capacity", (26, 29), (3, 2), &["a", "b"], &["q2", "q4"]),
+        accepted("Q5", &json!({"q5": {"b": 1}}), &none),
+    ];
+    let summary = json!({"accepted": 3, "refused": 2, "undecided": 0, "host_seconds_accepted": 34, "moves": 0,
+        "value": 34});
+    let last = json!({"q2": {"a": 1}, "q5": {"b": 1}});
+    let plan = plan(&problem, "replay", &decisions, &last, &summary);
+    (problem, plan)
+}
+
+const STREAM: &[Planted] = &[
+    (
+        "the clock stands",
+        |plan| plan["mode"] = json!("admit"),
+        "the request is well formed",
+    ),
+    (
+        "what has ended is held in the end",
+        |plan| plan["final"]["q1"] = json!({"a": 1}),
+        "unfinished lease",
+    ),
+    (
+        "what runs is not held in the end",
+        |plan| remove(&mut plan["final"], "q2"),
+        "missing",
+    ),
+    (
+        "an ended lease is extended",
+        |plan| plan["decisions"][2] = accepted("Q3", &json!({"q1": {"a": 1}}), &json!([])),
+        "does not exist or has ended",
+    ),
+    (
+        "what has started moves",
+        |plan| {
+            plan["decisions"][4]["moves"] = json!([{"reservation": "q2", "from": {"a": 1}, "to": {"b": 1}}]);
+            plan["decisions"][4]["holds"] = json!({"q5": {"a": 1}});
+        },
+        "may not move",
+    ),
+    (
+        "a host in use",
+        |plan| plan["decisions"][4]["holds"] = json!({"q5": {"a": 1}}),
+        "both occupy",
+    ),
+    (
+        "cleaning is skipped",
+        |plan| plan["decisions"][3]["offers"] = json!([{"change": "start", "start": 34}]),
+        "could not be granted",
+    ),
+    (
+        "a start that is over",
+        |plan| plan["decisions"][3]["offers"] = json!([{"change": "start", "start": 24}]),
+        "no other start",
+    ),
+];
+
+#[test]
+fn every_error_in_a_stream_is_found() {
+    let (problem, plan) = stream();
+    // `q5` is not there yet when `Q4` is refused: without it, 35 is early enough.
+    let mut offered = plan.clone();
+    offered["decisions"][3]["offers"] = json!([{"change": "start", "start": 35}]);
+    all_found(&problem, &offered, &[]);
+    all_found(&problem, &plan, STREAM);
+}
+
+/// `a` and `g` take no work, `b` breaks at 150. `w1` can only be on `g`.
+fn broken() -> (String, Value) {
+    let any = json!([]);
+    let instances = json!({"id": "Lx1", "reservations": [{"id": "x1", "type": "instance", "start": 120, "end": 180,
+        "amount": 2, "resources": {"VCPU": 1}, "holds": {"b": 2}}]});
+    let problem = json!({"format": "berth-problem/1", "now": 100,
+        "hosts": [{"id": "a", "reservable": false}, {"id": "b", "capacity": {"VCPU": 4}, "blocks": [[150, 300]]},
+            {"id": "c"}, {"id": "d"}, {"id": "e", "capacity": {"VCPU": 4}}, {"id": "g", "reservable": false}],
+        "leases": [held("s1", (50, 200), &any, "a", true), held("p1", (120, 180), &any, "c", true),
+            held("w1", (120, 180), &json!(["==", "$id", "g"]), "g", false), instances]})
+    .to_string();
+    let moves = json!([
+        {"reservation": "s1", "from": {"a": 1}, "to": {"d": 1}},
+        {"reservation": "w1", "from": {"g": 1}, "to": {}},
+        {"reservation": "x1", "from": {"b": 2}, "to": {"e": 2}}]);
+    let lost = refused("", "capacity", (120, 180), (1, 0), &[], &["w1"])["conflict"].clone();
+    let summary = json!({"accepted": 0, "refused": 0, "undecided": 0, "host_seconds_accepted": 0, "moves": 3, "value": 0,
+        "unkept": [{"reservation": "w1", "missing": 1, "conflict": lost}]});
+    let last = json!({"s1": {"d": 1}, "p1": {"c": 1}, "w1": {}, "x1": {"e": 2}});
+    let plan = plan(
+        &problem,
+        "heal",
+        &[accepted("heal", &json!({}), &moves)],
+        &last,
+        &summary,
+    );
+    (problem, plan)
+}
+
+fn moves(plan: &mut Value) -> &mut Vec<Value> {
+    list(&mut plan["decisions"][0], "moves")
+}
+
+const BROKEN: &[Planted] = &[
+    (
+        "something is left on a host",
+        |plan| drop(moves(plan).remove(0)),
+        "takes no work or is out of service",
+    ),
+    (
+        "nothing is done",
+        |plan| plan["decisions"] = json!([]),
+        "takes no work or is out of service",
+    ),
+    (
+        "healthy pinned work moves",
+        |plan| moves(plan).push(json!({"reservation": "p1", "from": {"c": 1}, "to": {"d": 1}})),
+        "may not move",
+    ),
+    (
+        "onto a host in use",
+        |plan| moves(plan)[0]["to"] = json!({"c": 1}),
+        "both occupy",
+    ),
+    (
+        "onto a host that breaks",
+        |plan| moves(plan)[0]["to"] = json!({"b": 1}),
+        "out of service",
+    ),
+    (
+        "onto another closed host",
+        |plan| moves(plan)[0]["to"] = json!({"g": 1}),
+        "takes no new work",
+    ),
+    (
+        "instances where they do not fit",
+        |plan| moves(plan)[2]["to"] = json!({"c": 2}),
+        "VCPU",
+    ),
+    (
+        "a promise grows",
+        |plan| moves(plan)[0]["to"] = json!({"d": 1, "e": 1}),
+        "at most 1",
+    ),
+    (
+        "a loss not listed",
+        |plan| remove(&mut plan["summary"], "unkept"),
+        "has become smaller",
+    ),
+    (
+        "a loss overstated",
+        |plan| plan["summary"]["unkept"][0]["missing"] = json!(2),
+        "2 is stated, 1 is counted",
+    ),
+    (
+        "a loss that is none",
+        |plan| plan["summary"]["unkept"][0]["reservation"] = json!("p1"),
+        "is kept, unknown or stands twice",
+    ),
+    (
+        "a shortage that is none",
+        |plan| {
+            let conflict = &mut plan["summary"]["unkept"][0]["conflict"];
+            conflict["hosts_matching"] = json!(["e"]);
+            conflict["exist"] = json!(1);
+        },
+        "there is no shortage",
+    ),
+    (
+        "a needless loss",
+        |plan| {
+            moves(plan)[0]["to"] = json!({});
+            plan["final"]["s1"] = json!({});
+            let mut lost = plan["summary"]["unkept"][0].clone();
+            lost["reservation"] = json!("s1");
+            lost["conflict"]["reservations"] = json!(["s1"]);
+            lost["conflict"]["reason"] = json!("search");
+            list(&mut plan["summary"], "unkept").push(lost);
+        },
+        "could be kept beside",
+    ),
+    (
+        "moves miscounted",
+        |plan| plan["summary"]["moves"] = json!(4),
+        "4 is stated, 3 is counted",
+    ),
+    (
+        "another final state",
+        |plan| plan["final"]["x1"] = json!({"e": 1}),
+        "differs from",
+    ),
+    (
+        "a refusal",
+        |plan| plan["decisions"][0]["verdict"] = json!("refused"),
+        "nothing to refuse",
+    ),
+    (
+        "an unproved acceptance",
+        |plan| plan["decisions"][0]["proved"] = json!(false),
+        "contradicts the verdict",
+    ),
+    (
+        "another name",
+        |plan| plan["decisions"][0]["request"] = json!("Q1"),
+        "expected `heal`",
+    ),
+    (
+        "something accepted",
+        |plan| plan["summary"]["accepted"] = json!(1),
+        "1 is stated, 0 is counted",
+    ),
+];
+
+#[test]
+fn every_error_in_healing_is_found() {
+    let (problem, plan) = broken();
+    all_found(&problem, &plan, BROKEN);
+    let mut open = plan;
+    open["decisions"][0]["verdict"] = json!("undecided");
+    open["decisions"][0]["proved"] = json!(false);
+    all_found(&problem, &open, &[]);
+}
+
+/// `Q1` and `Q3` are worth most; `r1` makes room.
+fn batch() -> (String, Value) {
+    let any = json!([]);
+    let request = |id: &str, value: u64, part: Value| json!({"id": id, "value": value, "reservations": [part]});
+    let problem = json!({"format": "berth-problem/1", "now": 0,
+    "hosts": [{"id": "a", "properties": {"gpu": "True"}}, {"id": "b"}],
+    "leases": [held("r1", (10, 20), &any, "a", false)],
+    "requests": [
+        request("Q1", 5, whole("q1", (10, 20), 1, &json!(["==", "$gpu", "True"]))),
+        request("Q2", 3, whole("q2", (10, 20), 2, &any)),
+        request("Q3", 4, whole("q3", (30, 40), 2, &any)),
+        request("Q4", 1, whole("q4", (30, 40), 5, &any)),
+        request("Q5", 2, whole("q5", (30, 40), 1, &any)),
+    ]})
+    .to_string();
+    let decisions = [
+        accepted(
+            "Q1",
+            &json!({"q1": {"a": 1}}),
+            &json!([{"reservation": "r1", "from": {"a": 1}, "to": {"b": 1}}]),
+        ),
+        refused("Q2", "value", (10, 20), (3, 0), &[], &["q2"]),
+        accepted("Q3", &json!({"q3": {"a": 1, "b": 1}}), &json!([])),
+        refused("Q4", "no_matching_hosts", (30, 40), (5, 2), &["a", "b"], &["q4"]),
+        refused("Q5", "value", (30, 40), (2, 0), &[], &["q5"]),
+    ];
+    let summary = json!({"accepted": 2, "refused": 3, "undecided": 0, "host_seconds_accepted": 30, "moves": 1, "value": 9,
+        "bound": 9});
+    let last = json!({"r1": {"b": 1}, "q1": {"a": 1}, "q3": {"a": 1, "b": 1}});
+    let plan = plan(&problem, "batch", &decisions, &last, &summary);
+    (problem, plan)
+}
+
+const BATCH: &[Planted] = &[
+    ("no bound", |plan| remove(&mut plan["summary"], "bound"), "missing"),
+    (
+        "a bound below the value",
+        |plan| plan["summary"]["bound"] = json!(8),
+        "8 is below the value, 9",
+    ),
+    (
+        "a bound above everything",
+        |plan| plan["summary"]["bound"] = json!(16),
+        "16 is more than all requests are worth",
+    ),
+    (
+        "a value made up",
+        |plan| plan["summary"]["value"] = json!(8),
+        "8 is stated, 9 is counted",
+    ),
+    (
+        "a bound that leaves it open",
+        |plan| plan["summary"]["bound"] = json!(10),
+        "contradicts the verdict",
+    ),
+    (
+        "a worse subset called best",
+        |plan| {
+            plan["decisions"][2] = refused("Q3", "value", (30, 40), (4, 0), &[], &["q3"]);
+            remove(&mut plan["final"], "q3");
+            plan["summary"] = json!({"accepted": 1, "refused": 4, "undecided": 0, "host_seconds_accepted": 10, "moves": 1,
+            "value": 5, "bound": 5});
+        },
+        "can be accepted together",
+    ),
+    (
+        "two on one host",
+        |plan| plan["decisions"][4] = accepted("Q5", &json!({"q5": {"a": 1}}), &json!([])),
+        "both occupy",
+    ),
+    (
+        "a move not listed",
+        |plan| plan["decisions"][0]["moves"] = json!([]),
+        "both occupy",
+    ),
+    (
+        "a move listed twice",
+        |plan| plan["decisions"][2]["moves"] = plan["decisions"][0]["moves"].clone(),
+        "moves twice",
+    ),
+    (
+        "moves not counted",
+        |plan| plan["summary"]["moves"] = json!(0),
+        "0 is stated, 1 is counted",
+    ),
+    (
+        "another order",
+        |plan| list(plan, "decisions").swap(0, 2),
+        "expected `Q1`",
+    ),
+    (
+        "a host that does not match",
+        |plan| plan["decisions"][0]["holds"] = json!({"q1": {"b": 1}}),
+        "does not match",
+    ),
+    (
+        "offers beside a better choice",
+        |plan| plan["decisions"][4]["offers"] = json!([{"change": "start", "start": 50}]),
+        "has none",
+    ),
+];
+
+#[test]
+fn every_error_in_a_batch_is_found() {
+    let (problem, plan) = batch();
+    all_found(&problem, &plan, BATCH);
+}
