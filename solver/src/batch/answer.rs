@@ -133,7 +133,12 @@ pub(crate) fn apply(
             .iter_mut()
             .filter(|part| part.id == change.reservation)
         {
-            part.holds.retain(|host| change.from.binary_search(host).is_err());
+            // A host stands once for each instance on it: each one named leaves one.
+            for left in &change.from {
+                if let Ok(place) = part.holds.binary_search(left) {
+                    part.holds.remove(place);
+                }
+            }
             part.holds.extend(change.to.iter().cloned());
             part.holds.sort();
         }

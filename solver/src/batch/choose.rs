@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::answer;
 use super::clock::Clock;
 use super::exact::{self, Finished};
+use super::mixed;
 use super::model::Model;
 use super::neighbourhood;
 use super::packing::{Packing, Worth};
@@ -22,6 +23,9 @@ use crate::decision::{Conflict, Move};
 use crate::model::{HostId, Request, ReservationId, Seconds};
 use crate::planner::{ModelSolver, Planner, StateError};
 use crate::request::Ask;
+
+/// Part of the time the relaxation may take.
+const RELAXATION_SHARE: f64 = 0.5;
 
 /// How long and how hard to search.
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +128,6 @@ pub fn choose(
     let classes = Classes::new(&world.scene);
     let model = Model::new(&world, &classes);
     let mut clock = Clock::new(limits.seconds, micros);
-    let packed = pack(&model, limits, solver, &mut clock);
     let units = |value: i64| u64::try_from(value).unwrap_or(0).saturating_mul(model.unit);
     let everything = candidates
         .iter()
@@ -137,12 +140,22 @@ pub fn choose(
         bound: everything,
         planner: planner.clone(),
     };
-    let Some((packing, bound)) = packed else {
-        return Ok(batch);
-    };
-    batch.bound = units(bound).min(everything);
-    let Some(answer) = answer::hosts(&mut world, &classes, &model, &packing, &candidates) else {
-        return Ok(batch);
+    let (answer, proved) = if mixed::is_needed(planner, &candidates, now) {
+        let packing = greedy(&model, &Prices::none(&model.timeline), None).unwrap_or_else(|| Packing::new(&model));
+        let reserved = limits.seconds.map_or(0.0, |seconds| seconds * (1.0 - RELAXATION_SHARE));
+        let mut left = || clock.left().map(|left| left - reserved);
+        let relaxed = relaxation::solve(&model, &packing, solver.engine(), &mut left);
+        batch.bound = units(relaxed.bound.value()).min(everything);
+        mixed::choose(planner, &candidates, &world.move_class_of, now, solver, &mut clock)
+    } else {
+        let Some((packing, bound)) = pack(&model, limits, solver, &mut clock) else {
+            return Ok(batch);
+        };
+        batch.bound = units(bound).min(everything);
+        let Some(answer) = answer::hosts(&mut world, &classes, &model, &packing, &candidates) else {
+            return Ok(batch);
+        };
+        (answer, false)
     };
     batch.planner = answer::apply(planner, &candidates, now, &answer)?;
     for (number, holds) in answer.holds {
@@ -151,6 +164,9 @@ pub fn choose(
         batch.value = batch.value.saturating_add(candidate.value);
     }
     batch.moves = answer.moves;
+    if proved {
+        batch.bound = batch.value;
+    }
     Ok(batch)
 }
 
@@ -164,7 +180,9 @@ fn pack<'m>(
 ) -> Option<(Packing<'m>, i64)> {
     let free = Prices::none(&model.timeline);
     let mut best = greedy(model, &free, None)?;
-    let relaxed = relaxation::solve(model, &best, solver.engine(), &mut || clock.left());
+    let reserved = limits.seconds.map_or(0.0, |seconds| seconds * (1.0 - RELAXATION_SHARE));
+    let mut left = || clock.left().map(|left| left - reserved);
+    let relaxed = relaxation::solve(model, &best, solver.engine(), &mut left);
     if let Some(guided) = greedy(model, &relaxed.prices, Some(&relaxed))
         && guided.worth() > best.worth()
     {

@@ -11,6 +11,7 @@
 //! 2. `search` packs greedily; `relaxation` prices every class and instant, which bounds the value and
 //!    guides another greedy packing.
 //! 3. `exact` finishes small batches; else `search` and `neighbourhood` improve the packing in turns.
+//!    Where instances or units take part, `mixed` asks the planner instead.
 //! 4. `answer` turns counts into hosts.
 
 mod answer;
@@ -18,6 +19,7 @@ mod choose;
 pub(crate) mod clock;
 pub(crate) mod exact;
 pub(crate) mod formulation;
+mod mixed;
 pub(crate) mod model;
 mod neighbourhood;
 mod packing;

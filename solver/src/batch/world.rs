@@ -2,7 +2,8 @@
 //!
 //! Invariant: every demand of the scene belongs to exactly one option of one group, and whatever is chosen
 //! takes at most one option of each group: a new request or nothing; a pending promise; a lease as it was
-//! or one of the requests that replace it.
+//! or one of the requests that replace it. Only whole hosts are demands; where instances or units take part
+//! the scene is a relaxation, good for a bound (see `mixed`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -233,6 +234,9 @@ impl<'a> Builder<'a> {
     fn candidate(&mut self, number: usize, candidate: &'a Candidate<'a>) -> Choice {
         let mut demands = Vec::new();
         for ask in &candidate.asks {
+            if ask.asked.resource != Resource::Host {
+                continue;
+            }
             let occupation = ask.asked.occupation();
             demands.extend(self.exactly(&ask.asked.id, ask.kept, ask.asked.window, occupation, true));
             if ask.most == 0 {
@@ -261,6 +265,9 @@ impl<'a> Builder<'a> {
 
     /// A reservation that stays what it is if the option is taken.
     fn kept(&mut self, held: &'a Reservation) -> Option<DemandNumber> {
+        if held.resource != Resource::Host {
+            return None;
+        }
         if held.is_fixed(self.now, self.freeze) {
             return self.exactly(&held.id, &held.holds, held.window, held.occupation(), false);
         }
@@ -285,8 +292,15 @@ impl<'a> Builder<'a> {
         let now = self.now;
         let frees =
             |candidate: &Candidate<'_>, held: &Reservation| Ask::frees_reservation(candidate.request, held, now);
+        // Instances that may move, or go, take nothing here: see `mixed`.
+        let freeze = self.freeze;
         let on_hosts = |held: &&Reservation| {
-            held.occupation().end > since && !matches!(held.resource, Resource::Units(_)) && !held.holds.is_empty()
+            let whole = match held.resource {
+                Resource::Host => true,
+                Resource::Instances(_) => held.is_fixed(now, freeze),
+                Resource::Units(_) => false,
+            };
+            held.occupation().end > since && whole && !held.holds.is_empty()
         };
         let (free, stays): (Vec<&Reservation>, Vec<&Reservation>) = lease
             .reservations

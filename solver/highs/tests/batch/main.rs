@@ -12,6 +12,7 @@
 )]
 
 mod figures;
+mod kinds;
 mod replan;
 mod stream;
 mod subsets;

@@ -1,0 +1,159 @@
+//! Batches with instances and units: the best subset of few requests, sound answers for many.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use solver::batch::{self, Batch, Chosen, Limits};
+use solver::check::holdings;
+use solver::decision::Verdict;
+use solver::model::{
+    Host, HostId, Instances, Interval, Pool, Request, RequestedReservation, Reservation, Resource, Units,
+};
+use solver::planner::{Budget, Planner};
+use solver::predicate::Predicate;
+use solver_highs::Highs;
+
+use super::stream::{Random, host};
+
+const NO_LIMIT: Budget = Budget { seconds: None };
+
+fn asked(random: &mut Random, id: String) -> RequestedReservation {
+    let start = random.between(1, 8);
+    let window = Interval::new(start, start + random.between(1, 5));
+    let count = u32::try_from(random.between(1, 3)).unwrap();
+    let resource = match random.between(0, 2) {
+        0 => Resource::Host,
+        1 => Resource::Instances(Arc::new(Instances {
+            resources: BTreeMap::from([("VCPU".to_owned(), u64::try_from(random.between(1, 3)).unwrap())]),
+            affinity: None,
+        })),
+        _ => Resource::Units(Arc::new(Units {
+            pool: "p".into(),
+            required: Vec::new(),
+        })),
+    };
+    RequestedReservation {
+        id: id.into(),
+        resource,
+        window,
+        cleaning: 0,
+        min: count,
+        max: count,
+        predicate: Arc::new(Predicate::All(Vec::new())),
+    }
+}
+
+fn request(random: &mut Random, id: &str) -> Request {
+    Request {
+        id: id.into(),
+        replaces: None,
+        reservations: (0..random.between(1, 2))
+            .map(|part| asked(random, format!("{id}.{part}")))
+            .collect(),
+    }
+}
+
+fn case(seed: u64, requests: usize) -> (Planner, Vec<(Request, u64)>) {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut planner = Planner::new(0);
+    planner.put_pool(Pool {
+        id: "p".into(),
+        units: (0..4).map(|unit| HostId::from(format!("u{unit}"))).collect(),
+    });
+    for number in 0..random.between(2, 4) {
+        let mut host: Host = host(format!("h{number}"), &[]);
+        host.capacity = BTreeMap::from([("VCPU".to_owned(), 4)]);
+        planner.put_host(host);
+    }
+    for number in 0..2 {
+        let request = request(&mut random, &format!("L{number}"));
+        let decision = planner.decide(&request, 0, NO_LIMIT, &Highs);
+        planner.apply(&request, &decision).unwrap();
+    }
+    let requests = (0..requests).map(|number| {
+        let request = request(&mut random, &format!("Q{number:02}"));
+        (request, u64::try_from(random.between(1, 9)).unwrap())
+    });
+    (planner, requests.collect())
+}
+
+fn run(planner: &Planner, requests: &[(Request, u64)]) -> Batch {
+    batch::choose(planner, requests, 0, Limits::default(), &Highs, &mut || 0).unwrap()
+}
+
+fn sound(batch: &Batch, before: &Planner) {
+    assert!(batch.value <= batch.bound);
+    let hosts_only = |held: &&Reservation| held.resource == Resource::Host;
+    let all: Vec<&Reservation> = batch.planner.leases().flat_map(|lease| &lease.reservations).collect();
+    let whole: Vec<&Reservation> = all.iter().copied().filter(hosts_only).collect();
+    let hosts: std::collections::BTreeSet<_> = whole.iter().flat_map(|held| &held.holds).collect();
+    assert_eq!(holdings(hosts, whole), []);
+    for old in before.leases().flat_map(|lease| &lease.reservations) {
+        let new = all.iter().find(|new| new.id == old.id).unwrap();
+        assert_eq!(new.holds.len(), old.holds.len());
+    }
+    for at in 0..14 {
+        let mut units: Vec<&HostId> = Vec::new();
+        let mut used: BTreeMap<&HostId, u64> = BTreeMap::new();
+        for held in all.iter().filter(|held| held.window.contains(at)) {
+            match &held.resource {
+                Resource::Units(_) => units.extend(&held.holds),
+                Resource::Instances(instances) => {
+                    for host in &held.holds {
+                        *used.entry(host).or_default() += instances.resources["VCPU"];
+                    }
+                }
+                Resource::Host => held.holds.iter().for_each(|host| *used.entry(host).or_default() += 4),
+            }
+        }
+        assert!(used.values().all(|&used| used <= 4));
+        let count = units.len();
+        units.sort();
+        units.dedup();
+        assert_eq!(units.len(), count);
+    }
+}
+
+#[test]
+fn few_requests_of_every_kind_get_the_best_subset() {
+    let mut left_out = 0;
+    for seed in 1..=25 {
+        let (planner, requests) = case(seed, 5);
+        let batch = run(&planner, &requests);
+        sound(&batch, &planner);
+        let mut best = 0;
+        for subset in 1_u32..1 << requests.len() {
+            let chosen = || {
+                requests
+                    .iter()
+                    .enumerate()
+                    .filter(move |(number, _)| subset & (1 << number) != 0)
+            };
+            let value = chosen().map(|(_, (_, value))| value).sum();
+            let together = Request {
+                id: "together".into(),
+                replaces: None,
+                reservations: chosen()
+                    .flat_map(|(_, (request, _))| request.reservations.clone())
+                    .collect(),
+            };
+            let fits = || planner.decide(&together, 0, NO_LIMIT, &Highs).verdict;
+            if value > best && matches!(fits(), Verdict::Accepted { .. }) {
+                best = value;
+            }
+        }
+        assert_eq!((batch.value, batch.bound), (best, best), "seed {seed}");
+        left_out += usize::from(batch.requests.contains(&Chosen::LeftOut));
+    }
+    assert!(left_out > 5, "{left_out}");
+}
+
+#[test]
+fn many_requests_of_every_kind_stay_below_the_bound() {
+    for seed in 1..=5 {
+        let (planner, requests) = case(seed, 14);
+        let batch = run(&planner, &requests);
+        sound(&batch, &planner);
+        assert!(batch.value > 0);
+    }
+}
