@@ -27,6 +27,7 @@ pub(crate) mod prices;
 mod random;
 mod relaxation;
 mod search;
+pub(crate) mod subgradient;
 pub(crate) mod timeline;
 mod world;
 mod written;

@@ -4,17 +4,21 @@
 //! whatever the linear program says (see `prices`). Its values only guide the search.
 //!
 //! A capacity becomes a row when the present point exceeds it at a peak of the load; the first rows are
-//! those that a good packing nearly uses up.
+//! those that are nearly used up, on average, at the prices of a subgradient method.
 
 use super::formulation::{Formulation, Goal, Part, float};
-use super::model::Model;
+use super::model::{Model, Split};
 use super::packing::Packing;
 use super::prices::{Bound, Prices};
+use super::subgradient::{Response, guess};
+use super::timeline::Timeline;
 use crate::classes::ClassNumber;
 use crate::program::{LinearEngine, Status};
 
 /// Load beyond room that counts as none.
 const TOLERANCE: f64 = 1e-6;
+/// Part of the room that may be left where a capacity becomes a row at first.
+const NEARLY_FULL: f64 = 0.05;
 /// Most rounds of growing; the prices of any of them are good for something.
 const MOST_ROUNDS: usize = 200;
 
@@ -41,9 +45,20 @@ pub(crate) fn solve(
         prices: free,
         taken: Vec::new(),
     };
+    let guess = guess(&model.timeline, -float(packing.worth().0), &|sums| respond(model, sums));
+    let numbered = guess.prices.iter().enumerate();
+    let nonzero = numbered.flat_map(|(class, prices)| {
+        let instants = prices.iter().enumerate().filter(|&(_, &price)| price > 0.0);
+        instants.map(move |(instant, &price)| (class, instant, price))
+    });
+    let prices = Prices::new(&model.timeline, nonzero);
+    let bound = prices.bound(model);
+    if bound.value() <= relaxed.bound.value() {
+        (relaxed.prices, relaxed.bound) = (prices, bound);
+    }
     let Some(engine) = engine else { return relaxed };
     let mut program = Growing::new(model, &relaxed.bound, engine);
-    program.add(&tight(model, packing));
+    program.add(&model.timeline.tight(&guess.load, NEARLY_FULL));
     for _ in 0..MOST_ROUNDS {
         if program.engine.solve(left()) != Status::Optimal {
             return relaxed;
@@ -63,21 +78,31 @@ pub(crate) fn solve(
     relaxed
 }
 
-/// Where a packing's load peaks and leaves little room.
-fn tight(model: &Model, packing: &Packing<'_>) -> Vec<(ClassNumber, usize)> {
-    let mut found = Vec::new();
-    for (class, room) in model.timeline.room.iter().enumerate() {
-        let free = packing.free(class);
-        for (instant, (&room, &left)) in room.iter().zip(free).enumerate() {
-            let before = instant.checked_sub(1).map_or(i32::MAX, |before| free[before]);
-            let after = free.get(instant + 1).copied().unwrap_or(i32::MAX);
-            let used = i64::from(room) - i64::from(left);
-            if used > 0 && i64::from(left) * 10 <= i64::from(room) && left < before && left <= after {
-                found.push((class, instant));
-            }
+/// Every group takes what is worth most beyond its price: the loads, and the negative of all of that.
+fn respond(model: &Model, sums: &[Vec<f64>]) -> Response {
+    let timeline = &model.timeline;
+    let mut load = vec![vec![0.0; timeline.instants.len() + 1]; timeline.room.len()];
+    let mut paid = 0.0;
+    for group in &model.groups {
+        let options = group.options.iter().map(|option| {
+            let splits = option
+                .demands
+                .iter()
+                .map(|&demand| timeline.cheapest(demand, sums, |_| 0.0));
+            let (splits, prices): (Vec<Split>, Vec<f64>) = splits.unzip();
+            (float(option.value) - prices.iter().sum::<f64>(), splits, option)
+        });
+        let best = options.max_by(|one, other| one.0.total_cmp(&other.0));
+        let Some((profit, splits, option)) = best.filter(|(profit, ..)| group.mandatory || *profit > 0.0) else {
+            continue;
+        };
+        paid -= profit;
+        for (&demand, split) in option.demands.iter().zip(&splits) {
+            timeline.add_changes(&mut load, demand, split);
         }
     }
-    found
+    Timeline::accumulate(&mut load);
+    (load, paid)
 }
 
 /// The linear program so far.

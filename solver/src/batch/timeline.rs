@@ -3,6 +3,7 @@
 //! Invariant: a class's load rises only at the starts of demands and its room never falls, so counts that
 //! respect the room at every start respect it always (see `classes` for why hosts then exist).
 
+use super::model::Split;
 use crate::classes::{ClassNumber, Classes};
 use crate::model::Seconds;
 use crate::scene::{DemandNumber, Scene};
@@ -69,5 +70,73 @@ impl Timeline {
         // Room never falls, so it is least in the beginning.
         let room = self.room[class].get(need.first).copied().unwrap_or(0);
         room.min(need.most)
+    }
+
+    /// The cheapest classes for a demand's least count when a host of a class costs so much besides its
+    /// price, and what they cost together.
+    pub(crate) fn cheapest(
+        &self,
+        demand: DemandNumber,
+        sums: &[Vec<f64>],
+        besides: impl Fn(ClassNumber) -> f64,
+    ) -> (Split, f64) {
+        let need = &self.needs[demand];
+        let price = |class: ClassNumber| besides(class) + sums[class][need.after] - sums[class][need.first];
+        let mut offers: Vec<(f64, ClassNumber)> = need.eligible.iter().map(|&class| (price(class), class)).collect();
+        let best = offers.iter().copied().min_by(|one, other| one.0.total_cmp(&other.0));
+        match best {
+            Some(best) if self.most(demand, best.1) >= need.least => offers = vec![best],
+            _ => offers.sort_by(|one, other| one.0.total_cmp(&other.0)),
+        }
+        let mut left = need.least;
+        let mut split = Split::new();
+        let mut paid = 0.0;
+        for (price, class) in offers {
+            let given = left.min(self.most(demand, class));
+            if given > 0 {
+                split.push((class, given));
+                paid += price * f64::from(given);
+                left -= given;
+            }
+        }
+        (split, paid)
+    }
+
+    /// Notes where a split's load begins and ends.
+    pub(crate) fn add_changes(&self, changes: &mut [Vec<f64>], demand: DemandNumber, split: &Split) {
+        let need = &self.needs[demand];
+        for &(class, count) in split {
+            changes[class][need.first] += f64::from(count);
+            changes[class][need.after] -= f64::from(count);
+        }
+    }
+
+    /// Turns changes into loads.
+    pub(crate) fn accumulate(changes: &mut [Vec<f64>]) {
+        for changes in changes {
+            let mut load = 0.0;
+            for change in changes.iter_mut() {
+                load += *change;
+                *change = load;
+            }
+        }
+    }
+
+    /// Where a load peaks and leaves at most this part of the room.
+    pub(crate) fn tight(&self, load: &[Vec<f64>], part: f64) -> Vec<(ClassNumber, usize)> {
+        let mut found = Vec::new();
+        for (class, room) in self.room.iter().enumerate() {
+            let rooms = room.iter().map(|&room| f64::from(room));
+            let left: Vec<f64> = rooms.zip(&load[class]).map(|(room, load)| room - load).collect();
+            for (instant, &here) in left.iter().enumerate() {
+                let before = instant.checked_sub(1).map_or(f64::INFINITY, |before| left[before]);
+                let after = left.get(instant + 1).copied().unwrap_or(f64::INFINITY);
+                let near = here <= part * f64::from(room[instant]) && load[class][instant] > 0.0;
+                if near && here <= before && here < after {
+                    found.push((class, instant));
+                }
+            }
+        }
+        found
     }
 }

@@ -1,153 +1,22 @@
-//! Nearly right prices without a linear program: a deflected subgradient method on the capacities.
+//! What every demand does at given prices.
 //!
-//! Invariant: none needed. Any prices may be handed on: they only say what to look at first. See Barahona
-//! and Anbil, "The volume algorithm", Mathematical Programming 87 (2000), for the averaging of loads.
+//! Invariant: the load returned is that of all demands in their cheapest classes, as far as those are large
+//! enough.
 
 use super::charges::Charges;
 use crate::batch::formulation::float;
+use crate::batch::subgradient::Response;
 use crate::batch::timeline::Timeline;
-use crate::classes::ClassNumber;
-
-/// Steps of the method.
-const STEPS: u32 = 400;
-/// Steps without a better bound before steps become shorter.
-const PATIENCE: u32 = 12;
-/// How much of the last direction is kept.
-const MEMORY: f64 = 0.6;
-/// Weight of a new point in the average load.
-const NEW: f64 = 0.06;
-
-/// Prices and what the loads look like at them.
-pub(crate) struct Guess {
-    /// Per class and instant.
-    pub(crate) prices: Vec<Vec<f64>>,
-    /// Average load per class and instant.
-    pub(crate) load: Vec<Vec<f64>>,
-}
-
-/// Sums of prices before each instant.
-pub(crate) fn sums(prices: &[f64]) -> Vec<f64> {
-    let mut sum = 0.0;
-    let mut sums = Vec::with_capacity(prices.len() + 1);
-    sums.push(0.0);
-    for price in prices {
-        sum += price;
-        sums.push(sum);
-    }
-    sums
-}
-
-/// Runs the method. `most` is what some plan costs, or about that.
-pub(crate) fn guess(timeline: &Timeline, charges: &Charges, most: f64) -> Guess {
-    let (classes, instants) = (timeline.room.len(), timeline.instants.len());
-    let peaks = peaks(timeline);
-    let zero = || vec![vec![0.0; instants]; classes];
-    let mut prices = zero();
-    let mut best = (f64::NEG_INFINITY, prices.clone());
-    let mut direction = zero();
-    let mut average = zero();
-    let mut length = 1.0;
-    let mut fruitless = 0;
-    for step in 0..STEPS {
-        let sums: Vec<Vec<f64>> = prices.iter().map(|prices| sums(prices)).collect();
-        let (load, paid) = respond(timeline, charges, &sums);
-        let mut bound = paid;
-        let mut square = 0.0;
-        let weight = if step == 0 { 1.0 } else { NEW };
-        for class in 0..classes {
-            for instant in 0..instants {
-                let (price, load) = (prices[class][instant], load[class][instant]);
-                let room = f64::from(timeline.room[class][instant]);
-                bound -= price * room;
-                average[class][instant] += weight * (load - average[class][instant]);
-                let excess = if peaks[class][instant] { load - room } else { 0.0 };
-                let old = direction[class][instant];
-                let mut new = excess + MEMORY * old;
-                if new < 0.0 && price <= 0.0 {
-                    new = 0.0;
-                }
-                direction[class][instant] = new;
-                square += new * new;
-            }
-        }
-        if bound > best.0 + 1e-6 * bound.abs() {
-            best = (bound, prices.clone());
-            fruitless = 0;
-        } else {
-            fruitless += 1;
-            if fruitless >= PATIENCE {
-                fruitless = 0;
-                length *= 0.6;
-                prices.clone_from(&best.1);
-                direction = zero();
-                continue;
-            }
-        }
-        if square <= 0.0 || length < 1e-3 {
-            break;
-        }
-        let stride = length * (most * 1.01 - bound).max(0.001 * most.abs()) / square;
-        for (prices, direction) in prices.iter_mut().zip(&direction) {
-            for (price, direction) in prices.iter_mut().zip(direction) {
-                *price = (*price + stride * direction).max(0.0);
-            }
-        }
-    }
-    Guess {
-        prices: best.1,
-        load: average,
-    }
-}
 
 /// Every demand in its cheapest classes: the loads, and what all pay.
-fn respond(timeline: &Timeline, charges: &Charges, sums: &[Vec<f64>]) -> (Vec<Vec<f64>>, f64) {
+pub(crate) fn respond(timeline: &Timeline, charges: &Charges, sums: &[Vec<f64>]) -> Response {
     let mut load = vec![vec![0.0; timeline.instants.len() + 1]; timeline.room.len()];
     let mut paid = 0.0;
-    let mut offers: Vec<(f64, ClassNumber)> = Vec::new();
-    for (demand, need) in timeline.needs.iter().enumerate() {
-        let price =
-            |class: ClassNumber| float(charges.one(demand, class)) + sums[class][need.after] - sums[class][need.first];
-        offers.clear();
-        offers.extend(need.eligible.iter().map(|&class| (price(class), class)));
-        let Some(&cheapest) = offers.iter().min_by(|one, other| one.0.total_cmp(&other.0)) else {
-            continue;
-        };
-        if timeline.most(demand, cheapest.1) >= need.least {
-            offers.clear();
-            offers.push(cheapest);
-        } else {
-            offers.sort_by(|one, other| one.0.total_cmp(&other.0));
-        }
-        let mut left = need.least;
-        for &(price, class) in &offers {
-            let given = left.min(timeline.most(demand, class));
-            let hosts = f64::from(given);
-            load[class][need.first] += hosts;
-            load[class][need.after] -= hosts;
-            paid += price * hosts;
-            left -= given;
-            if left == 0 {
-                break;
-            }
-        }
+    for demand in 0..timeline.needs.len() {
+        let (split, pays) = timeline.cheapest(demand, sums, |class| float(charges.one(demand, class)));
+        timeline.add_changes(&mut load, demand, &split);
+        paid += pays;
     }
-    for load in &mut load {
-        let mut sum = 0.0;
-        for change in load.iter_mut() {
-            sum += *change;
-            *change = sum;
-        }
-    }
+    Timeline::accumulate(&mut load);
     (load, paid)
-}
-
-/// Instants after which something ends: the load of others is never greater.
-fn peaks(timeline: &Timeline) -> Vec<Vec<bool>> {
-    let mut peaks = vec![vec![false; timeline.instants.len()]; timeline.room.len()];
-    for need in &timeline.needs {
-        for &class in &need.eligible {
-            peaks[class][need.after - 1] = true;
-        }
-    }
-    peaks
 }

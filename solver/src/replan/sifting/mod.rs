@@ -13,11 +13,12 @@ mod whole;
 use std::collections::BTreeMap;
 
 use super::charges::{Charges, Found};
-use super::prices::{Guess, guess, sums};
+use super::prices::respond;
 use crate::batch::clock::Clock;
 use crate::batch::formulation::float;
 use crate::batch::model::Split;
 use crate::batch::prices::{DENOMINATOR, Prices};
+use crate::batch::subgradient::{Guess, guess, sums};
 use crate::batch::timeline::Timeline;
 use crate::classes::ClassNumber;
 use crate::program::{LinearEngine, ModelSolver, Status};
@@ -37,6 +38,8 @@ const REACHES: [f64; 5] = [0.3, 0.0, 0.15, 0.51, 0.26];
 const ALTERNATIVES: usize = 3;
 /// Most solves of a dive.
 const MOST_DIVES: usize = 200;
+/// Part of the room that may be left where a capacity becomes a row at first.
+const NEARLY_FULL: f64 = 0.03;
 /// Classes dearer than the cheapest by so many prices are left out at first.
 const MARGIN: f64 = 0.3;
 
@@ -48,7 +51,7 @@ pub(crate) fn solve(
     clock: &mut Clock<'_>,
 ) -> Option<Found> {
     let most = dearest(timeline, charges);
-    let guess = guess(timeline, charges, most);
+    let guess = guess(timeline, most, &|sums| respond(timeline, charges, sums));
     let mut sifting = Sifting::new(timeline, charges, &guess, solver.engine()?);
     sifting.relax(clock)?;
     let bound = bound(timeline, charges, &sifting.exact_prices());
@@ -163,7 +166,7 @@ impl<'s> Sifting<'s> {
             }
         }
         this.join(wanted);
-        let rows = this.tight(guess);
+        let rows = timeline.tight(&guess.load, NEARLY_FULL);
         this.limit(&rows);
         this.unburden(&sums);
         this
@@ -197,27 +200,6 @@ impl<'s> Sifting<'s> {
     fn price(&self, demand: DemandNumber, class: ClassNumber, sums: &[Vec<f64>]) -> f64 {
         let need = &self.timeline.needs[demand];
         float(self.charges.one(demand, class)) + sums[class][need.after] - sums[class][need.first]
-    }
-
-    /// Peaks of the average load that are nearly as high as the room.
-    fn tight(&self, guess: &Guess) -> Vec<(ClassNumber, usize)> {
-        let mut found = Vec::new();
-        for (class, load) in guess.load.iter().enumerate() {
-            let left: Vec<f64> = load
-                .iter()
-                .zip(&self.timeline.room[class])
-                .map(|(load, &room)| f64::from(room) - load)
-                .collect();
-            for (instant, &here) in left.iter().enumerate() {
-                let before = instant.checked_sub(1).map_or(f64::INFINITY, |before| left[before]);
-                let after = left.get(instant + 1).copied().unwrap_or(f64::INFINITY);
-                let room = f64::from(self.timeline.room[class][instant]);
-                if here <= before && here < after && here <= 0.03 * room && load[instant] > 0.0 {
-                    found.push((class, instant));
-                }
-            }
-        }
-        found
     }
 
     /// Solves and grows the relaxation to its optimum; `None` if the time ran out, or hosts are lacking.

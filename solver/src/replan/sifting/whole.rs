@@ -6,9 +6,9 @@ use super::{MOST_DIVES, Part, Sifting, TOLERANCE, float};
 use crate::batch::clock::Clock;
 use crate::batch::exact::whole_values;
 use crate::batch::model::Split;
+use crate::batch::subgradient::sums;
 use crate::classes::ClassNumber;
 use crate::program::Status;
-use crate::replan::prices::sums;
 use crate::scene::DemandNumber;
 
 /// Prices and what every demand pays for a host at the optimum of the relaxation.
