@@ -18,7 +18,7 @@ const FIRST_STEP: i64 = PRICE_UNIT / 20;
 /// Below this step the bound is taken for the best there is.
 const LAST_STEP: i64 = PRICE_UNIT / 300_000;
 /// Passes without progress after which the step shrinks to three fifths.
-const PATIENCE: u32 = 30;
+const PATIENCE: u32 = 60;
 /// Passes between two looks at the running mean of the prices, which lies nearer the best than they do.
 const PASSES_PER_MEAN: u32 = 5;
 

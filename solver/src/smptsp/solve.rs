@@ -20,7 +20,7 @@ const ASCENDING_ATTEMPTS: u64 = 8;
 /// Passes of pricing before the first search.
 const FIRST_PASSES: u32 = 60;
 /// Share of the time that prices may take.
-const SHARE_OF_PRICING: f64 = 0.3;
+const SHARE_OF_PRICING: f64 = 0.4;
 
 /// What the answer may cost.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ pub struct Answer {
     pub worker_of: Option<Vec<usize>>,
     /// How many workers it uses; `None` without one.
     pub workers: Option<usize>,
-    /// Fewer than this do not suffice.
+    /// Fewer than this do not suffice. More than there are: no staffing exists.
     pub bound: Bound,
 }
 
@@ -49,7 +49,8 @@ impl Answer {
     }
 }
 
-/// Looks for a staffing with the fewest workers. `clock` counts seconds from any origin.
+/// Looks for a staffing with the fewest workers. `clock` counts seconds from any origin. Without anybody for
+/// one of the tasks there is none, and it answers at once.
 pub fn solve(instance: &Instance, settings: Settings, clock: &mut dyn FnMut() -> f64) -> Answer {
     let began = clock();
     let mut answer = Answer {

@@ -17,5 +17,6 @@ mod program;
 mod question;
 mod race;
 mod requests;
+mod smptsp;
 mod structure;
 mod world;
