@@ -1,10 +1,6 @@
 //! Mode `admit`: the requests of a problem one after another at its `now`, in order of arrival.
 //!
-//! Invariant: every decision is taken on the state all earlier acceptances left, and every offer was
-//! decided like a request before it is made.
-
-use std::collections::BTreeSet;
-use std::sync::Arc;
+//! Invariant: every decision is taken on the state all earlier acceptances left.
 
 use crate::decision::{Conflict, Decision, Move, Tier, Verdict};
 use crate::document::{
@@ -12,20 +8,16 @@ use crate::document::{
     Summary, VerdictName, all_units, units,
 };
 use crate::model::{Lease, Request, Seconds};
+use crate::offers::{self, Offer};
 use crate::planner::{Budget, ModelSolver, Planner, StateError};
-
-/// Later starts that are tried for an offer.
-const MOST_STARTS: usize = 12;
-/// Seconds the model solver may spend on one possible offer.
-const OFFER_SECONDS: f64 = 0.5;
 
 /// How the requests are decided.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// For one decision.
     pub budget: Budget,
-    /// Whether to look for what would be accepted in place of a refused request. Takes some twenty more
-    /// decisions each.
+    /// Whether to look for what would be accepted in place of a refused request: some tens of decisions
+    /// more for each.
     pub offers: bool,
 }
 
@@ -103,7 +95,7 @@ impl<'a, C: FnMut() -> u64> Course<'a, C> {
         let mut written = write(entry, &decision, spent);
         let refused = matches!(&decision.verdict, Verdict::Refused { .. });
         if refused && !out_of_time && self.settings.offers {
-            written.offers = offers(&seen, &request, now, budget, solver);
+            written.offers = offers(&request, offers::find(&seen, &request, now, budget, solver));
         }
         self.decisions.push(written);
         self.planner.apply(&request, &decision)?;
@@ -147,6 +139,7 @@ pub(crate) fn untimely(planner: &Planner, request: &Request, now: Seconds) -> Op
         exist: 0,
         hosts_matching: Vec::new(),
         reservations,
+        certificate: Vec::new(),
         text: text.into(),
     };
     if let Some(lease) = replaced.filter(|lease| has_ended(lease, now)) {
@@ -227,99 +220,19 @@ fn write(entry: &RequestEntry, decision: &Decision, micros: u64) -> DecisionEntr
     written
 }
 
-/// The next start and the largest amount that would be accepted, as far as they are found quickly.
-fn offers(
-    planner: &Planner,
-    request: &Request,
-    now: Seconds,
-    budget: Budget,
-    solver: &dyn ModelSolver,
-) -> Vec<OfferEntry> {
-    let seconds = budget
-        .seconds
-        .map_or(OFFER_SECONDS, |seconds| seconds.min(OFFER_SECONDS));
-    let budget = Budget { seconds: Some(seconds) };
-    let works = |request: &Request| {
-        matches!(
-            planner.decide(request, now, budget, solver).verdict,
-            Verdict::Accepted { .. }
-        )
-    };
-    let mut offers = Vec::new();
-    offers.extend(later(planner, request, works));
-    offers.extend(fewer(request, works));
-    offers
-}
-
-/// The first end of other work or of a block at which the whole request could start. Between such ends
-/// nothing becomes free, so no earlier start is missed unless more than the tried ones lie before it.
-fn later(planner: &Planner, request: &Request, works: impl Fn(&Request) -> bool) -> Option<OfferEntry> {
-    if request.replaces.is_some() {
-        return None;
-    }
-    let held = planner
-        .leases()
-        .flat_map(|lease| &lease.reservations)
-        .map(|held| held.occupation().end);
-    let blocks = planner
-        .hosts
-        .values()
-        .flat_map(|carried| carried.host.blocks.iter().map(|block| block.end));
-    let ends: Vec<Seconds> = held.chain(blocks).collect();
-    let mut shifts: BTreeSet<Seconds> = BTreeSet::new();
-    for asked in &request.reservations {
-        shifts.extend(
-            ends.iter()
-                .map(|end| end.saturating_sub(asked.window.start))
-                .filter(|&shift| shift > 0),
-        );
-    }
-    let first = request.reservations.first()?.window.start;
-    for shift in shifts.into_iter().take(MOST_STARTS) {
-        let mut shifted = request.clone();
-        for asked in &mut shifted.reservations {
-            asked.window.start = asked.window.start.checked_add(shift)?;
-            asked.window.end = asked.window.end.checked_add(shift)?;
-        }
-        if works(&shifted) {
-            let first = request
-                .reservations
-                .iter()
-                .map(|asked| asked.window.start)
-                .min()
-                .unwrap_or(first);
-            return Some(OfferEntry::Start { start: first + shift });
-        }
-    }
-    None
-}
-
-/// The greatest smaller amount of the only reservation. What works with more works with less, so halving
-/// the range finds it.
-fn fewer(request: &Request, works: impl Fn(&Request) -> bool) -> Option<OfferEntry> {
-    let [asked] = request.reservations.as_slice() else {
-        return None;
-    };
-    let with = |amount: u32| {
-        let mut fewer = asked.clone();
-        fewer.min = amount;
-        Request {
-            reservations: vec![fewer],
-            id: Arc::clone(&request.id),
-            replaces: request.replaces.clone(),
-        }
-    };
-    let (mut works_with, mut fails_with) = (0, asked.min);
-    while fails_with - works_with > 1 {
-        let middle = works_with + (fails_with - works_with) / 2;
-        if works(&with(middle)) {
-            works_with = middle;
-        } else {
-            fails_with = middle;
-        }
-    }
-    (works_with > 0).then_some(OfferEntry::Amount {
-        reservation: None,
-        amount: works_with,
-    })
+/// Offers as plans write them: the reservation is named only if the request has several.
+fn offers(request: &Request, found: Vec<Offer>) -> Vec<OfferEntry> {
+    let named = |reservation| (request.reservations.len() > 1).then_some(reservation);
+    let entries = found.into_iter().map(|offer| match offer {
+        Offer::Start { start } => OfferEntry::Start { start },
+        Offer::Amount { reservation, amount } => OfferEntry::Amount {
+            reservation: named(reservation),
+            amount,
+        },
+        Offer::Drop { reservation, condition } => OfferEntry::Drop {
+            reservation: named(reservation),
+            condition: condition.to_json(),
+        },
+    });
+    entries.collect()
 }

@@ -48,8 +48,9 @@ pub struct Move {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// Stable reason code: `no_matching_hosts` (too few suit the request at any time), `capacity` (a
-    /// shortage at one instant), `started` (the request contradicts what has begun), `search` (shown by
-    /// exhausting the alternatives), `malformed` (the request contradicts itself or the clock).
+    /// shortage at one instant), `rows` (several instants that together are short), `started` (the
+    /// request contradicts what has begun), `search` (shown by exhausting the alternatives), `malformed`
+    /// (the request contradicts itself or the clock).
     pub reason: &'static str,
     /// The shortage lasts from here ...
     pub from: Seconds,
@@ -63,8 +64,26 @@ pub struct Conflict {
     pub hosts_matching: Vec<HostId>,
     /// The competing reservations, sorted, those of the request included.
     pub reservations: Vec<ReservationId>,
+    /// The rows of an `rows` conflict, otherwise none. `needed` and `exist` are then sums over them.
+    pub certificate: Vec<CapacityRow>,
     /// One sentence for people. Names no other lease.
     pub text: Arc<str>,
+}
+
+/// Hosts at an instant, each of which serves one reservation then.
+///
+/// Rows with weights prove a shortage (Farkas' lemma): each host that no fixed work stands on at the
+/// instant has the row's weight to give. A reservation that is to be placed uses, whatever hosts it is
+/// given, at least its number of hosts times the least sum of weights over the rows that one suitable host
+/// is in during its time. If that is more than all rows have, nothing works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapacityRow {
+    /// The hosts, sorted.
+    pub hosts: Vec<HostId>,
+    /// The instant.
+    pub at: Seconds,
+    /// At least 1.
+    pub weight: u64,
 }
 
 /// The planner's answer to a request.

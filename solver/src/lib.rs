@@ -31,6 +31,7 @@ mod hosts;
 mod index;
 mod mixed;
 pub mod model;
+pub mod offers;
 pub mod planner;
 pub mod predicate;
 pub mod program;

@@ -120,6 +120,7 @@ impl<'a> Ask<'a> {
             exist,
             hosts_matching: hosts,
             reservations: vec![self.asked.id.clone()],
+            certificate: Vec::new(),
             text: format!(
                 "{} {} needed that match the request and are in service from {} to {}, {exist} exist",
                 needed,
@@ -155,6 +156,7 @@ fn may_keep(planner: &Planner, old: &Reservation, asked: &RequestedReservation, 
         exist: u64::from(asked.max),
         hosts_matching: old.holds.clone(),
         reservations: vec![asked.id.clone()],
+        certificate: Vec::new(),
         text: text.into(),
     };
     if u64::from(asked.max) < held {
@@ -206,6 +208,7 @@ fn malformed(request: &Request, what: &str) -> Conflict {
         exist: 0,
         hosts_matching: Vec::new(),
         reservations: request.reservations.iter().map(|asked| asked.id.clone()).collect(),
+        certificate: Vec::new(),
         text: format!("the request cannot be read: {what}").into(),
     }
 }

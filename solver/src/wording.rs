@@ -1,6 +1,47 @@
-//! Times as people read them.
+//! Times, hosts and conditions as people read them.
 
 use crate::model::Seconds;
+use crate::predicate::Predicate;
+
+/// Longest condition that is written out, in characters.
+const LONGEST: usize = 160;
+
+/// `37 hosts with gpu = True`; without a condition to name, `37 matching hosts`.
+pub(crate) fn hosts(count: u64, condition: Option<&Predicate>) -> String {
+    let hosts = if count == 1 { "host" } else { "hosts" };
+    match condition {
+        Some(Predicate::All(parts)) if parts.is_empty() => format!("{count} {hosts}"),
+        Some(condition) if described(condition, false).chars().count() <= LONGEST => {
+            format!("{count} {hosts} with {}", described(condition, false))
+        }
+        _ => format!("{count} matching {hosts}"),
+    }
+}
+
+/// A condition in words; in parentheses if it is `inside` another and has parts.
+fn described(condition: &Predicate, inside: bool) -> String {
+    let join = |parts: &[Predicate], word: &str| {
+        let parts: Vec<String> = parts.iter().map(|part| described(part, true)).collect();
+        let joined = parts.join(word);
+        if inside && parts.len() > 1 {
+            format!("({joined})")
+        } else {
+            joined
+        }
+    };
+    match condition {
+        Predicate::All(parts) => join(parts, " and "),
+        Predicate::Any(parts) => join(parts, " or "),
+        Predicate::Compare {
+            operator,
+            property,
+            value,
+        } => {
+            let symbol = operator.symbol();
+            format!("{property} {} {value}", if symbol == "==" { "=" } else { symbol })
+        }
+    }
+}
 
 /// `2030-01-01T10:00Z`, with seconds only where they are not zero.
 pub(crate) fn instant(at: Seconds) -> String {
@@ -35,6 +76,17 @@ const fn civil(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn conditions_read_like_sentences() {
+        let condition = |text: &str| crate::predicate::parse(&serde_json::from_str(text).unwrap_or_default()).ok();
+        let said = |text: &str, count| super::hosts(count, condition(text).as_ref());
+        assert_eq!(said("[]", 3), "3 hosts");
+        assert_eq!(said(r#"["==", "$gpu", "True"]"#, 1), "1 host with gpu = True");
+        let nested = r#"["and", [">=", "$vcpus", 8], ["or", ["=", "$zone", "z1"], ["!=", "$rack", "r1"]]]"#;
+        assert_eq!(said(nested, 2), "2 hosts with vcpus >= 8 and (zone = z1 or rack != r1)");
+        assert_eq!(super::hosts(2, None), "2 matching hosts");
+    }
+
     #[test]
     fn writes_known_instants() {
         assert_eq!(super::instant(0), "1970-01-01T00:00Z");

@@ -120,7 +120,8 @@ fn counting_instants_is_not_enough_where_hosts_have_calendars() {
     planner.put_lease(lease("left", (3, 9), &["a"], true)).unwrap();
     planner.put_lease(lease("right", (0, 2), &["b"], true)).unwrap();
     let decision = decide(&planner, &request("q", (1, 4), 1, 1, any()), 0);
-    assert_eq!(conflict(&decision).reason, "search");
+    let conflict = conflict(&decision);
+    assert_eq!((conflict.reason, conflict.needed, conflict.exist), ("rows", 1, 0));
 }
 
 #[test]
@@ -153,8 +154,8 @@ fn a_promise_leaves_the_scarce_host_and_only_if_it_may() {
     let decision = decided(true);
     let conflict = conflict(&decision);
     assert_eq!((conflict.reason, conflict.needed, conflict.exist), ("capacity", 2, 1));
-    let text = "at 1970-01-01T00:00:10Z (until 1970-01-01T00:00:20Z), 2 hosts matching your request are needed by it \
-                and by earlier promises (1), 1 exist";
+    let text = "at 1970-01-01T00:00:10Z (until 1970-01-01T00:00:20Z), 2 hosts with gpu = True are needed by your \
+                request (1) and by earlier promises (1); 1 exists";
     assert_eq!(&*conflict.text, text);
 }
 

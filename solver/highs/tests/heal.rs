@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use history::Random;
 use serde_json::{Value, json};
+use solver::check::check;
 use solver::document::{Plan, Problem, VerdictName, fingerprint};
 use solver::heal::{self, Healed};
 use solver::model::{Host, HostId, Instances, Interval, Lease, Reservation, Resource, Seconds};
@@ -33,6 +34,7 @@ struct Case {
     hosts: Vec<Host>,
     leases: Vec<Lease>,
     freeze: Seconds,
+    cleaning: Seconds,
 }
 
 fn compare(operator: Operator, property: &str, value: &str) -> Arc<Predicate> {
@@ -57,10 +59,12 @@ fn case(seed: u64, with_instances: bool) -> Case {
         })
         .collect();
     let freeze = if random.percent(30) { 4 } else { 0 };
+    let cleaning = random.between(0, 1);
     let mut case = Case {
         hosts: hosts.clone(),
         leases: Vec::new(),
         freeze,
+        cleaning,
     };
     for number in 0..random.between(3, 12) {
         let start = NOW + random.between(-6, 12);
@@ -84,7 +88,7 @@ fn case(seed: u64, with_instances: bool) -> Case {
             id: format!("r{number:02}").into(),
             resource,
             window,
-            cleaning: if instances { 0 } else { random.between(0, 1) },
+            cleaning: if instances { 0 } else { cleaning },
             min: size,
             max: size,
             predicate: match random.between(0, 3) {
@@ -417,12 +421,25 @@ fn explained(case: &Case, healed: &Healed, seed: u64) {
     }
 }
 
+/// The plan document of the answer passes the checker.
+fn written(case: &Case, seed: u64) {
+    let text = serde_json::to_string(&Problem::of(&case.planner(), NOW, case.cleaning, &[])).unwrap();
+    let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
+    let plan = heal::run(&problem, &fingerprint(&text), NO_LIMIT, &Highs, || 0).unwrap();
+    let violations = check(&problem, &fingerprint(&text), &plan);
+    let plan = serde_json::to_string(&plan).unwrap();
+    assert_eq!(violations, [], "seed {seed}\n{text}\n{plan}");
+}
+
 fn agree(seed: u64, with_instances: bool) -> (u32, u32, u32, bool) {
     let case = case(seed, with_instances);
     let healed = heal::heal(&case.planner(), NOW, NO_LIMIT, &Highs);
     assert!(healed.proved, "seed {seed}");
     valid(&case, &healed, seed);
     explained(&case, &healed, seed);
+    if healed.unkept.is_empty() {
+        written(&case, seed);
+    }
     let counted = healed.moves.iter().map(|change| change.counted).sum();
     let found = (
         u32::try_from(healed.unkept.len()).unwrap(),

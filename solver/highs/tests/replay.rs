@@ -9,6 +9,7 @@ mod history;
 use history::Random;
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
+use solver::check::check;
 use solver::document::VerdictName::{self, Accepted, Refused};
 use solver::document::{Plan, Problem, fingerprint};
 use solver::model::{Lease, Request, Seconds};
@@ -35,6 +36,7 @@ fn replayed(problem: &Value) -> Plan {
     )
     .unwrap();
     assert_eq!(told, problem.requests.len());
+    assert_eq!(check(&problem, &fingerprint(&text), &plan), []);
     plan
 }
 
@@ -128,7 +130,7 @@ fn a_lease_shortened_while_it_runs_frees_its_hosts_early() {
 /// depend on how ends are kept.
 #[test]
 fn a_stream_decides_as_single_problems_do() {
-    let mut accepted = 0;
+    let (mut accepted, mut compared) = (0, 0);
     for seed in 0..150 {
         let mut random = Random(seed);
         let hosts = history::fleet(&mut random);
@@ -158,17 +160,23 @@ fn a_stream_decides_as_single_problems_do() {
             entry.at = Some(*at);
         }
         let plan = replay::run(&problem, "", SETTINGS, &Highs, || 0, |_| ()).unwrap();
+        assert_eq!(check(&problem, "", &plan), [], "seed {seed}");
         for (number, (decision, single)) in plan.decisions.iter().zip(&single).enumerate() {
             let decision = serde_json::to_value(decision).unwrap();
-            for member in ["verdict", "holds", "moves"] {
-                assert_eq!(
-                    decision.get(member),
-                    single.get(member),
-                    "seed {seed}, request {number}"
-                );
+            assert_eq!(decision["verdict"], single["verdict"], "seed {seed}, request {number}");
+            // Between hosts that are equally good, what is forgotten may decide; from there on the states differ.
+            if ["holds", "moves"]
+                .iter()
+                .any(|member| decision.get(member) != single.get(member))
+            {
+                break;
             }
+            compared += 1;
         }
         accepted += plan.summary.accepted;
     }
-    assert!(accepted > 500, "{accepted}");
+    assert!(
+        accepted > 500 && compared > 1_500,
+        "{accepted} accepted, {compared} compared"
+    );
 }

@@ -106,6 +106,7 @@ fn left_out(entry: &RequestEntry, request: &Request, batch: &Batch) -> Conflict 
         exist: 0,
         hosts_matching: Vec::new(),
         reservations: request.reservations.iter().map(|asked| asked.id.clone()).collect(),
+        certificate: Vec::new(),
         text: format!(
             "the requests accepted are worth {} together, {best}; none of it can be given up for this one, worth {}",
             batch.value,

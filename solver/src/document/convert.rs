@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::entries::{Condition, Members};
-use super::plan::{ConflictEntry, HeldUnits};
+use super::plan::{ConflictEntry, HeldUnits, RowEntry};
 use super::problem::{HostEntry, Kind, LeaseEntry, PROBLEM_FORMAT, PoolEntry, Problem, RequestEntry, ReservationEntry};
 use crate::decision::Conflict;
 use crate::model::{
@@ -321,7 +321,15 @@ impl ConflictEntry {
             reservations: conflict.reservations.clone(),
             text: conflict.text.to_string(),
             resource: None,
-            certificate: None,
+            certificate: (!conflict.certificate.is_empty()).then(|| {
+                let rows = conflict.certificate.iter();
+                rows.map(|row| RowEntry {
+                    hosts: row.hosts.clone(),
+                    at: row.at,
+                    weight: row.weight,
+                })
+                .collect()
+            }),
         }
     }
 }

@@ -28,7 +28,12 @@ pub(super) fn conflict(world: &World<'_>, chosen: &Chosen, number: usize) -> Con
         let places = Places::new(world);
         let starts = competing.iter().map(|&other| world.jobs[other].occupation.start);
         let instants: BTreeSet<Seconds> = starts.filter(|&at| job.occupation.contains(at)).collect();
-        let shortage = |at| shortage(world, &places, &competing, at);
+        // What is left of another promise that is not kept may stand in the way, but explains nothing.
+        let broken = (0..world.jobs.len()).filter(|&other| other != number);
+        let broken = broken.filter(|&other| chosen[other].len() < world.jobs[other].size as usize);
+        let broken: BTreeSet<&ReservationId> = broken.map(|other| &world.jobs[other].held.id).collect();
+        let explains = |conflict: &Conflict| !conflict.reservations.iter().any(|id| broken.contains(id));
+        let shortage = |at| shortage(world, &places, &competing, at).filter(explains);
         if let Some(conflict) = instants.into_iter().find_map(shortage) {
             return conflict;
         }
@@ -111,6 +116,7 @@ fn shortage(world: &World<'_>, places: &Places, competing: &[usize], at: Seconds
         exist,
         hosts_matching: hosts.into_iter().map(|host| world.hosts[host].id.clone()).collect(),
         reservations: listed.into_iter().cloned().collect(),
+        certificate: Vec::new(),
         text: format!(
             "at {} (until {}), {needed} hosts in order are needed by this promise and others that are kept, {exist} \
              exist",
@@ -139,6 +145,7 @@ fn by_search(world: &World<'_>, competing: &[usize], number: usize) -> Conflict 
         exist: hosts.len() as u64,
         hosts_matching: hosts,
         reservations,
+        certificate: Vec::new(),
         text: format!(
             "between {} and {} no choice of hosts keeps this promise and the others; all were tried",
             wording::instant(job.occupation.start),

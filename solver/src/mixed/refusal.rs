@@ -48,6 +48,7 @@ pub(super) fn contradiction(planner: &Planner, asks: &[Ask<'_>], request: &Reque
                 exist: u64::from(ask.asked.max),
                 hosts_matching: kept,
                 reservations: vec![ask.asked.id.clone()],
+                certificate: Vec::new(),
                 text: text.into(),
             });
         }
@@ -77,6 +78,7 @@ pub(super) fn kept_without_room(world: &World<'_>) -> Option<Conflict> {
                 exist: 1,
                 hosts_matching: vec![place.host.id.clone()],
                 reservations: reservations.into_iter().cloned().collect(),
+                certificate: Vec::new(),
                 text: format!(
                     "between {} and {} what the reservation keeps on a host does not fit beside other promises that \
                      cannot move",
@@ -112,6 +114,7 @@ pub(super) fn by_search(world: &World<'_>) -> Conflict {
         exist: hosts.len() as u64,
         hosts_matching: hosts,
         reservations,
+        certificate: Vec::new(),
         text: format!(
             "between {} and {} no choice of hosts serves your request and keeps every earlier promise; all were tried",
             wording::instant(from),

@@ -256,6 +256,7 @@ impl<'a> Pool<'a> {
             exist: self.units.len() as u64,
             hosts_matching: self.units.to_vec(),
             reservations: self.asked.iter().map(|asked| asked.ask.asked.id.clone()).collect(),
+            certificate: Vec::new(),
             text: String::new().into(),
         };
         (Tier::Static, Verdict::Refused { conflict })
@@ -292,6 +293,7 @@ impl<'a> Pool<'a> {
         );
         Conflict {
             reservations: reservations.into_iter().collect(),
+            certificate: Vec::new(),
             text: text.into(),
             ..conflict
         }

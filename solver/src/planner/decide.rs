@@ -65,10 +65,12 @@ impl Planner {
                 let moved = matches!(&verdict, Verdict::Accepted { moves, .. } if moves.iter().any(|m| m.counted > 0));
                 (if moved { Tier::Mip } else { Tier::Count }, verdict)
             }
-            Reassigned::Infeasible { instants, .. } => match certificate::at(&scene, &classes, &instants) {
-                Some(conflict) => refused(Tier::Certificate, conflict),
-                None => refused(Tier::Mip, certificate::by_search(&scene)),
-            },
+            Reassigned::Infeasible { instants, certificate } => {
+                match certificate::proved(&scene, &classes, &instants, certificate.as_ref()) {
+                    Some(conflict) => refused(Tier::Certificate, conflict),
+                    None => refused(Tier::Mip, certificate::by_search(&scene)),
+                }
+            }
             Reassigned::Limit => undecided(),
         }
     }
