@@ -10,8 +10,9 @@ use benches::plot;
 use benches::random::ratio;
 use clap::Args;
 use serde_json::{Value, json};
-use solver::planner::Budget;
+use solver::planner::{Budget, Planner};
 use solver::program::{ModelSolver, Outcome};
+use solver::replan::{Design, replan};
 use solver_highs::Highs;
 
 use super::report::{machine, peak_memory, print, table, time};
@@ -50,8 +51,8 @@ pub(crate) struct FleetArguments {
     /// Seconds one decision may take
     #[arg(long, value_name = "S", default_value_t = 10.0)]
     pub(crate) time_limit: f64,
-    /// Also plan the whole fleet anew on `HiGHS`, by a model of every host and by one of classes, each within this many
-    /// seconds. Only for fleets of at most 1,000 hosts
+    /// Also plan the whole fleet anew, by Berth and by `HiGHS` on a model of classes and one of every host, each within
+    /// this many seconds. Only for fleets of at most 1,000 hosts
     #[arg(long, value_name = "S")]
     pub(crate) whole: Option<f64>,
     /// Print JSON
@@ -78,13 +79,12 @@ struct Measured {
 
 /// A whole re-plan.
 struct Whole {
-    grain: Grain,
-    reservations: usize,
-    columns: usize,
-    rows: usize,
+    model: &'static str,
     seconds: f64,
-    /// Cost of the optimum; `None`: not found in time.
-    optimum: Option<i64>,
+    /// Whether an optimum was found and proved in time.
+    proved: bool,
+    /// Of a program written down in one piece: reservations, columns and rows.
+    size: Option<[usize; 3]>,
 }
 
 /// Runs the command.
@@ -139,8 +139,11 @@ fn one(arguments: &FleetArguments, hosts: u32) -> anyhow::Result<Measured> {
     bar.finish_and_clear();
     let whole = match arguments.whole {
         Some(seconds) if hosts <= MOST_WHOLE => {
-            let grains = [Grain::Class, Grain::Host];
-            grains.map(|grain| whole(&filled, grain, seconds)).into()
+            vec![
+                anew(&filled, &planner, seconds)?,
+                whole(&filled, Grain::Class, "HiGHS, per class", seconds),
+                whole(&filled, Grain::Host, "HiGHS, per host", seconds),
+            ]
         }
         _ => Vec::new(),
     };
@@ -161,21 +164,31 @@ fn one(arguments: &FleetArguments, hosts: u32) -> anyhow::Result<Measured> {
     })
 }
 
-fn whole(filled: &Filled, grain: Grain, seconds: f64) -> Whole {
+fn whole(filled: &Filled, grain: Grain, model: &'static str, seconds: f64) -> Whole {
     let outlined = outline(filled, grain);
+    let program = &outlined.program;
     let started = Instant::now();
-    let solved = Highs.solve(&outlined.program, Some(seconds));
+    let solved = Highs.solve(program, Some(seconds));
     Whole {
-        grain,
-        reservations: outlined.reservations,
-        columns: outlined.program.columns.len(),
-        rows: outlined.program.rows.len(),
+        model,
         seconds: started.elapsed().as_secs_f64(),
-        optimum: match solved.outcome {
-            Outcome::Optimal(values) => Some(outlined.program.cost(&values)),
-            Outcome::Infeasible | Outcome::Limit => None,
-        },
+        proved: matches!(solved.outcome, Outcome::Optimal(_)),
+        size: Some([outlined.reservations, program.columns.len(), program.rows.len()]),
     }
+}
+
+/// Berth's own re-plan. Its prices differ from those of the programs written down, so times compare and costs do not.
+fn anew(filled: &Filled, planner: &Planner, seconds: f64) -> anyhow::Result<Whole> {
+    let started = Instant::now();
+    let mut clock = || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let budget = Budget { seconds: Some(seconds) };
+    let found = replan(planner, filled.now, Design::default(), budget, &Highs, &mut clock)?;
+    Ok(Whole {
+        model: "Berth",
+        seconds: started.elapsed().as_secs_f64(),
+        proved: found.is_some_and(|found| found.proved),
+        size: None,
+    })
 }
 
 /// Resident memory of this process now, in kB.
@@ -183,13 +196,6 @@ fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_whitespace().next()?.parse().ok()
-}
-
-const fn grain_name(grain: Grain) -> &'static str {
-    match grain {
-        Grain::Host => "per host",
-        Grain::Class => "per class",
-    }
 }
 
 fn written(measured: &Measured) -> Value {
@@ -213,12 +219,10 @@ fn written(measured: &Measured) -> Value {
         .iter()
         .map(|whole| {
             json!({
-                "model": grain_name(whole.grain),
-                "reservations": whole.reservations,
-                "columns": whole.columns,
-                "rows": whole.rows,
+                "model": whole.model,
+                "reservations_columns_rows": whole.size,
                 "seconds": whole.seconds,
-                "optimum": whole.optimum,
+                "proved": whole.proved,
             })
         })
         .collect();
@@ -266,15 +270,14 @@ fn shown(measured: &Measured) -> String {
     if !measured.whole.is_empty() {
         let mut models = table(&["whole fleet anew", "reservations", "columns", "rows", "time", "optimum"]);
         for whole in &measured.whole {
+            let size = |place: usize| whole.size.map_or(String::new(), |size| size[place].to_string());
             models.add_row([
-                grain_name(whole.grain).to_owned(),
-                whole.reservations.to_string(),
-                whole.columns.to_string(),
-                whole.rows.to_string(),
+                whole.model.to_owned(),
+                size(0),
+                size(1),
+                size(2),
                 format!("{:.3} s", whole.seconds),
-                whole
-                    .optimum
-                    .map_or("not found in time".to_owned(), |cost| cost.to_string()),
+                if whole.proved { "proved" } else { "not in time" }.to_owned(),
             ]);
         }
         text = format!("{text}\n{models}");

@@ -2,6 +2,7 @@
 //!
 //! Tables go to standard output, or JSON with `--json`; progress to standard error when that is a terminal.
 
+mod batch;
 mod fleet;
 mod replay;
 mod report;
@@ -18,6 +19,8 @@ pub(crate) enum BenchCommand {
     Replay(Box<replay::ReplayArguments>),
     /// Solve the public instances of shift minimisation: fewest workers, and whether that is proved
     Smptsp(smptsp::SmptspArguments),
+    /// Choose the most valuable subset of many requests known at once
+    Batch(Box<batch::BatchArguments>),
     /// Measure decisions on a large fleet that carries many leases
     Fleet(fleet::FleetArguments),
 }
@@ -27,6 +30,7 @@ pub(crate) fn run(command: &BenchCommand) -> anyhow::Result<ExitCode> {
     match command {
         BenchCommand::Replay(arguments) => replay::run(arguments),
         BenchCommand::Smptsp(arguments) => smptsp::run(arguments),
+        BenchCommand::Batch(arguments) => batch::run(arguments),
         BenchCommand::Fleet(arguments) => fleet::run(arguments),
     }
 }
