@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use solver::batch::{self, Limits};
 use solver::check::check;
-use solver::document::{HostEntry, PoolEntry, Problem, fingerprint};
+use solver::document::{HostEntry, PoolEntry, Problem, RequestEntry, fingerprint};
 use solver_highs::Highs;
 
 use super::report::{machine, peak_memory, print, table};
@@ -130,7 +130,7 @@ fn greedy(problem: &Problem) -> u64 {
     let hosts = problem.hosts.iter().map(HostEntry::to_host).collect();
     let pools = problem.pools.iter().map(PoolEntry::to_pool).collect();
     let mut fleet = Named::new(Rule::BestFit, hosts, pools);
-    let mut order: Vec<_> = problem
+    let mut order: Vec<&RequestEntry> = problem
         .requests
         .iter()
         .filter(|entry| entry.replaces.is_none())
@@ -139,5 +139,5 @@ fn greedy(problem: &Problem) -> u64 {
     let accepted = order
         .into_iter()
         .filter(|entry| fleet.answer(&entry.to_request(problem.cleaning), problem.now).is_some());
-    accepted.map(|entry| entry.worth()).fold(0, u64::saturating_add)
+    accepted.map(RequestEntry::worth).fold(0, u64::saturating_add)
 }
