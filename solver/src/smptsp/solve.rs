@@ -15,8 +15,6 @@ const ROUNDS_PER_TASK: u64 = 50;
 const STYLES: u64 = 4;
 /// Rounds between two replacements, in turn.
 const REPLACING: [Option<u64>; 2] = [None, Some(20)];
-/// Searches with one number of workers on the way up; each style gets twice the rounds it had before.
-const ASCENDING_ATTEMPTS: u64 = 8;
 /// Passes of pricing before the first search.
 const FIRST_PASSES: u32 = 60;
 /// Share of the time that prices may take.
@@ -67,6 +65,10 @@ pub fn solve(instance: &Instance, settings: Settings, clock: &mut dyn FnMut() ->
         seed: settings.seed,
         number: 0,
     };
+    let mut expired = || clock() >= began + settings.seconds;
+    if attempts.with_everybody(&mut answer, &mut expired).is_err() || answer.proved() {
+        return answer;
+    }
     // A few passes tell whether scarce skills or the peak decide. If it is the peak, it nearly always is the
     // optimum, and a staffing is found before better prices are.
     let impossible = instance.workers() + 1;
@@ -133,6 +135,14 @@ struct Attempts<'a> {
 }
 
 impl Attempts<'_> {
+    /// One search with everybody, so that there is an answer early.
+    fn with_everybody(&mut self, answer: &mut Answer, expired: &mut dyn FnMut() -> bool) -> Result<(), OutOfTime> {
+        if let Some(found) = self.run(self.instance.workers(), self.first_rounds(), expired)? {
+            answer.take(self.instance, found);
+        }
+        Ok(())
+    }
+
     /// A few searches with no more workers than the bound.
     fn at_bound(&mut self, answer: &mut Answer, expired: &mut dyn FnMut() -> bool) -> Result<(), OutOfTime> {
         for _ in 0..STYLES {
@@ -144,21 +154,21 @@ impl Attempts<'_> {
         Ok(())
     }
 
-    /// From the bound upwards, ever more quickly, until something is found.
+    /// From the bound upwards, ever more quickly, until something better is found. Short searches: a
+    /// staffing with some too many is worth more than none when the time is over.
     fn upwards(&mut self, answer: &mut Answer, expired: &mut dyn FnMut() -> bool) -> Result<(), OutOfTime> {
+        let all = self.instance.workers();
         let mut workers = answer.bound.workers();
         let mut stride = 0;
-        while answer.workers.is_none() {
-            for doublings in (0..ASCENDING_ATTEMPTS).map(|number| number / STYLES) {
-                if let Some(found) = self.run(workers, self.first_rounds() << doublings, expired)? {
+        while answer.workers.is_none_or(|known| workers < known) {
+            for _ in 0..STYLES {
+                if let Some(found) = self.run(workers, self.first_rounds(), expired)? {
                     answer.take(self.instance, found);
-                    break;
+                    return Ok(());
                 }
             }
-            if workers < self.instance.workers() {
-                stride += 1;
-                workers = (workers + stride).min(self.instance.workers());
-            }
+            stride += 1;
+            workers = (workers + stride).min(all);
         }
         Ok(())
     }
