@@ -9,8 +9,7 @@
 //! no source as long as it holds nothing in any row, because then its departure would relieve none; all
 //! other demands have a column for each class they may use. So the program is a relaxation of the whole
 //! problem, its infeasibility is the whole problem's, and a point of it that exceeds no capacity is
-//! optimal. Classes without a row during a demand are the same to the program and share one column, whose
-//! value is spread over them by room, poorest first.
+//! optimal. Classes without a row during a demand are the same to the program and share one column.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -18,14 +17,14 @@ use std::rc::Rc;
 use crate::classes::{ClassNumber, Classes};
 use crate::model::{Interval, Seconds};
 use crate::program::LinearEngine;
-use crate::reassign::Counts;
 use crate::reassign::goals::{Goals, liked};
-use crate::reassign::standing::{Changes, Standing, TOLERANCE};
+use crate::reassign::point::Point;
+use crate::reassign::standing::Standing;
 use crate::scene::{DemandNumber, Scene};
 
 /// Where a source's hosts come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
+pub(super) enum Origin {
     /// The request asks for them.
     Requested,
     /// Fixed work took them from the demand that held them in this class.
@@ -35,18 +34,18 @@ enum Origin {
 }
 
 /// Hosts looking for classes.
-struct Source {
-    demand: DemandNumber,
-    occupation: Interval,
-    origin: Origin,
-    amount: u32,
+pub(super) struct Source {
+    pub(super) demand: DemandNumber,
+    pub(super) occupation: Interval,
+    pub(super) origin: Origin,
+    pub(super) amount: u32,
     /// The row that fixes or limits how many leave.
     row: Option<usize>,
     columns: Vec<usize>,
 }
 
 /// What a column's hosts are given to.
-enum Target {
+pub(super) enum Target {
     Class(ClassNumber),
     /// Any of these, sorted.
     Shared(Vec<ClassNumber>),
@@ -54,40 +53,21 @@ enum Target {
     Missing,
 }
 
-struct Column {
-    source: usize,
-    target: Target,
+pub(super) struct Column {
+    pub(super) source: usize,
+    pub(super) target: Target,
     most: f64,
-}
-
-/// A solution of the program, read back into classes.
-pub(super) struct Point {
-    /// How much more than it holds a demand gets of a class; negative: less.
-    changes: BTreeMap<(DemandNumber, ClassNumber), f64>,
-    /// Capacities it exceeds.
-    exceeded: Vec<(ClassNumber, Seconds)>,
-    /// Sources more of which leave than there is.
-    exhausted: Vec<usize>,
-    /// Columns whose values are not whole, with the values.
-    pub(super) fractional: Vec<(usize, f64)>,
-}
-
-impl Point {
-    /// Whether it is a point of the whole problem.
-    pub(super) fn is_complete(&self) -> bool {
-        self.exceeded.is_empty() && self.exhausted.is_empty()
-    }
 }
 
 /// The program.
 pub(super) struct Growing<'s> {
-    scene: &'s Scene<'s>,
-    classes: &'s Classes,
-    standing: &'s Standing,
-    goals: Goals,
+    pub(super) scene: &'s Scene<'s>,
+    pub(super) classes: &'s Classes,
+    pub(super) standing: &'s Standing,
+    pub(super) goals: Goals,
     pub(super) engine: Box<dyn LinearEngine>,
-    sources: Vec<Source>,
-    columns: Vec<Column>,
+    pub(super) sources: Vec<Source>,
+    pub(super) columns: Vec<Column>,
     /// How many rows the engine has.
     rows: usize,
     /// Per class the instants that are rows, sorted, with the rows' numbers.
@@ -99,7 +79,7 @@ pub(super) struct Growing<'s> {
     open: HashSet<(DemandNumber, ClassNumber)>,
     eligible: HashMap<DemandNumber, Rc<[ClassNumber]>>,
     /// What the program's cost is higher by than the goals'.
-    offset: i64,
+    pub(super) offset: i64,
 }
 
 impl<'s> Growing<'s> {
@@ -372,136 +352,11 @@ impl<'s> Growing<'s> {
         self.engine.set_bounds(column, (0.0, self.columns[column].most));
     }
 
-    /// The engine's values as a point of the problem.
-    pub(super) fn point(&self) -> Point {
-        let mut loads = Changes::new(self.standing, self.classes);
-        let mut point = Point {
-            changes: BTreeMap::new(),
-            exceeded: Vec::new(),
-            exhausted: Vec::new(),
-            fractional: Vec::new(),
-        };
-        let mut left: BTreeMap<usize, f64> = BTreeMap::new();
-        let mut shared: Vec<(usize, f64)> = Vec::new();
-        for (number, &value) in self.engine.values().iter().enumerate() {
-            let nearest = value.round();
-            let whole = (value - nearest).abs() <= TOLERANCE;
-            let value = if whole { nearest } else { value };
-            if value <= 0.0 {
-                continue;
-            }
-            if !whole {
-                point.fractional.push((number, value));
-            }
-            let Column { source, target, .. } = &self.columns[number];
-            let Source {
-                demand,
-                occupation,
-                origin,
-                ..
-            } = self.sources[*source];
-            *left.entry(*source).or_default() += value;
-            let mut add = |class: ClassNumber, amount: f64| {
-                loads.add(class, occupation, amount);
-                *point.changes.entry((demand, class)).or_default() += amount;
-            };
-            if let Origin::Held(class) = origin {
-                add(class, -value);
-            }
-            match target {
-                Target::Class(class) => add(*class, value),
-                Target::Shared(_) => shared.push((number, value)),
-                Target::Missing => {}
-            }
-        }
-        for (number, value) in shared {
-            self.spread(number, value, &mut loads, &mut point);
-        }
-        point.exceeded.extend(loads.exceeded());
-        point.exhausted = left
-            .into_iter()
-            .filter(|&(source, total)| total > f64::from(self.sources[source].amount) + TOLERANCE)
-            .map(|(source, _)| source)
-            .collect();
-        point
-    }
-
-    /// Spreads a shared column over its classes: poor classes first as far as they have room. If that is
-    /// not far enough, all of them are full: their tightest instants are exceeded at once, rather than one
-    /// class after another in as many solves.
-    fn spread(&self, column: usize, value: f64, loads: &mut Changes<'_>, point: &mut Point) {
-        let Column {
-            source,
-            target: Target::Shared(classes),
-            ..
-        } = &self.columns[column]
-        else {
-            return;
-        };
-        let Source { demand, occupation, .. } = self.sources[*source];
-        let mut by_richness: Vec<(u64, ClassNumber)> =
-            classes.iter().map(|&class| (self.richness(class), class)).collect();
-        by_richness.sort_unstable();
-        let mut left = value;
-        let mut tightest = Vec::new();
-        for (_, class) in by_richness {
-            let (room, at) = loads.room(class, occupation);
-            tightest.push((class, at));
-            let given = left.min(room);
-            if given > TOLERANCE {
-                *point.changes.entry((demand, class)).or_default() += given;
-                loads.add(class, occupation, given);
-                left -= given;
-            }
-            if left <= TOLERANCE {
-                return;
-            }
-        }
-        point.exceeded.extend(tightest);
-    }
-
-    fn richness(&self, class: ClassNumber) -> u64 {
-        self.scene.richness[self.classes.fine[class].hosts[0]]
-    }
-
-    /// The counts of a complete point and what they cost, if all of them are whole.
-    pub(super) fn counts(&self, point: &Point) -> Option<(Counts, i64)> {
-        let mut counts: Counts = self.scene.requested().map(|number| (number, BTreeMap::new())).collect();
-        for &(number, _) in point.changes.keys() {
-            let entry = counts.entry(number);
-            entry.or_insert_with(|| self.standing.held(number).iter().copied().collect());
-        }
-        for (&(number, class), &change) in &point.changes {
-            let total = f64::from(self.standing.count(number, class)) + change;
-            let count = whole(total)?;
-            let counts = counts.entry(number).or_default();
-            if count > 0 {
-                counts.insert(class, count);
-            } else {
-                counts.remove(&class);
-            }
-        }
-        let cost = self.goals.cost(self.scene, self.classes, self.standing, &counts);
-        Some((counts, cost + self.offset))
-    }
-
     /// The rows that are capacities: class, instant, number.
     pub(super) fn capacities(&self) -> impl Iterator<Item = (ClassNumber, Seconds, usize)> {
         let by_class = self.instants.iter().enumerate();
         by_class.flat_map(|(class, instants)| instants.iter().map(move |&(at, row)| (class, at, row)))
     }
-}
-
-/// The whole number a value stands for.
-fn whole(value: f64) -> Option<u32> {
-    let nearest = value.round();
-    let exact = (value - nearest).abs() <= TOLERANCE && (0.0..=f64::from(u32::MAX)).contains(&nearest);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the range was checked"
-    )]
-    exact.then_some(nearest as u32)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "costs and counts of hosts are far below 2^53")]

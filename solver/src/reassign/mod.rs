@@ -19,6 +19,7 @@ mod contradiction;
 mod exchange;
 mod goals;
 mod growing;
+mod point;
 mod standing;
 mod whole;
 

@@ -10,7 +10,8 @@ use crate::model::Seconds;
 use crate::planner::Budget;
 use crate::program::{ModelSolver, Status, Step};
 use crate::reassign::contradiction::Contradiction;
-use crate::reassign::growing::{Growing, Point};
+use crate::reassign::growing::Growing;
+use crate::reassign::point::Point;
 use crate::reassign::{Counts, Reassigned};
 use crate::scene::Scene;
 
