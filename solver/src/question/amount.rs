@@ -4,11 +4,10 @@
 //! that works and one that fails. A refusal's own count brings the upper end down at once: what is needed
 //! beyond what exists at an instant cannot be given.
 
-use super::kinds::{Kinds, Split};
+use super::classes::classes;
 use super::{Answer, Asked, Question};
 use crate::decision::{Conflict, Decision, Verdict};
 use crate::model::{HostId, Request, RequestedReservation};
-use crate::predicate::Predicate;
 
 /// The greatest number found, and whether it is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +29,9 @@ impl Question<'_> {
     /// The most hosts the reservation number `position` of a request could have, the others as they are
     /// asked for: without moves, and with pending promises chosen anew. Without such a reservation, 0.
     pub fn most(&self, request: &Request, position: usize) -> (Most, Most) {
+        if let Some(planner) = &self.planner.knowing(request) {
+            return Question { planner, ..*self }.most(request, position);
+        }
         let mut asked = Asked::new(*self);
         let nothing = Most { hosts: 0, at_most: 0 };
         let Some(wanted) = request.reservations.get(position) else {
@@ -62,15 +64,12 @@ impl Question<'_> {
         if request.replaces.is_some() {
             return u32::MAX;
         }
-        let asked: Vec<&Predicate> = request
-            .reservations
+        let classes = classes(self.planner, request, wanted, self.now, wanted.occupation());
+        let in_service = classes
             .iter()
-            .map(|asked| asked.predicate.as_ref())
-            .collect();
-        let kinds = Kinds::new(self.planner, &asked, self.now, Split::Classes);
-        let suiting = (0..kinds.all.len()).filter(|&kind| kinds.suits(kind, &wanted.predicate, wanted.window));
-        let room: i64 = suiting
-            .map(|kind| kinds.all[kind].load.room(wanted.occupation()).0.max(0))
+            .filter(|class| !class.blocks.iter().any(|block| block.overlaps(&wanted.window)));
+        let room: i64 = in_service
+            .map(|class| class.load.room(wanted.occupation()).0.max(0))
             .sum();
         u32::try_from(room).unwrap_or(u32::MAX)
     }

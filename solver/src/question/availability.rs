@@ -9,10 +9,11 @@
 //! instant may get fewer; [`super::Question::most`] tells how many it gets.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::Question;
-use super::kinds::{KindNumber, Kinds, Pending, Split};
-use crate::model::{Interval, Seconds};
+use super::kinds::{KindNumber, Kinds};
+use crate::model::{Interval, Request, RequestedReservation, ReservationId, Resource, Seconds};
 use crate::predicate::Predicate;
 
 /// From one instant to the next step.
@@ -52,7 +53,10 @@ struct Event {
 impl Question<'_> {
     /// The hosts that satisfy `predicate`, over a range, in at most `most_steps` steps (at least one).
     pub fn availability(&self, predicate: &Predicate, range: Interval, most_steps: usize) -> Availability {
-        let kinds = Kinds::new(self.planner, &[predicate], self.now, Split::OnlyKept);
+        if let Some(planner) = &self.planner.knowing(&asking(predicate, range)) {
+            return Question { planner, ..*self }.availability(predicate, range, most_steps);
+        }
+        let kinds = Kinds::new(self.planner, self.now);
         let mut sweep = Sweep::new(self, &kinds, predicate, range);
         let mut steps: Vec<Step> = Vec::new();
         let mut from = range.start;
@@ -69,6 +73,24 @@ impl Question<'_> {
             from = next;
         }
         sweep.answer(steps, range.end)
+    }
+}
+
+/// A request for a host that satisfies the predicate.
+fn asking(predicate: &Predicate, window: Interval) -> Request {
+    let id: ReservationId = Arc::from("asked");
+    Request {
+        id: Arc::clone(&id),
+        replaces: None,
+        reservations: vec![RequestedReservation {
+            id,
+            resource: Resource::Host,
+            window,
+            cleaning: 0,
+            min: 1,
+            max: 1,
+            predicate: Arc::new(predicate.clone()),
+        }],
     }
 }
 
@@ -89,9 +111,7 @@ struct Sweep<'a> {
 
 impl<'a> Sweep<'a> {
     fn new(question: &Question<'_>, kinds: &'a Kinds<'a>, predicate: &Predicate, range: Interval) -> Self {
-        let matching: Vec<KindNumber> = (0..kinds.all.len())
-            .filter(|&kind| kinds.matches(kind, predicate))
-            .collect();
+        let matching = kinds.matching(predicate);
         let mut events = Vec::new();
         for (kind, details) in kinds.all.iter().enumerate() {
             let loads = details.load.steps.iter();
@@ -111,12 +131,14 @@ impl<'a> Sweep<'a> {
             }));
         }
         let mut groups: BTreeMap<Vec<KindNumber>, usize> = BTreeMap::new();
-        for pending in kinds.pending(question.planner, question.now) {
+        for pending in kinds.pending(question.now) {
             let during = pending.held.occupation();
             if !during.overlaps(&range) {
                 continue;
             }
-            let group = group_of(&mut groups, kinds, &pending);
+            let next = groups.len();
+            // Promises that may use exactly the same kinds are one group.
+            let group = *groups.entry(kinds.usable(&pending)).or_insert(next);
             for &(kind, count) in &pending.counts {
                 for (at, change) in [(during.start, count), (during.end, -count)] {
                     events.push(Event {
@@ -192,13 +214,6 @@ impl<'a> Sweep<'a> {
             matching: size(matching),
         }
     }
-}
-
-/// The number of the group of promises that may use exactly the same kinds.
-fn group_of(groups: &mut BTreeMap<Vec<KindNumber>, usize>, kinds: &Kinds<'_>, pending: &Pending<'_>) -> usize {
-    let eligible = (0..kinds.all.len()).filter(|&kind| kinds.permits(pending, kind));
-    let next = groups.len();
-    *groups.entry(eligible.collect()).or_insert(next)
 }
 
 fn size(count: i64) -> u32 {

@@ -13,11 +13,10 @@ use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::kinds::{KindNumber, Kinds, Split};
+use super::classes::{Class, classes};
 use super::{Answer, Asked, Question, shifted};
 use crate::decision::{Conflict, Verdict};
 use crate::model::{Interval, Request, RequestedReservation, Seconds};
-use crate::predicate::Predicate;
 
 /// A start, and whether none is earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +40,9 @@ impl Question<'_> {
     /// The earliest starts, from the requested one to `latest`, at which the whole request works. All of
     /// its reservations shift by the same amount; a start is that of the earliest of them.
     pub fn earliest(&self, request: &Request, latest: Seconds) -> Earliest {
+        if let Some(planner) = &self.planner.knowing(request) {
+            return Question { planner, ..*self }.earliest(request, latest);
+        }
         let starts = request.reservations.iter().map(|asked| asked.window.start);
         let Some(start) = starts.min() else {
             let nothing = Slot {
@@ -263,7 +265,8 @@ impl Search<'_> {
     fn bounded(&mut self, from: Option<Seconds>) -> Option<Seconds> {
         let mut shift = from?;
         if self.request.replaces.is_none() {
-            self.bounds.get_or_init(|| bounds(&self.asked.question, self.request));
+            self.bounds
+                .get_or_init(|| bounds(&self.asked.question, self.request, self.last));
             let bounds = self.bounds.get_mut()?;
             loop {
                 let mut next = shift;
@@ -290,52 +293,34 @@ fn passes(request: &Request, conflict: &Conflict) -> Option<Seconds> {
     Some(conflict.until.saturating_sub(last_start))
 }
 
-fn bounds(question: &Question<'_>, request: &Request) -> Vec<Bound> {
-    let asked: Vec<&Predicate> = request
-        .reservations
-        .iter()
-        .map(|asked| asked.predicate.as_ref())
-        .collect();
-    let kinds = Kinds::new(question.planner, &asked, question.now, Split::Classes);
-    request
-        .reservations
-        .iter()
-        .map(|asked| Bound::new(&kinds, asked))
-        .collect()
+fn bounds(question: &Question<'_>, request: &Request, last: Seconds) -> Vec<Bound> {
+    let bound = |asked: &RequestedReservation| {
+        let occupation = asked.occupation();
+        let within = Interval::new(occupation.start, occupation.end.saturating_add(last));
+        let classes = classes(question.planner, request, asked, question.now, within);
+        Bound::new(classes, asked)
+    };
+    request.reservations.iter().map(bound).collect()
 }
 
 /// What the classes can give one reservation without moves, as its shift grows.
 struct Bound {
     asked: RequestedReservation,
     classes: Vec<Class>,
+    /// No more than this from each class until it relaxes.
+    most: Vec<i64>,
     /// When each class may give more than is known, soonest first.
     relaxing: BinaryHeap<Reverse<(Seconds, usize)>>,
     /// What they give together at most.
     total: i64,
 }
 
-/// A class that satisfies the reservation's predicate.
-struct Class {
-    kind: super::kinds::Load,
-    blocks: Vec<Interval>,
-    /// No more than this until it relaxes.
-    most: i64,
-}
-
 impl Bound {
-    fn new(kinds: &Kinds<'_>, asked: &RequestedReservation) -> Self {
-        let matching = |&kind: &KindNumber| kinds.all[kind].host.reservable && kinds.matches(kind, &asked.predicate);
-        let classes: Vec<Class> = (0..kinds.all.len())
-            .filter(matching)
-            .map(|kind| Class {
-                kind: kinds.all[kind].load.clone(),
-                blocks: kinds.all[kind].host.blocks.clone(),
-                most: 0,
-            })
-            .collect();
+    fn new(classes: Vec<Class>, asked: &RequestedReservation) -> Self {
         Self {
             asked: asked.clone(),
             relaxing: (0..classes.len()).map(|class| Reverse((Seconds::MIN, class))).collect(),
+            most: vec![0; classes.len()],
             classes,
             total: 0,
         }
@@ -372,7 +357,7 @@ impl Bound {
 
     /// Learns what a class gives at a shift, and when it may give more.
     fn refresh(&mut self, number: usize, shift: Seconds) {
-        let class = &mut self.classes[number];
+        let class = &self.classes[number];
         let later = |interval: Interval| {
             Interval::new(interval.start.saturating_add(shift), interval.end.saturating_add(shift))
         };
@@ -380,11 +365,11 @@ impl Bound {
         let block = class.blocks.iter().find(|block| block.overlaps(&window));
         let (gives, relaxes) = match block {
             Some(block) => (0, block.end),
-            None => class.kind.room(later(self.asked.occupation())),
+            None => class.load.room(later(self.asked.occupation())),
         };
         let gives = gives.max(0);
-        self.total += gives - class.most;
-        class.most = gives;
+        self.total += gives - self.most[number];
+        self.most[number] = gives;
         let relaxes = match relaxes {
             Seconds::MAX => Seconds::MAX,
             relaxes => relaxes.saturating_sub(self.asked.window.start),

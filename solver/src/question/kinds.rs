@@ -1,12 +1,12 @@
 //! The classes of hosts a question tells apart, and how much of each is in use when.
 //!
 //! Invariant: two hosts of one kind satisfy the same live expressions and the ones asked about, and are
-//! equal in zone, rack, blocks, reservability and capacity: what moves are counted between. With
-//! [`Split::OnlyKept`] a host that a pending promise may only keep because it holds it already is a kind of
-//! its own, so that a promise may use all hosts of a kind or none.
+//! equal in zone, rack, blocks, reservability and capacity; a host that a pending promise may only keep
+//! because it holds it already is a kind of its own. So a promise may use all hosts of a kind or none.
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::index::IndexClass;
 use crate::model::{Host, HostId, Interval, Reservation, Resource, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
@@ -14,21 +14,12 @@ use crate::predicate::Predicate;
 /// A kind's number.
 pub(super) type KindNumber = usize;
 
-/// How fine the kinds are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Split {
-    /// As moves are counted.
-    Classes,
-    /// Besides, hosts that only whoever holds them may use stand alone.
-    OnlyKept,
-}
-
 /// Hosts that no reservation can tell apart.
 pub(super) struct Kind<'a> {
     /// One of them; the others are equal in all that is read of it here.
     pub(super) host: &'a Host,
-    /// Whether they satisfy each predicate of [`Kinds::predicates`].
-    truth: Vec<bool>,
+    /// Their class in the planner's index.
+    class: IndexClass,
     /// How many there are and how many are in use.
     pub(super) load: Load,
 }
@@ -44,9 +35,9 @@ pub(super) struct Load {
 
 /// All of them.
 pub(super) struct Kinds<'a> {
+    planner: &'a Planner,
     pub(super) all: Vec<Kind<'a>>,
     of: HashMap<&'a HostId, KindNumber>,
-    predicates: HashMap<&'a Predicate, usize>,
 }
 
 /// A promise whose hosts may be chosen anew.
@@ -57,43 +48,24 @@ pub(super) struct Pending<'a> {
 }
 
 impl<'a> Kinds<'a> {
-    /// The kinds at `now`, with `asked` told apart besides the expressions alive.
-    pub(super) fn new(planner: &'a Planner, asked: &[&'a Predicate], now: Seconds, split: Split) -> Self {
-        let mut predicates: HashMap<&Predicate, usize> = HashMap::new();
-        let alive = planner.leases().flat_map(|lease| &lease.reservations);
-        let alive = alive.filter(|held| held.window.end > now);
-        for predicate in asked.iter().copied().chain(alive.map(|held| held.predicate.as_ref())) {
-            let next = predicates.len();
-            predicates.entry(predicate).or_insert(next);
-        }
-        let mut list: Vec<(usize, &Predicate)> = predicates
-            .iter()
-            .map(|(&predicate, &number)| (number, predicate))
-            .collect();
-        list.sort_unstable_by_key(|&(number, _)| number);
-        let only_kept = match split {
-            Split::Classes => BTreeSet::new(),
-            Split::OnlyKept => only_kept(planner, now),
-        };
-        let mut numbers = HashMap::new();
+    /// The kinds at `now`.
+    pub(super) fn new(planner: &'a Planner, now: Seconds) -> Self {
+        let index = planner.index();
+        let only_kept = only_kept(planner, now);
+        let mut numbers: HashMap<(IndexClass, Option<&HostId>), KindNumber> = HashMap::new();
         let mut kinds = Self {
+            planner,
             all: Vec::new(),
             of: HashMap::new(),
-            predicates,
         };
-        for carried in planner.hosts.values() {
+        for (place, carried) in planner.hosts.values().enumerate() {
             let host = carried.host.as_ref();
-            let truth: Vec<bool> = list.iter().map(|(_, predicate)| host.matches(predicate)).collect();
+            let class = index.class_of(place);
             let alone = only_kept.contains(&host.id).then_some(&host.id);
-            let key = (
-                truth.clone(),
-                (&host.zone, &host.rack, &host.blocks, host.reservable, &host.capacity),
-                alone,
-            );
-            let number = *numbers.entry(key).or_insert_with(|| {
+            let number = *numbers.entry((class, alone)).or_insert_with(|| {
                 kinds.all.push(Kind {
                     host,
-                    truth,
+                    class,
                     load: Load::default(),
                 });
                 kinds.all.len() - 1
@@ -101,9 +73,7 @@ impl<'a> Kinds<'a> {
             kinds.of.insert(&host.id, number);
             let load = &mut kinds.all[number].load;
             load.count += 1;
-            let occupations = carried.occupations.iter().map(|taken| taken.interval);
-            let shares = union(carried.shares.iter().map(|share| share.taken.interval).collect());
-            for interval in occupations.chain(shares) {
+            for interval in carried.used() {
                 load.steps.push((interval.start, 1));
                 load.steps.push((interval.end, -1));
             }
@@ -114,22 +84,21 @@ impl<'a> Kinds<'a> {
         kinds
     }
 
-    /// Whether hosts of a kind satisfy a predicate that is alive or asked about.
-    pub(super) fn matches(&self, kind: KindNumber, predicate: &Predicate) -> bool {
-        let number = self.predicates.get(predicate);
-        number.is_some_and(|&number| self.all[kind].truth[number])
-    }
-
-    /// Whether hosts of a kind suit new work.
-    pub(super) fn suits(&self, kind: KindNumber, predicate: &Predicate, window: Interval) -> bool {
-        let host = self.all[kind].host;
-        host.reservable && self.matches(kind, predicate) && host.in_service(window)
+    /// The kinds that satisfy a predicate the planner knows.
+    pub(super) fn matching(&self, predicate: &Predicate) -> Vec<KindNumber> {
+        let Some(eligible) = self.planner.eligible(predicate) else {
+            return Vec::new();
+        };
+        let kinds = self.all.iter().enumerate();
+        let matching = kinds.filter(|(_, kind)| eligible.admits(kind.class));
+        matching.map(|(number, _)| number).collect()
     }
 
     /// The promises of whole hosts that may be chosen anew.
-    pub(super) fn pending(&self, planner: &'a Planner, now: Seconds) -> Vec<Pending<'a>> {
+    pub(super) fn pending(&self, now: Seconds) -> impl Iterator<Item = Pending<'a>> {
+        let planner = self.planner;
         let held = planner.leases().flat_map(|lease| &lease.reservations);
-        let free = held.filter(|held| held.resource == Resource::Host && !held.is_fixed(now, planner.freeze));
+        let free = held.filter(move |held| held.resource == Resource::Host && !held.is_fixed(now, planner.freeze));
         free.map(|held| {
             let mut numbers: Vec<KindNumber> = held.holds.iter().filter_map(|id| self.of.get(id).copied()).collect();
             numbers.sort_unstable();
@@ -140,13 +109,20 @@ impl<'a> Kinds<'a> {
                 counts: counts.collect(),
             }
         })
-        .collect()
     }
 
-    /// Whether a pending promise may use hosts of a kind.
-    pub(super) fn permits(&self, pending: &Pending<'_>, kind: KindNumber) -> bool {
-        self.suits(kind, &pending.held.predicate, pending.held.window)
-            || pending.counts.iter().any(|&(held, _)| held == kind)
+    /// The kinds a pending promise may use, ascending.
+    pub(super) fn usable(&self, pending: &Pending<'_>) -> Vec<KindNumber> {
+        let eligible = self.planner.eligible(&pending.held.predicate);
+        let suits = |kind: &Kind<'_>| {
+            kind.host.reservable
+                && eligible.is_some_and(|eligible| eligible.admits(kind.class))
+                && kind.host.in_service(pending.held.window)
+        };
+        let holds = |number: KindNumber| pending.counts.iter().any(|&(held, _)| held == number);
+        let kinds = self.all.iter().enumerate();
+        let usable = kinds.filter(|&(number, kind)| suits(kind) || holds(number));
+        usable.map(|(number, _)| number).collect()
     }
 }
 
@@ -184,21 +160,8 @@ fn only_kept(planner: &Planner, now: Seconds) -> BTreeSet<&HostId> {
     .collect()
 }
 
-/// The instants that lie in any of the intervals, as disjoint intervals.
-fn union(mut intervals: Vec<Interval>) -> Vec<Interval> {
-    intervals.sort_unstable();
-    let mut disjoint: Vec<Interval> = Vec::with_capacity(intervals.len());
-    for interval in intervals {
-        match disjoint.last_mut() {
-            Some(last) if interval.start <= last.end => last.end = last.end.max(interval.end),
-            _ => disjoint.push(interval),
-        }
-    }
-    disjoint
-}
-
 /// The running sum of changes, at each instant at which it changes.
-fn running(mut changes: Vec<(Seconds, i64)>) -> Vec<(Seconds, i64)> {
+pub(super) fn running(mut changes: Vec<(Seconds, i64)>) -> Vec<(Seconds, i64)> {
     changes.sort_unstable();
     let mut loads: Vec<(Seconds, i64)> = Vec::new();
     let mut load = 0;

@@ -9,6 +9,7 @@
 
 mod amount;
 mod availability;
+mod classes;
 mod consequences;
 mod earliest;
 mod fleet;
