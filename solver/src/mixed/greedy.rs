@@ -21,9 +21,9 @@ pub(super) struct Found {
 /// Looks for room.
 pub(super) fn search(world: &World<'_>) -> Option<Found> {
     let mut standing: Vec<Standing<'_>> = world.places.iter().map(Standing::fixed).collect();
-    for demand in &world.demands {
+    for (number, demand) in world.demands.iter().enumerate() {
         for (&host, &count) in &demand.holds {
-            standing[host].put(demand, count);
+            standing[host].put(number, demand, count);
         }
     }
     let requested = &world.demands[..world.requested];
@@ -82,7 +82,7 @@ impl Search<'_> {
         }
         for (host, room) in candidates(self.world, &self.standing, number, &self.counts[number]) {
             let given = room.min(missing);
-            self.standing[host].put(demand, given);
+            self.standing[host].put(number, demand, given);
             *self.counts[number].entry(host).or_default() += given;
             missing -= given;
             if missing == 0 {
@@ -115,9 +115,10 @@ pub(super) fn candidates(
     found.into_iter().map(|(_, host, room)| (host, room)).collect()
 }
 
-/// What makes a host a good choice, the smallest being best: it was held before, instances are there
-/// already, it can do little, little is left over or it was idle for a short time.
-type Order = (bool, bool, u64, u64, Reverse<Option<Seconds>>);
+/// What makes a host a good choice, the smallest being best. It was held before; instances are there then,
+/// or at least at other times; among hosts that are not it can do little; little is left over; it was idle
+/// for a short time.
+type Order = (bool, bool, bool, u64, u64, u64, Reverse<Option<Seconds>>);
 
 fn order(
     world: &World<'_>,
@@ -129,19 +130,21 @@ fn order(
     let elsewhere = !demand.likes.contains_key(&host);
     let richness = world.places[host].richness;
     let idle_since = Reverse(standing.idle_since(demand.occupation.start));
-    match scarcest {
-        None => (elsewhere, false, richness, 0, idle_since),
-        Some(class) => {
-            let left = standing.left(demand.occupation, class);
-            (
-                elsewhere,
-                !standing.is_used(demand.occupation),
-                richness,
-                left,
-                idle_since,
-            )
-        }
-    }
+    let Some(class) = scarcest else {
+        return (elsewhere, false, standing.is_shared(), richness, 0, 0, idle_since);
+    };
+    let left = standing.left(demand.occupation, class);
+    let unused = !standing.is_used(demand.occupation);
+    let price = if unused { richness } else { 0 };
+    (
+        elsewhere,
+        unused,
+        !standing.is_shared(),
+        price,
+        left,
+        richness,
+        idle_since,
+    )
 }
 
 /// The resource class of which an instance takes the greatest part of a host.

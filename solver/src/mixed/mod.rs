@@ -4,7 +4,8 @@
 //! instant either one host reservation or instances whose amounts fit its capacity.
 //!
 //! Each step only when the one before left it open: [`greedy`] looks for room as everything stands,
-//! [`search`] chooses counts per group of hosts by growing integer programs, [`pack`] turns them into hosts,
+//! [`repair`] tries to put a few
+//! promises elsewhere, [`search`] chooses counts per group of hosts by growing integer programs, [`pack`] turns them into hosts,
 //! [`verify`] counts the result once more. [`units`] of pools are decided apart, as they depend on no host.
 
 mod answer;
@@ -13,6 +14,8 @@ mod groups;
 mod measure;
 mod pack;
 mod refusal;
+mod relax;
+mod repair;
 mod search;
 mod standing;
 mod units;
@@ -84,22 +87,37 @@ fn on_hosts(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Resu
     if let Some(conflict) = refusal::kept_without_room(world) {
         return refused(Tier::Certificate, conflict);
     }
+    if let Some(conflict) = refusal::never_enough(world) {
+        return refused(Tier::Static, conflict);
+    }
     let free = greedy::search(world);
-    let free_answer = |counts: &[Counts]| Ok((Tier::Count, answer::answer(world, counts)));
-    if let Some(found) = free.as_ref().filter(|found| found.complete) {
-        return free_answer(&found.counts);
+    let found = |counts: &[Counts]| {
+        let answer = answer::answer(world, counts);
+        let tier = if answer.moves_count() { Tier::Mip } else { Tier::Count };
+        Ok((tier, answer))
+    };
+    if let Some(free) = free.as_ref().filter(|free| free.complete) {
+        return found(&free.counts);
+    }
+    let mut fallback = free.map(|free| free.counts);
+    let fills = world.demands[..world.requested]
+        .iter()
+        .any(|demand| demand.most > demand.least);
+    if fallback.is_none()
+        && let Some(counts) = repair::search(world).filter(|counts| verify::holds(world, counts))
+    {
+        if !fills && !answer::answer(world, &counts).moves_count() {
+            return found(&counts);
+        }
+        fallback = Some(counts);
     }
     let measures = measure::measures(world);
     match search::solve(world, &measures, budget, solver) {
-        Searched::Counts(counts) if verify::holds(world, &counts) => {
-            let answer = answer::answer(world, &counts);
-            let tier = if answer.moves_count() { Tier::Mip } else { Tier::Count };
-            Ok((tier, answer))
-        }
-        Searched::Infeasible { instants: _ } => refused(Tier::Mip, refusal::by_search(world)),
-        // Without an answer in time, room as things stand is an answer still.
-        Searched::Counts(_) | Searched::Limit => match free {
-            Some(found) => free_answer(&found.counts),
+        Searched::Counts(counts) if verify::holds(world, &counts) => found(&counts),
+        Searched::Infeasible => refused(Tier::Mip, refusal::by_search(world)),
+        // Without the best answer in time, one that was found on the way is an answer still.
+        Searched::Counts(_) | Searched::Limit => match fallback {
+            Some(counts) => found(&counts),
             None => Err((Tier::Mip, Verdict::Undecided)),
         },
     }

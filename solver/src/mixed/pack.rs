@@ -113,7 +113,7 @@ impl Packer<'_> {
                 if self.world.room_alone(number, host) < count {
                     return None;
                 }
-                standing[position(host)?].put(demand, count);
+                standing[position(host)?].put(number, demand, count);
             }
             packed.insert(number, held.clone());
         }
@@ -148,7 +148,7 @@ impl Packer<'_> {
                 if count < least {
                     continue;
                 }
-                standing[position].put(demand, count);
+                standing[position].put(number, demand, count);
                 *given.entry(host).or_default() += count;
                 missing -= count;
             }

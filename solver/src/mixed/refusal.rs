@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::standing::Standing;
-use super::world::{DemandNumber, World};
+use super::world::{DemandNumber, Kind, World, fitting};
 use crate::decision::Conflict;
 use crate::model::{HostId, Interval, Request, ReservationId, Resource};
 use crate::planner::Planner;
@@ -41,7 +41,7 @@ pub(super) fn contradiction(planner: &Planner, asks: &[Ask<'_>], request: &Reque
                 ask.kept.len()
             );
             return Some(Conflict {
-                reason: "started",
+                reason: "search",
                 from: ask.asked.window.start,
                 until: ask.asked.window.end,
                 needed: ask.kept.len() as u64,
@@ -90,6 +90,55 @@ pub(super) fn kept_without_room(world: &World<'_>) -> Option<Conflict> {
         }
     }
     None
+}
+
+/// Instances of which the suitable hosts could not carry enough even if they were empty.
+pub(super) fn never_enough(world: &World<'_>) -> Option<Conflict> {
+    let requested = world.demands[..world.requested].iter();
+    requested.filter(|demand| demand.least > 0).find_map(|demand| {
+        let Kind::Instances { amounts, affinity } = &demand.kind else {
+            return None;
+        };
+        let needed = demand.least.saturating_add(demand.kept.values().sum());
+        let most = if *affinity == Some(false) { 1 } else { needed };
+        let mut counts: Vec<(usize, u64)> = Vec::new();
+        for (host, place) in world.places.iter().enumerate() {
+            let kept = demand.kept.get(&host).copied().unwrap_or(0);
+            let fit = if world.suits(demand, host) {
+                fitting(&place.capacity, &vec![0; place.capacity.len()], amounts).min(most)
+            } else {
+                0
+            };
+            if fit.max(kept) > 0 {
+                counts.push((host, u64::from(fit.max(kept))));
+            }
+        }
+        let all = counts.iter().map(|(_, count)| count);
+        let exist: u64 = if *affinity == Some(true) {
+            all.copied().max().unwrap_or(0)
+        } else {
+            all.sum()
+        };
+        (exist < u64::from(needed)).then(|| Conflict {
+            reason: "no_matching_hosts",
+            from: demand.window.start,
+            until: demand.window.end,
+            needed: u64::from(needed),
+            exist,
+            hosts_matching: counts
+                .iter()
+                .map(|&(host, _)| world.places[host].host.id.clone())
+                .collect(),
+            reservations: vec![demand.reservation.clone()],
+            text: format!(
+                "{needed} instances are needed, the hosts that match the request and are in service from {} to {} have \
+                 room for {exist}",
+                wording::instant(demand.window.start),
+                wording::instant(demand.window.end)
+            )
+            .into(),
+        })
+    })
 }
 
 /// What is said when every alternative was tried and no single instant shows why none works.

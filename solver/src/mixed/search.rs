@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::groups::{GroupNumber, Groups};
 use super::measure::Measure;
 use super::pack;
+use super::relax::{self, Relaxed};
 use super::world::{Counts, DemandNumber, World};
 use crate::model::Seconds;
 use crate::planner::{Budget, ModelSolver};
@@ -31,20 +32,31 @@ const MOST_COLUMNS: usize = 300_000;
 pub(super) enum Searched {
     /// Hosts of every demand.
     Counts(Vec<Counts>),
-    /// There are none. The instants are those whose room the proof uses.
-    Infeasible {
-        /// Sorted, each once.
-        instants: Vec<Seconds>,
-    },
+    /// There are none.
+    Infeasible,
     /// The budget ran out.
     Limit,
 }
 
-/// Units of choice per group, for the demands of a program.
-type Chosen = BTreeMap<DemandNumber, BTreeMap<GroupNumber, u32>>;
+/// Units of choice per group, for the demands of a program; of its linear relaxation maybe fractions.
+type Chosen = BTreeMap<DemandNumber, BTreeMap<GroupNumber, f64>>;
+/// The column of each demand in each group.
+type Columns = BTreeMap<(DemandNumber, GroupNumber), usize>;
+
+fn chosen<V: Copy + Into<f64>>(included: &BTreeSet<DemandNumber>, columns: &Columns, values: &[V]) -> Chosen {
+    let mut chosen: Chosen = included.iter().map(|&number| (number, BTreeMap::new())).collect();
+    for (&(number, group), &column) in columns {
+        let value: f64 = values[column].into();
+        if value > relax::TOLERANCE {
+            chosen.entry(number).or_default().insert(group, value);
+        }
+    }
+    chosen
+}
 
 /// Grows and solves until the answer is one of hosts.
 pub(super) fn solve(world: &World<'_>, measures: &[Measure], budget: Budget, solver: &dyn ModelSolver) -> Searched {
+    // The linear relaxation alone decides which rows are worth having; it is far cheaper than the integers.
     let mut search = Search::new(world, measures);
     let mut seconds_left = budget.seconds;
     loop {
@@ -52,27 +64,26 @@ pub(super) fn solve(world: &World<'_>, measures: &[Measure], budget: Budget, sol
             return Searched::Limit;
         }
         let (program, columns) = search.program();
+        let (relaxed, spent) = relax::solve(&program, seconds_left, solver);
+        seconds_left = seconds_left.map(|left| (left - spent).max(0.0));
+        match relaxed {
+            Relaxed::Values(values) => {
+                if search.grow(&chosen(&search.included, &columns, &values), relax::TOLERANCE) {
+                    continue;
+                }
+            }
+            Relaxed::Infeasible => return Searched::Infeasible,
+            Relaxed::Open => {}
+        }
         let solved = solver.solve(&program, seconds_left);
         seconds_left = seconds_left.map(|left| (left - solved.seconds).max(0.0));
         let values = match solved.outcome {
             Outcome::Optimal(values) if program.admits(&values) => values,
             Outcome::Optimal(_) | Outcome::Limit => return Searched::Limit,
-            Outcome::Infeasible => {
-                let instants: BTreeSet<Seconds> = search.rows.values().flatten().map(|&(at, _)| at).collect();
-                return Searched::Infeasible {
-                    instants: instants.into_iter().collect(),
-                };
-            }
+            Outcome::Infeasible => return Searched::Infeasible,
         };
-        let mut chosen: Chosen = search
-            .included
-            .iter()
-            .map(|&number| (number, BTreeMap::new()))
-            .collect();
-        for (&(number, group), &column) in columns.iter().filter(|(_, column)| values[**column] > 0) {
-            chosen.entry(number).or_default().insert(group, values[column]);
-        }
-        if search.grow(&chosen) {
+        let chosen = chosen(&search.included, &columns, &values);
+        if search.grow(&chosen, 0.5) {
             continue;
         }
         match search.hosts(&chosen) {
@@ -139,11 +150,11 @@ impl<'w> Search<'w> {
         ((disturbance + 1) * (filling + 1), disturbance + 1, 1)
     }
 
-    /// The program over the included demands, and the column of each demand in each group.
-    fn program(&mut self) -> (Program, BTreeMap<(DemandNumber, GroupNumber), usize>) {
+    /// The program over the included demands.
+    fn program(&mut self) -> (Program, Columns) {
         let weights = self.weights();
         let mut program = Program::default();
-        let mut columns = BTreeMap::new();
+        let mut columns = Columns::new();
         for &number in &self.included {
             let demand = &self.world.demands[number];
             if demand.most == 0 {
@@ -243,12 +254,12 @@ impl<'w> Search<'w> {
     }
 
     /// Units of choice of every demand that has some in a group.
-    fn standing(&self, chosen: &Chosen, group: GroupNumber) -> BTreeMap<DemandNumber, u32> {
+    fn standing(&self, chosen: &Chosen, group: GroupNumber) -> BTreeMap<DemandNumber, f64> {
         let others = self.groups.holders[group]
             .iter()
             .filter(|number| !chosen.contains_key(number));
-        let mut standing: BTreeMap<DemandNumber, u32> = others
-            .map(|&number| (number, self.groups.units_held(number, group)))
+        let mut standing: BTreeMap<DemandNumber, f64> = others
+            .map(|&number| (number, f64::from(self.groups.units_held(number, group))))
             .collect();
         for (&number, counts) in chosen {
             if let Some(&count) = counts.get(&group) {
@@ -259,12 +270,12 @@ impl<'w> Search<'w> {
     }
 
     /// Makes rows of room that is exceeded and includes every demand that could relieve them; `false` if
-    /// there is none.
-    fn grow(&mut self, chosen: &Chosen) -> bool {
+    /// there is none by more than the tolerance.
+    fn grow(&mut self, chosen: &Chosen, tolerance: f64) -> bool {
         let mut grown = false;
         for group in self.touched(chosen) {
             let standing = self.standing(chosen, group);
-            for (at, measure) in self.exceeded(&standing, group) {
+            for (at, measure) in self.exceeded(&standing, group, tolerance) {
                 grown |= self.rows.entry(group).or_default().insert((at, measure));
                 let capacity = self.groups.capacity(group);
                 for &number in &self.groups.holders[group] {
@@ -279,16 +290,24 @@ impl<'w> Search<'w> {
     }
 
     /// Instants at which most is missing, between one at which less is and another.
-    fn exceeded(&mut self, standing: &BTreeMap<DemandNumber, u32>, group: GroupNumber) -> Vec<(Seconds, usize)> {
+    fn exceeded(
+        &mut self,
+        standing: &BTreeMap<DemandNumber, f64>,
+        group: GroupNumber,
+        tolerance: f64,
+    ) -> Vec<(Seconds, usize)> {
         let capacity = self.groups.capacity(group);
-        let mut loads: BTreeMap<Seconds, Vec<i64>> = BTreeMap::new();
+        let mut loads: BTreeMap<Seconds, Vec<f64>> = BTreeMap::new();
         for (&number, &count) in standing {
             let demand = &self.world.demands[number];
-            let uses = self.measures.iter().map(|measure| measure.used_by(demand, capacity));
-            let uses: Vec<i64> = uses.map(|used| used.saturating_mul(i64::from(count))).collect();
+            let uses = self
+                .measures
+                .iter()
+                .map(|measure| relax::float(measure.used_by(demand, capacity)) * count);
+            let uses: Vec<f64> = uses.collect();
             let (start, end) = (demand.occupation.start, demand.occupation.end);
-            for (at, sign) in [(start, 1), (end, -1)] {
-                let load = loads.entry(at).or_insert_with(|| vec![0; uses.len()]);
+            for (at, sign) in [(start, 1.0), (end, -1.0)] {
+                let load = loads.entry(at).or_insert_with(|| vec![0.0; uses.len()]);
                 load.iter_mut().zip(&uses).for_each(|(load, used)| *load += sign * used);
             }
         }
@@ -298,21 +317,21 @@ impl<'w> Search<'w> {
         let measures = self.measures.len();
         let rooms = self.groups.rooms(group);
         for at in rooms.instants().filter(|&at| first < at && at < last) {
-            loads.entry(at).or_insert_with(|| vec![0; measures]);
+            loads.entry(at).or_insert_with(|| vec![0.0; measures]);
         }
-        let mut load = vec![0_i64; measures];
-        let mut before = vec![i64::MAX; measures];
+        let mut load = vec![0.0_f64; measures];
+        let mut before = vec![f64::MAX; measures];
         let mut lowest: Vec<Option<Seconds>> = vec![None; measures];
         let mut exceeded = Vec::new();
         for (at, change) in loads {
             load.iter_mut().zip(change).for_each(|(load, change)| *load += change);
             for (measure, &room) in rooms.at(at).iter().enumerate() {
-                let slack = room - load[measure];
+                let slack = relax::float(room) - load[measure];
                 if slack < before[measure] {
                     lowest[measure] = Some(at);
                 } else if slack > before[measure]
                     && let Some(at) = lowest[measure].take()
-                    && before[measure] < 0
+                    && before[measure] < -tolerance
                 {
                     exceeded.push((at, measure));
                 }
@@ -328,9 +347,10 @@ impl<'w> Search<'w> {
         let mut failed = Vec::new();
         for group in self.touched(chosen) {
             let standing = self.standing(chosen, group);
-            let wanted = standing
-                .into_iter()
-                .map(|(number, units)| (number, units.saturating_mul(self.world.demands[number].unit())));
+            let wanted = standing.into_iter().filter_map(|(number, units)| {
+                let units = relax::whole(units)?;
+                Some((number, units.saturating_mul(self.world.demands[number].unit())))
+            });
             let hosts = &self.groups.hosts[group];
             let Some(packed) = pack::pack(self.world, hosts, &wanted.collect()) else {
                 failed.push(group);

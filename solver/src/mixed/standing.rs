@@ -1,15 +1,21 @@
 //! What stands on one host over time while an assignment is built.
 
-use super::world::{Amounts, Demand, Kind, Place, Takes, add, fitting};
+use std::collections::BTreeSet;
+
+use super::world::{Amounts, Demand, DemandNumber, Kind, Place, Takes, add, fitting};
 use crate::model::{Interval, Seconds};
 
 /// One piece of work on the host.
+#[derive(Clone)]
 struct Work {
     interval: Interval,
     takes: Takes,
+    /// Whose it is; `None` if it is fixed.
+    demand: Option<DemandNumber>,
 }
 
 /// The work of one host.
+#[derive(Clone)]
 pub(super) struct Standing<'w> {
     capacity: &'w [u64],
     works: Vec<Work>,
@@ -21,6 +27,7 @@ impl<'w> Standing<'w> {
         let works = place.fixed.iter().map(|fixed| Work {
             interval: fixed.interval,
             takes: fixed.takes.clone(),
+            demand: None,
         });
         Self {
             capacity: &place.capacity,
@@ -29,11 +36,22 @@ impl<'w> Standing<'w> {
     }
 
     /// Puts that many of a demand here, whether there is room or not.
-    pub(super) fn put(&mut self, demand: &Demand<'_>, count: u32) {
+    pub(super) fn put(&mut self, number: DemandNumber, demand: &Demand<'_>, count: u32) {
         self.works.push(Work {
             interval: demand.occupation,
             takes: demand.takes(count),
+            demand: Some(number),
         });
+    }
+
+    /// Takes away all of a demand.
+    pub(super) fn take(&mut self, number: DemandNumber) {
+        self.works.retain(|work| work.demand != Some(number));
+    }
+
+    /// The demands that stand here during the interval.
+    pub(super) fn demands(&self, interval: Interval) -> BTreeSet<DemandNumber> {
+        self.during(interval).filter_map(|work| work.demand).collect()
     }
 
     fn during(&self, interval: Interval) -> impl Iterator<Item = &Work> {
@@ -43,6 +61,11 @@ impl<'w> Standing<'w> {
     /// Whether anything stands here during the interval.
     pub(super) fn is_used(&self, interval: Interval) -> bool {
         self.during(interval).next().is_some()
+    }
+
+    /// Whether instances stand here at any time.
+    pub(super) fn is_shared(&self) -> bool {
+        self.works.iter().any(|work| work.takes != Takes::Whole)
     }
 
     /// The greatest amounts in use at an instant of the interval; `None` if the host is taken whole.

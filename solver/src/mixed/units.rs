@@ -76,6 +76,9 @@ pub(super) fn decide(
     }
     for (id, asked) in pools {
         let pool = Pool::new(planner, id, asked, request, now);
+        if let Some(conflict) = pool.never_enough() {
+            return Err((Tier::Static, Verdict::Refused { conflict }));
+        }
         if let Some(found) = pool.free() {
             answer.join(found);
             continue;
@@ -247,19 +250,31 @@ impl<'a> Pool<'a> {
 
     /// The refusal when what the request keeps is needed twice, or is not what it requires.
     fn kept_twice(&self) -> (Tier, Verdict) {
+        let conflict = self.by_search();
+        (Tier::Static, Verdict::Refused { conflict })
+    }
+
+    fn by_search(&self) -> Conflict {
         let windows = || self.asked.iter().map(|asked| asked.ask.asked.window);
-        let conflict = Conflict {
+        let from = windows().map(|window| window.start).min().unwrap_or(0);
+        let until = windows().map(|window| window.end).max().unwrap_or(0);
+        Conflict {
             reason: "search",
-            from: windows().map(|window| window.start).min().unwrap_or(0),
-            until: windows().map(|window| window.end).max().unwrap_or(0),
+            from,
+            until,
             needed: self.asked.iter().map(|asked| u64::from(asked.ask.asked.min)).sum(),
             exist: self.units.len() as u64,
             hosts_matching: self.units.to_vec(),
             reservations: self.asked.iter().map(|asked| asked.ask.asked.id.clone()).collect(),
-            certificate: Vec::new(),
-            text: String::new().into(),
-        };
-        (Tier::Static, Verdict::Refused { conflict })
+            text: format!(
+                "between {} and {} no choice of units of the pool `{}` serves your request and keeps every earlier \
+                 promise; all were tried",
+                wording::instant(from),
+                wording::instant(until),
+                self.id
+            )
+            .into(),
+        }
     }
 
     /// The nested planner's answer in the names of the request.
@@ -280,7 +295,28 @@ impl<'a> Pool<'a> {
         answer
     }
 
+    /// A reservation of more units than the pool has.
+    fn never_enough(&self) -> Option<Conflict> {
+        let exist = self.units.len() as u64;
+        let asked = self.asked.iter().map(|asked| asked.ask.asked);
+        let asked = asked.into_iter().find(|asked| u64::from(asked.min) > exist)?;
+        Some(Conflict {
+            reason: "no_matching_hosts",
+            from: asked.window.start,
+            until: asked.window.end,
+            needed: u64::from(asked.min),
+            exist,
+            hosts_matching: self.units.to_vec(),
+            reservations: vec![asked.id.clone()],
+            text: format!("{} units are needed, the pool `{}` has {exist}", asked.min, self.id).into(),
+        })
+    }
+
+    /// The nested planner's reason in the names of the request: a shortage at an instant is one here, too.
     fn conflict(&self, conflict: Conflict) -> Conflict {
+        if conflict.reason != "capacity" {
+            return self.by_search();
+        }
         let reservations: BTreeSet<ReservationId> = conflict.reservations.iter().map(whole_of).collect();
         let text = format!(
             "between {} and {} {} units of the pool `{}` are needed at once by your request and by earlier promises, \

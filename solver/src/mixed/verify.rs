@@ -11,7 +11,7 @@ use crate::hosts::HostNumber;
 /// Whether these hosts give every demand what it needs, break no rule and are nowhere overbooked.
 pub(super) fn holds(world: &World<'_>, counts: &[Counts]) -> bool {
     let mut standing: Vec<Standing<'_>> = world.places.iter().map(Standing::fixed).collect();
-    for (demand, counts) in world.demands.iter().zip(counts) {
+    for (number, (demand, counts)) in world.demands.iter().zip(counts).enumerate() {
         let total: u32 = counts.values().sum();
         let permitted = counts
             .iter()
@@ -36,7 +36,7 @@ pub(super) fn holds(world: &World<'_>, counts: &[Counts]) -> bool {
             return false;
         }
         for (&host, &count) in counts {
-            standing[host].put(demand, count);
+            standing[host].put(number, demand, count);
         }
     }
     let mut touched: BTreeSet<HostNumber> = BTreeSet::new();

@@ -15,8 +15,10 @@ mod per_host;
 
 use history::{Random, Setting};
 use per_host::{Answer, World};
+use solver::admit::{self, Settings};
+use solver::check::check;
 use solver::decision::{Decision, Verdict};
-use solver::document::Problem;
+use solver::document::{Problem, fingerprint};
 use solver::model::{Host, Lease, Pool, Request, Resource, Seconds};
 use solver::planner::{Budget, Planner};
 use solver_highs::Highs;
@@ -84,6 +86,7 @@ struct Tally {
     only_hosts: usize,
     several: usize,
     pending: usize,
+    checked: usize,
 }
 
 #[test]
@@ -97,6 +100,7 @@ fn verdict_moves_and_filling_equal_the_per_host_model() {
     println!("{tally:?}");
     assert!(tally.moved > CASES / 100, "too few cases needed a move: {tally:?}");
     assert!(tally.refused > CASES / 10 && tally.only_hosts > CASES / 20, "{tally:?}");
+    assert!(tally.checked > CASES / 2, "{tally:?}");
 }
 
 fn history(seed: u64, tally: &mut Tally) {
@@ -159,6 +163,7 @@ fn decide(state: &mut State, leases: &[Lease], request: &Request, case: &str, ta
         state.problem(request)
     );
     count(tally, leases, request, &decision);
+    tally.checked += usize::from(checked(state, request, &decision, case));
     let text = state.problem(request);
     state
         .planner
@@ -175,6 +180,32 @@ fn decide(state: &mut State, leases: &[Lease], request: &Request, case: &str, ta
         let violations = audit.run(leases, &after, request);
         assert!(violations.is_empty(), "{case}: {violations:#?}\n{text}\n{decision:?}");
     }
+}
+
+/// The plan document of the decision passes the checker and says what the decision says; `false` if the case
+/// is no document: those know no instances that take nothing and no units that a pool lacks.
+fn checked(state: &State, request: &Request, decision: &Decision, case: &str) -> bool {
+    let text = state.problem(request);
+    let Ok(problem) = Problem::parse(&text) else {
+        return false;
+    };
+    let settings = Settings {
+        budget: Budget { seconds: None },
+        offers: state.now % 32 == 0,
+    };
+    let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs, || 0).unwrap();
+    let violations = check(&problem, &fingerprint(&text), &plan);
+    assert!(
+        violations.is_empty(),
+        "{case}: {violations:#?}\n{text}\n{}",
+        serde_json::to_string(&plan).unwrap()
+    );
+    assert_eq!(
+        plan.summary.moves,
+        u64::from(decision.counted_moves()),
+        "{case}\n{text}"
+    );
+    true
 }
 
 fn count(tally: &mut Tally, leases: &[Lease], request: &Request, decision: &Decision) {
