@@ -148,13 +148,16 @@ impl<'a> Ask<'a> {
 /// Whether a fixed reservation may be re-decided like this with all of its hosts.
 fn may_keep(planner: &Planner, old: &Reservation, asked: &RequestedReservation, now: Seconds) -> Result<(), Conflict> {
     let held = old.holds.len() as u64;
+    // Instances name a host once for each of them.
+    let mut hosts = old.holds.clone();
+    hosts.dedup();
     let conflict = |text: String| Conflict {
         reason: "started",
         from: asked.window.start,
         until: asked.window.end,
         needed: held,
         exist: u64::from(asked.max),
-        hosts_matching: old.holds.clone(),
+        hosts_matching: hosts.clone(),
         reservations: vec![asked.id.clone()],
         certificate: Vec::new(),
         text: text.into(),

@@ -14,6 +14,9 @@ use crate::model::Interval;
 /// A group's number.
 pub(super) type GroupNumber = usize;
 
+/// When fixed work takes which amounts of a host, or all of it.
+type FixedWork<'w> = Vec<(Interval, Option<&'w [u64]>)>;
+
 /// The groups, what each demand holds in them and what it could have.
 pub(super) struct Groups<'w> {
     world: &'w World<'w>,
@@ -76,7 +79,7 @@ impl<'w> Groups<'w> {
 
     /// Tells the hosts of a group apart: by their fixed work, or one by one if that is the same.
     pub(super) fn split(&mut self, group: GroupNumber) {
-        let mut parts: BTreeMap<Vec<(Interval, Option<&[u64]>)>, Vec<HostNumber>> = BTreeMap::new();
+        let mut parts: BTreeMap<FixedWork<'_>, Vec<HostNumber>> = BTreeMap::new();
         for &host in &self.hosts[group] {
             let fixed = self.world.places[host].fixed.iter();
             let mut key: Vec<_> = fixed

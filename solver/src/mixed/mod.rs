@@ -16,6 +16,7 @@ mod pack;
 mod refusal;
 mod relax;
 mod repair;
+mod resource_classes;
 mod search;
 mod standing;
 mod units;

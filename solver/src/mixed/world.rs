@@ -4,12 +4,13 @@
 //! pending ones by lease, resource classes by name; so equal input gives equal numbers. A host whose capacity
 //! does not list a resource class has 0 of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::resource_classes::ResourceClasses;
 use crate::classes::ClassNumber;
 use crate::hosts::HostNumber;
 use crate::index::PredicateNumber;
-use crate::model::{Host, HostId, Instances, Interval, Request, ReservationId, Resource, Seconds};
+use crate::model::{Host, HostId, Interval, Request, ReservationId, Resource, Seconds};
 use crate::planner::Planner;
 use crate::request::Ask;
 use crate::scene;
@@ -55,7 +56,7 @@ pub(super) enum Kind {
     /// Instances that take these amounts each.
     Instances {
         amounts: Amounts,
-        /// As in [`Instances`].
+        /// As in [`crate::model::Instances`].
         affinity: Option<bool>,
     },
 }
@@ -364,74 +365,5 @@ impl Expressions {
             self.known.push(known);
             self.known.len() - 1
         })
-    }
-}
-
-/// Numbers for the resource classes that any instance takes something of.
-struct ResourceClasses<'a> {
-    names: Vec<&'a str>,
-    /// How many instances there are at most, if some take nothing at all: they still keep whole-host work
-    /// away, so each takes 1 of this.
-    instances: Option<u64>,
-}
-
-impl<'a> ResourceClasses<'a> {
-    fn new(planner: &'a Planner, asks: &[Ask<'a>]) -> Self {
-        let mut names: BTreeSet<&'a str> = BTreeSet::new();
-        let (mut count, mut weightless) = (0_u64, false);
-        let mut note = |resource: &'a Resource, size: u64| {
-            if let Resource::Instances(instances) = resource {
-                let taken = instances.resources.iter().filter(|(_, amount)| **amount > 0);
-                let before = names.len();
-                let mut any = false;
-                names.extend(taken.inspect(|_| any = true).map(|(name, _)| name.as_str()));
-                debug_assert!(names.len() >= before);
-                weightless |= !any;
-                count = count.saturating_add(size);
-            }
-        };
-        for ask in asks {
-            note(&ask.asked.resource, u64::from(ask.asked.max));
-        }
-        for held in planner.leases().flat_map(|lease| &lease.reservations) {
-            note(&held.resource, held.holds.len() as u64);
-        }
-        let mut names: Vec<&'a str> = names.into_iter().collect();
-        if weightless {
-            names.push("");
-        }
-        Self {
-            names,
-            instances: weightless.then_some(count),
-        }
-    }
-
-    fn named(&self, amounts: &BTreeMap<String, u64>, instances: u64) -> Amounts {
-        let amount = |name: &&str| amounts.get(*name).copied().unwrap_or(0);
-        match self.instances {
-            None => self.names.iter().map(amount).collect(),
-            Some(_) => {
-                let named = self.names.len() - 1;
-                self.names[..named].iter().map(amount).chain([instances]).collect()
-            }
-        }
-    }
-
-    fn amounts(&self, instances: &Instances) -> Amounts {
-        self.named(&instances.resources, 1)
-    }
-
-    fn capacity(&self, host: &Host) -> Amounts {
-        self.named(&host.capacity, self.instances.unwrap_or(0))
-    }
-
-    fn kind(&self, resource: &Resource) -> Kind {
-        match resource {
-            Resource::Instances(instances) => Kind::Instances {
-                amounts: self.amounts(instances),
-                affinity: instances.affinity,
-            },
-            Resource::Host | Resource::Units(_) => Kind::Whole,
-        }
     }
 }

@@ -1,0 +1,77 @@
+//! Resource classes by number.
+//!
+//! Invariant: every class of which any instance takes something has a number, in the order of names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::world::{Amounts, Kind};
+use crate::model::{Host, Instances, Resource};
+use crate::planner::Planner;
+use crate::request::Ask;
+
+/// Numbers for the resource classes that any instance takes something of.
+pub(super) struct ResourceClasses<'a> {
+    pub(super) names: Vec<&'a str>,
+    /// How many instances there are at most, if some take nothing at all: they still keep whole-host work
+    /// away, so each takes 1 of this.
+    instances: Option<u64>,
+}
+
+impl<'a> ResourceClasses<'a> {
+    pub(super) fn new(planner: &'a Planner, asks: &[Ask<'a>]) -> Self {
+        let mut names: BTreeSet<&'a str> = BTreeSet::new();
+        let (mut count, mut weightless) = (0_u64, false);
+        let mut note = |resource: &'a Resource, size: u64| {
+            if let Resource::Instances(instances) = resource {
+                let taken = instances.resources.iter().filter(|(_, amount)| **amount > 0);
+                let before = names.len();
+                let mut any = false;
+                names.extend(taken.inspect(|_| any = true).map(|(name, _)| name.as_str()));
+                debug_assert!(names.len() >= before);
+                weightless |= !any;
+                count = count.saturating_add(size);
+            }
+        };
+        for ask in asks {
+            note(&ask.asked.resource, u64::from(ask.asked.max));
+        }
+        for held in planner.leases().flat_map(|lease| &lease.reservations) {
+            note(&held.resource, held.holds.len() as u64);
+        }
+        let mut names: Vec<&'a str> = names.into_iter().collect();
+        if weightless {
+            names.push("");
+        }
+        Self {
+            names,
+            instances: weightless.then_some(count),
+        }
+    }
+
+    fn named(&self, amounts: &BTreeMap<String, u64>, instances: u64) -> Amounts {
+        let amount = |name: &&str| amounts.get(*name).copied().unwrap_or(0);
+        if self.instances.is_none() {
+            return self.names.iter().map(amount).collect();
+        }
+        let named = self.names.len() - 1;
+        self.names[..named].iter().map(amount).chain([instances]).collect()
+    }
+
+    pub(super) fn amounts(&self, instances: &Instances) -> Amounts {
+        self.named(&instances.resources, 1)
+    }
+
+    pub(super) fn capacity(&self, host: &Host) -> Amounts {
+        self.named(&host.capacity, self.instances.unwrap_or(0))
+    }
+
+    pub(super) fn kind(&self, resource: &Resource) -> Kind {
+        match resource {
+            Resource::Instances(instances) => Kind::Instances {
+                amounts: self.amounts(instances),
+                affinity: instances.affinity,
+            },
+            Resource::Host | Resource::Units(_) => Kind::Whole,
+        }
+    }
+}
