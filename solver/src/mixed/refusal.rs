@@ -130,6 +130,7 @@ pub(super) fn never_enough(world: &World<'_>) -> Option<Conflict> {
                 .map(|&(host, _)| world.places[host].host.id.clone())
                 .collect(),
             reservations: vec![demand.reservation.clone()],
+            certificate: Vec::new(),
             text: format!(
                 "{needed} instances are needed, the hosts that match the request and are in service from {} to {} have \
                  room for {exist}",

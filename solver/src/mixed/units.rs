@@ -266,6 +266,7 @@ impl<'a> Pool<'a> {
             exist: self.units.len() as u64,
             hosts_matching: self.units.to_vec(),
             reservations: self.asked.iter().map(|asked| asked.ask.asked.id.clone()).collect(),
+            certificate: Vec::new(),
             text: format!(
                 "between {} and {} no choice of units of the pool `{}` serves your request and keeps every earlier \
                  promise; all were tried",
@@ -308,6 +309,7 @@ impl<'a> Pool<'a> {
             exist,
             hosts_matching: self.units.to_vec(),
             reservations: vec![asked.id.clone()],
+            certificate: Vec::new(),
             text: format!("{} units are needed, the pool `{}` has {exist}", asked.min, self.id).into(),
         })
     }
