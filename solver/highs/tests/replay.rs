@@ -160,7 +160,6 @@ fn a_stream_decides_as_single_problems_do() {
             entry.at = Some(*at);
         }
         let plan = replay::run(&problem, "", SETTINGS, &Highs, || 0, |_| ()).unwrap();
-        assert_eq!(check(&problem, "", &plan), [], "seed {seed}");
         for (number, (decision, single)) in plan.decisions.iter().zip(&single).enumerate() {
             let decision = serde_json::to_value(decision).unwrap();
             assert_eq!(decision["verdict"], single["verdict"], "seed {seed}, request {number}");
