@@ -1,6 +1,8 @@
 //! Shift minimisation against an exhaustive search, the recount against planted errors, the reader against
 //! broken texts.
 
+#![allow(clippy::unwrap_used, reason = "all of it is a test")]
+
 use solver::smptsp::{Answer, Bound, Instance, InstanceError, PRICE_UNIT, Settings, Task, check, peak, read, solve};
 
 const CHAIN: &str = include_str!("smptsp/chain.dat");
@@ -20,7 +22,7 @@ impl Random {
 }
 
 fn random_instance(random: &mut Random) -> Instance {
-    let tasks: Vec<Task> = (0..1 + random.below(8))
+    let tasks: Vec<Task> = (0..=random.below(8))
         .map(|_| {
             let start = i64::try_from(random.below(12)).unwrap();
             let length = i64::try_from(1 + random.below(6)).unwrap();
@@ -31,7 +33,7 @@ fn random_instance(random: &mut Random) -> Instance {
         })
         .collect();
     let per_mille = [250, 500, 800][usize::try_from(random.below(3)).unwrap()];
-    let skills = (0..1 + random.below(6))
+    let skills = (0..=random.below(6))
         .map(|_| (0..tasks.len()).filter(|_| random.below(1000) < per_mille).collect())
         .collect();
     Instance::new(tasks, skills).unwrap()
