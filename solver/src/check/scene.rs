@@ -96,6 +96,9 @@ impl<'a> Scene<'a> {
             if is_single(&asked.resource) {
                 options.retain(|option| !kept.contains(option));
             }
+            if is_together(&asked.resource) && !kept.is_empty() {
+                options.retain(|option| kept.iter().all(|kept| kept == option));
+            }
             let mut required = scene.required(&asked.resource);
             required.retain(|unit| !kept.contains(unit));
             scene.demands.push(Demand {
