@@ -174,7 +174,7 @@ mod tests {
         for _ in 0..3_000 {
             let groups = 1 + next(5);
             let room: Vec<u64> = (0..groups).map(|_| next(4)).collect();
-            let wanted: Vec<(u64, Vec<usize>)> = (0..1 + next(5))
+            let wanted: Vec<(u64, Vec<usize>)> = (0..=next(5))
                 .map(|_| (next(4), (0..room.len()).filter(|_| next(2) == 0).collect()))
                 .collect();
             let transport = transport(

@@ -235,8 +235,12 @@ impl<'s, 'a> Instants<'s, 'a> {
             };
             for &class in &self.kinds[kind] {
                 let (starts, ends) = &self.busy[class];
-                starts.iter().for_each(|&at| change(at, 1, 0));
-                ends.iter().for_each(|&at| change(at, 0, 1));
+                for &at in starts {
+                    change(at, 1, 0);
+                }
+                for &at in ends {
+                    change(at, 0, 1);
+                }
             }
             for &(other, _) in &self.demands {
                 let demand = &scene.demands[other];

@@ -22,7 +22,7 @@ pub(crate) struct Member<'a> {
 }
 
 /// Drops members as long as the others still need more than `exist`: small ones first, own ones last.
-pub(crate) fn minimal<'a>(mut members: Vec<Member<'a>>, exist: u64) -> Vec<Member<'a>> {
+pub(crate) fn minimal(mut members: Vec<Member<'_>>, exist: u64) -> Vec<Member<'_>> {
     let needed: u64 = members.iter().map(|member| member.amount).sum();
     let mut excess = needed.saturating_sub(exist);
     let mut of_kind: BTreeMap<usize, usize> = BTreeMap::new();

@@ -129,7 +129,9 @@ fn proof<'a>(
         .collect();
     let mut fixed: BTreeMap<&'a ReservationId, u64> = BTreeMap::new();
     let (mut exist, mut hosts) = (0, BTreeSet::new());
-    rows.values_mut().for_each(|hosts| hosts.sort_unstable());
+    for hosts in rows.values_mut() {
+        hosts.sort_unstable();
+    }
     for (&(at, weight), row) in &rows {
         exist += weight * row.len() as u64;
         hosts.extend(row.iter().copied());

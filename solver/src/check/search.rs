@@ -98,7 +98,7 @@ struct Search<'a, 's> {
     looks: u64,
 }
 
-impl<'a> Search<'a, '_> {
+impl Search<'_, '_> {
     /// How many of a demand fit on a place, at most `most`.
     fn fits(&mut self, number: usize, place: usize, most: u32) -> u32 {
         self.looks += 1;

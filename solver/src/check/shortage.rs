@@ -243,7 +243,7 @@ fn amount(book: &Book, host: &HostId, class: &str) -> u128 {
 }
 
 /// What the reservations need of the hosts, at the least.
-fn count<'a>(book: &Book, needs: &[Need<'a>], hosts: &BTreeSet<&HostId>, class: Option<&str>) -> u128 {
+fn count(book: &Book, needs: &[Need<'_>], hosts: &BTreeSet<&HostId>, class: Option<&str>) -> u128 {
     let inside = |hosts_held: &[HostId]| -> Vec<HostId> {
         hosts_held.iter().filter(|host| hosts.contains(host)).cloned().collect()
     };

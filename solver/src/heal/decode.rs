@@ -42,7 +42,9 @@ pub(super) fn decode(world: &World<'_>, places: &Places, counts: &Counts) -> Opt
             chosen[user.number].extend(given);
         }
     }
-    chosen.iter_mut().for_each(|hosts| hosts.sort_unstable());
+    for hosts in &mut chosen {
+        hosts.sort_unstable();
+    }
     Some(chosen)
 }
 
@@ -60,9 +62,9 @@ fn beside(world: &World<'_>, places: &Places, hosts: &[usize], users: &[User]) -
     for user in users {
         let stays = &user.held[..user.held.len().min(user.count)];
         let occupation = world.jobs[user.number].occupation;
-        stays
-            .iter()
-            .for_each(|&host| taken.entry(host).or_default().push(occupation));
+        for &host in stays {
+            taken.entry(host).or_default().push(occupation);
+        }
         given.push(stays.to_vec());
     }
     for (user, given) in users.iter().zip(&mut given) {

@@ -62,15 +62,12 @@ impl Interner {
             predicate: Arc::clone(predicate),
             promises: 1,
         });
-        let number = match self.free.pop_back() {
-            Some(number) => {
-                self.list.set(number as usize, known);
-                number
-            }
-            None => {
-                self.list.push_back(known);
-                u32::try_from(self.list.len() - 1).unwrap_or(u32::MAX)
-            }
+        let number = if let Some(number) = self.free.pop_back() {
+            self.list.set(number as usize, known);
+            number
+        } else {
+            self.list.push_back(known);
+            u32::try_from(self.list.len() - 1).unwrap_or(u32::MAX)
         };
         self.numbers.insert(Arc::clone(predicate), number);
         (number, true)

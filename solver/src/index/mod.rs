@@ -180,11 +180,6 @@ impl Index {
         u32::try_from(size(&self.partition.classes[class].hosts) - used).unwrap_or(0)
     }
 
-    /// An instant in the interval at which fewest hosts of a class are free, and how many are used then.
-    pub(crate) fn tightest(&self, class: IndexClass, occupation: Interval) -> (Seconds, i32) {
-        self.profiles[class].peak_in(occupation)
-    }
-
     /// When within an interval the number of hosts of a class in use changes, and what it is from then on.
     pub(crate) fn steps(&self, class: IndexClass, within: Interval) -> impl Iterator<Item = (Seconds, i32)> {
         self.profiles[class].steps_in(within)

@@ -135,17 +135,6 @@ impl Profile {
         greatest
     }
 
-    /// An instant within an interval at which the value is greatest: the interval's start or a later step.
-    pub(crate) fn peak_in(&self, interval: Interval) -> (Seconds, i32) {
-        let mut peak = (interval.start, self.value_at(interval.start));
-        for (at, value) in self.steps_in(interval) {
-            if value > peak.1 {
-                peak = (at, value);
-            }
-        }
-        peak
-    }
-
     /// The value at an instant.
     pub(crate) fn value_at(&self, at: Seconds) -> i32 {
         let after = self.heads.partition_point(|head| head.start <= at);
@@ -315,9 +304,6 @@ mod tests {
                 let values = &array[usize::try_from(probe.start).unwrap()..usize::try_from(probe.end).unwrap().min(800)];
                 let greatest = *values.iter().max().unwrap();
                 prop_assert_eq!(profile.greatest_in(probe), greatest);
-                let (at, value) = profile.peak_in(probe);
-                prop_assert_eq!(value, greatest);
-                prop_assert_eq!(array[usize::try_from(at).unwrap()], greatest);
                 prop_assert_eq!(profile.greatest(), (*array.iter().max().unwrap()).max(0));
                 prop_assert_eq!(profile.value_at(start), array[usize::try_from(start).unwrap()]);
             }

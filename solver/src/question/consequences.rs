@@ -111,9 +111,7 @@ impl Question<'_> {
         let mut asked = Asked::new(*self);
         let consequence = |change: &Move| {
             let (lease, _) = reservation(self.planner, &change.reservation)?;
-            let necessity = if !asked.may_ask() {
-                Necessity::Open
-            } else {
+            let necessity = if asked.may_ask() {
                 pinned(self.planner, &change.reservation).map_or(Necessity::Open, |planner| {
                     let decision = planner.decide(&super::least(request), self.now, self.budget, self.solver);
                     match Answer::of(&decision) {
@@ -122,6 +120,8 @@ impl Question<'_> {
                         Answer::Open => Necessity::Open,
                     }
                 })
+            } else {
+                Necessity::Open
             };
             Some(Consequence {
                 lease: lease.id.clone(),
