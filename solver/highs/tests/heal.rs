@@ -107,7 +107,7 @@ fn case(seed: u64, with_instances: bool) -> Case {
             let host = hosts[(turn + offset) % hosts.len()].clone();
             let most = match &held.resource {
                 Resource::Instances(part) if part.affinity != Some(false) => missing,
-                _ => missing.min(1),
+                Resource::Host | Resource::Instances(_) | Resource::Units(_) => missing.min(1),
             };
             for count in (1..=most).rev() {
                 if together && count < size {
@@ -361,7 +361,9 @@ fn valid(case: &Case, healed: &Healed, seed: u64) {
         match &held.resource {
             Resource::Instances(part) if part.affinity == Some(true) => assert!(used.len() <= 1, "seed {seed}"),
             Resource::Instances(part) if part.affinity.is_none() => {}
-            _ => assert_eq!(used.len(), held.holds.len(), "seed {seed}: twice on one host"),
+            Resource::Host | Resource::Instances(_) | Resource::Units(_) => {
+                assert_eq!(used.len(), held.holds.len(), "seed {seed}: twice on one host");
+            }
         }
     }
     // What has started may come to a host that something else has just left.

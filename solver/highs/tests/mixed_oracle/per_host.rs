@@ -55,7 +55,7 @@ impl Demand<'_> {
     fn affinity(&self) -> Option<bool> {
         match self.resource {
             Resource::Instances(instances) => instances.affinity,
-            _ => None,
+            Resource::Host | Resource::Units(_) => None,
         }
     }
 }
@@ -63,7 +63,7 @@ impl Demand<'_> {
 fn takes(resource: &Resource, class: &str) -> i64 {
     match resource {
         Resource::Instances(instances) => i64::try_from(instances.resources.get(class).copied().unwrap_or(0)).unwrap(),
-        _ => 0,
+        Resource::Host | Resource::Units(_) => 0,
     }
 }
 
@@ -82,7 +82,7 @@ impl World<'_> {
     fn places(&self, resource: &Resource, holds: &[solver::model::HostId]) -> Vec<usize> {
         let position = |id: &str| match resource {
             Resource::Units(_) => self.pool.units.iter().position(|unit| &**unit == id).unwrap(),
-            _ => self.hosts.iter().position(|host| &*host.id == id).unwrap(),
+            Resource::Host | Resource::Instances(_) => self.hosts.iter().position(|host| &*host.id == id).unwrap(),
         };
         holds.iter().map(|id| position(id)).collect()
     }

@@ -204,7 +204,7 @@ const PLANTED: &[Planted] = &[
         "pinned instances moved",
         |plan| {
             list(&mut plan["decisions"][0], "moves")
-                .push(json!({"reservation": "i2", "from": {"b": 2}, "to": {"c": 2}}))
+                .push(json!({"reservation": "i2", "from": {"b": 2}, "to": {"c": 2}}));
         },
         "may not move",
     ),
@@ -212,7 +212,7 @@ const PLANTED: &[Planted] = &[
         "instances torn apart",
         |plan| {
             list(&mut plan["decisions"][0], "moves")
-                .push(json!({"reservation": "i3", "from": {"d": 1}, "to": {"e": 1}}))
+                .push(json!({"reservation": "i3", "from": {"d": 1}, "to": {"e": 1}}));
         },
         "one host for all",
     ),
@@ -245,7 +245,7 @@ const PLANTED: &[Planted] = &[
         "a promise given up",
         |plan| {
             plan["summary"]["unkept"] =
-                json!([{"reservation": "i1", "missing": 1, "conflict": plan["decisions"][1]["conflict"]}])
+                json!([{"reservation": "i1", "missing": 1, "conflict": plan["decisions"][1]["conflict"]}]);
         },
         "every promise is kept",
     ),
