@@ -197,7 +197,7 @@ fn errors_name_the_member_at_fault() {
         ),
         (
             "/requests/0/reservations/0/type",
-            json!("instance"),
+            json!("server"),
             "requests[0].reservations[0].type",
         ),
         (

@@ -7,7 +7,6 @@ use crate::capacity::{Conflict, Offer};
 
 /// An error of the service itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the names are upstream's")]
 pub struct ServiceError {
     /// The HTTP status.
     pub error_code: u16,

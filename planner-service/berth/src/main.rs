@@ -40,7 +40,7 @@ enum Command {
     Bench(bench::BenchCommand),
     /// Print every option of `serve`: flag, configuration key, environment variable, default, meaning
     Config,
-    /// Print the description of the API `/capacity/v1` in OpenAPI
+    /// Print the description of the API `/capacity/v1` in `OpenAPI`
     Openapi,
     /// Print a completion script for a shell
     Completions {

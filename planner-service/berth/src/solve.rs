@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
         Mode::Replay => {
             let bar = progress_bar(problem.requests.len());
             let planned = replay::run(&problem, &name, settings, &Highs, clock, |done| {
-                bar.set_position(done as u64)
+                bar.set_position(done as u64);
             });
             bar.finish_and_clear();
             planned

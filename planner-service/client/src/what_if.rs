@@ -290,16 +290,11 @@ fn show_lease(lease: &Value, output: &mut Output<'_>) -> Result<(), ClientError>
         } else {
             " (as far as was found in time)"
         };
-        match start {
-            Some(start) => format!("{}{unsure}", time_for_people(start)),
-            None => {
-                let latest = lease
-                    .pointer("/earliest_start/latest")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                format!("none until {}{unsure}", time_for_people(latest))
-            }
+        if let Some(start) = start {
+            return format!("{}{unsure}", time_for_people(start));
         }
+        let latest = lease.pointer("/earliest_start/latest").and_then(Value::as_str);
+        format!("none until {}{unsure}", time_for_people(latest.unwrap_or_default()))
     };
     let mut rows = vec![
         ("Earliest start (UTC)", Cell::new(slot("without_moves"))),

@@ -332,12 +332,10 @@ impl Service {
 
     /// A refusal with its proof and with offers; any other error as it is.
     async fn explained(&self, caller: &Caller, error: ServiceError) -> ServiceError {
-        match error {
-            ServiceError::Shortage(shortage) => {
-                ServiceError::Shortage(Box::new(self.questions.explain(caller, *shortage).await))
-            }
-            other => other,
+        if let ServiceError::Shortage(shortage) = error {
+            return ServiceError::Shortage(Box::new(self.questions.explain(caller, *shortage).await));
         }
+        error
     }
 
     /// Unix seconds now.

@@ -121,7 +121,7 @@ fn counting_instants_is_not_enough_where_hosts_have_calendars() {
     planner.put_lease(lease("right", (0, 2), &["b"], true)).unwrap();
     let decision = decide(&planner, &request("q", (1, 4), 1, 1, any()), 0);
     let conflict = conflict(&decision);
-    assert_eq!((conflict.reason, conflict.needed, conflict.exist), ("rows", 1, 0));
+    assert_eq!((conflict.reason, conflict.needed, conflict.exist), ("rows", 3, 2));
 }
 
 #[test]

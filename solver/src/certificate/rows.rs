@@ -22,9 +22,9 @@ pub(super) struct Proof<'a> {
     pub(super) rows: Vec<CapacityRow>,
     /// The hosts of all rows, sorted.
     pub(super) hosts: BTreeSet<HostNumber>,
-    /// What the members that are not fixed use of them at least, weighted.
+    /// What the members use of them at least, weighted.
     pub(super) needed: u64,
-    /// What the members that are fixed leave of them, weighted.
+    /// What they have, weighted.
     pub(super) exist: u64,
     /// From the first row to the last.
     pub(super) span: Interval,
@@ -142,7 +142,7 @@ fn proof<'a>(
             }
         }
     }
-    let mut amounts = fixed.clone();
+    let mut amounts = fixed;
     for (&number, &least) in uses {
         let demand = &scene.demands[number];
         *amounts.entry(demand.reservation).or_default() += u64::from(demand.least) * least;
@@ -164,8 +164,6 @@ fn proof<'a>(
     }
     let members = minimal(members, exist);
     let needed: u64 = members.iter().map(|member| member.amount).sum();
-    let taken = members.iter().filter_map(|member| fixed.get(member.reservation));
-    let taken: u64 = taken.sum();
     let named = |hosts: Vec<HostNumber>| hosts.into_iter().map(|host| scene.hosts[host].id.clone()).collect();
     Some(Proof {
         members,
@@ -178,8 +176,8 @@ fn proof<'a>(
             })
             .collect(),
         hosts,
-        needed: needed - taken,
-        exist: exist - taken,
+        needed,
+        exist,
         span: Interval::new(first, last + 1),
     })
 }

@@ -60,7 +60,7 @@ pub(super) fn reason(book: &Book, request: &Request, conflict: &ConflictEntry, f
                 "an assignment exists that keeps every promise".to_owned()
             });
         }
-        "instants" => findings.add("conflict.certificate", "missing"),
+        "rows" => findings.add("conflict.certificate", "missing"),
         other => findings.add("conflict.reason", format!("no reason is called `{other}`")),
     }
 }

@@ -130,7 +130,7 @@ pub(super) fn at_an_instant(
     findings.require(conflict.needed > conflict.exist, "conflict", || {
         "there is no shortage".to_owned()
     });
-    let all_needed = request.is_none() && conflict.resource.is_none();
+    let all_needed = conflict.resource.is_none();
     if all_needed && needs.len().saturating_mul(hosts.len()) <= MOST_PAIRS {
         superfluous(book, &needs, findings);
     }

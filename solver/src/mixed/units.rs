@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::answer::Answer;
+use crate::certificate::minimal::{Member, minimal};
 use crate::decision::{Conflict, Move, Tier, Verdict};
 use crate::model::{
     Host, HostId, Interval, Lease, LeaseId, PoolId, Request, RequestedReservation, Reservation, ReservationId,
@@ -314,23 +315,48 @@ impl<'a> Pool<'a> {
         })
     }
 
+    /// How many units a reservation needs.
+    fn size(&self, reservation: &ReservationId) -> u64 {
+        let asked = self.asked.iter().find(|asked| asked.ask.asked.id == *reservation);
+        let held = || self.held.iter().find(|held| held.reservation.id == *reservation);
+        asked
+            .map(|asked| u64::from(asked.ask.asked.min))
+            .or_else(|| held().map(|held| held.reservation.holds.len() as u64))
+            .unwrap_or(0)
+    }
+
     /// The nested planner's reason in the names of the request: a shortage at an instant is one here, too.
     fn conflict(&self, conflict: Conflict) -> Conflict {
         if conflict.reason != "capacity" {
             return self.by_search();
         }
-        let reservations: BTreeSet<ReservationId> = conflict.reservations.iter().map(whole_of).collect();
+        let names: BTreeSet<ReservationId> = conflict.reservations.iter().map(whole_of).collect();
+        let mut reservations: Vec<ReservationId> = names.iter().cloned().collect();
+        let mut needed = conflict.needed;
+        if conflict.hosts_matching.len() == self.units.len() {
+            // All parts of a reservation compete for the same units then, so whole ones are dropped or kept.
+            let members = names.iter().map(|reservation| Member {
+                reservation,
+                amount: self.size(reservation),
+                kind: None,
+                own: self.asked.iter().any(|asked| asked.ask.asked.id == *reservation),
+            });
+            let members = minimal(members.collect(), conflict.exist);
+            needed = members.iter().map(|member| member.amount).sum();
+            reservations = members.iter().map(|member| member.reservation.clone()).collect();
+        }
         let text = format!(
             "between {} and {} {} units of the pool `{}` are needed at once by your request and by earlier promises, \
              {} can be had",
             wording::instant(conflict.from),
             wording::instant(conflict.until),
-            conflict.needed,
+            needed,
             self.id,
             conflict.exist
         );
         Conflict {
-            reservations: reservations.into_iter().collect(),
+            needed,
+            reservations,
             certificate: Vec::new(),
             text: text.into(),
             ..conflict

@@ -45,8 +45,9 @@ impl Shortage {
     /// A refusal of the planner.
     pub(crate) fn proved(request: &Request, conflict: Conflict) -> Self {
         Self {
-            grounds: Some(Box::new((request.clone(), conflict.clone()))),
-            ..Self::said(conflict.text.to_string())
+            text: conflict.text.to_string(),
+            grounds: Some(Box::new((request.clone(), conflict))),
+            ..Self::said(String::new())
         }
     }
 }

@@ -133,7 +133,7 @@ pub fn routes() -> Vec<RouteInfo> {
     endpoints().into_iter().map(|endpoint| endpoint.info).collect()
 }
 
-/// The description of `/capacity/v1` in OpenAPI, as indented JSON.
+/// The description of `/capacity/v1` in `OpenAPI`, as indented JSON.
 ///
 /// # Errors
 /// When it cannot be written as JSON, which is a defect.

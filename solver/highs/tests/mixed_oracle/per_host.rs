@@ -287,7 +287,7 @@ impl World<'_> {
                 });
                 let most = match demand.resource {
                     Resource::Instances(_) => permitted,
-                    _ => permitted.min(1),
+                    Resource::Host | Resource::Units(_) => permitted.min(1),
                 };
                 let column = program.column(0, if in_the_way { 0 } else { most });
                 columns.insert((number, place), column);

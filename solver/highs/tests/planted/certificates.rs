@@ -22,7 +22,7 @@ fn problem() -> String {
 
 fn right(problem: &str) -> Value {
     let listed = ["q1", "s1", "s2"];
-    let mut rows = refused("Q1", "instants", (105, 116), (3, 2), &["a", "b"], &listed);
+    let mut rows = refused("Q1", "rows", (105, 116), (3, 2), &["a", "b"], &listed);
     rows["conflict"]["certificate"] = json!([
         {"hosts": ["a"], "at": 105, "weight": 1}, {"hosts": ["b"], "at": 115, "weight": 1}]);
     let search = refused("Q2", "search", (100, 120), (1, 2), &["a", "b"], &["q2", "s1", "s2"]);
