@@ -1,0 +1,81 @@
+//! The fuzz targets' seeds with the real model solver: what can be read can be planned in every mode, and the
+//! checker agrees with the plan.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use solver::admit::{self, Settings};
+use solver::batch::{self, Limits};
+use solver::check::check;
+use solver::document::{Problem, fingerprint};
+use solver::planner::Budget;
+use solver::{heal, predicate, replay};
+use solver_highs::Highs;
+
+fn seeds(target: &str) -> Vec<(PathBuf, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fuzz/corpus")
+        .join(target);
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files
+        .into_iter()
+        .map(|file| {
+            let text = fs::read_to_string(&file).unwrap();
+            (file, text)
+        })
+        .collect()
+}
+
+#[test]
+fn every_seed_that_can_be_read_is_planned_as_the_checker_says() {
+    let mut planned = 0;
+    let mut wrong = Vec::new();
+    for (file, text) in seeds("problem") {
+        let Ok(problem) = Problem::parse(&text) else { continue };
+        let name = fingerprint(&text);
+        let budget = Budget { seconds: None };
+        let settings = Settings { budget, offers: true };
+        let plans = [
+            admit::run(&problem, &name, settings, &Highs, || 0),
+            replay::run(&problem, &name, settings, &Highs, || 0, |_| {}),
+            heal::run(&problem, &name, budget, &Highs, || 0),
+            batch::run(&problem, &name, Limits::default(), &Highs, || 0),
+        ];
+        for plan in plans {
+            let plan = plan.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            for violation in check(&problem, &name, &plan) {
+                wrong.push(format!("{} {}: {violation}", file.display(), plan.mode));
+            }
+            planned += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(planned >= 28, "{planned} plans: the seeds cannot be read any more");
+}
+
+#[test]
+fn every_expression_that_can_be_read_is_written_back_the_same() {
+    let mut read = 0;
+    for (file, text) in seeds("expression") {
+        let Ok(value) = serde_json::from_str(&text) else {
+            continue;
+        };
+        let Ok(expression) = predicate::parse(&value) else {
+            continue;
+        };
+        assert_eq!(
+            predicate::parse(&expression.to_json()).as_ref(),
+            Ok(&expression),
+            "{}",
+            file.display()
+        );
+        read += 1;
+    }
+    assert!(read >= 2, "{read} expressions: the seeds cannot be read any more");
+}
