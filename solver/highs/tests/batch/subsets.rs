@@ -1,8 +1,9 @@
 //! Small batches against all subsets, each decided by the planner as one request of all its reservations.
 
 use solver::batch::{self, Batch, Chosen, Limits};
-use solver::check::holdings;
+use solver::check::{check, holdings};
 use solver::decision::Verdict;
+use solver::document::{Problem, fingerprint};
 use solver::model::{Host, Interval, Lease, Request, Reservation, Seconds};
 use solver::planner::{Budget, Planner};
 use solver::predicate::Predicate;
@@ -253,4 +254,21 @@ fn equal_batches_have_equal_answers() {
     let (one, other) = (run(), run());
     assert_eq!(one.requests, other.requests);
     assert!(one.value <= one.bound && one.value > 0);
+}
+
+/// The checker accepts the plan document of every small case.
+#[test]
+fn the_checker_accepts_every_plan() {
+    for seed in 1..=CASES {
+        let case = case(seed);
+        let requests: Vec<Request> = case.requests.iter().map(|(request, _)| request.clone()).collect();
+        let mut problem = Problem::of(&case.planner, case.now, 0, &requests);
+        for (entry, (_, value)) in problem.requests.iter_mut().zip(&case.requests) {
+            entry.value = Some(*value);
+        }
+        let text = serde_json::to_string(&problem).unwrap();
+        let name = fingerprint(&text);
+        let plan = batch::run(&problem, &name, Limits::default(), &Highs, || 0).unwrap();
+        assert_eq!(check(&problem, &name, &plan), [], "seed {seed}: {text}");
+    }
 }
