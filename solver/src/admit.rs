@@ -4,8 +4,8 @@
 
 use crate::decision::{Conflict, Decision, Move, Tier, Verdict};
 use crate::document::{
-    ConflictEntry, DecisionEntry, HeldUnits, Kind, Members, MoveEntry, OfferEntry, PLAN_FORMAT, Plan, Problem,
-    RequestEntry, Summary, VerdictName, all_units, units,
+    ConflictEntry, DecisionEntry, HeldUnits, Members, MoveEntry, OfferEntry, PLAN_FORMAT, Plan, Problem, RequestEntry,
+    Summary, VerdictName, all_units, units,
 };
 use crate::model::{Lease, Request, Seconds};
 use crate::offers::{self, Offer};
@@ -172,11 +172,8 @@ fn count(summary: &mut Summary, entry: &RequestEntry, decision: &Decision) {
             summary.accepted += 1;
             summary.moves += u64::from(decision.counted_moves());
             summary.value = summary.value.saturating_add(entry.worth());
-            for part in entry.reservations.iter().filter(|part| part.kind == Kind::Host) {
-                let hosts = holds.get(&part.id).map_or(0, Vec::len) as u64;
-                let seconds = hosts.saturating_mul(part.end.abs_diff(part.start));
-                summary.host_seconds_accepted = summary.host_seconds_accepted.saturating_add(seconds);
-            }
+            let seconds = entry.host_seconds(holds);
+            summary.host_seconds_accepted = summary.host_seconds_accepted.saturating_add(seconds);
         }
         Verdict::Refused { .. } => summary.refused += 1,
         Verdict::Undecided => summary.undecided += 1,

@@ -60,11 +60,8 @@ pub fn run(
                 written.holds = Some(all_units(holds));
                 written.moves = Some(moves.take().into_iter().flatten().map(MoveEntry::of).collect());
                 summary.accepted += 1;
-                for part in &entry.reservations {
-                    let hosts = holds.get(&part.id).map_or(0, Vec::len) as u64;
-                    let seconds = hosts.saturating_mul(part.end.abs_diff(part.start));
-                    summary.host_seconds_accepted = summary.host_seconds_accepted.saturating_add(seconds);
-                }
+                let seconds = entry.host_seconds(holds);
+                summary.host_seconds_accepted = summary.host_seconds_accepted.saturating_add(seconds);
             }
             Chosen::Impossible(conflict) => {
                 Tier::Static.name().clone_into(&mut written.tier);

@@ -1,5 +1,7 @@
 //! The problem document as it is written.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::entries::{Condition, Members};
@@ -173,6 +175,16 @@ pub struct RequestEntry {
 }
 
 impl RequestEntry {
+    /// Hosts held times duration, over its host reservations.
+    pub fn host_seconds(&self, holds: &BTreeMap<ReservationId, Vec<HostId>>) -> u64 {
+        let of = |part: &ReservationEntry| {
+            let hosts = holds.get(&part.id).map_or(0, Vec::len) as u64;
+            hosts.saturating_mul(part.end.abs_diff(part.start))
+        };
+        let parts = self.reservations.iter().filter(|part| part.kind == Kind::Host);
+        parts.map(of).fold(0, u64::saturating_add)
+    }
+
     /// What accepting it is worth: as stated, else the host-seconds of the least count.
     pub fn worth(&self) -> u64 {
         let least = |entry: &ReservationEntry| {
