@@ -63,6 +63,11 @@ pub fn measure(
         }
         for part in &request.reservations {
             figures.time("scan of intervals", || scan.first_free(part));
+            if let Some(eligibility) = planner.eligibility(&part.predicate) {
+                figures.time("count", || {
+                    planner.free_hosts(&eligibility, part.window, part.cleaning, part.min)
+                });
+            }
         }
         let started = Instant::now();
         let decision = black_box(planner.decide(request, filled.now, budgets.decision, solver));
@@ -117,6 +122,7 @@ fn name(decision: &Decision) -> &'static str {
         (Verdict::Accepted { moves, .. }, _) if decision.counted_moves() == 0 && moves.is_empty() => {
             "accept, as it stands"
         }
+        (Verdict::Accepted { .. }, _) if decision.counted_moves() == 0 => "accept, exchanging equal hosts",
         (Verdict::Accepted { .. }, _) => "accept, by re-choosing",
         (Verdict::Refused { .. }, Tier::Static | Tier::Count | Tier::Certificate) => "refuse, by certificate",
         (Verdict::Refused { .. }, Tier::Mip) => "refuse, by program",
