@@ -14,7 +14,7 @@ use crate::planner::Planner;
 use crate::request::Ask;
 
 /// Free hosts of a class that are compared beyond those needed: the tightest of so many is tight enough.
-const MOST_COMPARED: usize = 512;
+const MOST_COMPARED: usize = 64;
 
 /// Hosts for every requested reservation.
 pub(crate) struct Found<'a> {
