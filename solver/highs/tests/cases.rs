@@ -238,3 +238,27 @@ fn the_check_before_a_commit_finds_what_hides_behind_a_short_stay() {
     assert_eq!(holdings(&["a".into()], &hidden).len(), 2);
     assert_eq!(holdings(&["b".into()], &hidden), []);
 }
+
+#[test]
+fn a_clone_that_went_another_way_derives_nothing_for_the_state_it_left() {
+    let gpu = |operator| {
+        Arc::new(Predicate::Compare {
+            operator,
+            property: "gpu".to_owned(),
+            value: "True".to_owned(),
+        })
+    };
+    let held = |id, predicate| {
+        let mut lease = lease(id, (10, 20), &[], false);
+        lease.reservations[0].predicate = predicate;
+        lease
+    };
+    let mut state = planner(&[host("a", &[("gpu", "False")]), host("b", &[("gpu", "True")])]);
+    state.put_lease(held("one", gpu(Operator::Equal))).unwrap();
+    let mut other = state.clone();
+    other.remove_lease(&"lease-one".into());
+    other.put_lease(held("two", gpu(Operator::NotEqual))).unwrap();
+    decide(&other, &request("p", (10, 20), 1, 1, any()), 0);
+    let decision = decide(&state, &request("q", (10, 20), 1, 1, gpu(Operator::Equal)), 0);
+    assert_eq!(given(&decision, "q"), ["b"]);
+}

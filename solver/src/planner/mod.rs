@@ -88,7 +88,8 @@ pub struct Planner {
     returned: Vector<ReservationNumber>,
     /// Reservations of instances.
     instances: usize,
-    /// Derived when it is first needed; changes of hosts forget it, changes of leases update it.
+    /// Derived when it is first needed; changes of hosts forget it, changes of leases update it. Clones share
+    /// it only as long as their states are equal, even while it is still to be derived.
     index: Arc<OnceLock<Index>>,
 }
 
@@ -161,7 +162,11 @@ impl Planner {
     }
 
     fn index_mut(&mut self) -> Option<&mut Index> {
-        self.index.get()?;
+        if self.index.get().is_none() {
+            // Clones of the state before wait for the same index; this one is another state from here on.
+            self.index = Arc::default();
+            return None;
+        }
         Arc::make_mut(&mut self.index).get_mut()
     }
 
