@@ -38,6 +38,16 @@ impl Fine {
         self.calendar.iter().any(|taken| taken.overlaps(&interval))
     }
 
+    /// Fixed work to come, the same on every host.
+    pub(crate) fn calendar(&self) -> &[Interval] {
+        &self.calendar
+    }
+
+    /// Pending demands that may stay although the hosts do not suit them any more.
+    pub(crate) const fn exceptions(&self) -> &BTreeSet<DemandNumber> {
+        &self.exceptions
+    }
+
     /// How many of its hosts fixed work leaves free at an instant no demand starts before.
     pub(crate) fn room(&self, at: Seconds) -> u32 {
         let free = self.releases.partition_point(|&release| release <= at);
@@ -57,7 +67,6 @@ pub(crate) struct Classes {
 
 impl Classes {
     pub(crate) fn new(scene: &Scene<'_>) -> Self {
-        let coarse_of = &scene.coarse_of;
         let first_start = scene
             .demands
             .iter()
@@ -70,6 +79,18 @@ impl Classes {
             .map(|demand| demand.occupation.end)
             .max()
             .unwrap_or(Seconds::MIN);
+        Self::during(scene, Interval::new(first_start, last_end))
+    }
+
+    /// As [`Classes::new`], where no demand, known or not, starts before an instant: classes may be finer than the
+    /// scene's demands ask for, but are those of every scene of the same decision.
+    pub(crate) fn from(scene: &Scene<'_>, earliest: Seconds) -> Self {
+        Self::during(scene, Interval::new(earliest, Seconds::MAX))
+    }
+
+    /// The classes if all demands lie in a span.
+    fn during(scene: &Scene<'_>, span: Interval) -> Self {
+        let coarse_of = &scene.coarse_of;
         let mut exceptions: Vec<BTreeSet<DemandNumber>> = vec![BTreeSet::new(); scene.hosts.len()];
         for (number, demand) in scene.demands.iter().enumerate() {
             for &host in &demand.holds {
@@ -90,10 +111,10 @@ impl Classes {
             let mut calendar: Vec<Interval> = Vec::new();
             for fixed in &scene.fixed[host] {
                 let interval = fixed.interval;
-                if interval.end <= first_start || interval.start >= last_end {
+                if interval.end <= span.start || interval.start >= span.end {
                     continue;
                 }
-                if interval.start <= first_start {
+                if interval.start <= span.start {
                     release = release.max(Some(interval.end));
                 } else {
                     calendar.push(interval);

@@ -66,6 +66,11 @@ impl Carried {
         }
     }
 
+    /// Everything it carries, whole-host reservations first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Occupation> {
+        self.occupations.iter().chain(self.shares.iter().map(|share| &share.taken))
+    }
+
     /// The occupations that share a second with the interval.
     pub(crate) fn overlapping(&self, interval: Interval) -> &[Occupation] {
         let first = self

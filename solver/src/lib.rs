@@ -41,6 +41,7 @@ pub mod replan;
 pub mod replay;
 mod request;
 mod scene;
+mod scope;
 pub mod smptsp;
 mod tails;
 mod verify;

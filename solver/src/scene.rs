@@ -5,14 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Index;
+use std::sync::Arc;
 
 use crate::classes::{ClassNumber, Classes};
 use crate::decision::{Move, Verdict};
 use crate::decode::Changed;
 pub(crate) use crate::hosts::HostNumber;
 use crate::hosts::ReservationNumber;
-use crate::index::{IndexClass, PredicateNumber};
-use crate::model::{Host, HostId, Interval, LeaseId, Request, ReservationId, Resource, Seconds};
+use crate::index::{Eligible, Held, IndexClass, PredicateNumber};
+use crate::model::{Host, HostId, Interval, Request, ReservationId, Resource, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
 use crate::request::Ask;
@@ -92,6 +93,27 @@ pub(crate) struct Scene<'a> {
     pub(crate) coarse_of: Vec<ClassNumber>,
     /// Which of the predicates the hosts of each coarse class satisfy.
     pub(crate) truth: Vec<Vec<bool>>,
+}
+
+/// How much of the planner a scene shows.
+pub(crate) struct Extent<'e> {
+    /// Groups of classes of the index; never an empty group.
+    pub(crate) groups: &'e [Vec<IndexClass>],
+    /// The pending reservations; `None`: all.
+    pub(crate) pending: Option<&'e BTreeSet<ReservationNumber>>,
+    /// Whether each request is there; `None`: all are. Those that are not ask for nothing.
+    pub(crate) asked: Option<&'e [bool]>,
+    /// Whether the other pending reservations stand on their hosts all the same, asking for nothing.
+    pub(crate) silent: bool,
+}
+
+/// A scene of some classes, with the planner's names.
+pub(crate) struct Part<'a> {
+    pub(crate) scene: Scene<'a>,
+    /// The planner's numbers of its hosts, sorted.
+    pub(crate) hosts: Vec<HostNumber>,
+    /// The planner's numbers of its pending demands, in their order.
+    pub(crate) reservations: Vec<ReservationNumber>,
 }
 
 /// What the scene makes of a reservation of the planner.
@@ -203,25 +225,60 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The scene of some classes of the index only, for one requested reservation that replaces nothing:
-    /// their hosts, and of every pending reservation what it holds there; instances stay. Its classes are those of the index.
-    pub(crate) fn within(planner: &'a Planner, ask: &'a Ask<'a>, now: Seconds, classes: &[IndexClass]) -> Self {
+    /// The scene of some classes of the index only, each group of them a coarse class: their hosts, and of every
+    /// pending reservation what it holds there; instances stay.
+    pub(crate) fn part(
+        planner: &'a Planner,
+        asks: &'a [Ask<'a>],
+        request: &Request,
+        now: Seconds,
+        extent: &Extent<'_>,
+    ) -> Part<'a> {
         let index = planner.index();
         let mut members: Vec<(HostNumber, ClassNumber)> = Vec::new();
-        for (number, &class) in classes.iter().enumerate() {
-            members.extend(index.hosts_of(class).iter().map(|&host| (host as HostNumber, number)));
+        for (group, classes) in extent.groups.iter().enumerate() {
+            for &class in classes {
+                members.extend(index.hosts_of(class).iter().map(|&host| (host as HostNumber, group)));
+            }
         }
         members.sort_unstable();
+        let place = |host: &HostNumber| members.binary_search_by_key(host, |member| member.0).ok();
+        let mut predicates = Distinct::new(planner);
+        let mut demands = Vec::new();
+        let mut kept: BTreeMap<HostNumber, Vec<Fixed<'a>>> = BTreeMap::new();
+        for (number, ask) in asks.iter().enumerate() {
+            let occupation = ask.asked.occupation();
+            for host in numbers(planner, ask.kept).iter().filter_map(place) {
+                kept.entry(host).or_default().push(Fixed {
+                    reservation: &ask.asked.id,
+                    interval: occupation,
+                });
+            }
+            let asked = extent.asked.is_none_or(|asked| asked[number]);
+            demands.push(Demand {
+                reservation: &ask.asked.id,
+                window: ask.asked.window,
+                occupation,
+                predicate: predicates.of(&ask.asked.predicate),
+                least: if asked { ask.least } else { 0 },
+                most: if asked { ask.most } else { 0 },
+                holds: Vec::new(),
+                likes: numbers(planner, ask.before).iter().filter_map(place).collect(),
+                requested: true,
+            });
+        }
+        let since = asks.iter().map(|ask| ask.asked.window.start).fold(now, Seconds::min);
         let mut fixed = FixedWork::default();
         let mut hosts = Vec::with_capacity(members.len());
         let mut richness = Vec::with_capacity(members.len());
-        let mut holders: BTreeMap<(&LeaseId, ReservationNumber), Vec<HostNumber>> = BTreeMap::new();
+        let mut holders: HashMap<ReservationNumber, Vec<HostNumber>> = HashMap::new();
         for carried in members.iter().filter_map(|&(host, _)| planner.hosts.at(host)) {
             fixed.begins.push(fixed.all.len());
+            fixed.all.extend(kept.remove(&hosts.len()).into_iter().flatten());
             let instances = carried.shares.iter().map(|share| (&share.taken, true));
             let occupations = carried.occupations.iter().map(|taken| (taken, false));
             for (taken, stays) in occupations.chain(instances) {
-                if taken.interval.end <= now {
+                if taken.interval.end <= since || Ask::frees(request, taken, now) {
                     continue;
                 }
                 if stays || taken.is_fixed(now, planner.freeze) {
@@ -229,36 +286,29 @@ impl<'a> Scene<'a> {
                         reservation: &taken.reservation,
                         interval: taken.interval,
                     });
-                } else {
-                    let held = holders.entry((&taken.lease, taken.number)).or_default();
-                    held.push(hosts.len());
+                } else if extent.silent || extent.pending.is_none_or(|pending| pending.contains(&taken.number)) {
+                    holders.entry(taken.number).or_default().push(hosts.len());
                 }
             }
             hosts.push(carried.host.as_ref());
             richness.push(carried.richness);
         }
         fixed.begins.push(fixed.all.len());
-        let mut predicates = Distinct::new(planner);
-        let mut demands = vec![Demand {
-            reservation: &ask.asked.id,
-            window: ask.asked.window,
-            occupation: ask.asked.occupation(),
-            predicate: predicates.of(&ask.asked.predicate),
-            least: ask.least,
-            most: ask.most,
-            holds: Vec::new(),
-            likes: Vec::new(),
-            requested: true,
-        }];
-        for ((lease, number), holds) in holders {
-            let Some((held, part)) = planner.part(lease, number) else {
-                continue;
-            };
-            let size = u32::try_from(holds.len()).unwrap_or(u32::MAX);
+        let mut held: Vec<(&Held, Vec<HostNumber>)> = holders
+            .into_iter()
+            .filter_map(|(number, hosts)| Some((index.held(number)?, hosts)))
+            .collect();
+        held.sort_unstable_by_key(|(held, _)| held.name());
+        let mut reservations = Vec::with_capacity(held.len());
+        for (held, holds) in held {
+            let (reservation, part) = (held.reservation(), held.part());
+            let speaks = extent.pending.is_none_or(|pending| pending.contains(&part.number));
+            let size = if speaks { u32::try_from(holds.len()).unwrap_or(u32::MAX) } else { 0 };
+            reservations.push(part.number);
             demands.push(Demand {
-                reservation: &held.id,
-                window: held.window,
-                occupation: held.occupation(),
+                reservation: &reservation.id,
+                window: reservation.window,
+                occupation: reservation.occupation(),
                 predicate: predicates.number(part.predicate),
                 least: size,
                 most: size,
@@ -267,20 +317,24 @@ impl<'a> Scene<'a> {
                 requested: false,
             });
         }
-        let truth = |&class: &IndexClass| -> Vec<bool> {
+        let truth = |classes: &Vec<IndexClass>| -> Vec<bool> {
             let eligible = predicates.known.iter().map(|&number| index.eligible(number));
-            eligible
-                .map(|eligible| eligible.is_some_and(|eligible| eligible.admits(class)))
-                .collect()
+            let admits = |eligible: Option<&Arc<Eligible>>| eligible.is_some_and(|eligible| eligible.admits(classes[0]));
+            eligible.map(admits).collect()
         };
-        Self {
+        let scene = Self {
             hosts,
             richness,
             fixed,
             demands,
-            truth: classes.iter().map(truth).collect(),
+            truth: extent.groups.iter().map(truth).collect(),
             predicates: predicates.list,
-            coarse_of: members.into_iter().map(|(_, class)| class).collect(),
+            coarse_of: members.iter().map(|&(_, class)| class).collect(),
+        };
+        Part {
+            scene,
+            hosts: members.into_iter().map(|(host, _)| host).collect(),
+            reservations,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::model::{Request, Seconds};
 use crate::planner::Planner;
 use crate::reassign::Counts;
 use crate::request::Ask;
-use crate::scene::Scene;
+use crate::scene::{Extent, Scene};
 use crate::{decode, verify};
 
 /// Hosts for the only reservation of a request, as many as it wants at most; `None` if counting does not
@@ -25,7 +25,7 @@ pub(crate) fn exchange(planner: &Planner, asks: &[Ask<'_>], request: &Request, n
     }
     let (window, occupation) = (ask.asked.window, ask.asked.occupation());
     let index = planner.index();
-    let mut classes: Vec<IndexClass> = Vec::new();
+    let mut classes: Vec<Vec<IndexClass>> = Vec::new();
     let mut shares: Vec<u32> = Vec::new();
     let mut missing = ask.most;
     for &class in &planner.eligible(&ask.asked.predicate)?.classes {
@@ -35,7 +35,7 @@ pub(crate) fn exchange(planner: &Planner, asks: &[Ask<'_>], request: &Request, n
         }
         let share = index.room(class, occupation).min(missing);
         if share > 0 {
-            classes.push(class);
+            classes.push(vec![class]);
             shares.push(share);
             missing -= share;
         }
@@ -43,7 +43,13 @@ pub(crate) fn exchange(planner: &Planner, asks: &[Ask<'_>], request: &Request, n
     if missing > 0 {
         return None;
     }
-    let scene = Scene::within(planner, ask, now, &classes);
+    let extent = Extent {
+        groups: &classes,
+        pending: None,
+        asked: None,
+        silent: false,
+    };
+    let scene = Scene::part(planner, asks, request, now, &extent).scene;
     let fine = Classes::new(&scene);
     if fine.fine.len() != classes.len() {
         return None;

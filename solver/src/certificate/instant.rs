@@ -11,10 +11,6 @@ use crate::classes::{ClassNumber, Classes};
 use crate::model::{Interval, ReservationId, Seconds};
 use crate::scene::{DemandNumber, HostNumber, Scene};
 
-/// Tight instants that are looked at before anything is solved; the tightest nearly always tells.
-const LIKELY_INSTANTS: usize = 16;
-/// Instants of a proof that are looked at.
-const MOST_INSTANTS: usize = 256;
 /// Members that are left out one by one.
 const MOST_MEMBERS: usize = 64;
 /// What tells kinds apart: the predicate, classes out of service, and classes it may stay in all the same.
@@ -129,19 +125,8 @@ impl<'s, 'a> Instants<'s, 'a> {
         instants
     }
 
-    /// A minimal shortage, if one of the likeliest instants of the request has one.
-    pub(super) fn shortage(&self) -> Option<Shortage<'a>> {
-        let mut likely = self.tight().into_iter().take(LIKELY_INSTANTS);
-        likely.find_map(|at| self.minimal_at(at))
-    }
-
-    /// A minimal shortage at one of these instants.
-    pub(super) fn shortage_at(&self, instants: &[Seconds]) -> Option<Shortage<'a>> {
-        let mut instants = instants.iter().take(MOST_INSTANTS);
-        instants.find_map(|&at| self.minimal_at(at))
-    }
-
-    fn minimal_at(&self, at: Seconds) -> Option<Shortage<'a>> {
+    /// A minimal shortage, if there is one at an instant.
+    pub(super) fn shortage_at(&self, at: Seconds) -> Option<Shortage<'a>> {
         let everything = View {
             demands: &self.demands,
             fixed: None,
@@ -205,73 +190,6 @@ impl<'s, 'a> Instants<'s, 'a> {
         let starts = fixed.map(|(_, interval, _)| interval.start);
         let starts: BTreeSet<Seconds> = starts.chain(demands().map(|demand| demand.occupation.start)).collect();
         starts.into_iter().filter(asked).collect()
-    }
-
-    /// Instants of the request at which fewer hosts are free, as things stand, than are asked for; the
-    /// tightest first. Where enough are free, nothing can be short.
-    fn tight(&self) -> Vec<Seconds> {
-        let scene = self.scene;
-        let mut tight: BTreeMap<Seconds, i64> = BTreeMap::new();
-        for &(number, kind) in self
-            .demands
-            .iter()
-            .filter(|(number, _)| scene.demands[*number].requested)
-        {
-            let during = scene.demands[number].occupation;
-            let mut suits = vec![false; self.classes.fine.len()];
-            self.kinds[kind].iter().for_each(|&class| suits[class] = true);
-            let hosts: usize = self.kinds[kind]
-                .iter()
-                .map(|&class| self.classes.fine[class].hosts.len())
-                .sum();
-            // By instant: hosts that are taken and given back. What is asked for counts as taken.
-            let mut changes: BTreeMap<Seconds, (i64, i64)> = BTreeMap::from([(during.start, (0, 0))]);
-            let mut change = |at: Seconds, taken: usize, back: usize| {
-                if at < during.end && taken + back > 0 {
-                    let change = changes.entry(at.max(during.start)).or_default();
-                    change.0 += i64::try_from(taken).unwrap_or(i64::MAX);
-                    change.1 += i64::try_from(back).unwrap_or(i64::MAX);
-                }
-            };
-            for &class in &self.kinds[kind] {
-                let (starts, ends) = &self.busy[class];
-                for &at in starts {
-                    change(at, 1, 0);
-                }
-                for &at in ends {
-                    change(at, 0, 1);
-                }
-            }
-            for &(other, _) in &self.demands {
-                let demand = &scene.demands[other];
-                let held = demand.holds.iter().filter(|&&host| suits[self.classes.fine_of[host]]);
-                let asked = if demand.requested { demand.least as usize } else { 0 };
-                let hosts = held.count() + asked;
-                change(demand.occupation.start, hosts, 0);
-                change(demand.occupation.end, 0, hosts);
-            }
-            let mut free = i64::try_from(hosts).unwrap_or(i64::MAX);
-            let mut last_start: Option<(Seconds, i64)> = None;
-            let mut keep = |last: Option<(Seconds, i64)>| {
-                if let Some((at, free)) = last.filter(|&(_, free)| free < 0) {
-                    let least = tight.entry(at).or_insert(free);
-                    *least = free.min(*least);
-                }
-            };
-            for (&at, &(up, down)) in changes.range(..during.end) {
-                if down > 0 {
-                    keep(last_start.take());
-                }
-                free += down - up;
-                if up > 0 || at == during.start {
-                    last_start = Some((at, free));
-                }
-            }
-            keep(last_start);
-        }
-        let mut tight: Vec<(i64, Seconds)> = tight.into_iter().map(|(at, free)| (free, at)).collect();
-        tight.sort_unstable();
-        tight.into_iter().map(|(_, at)| at).collect()
     }
 
     /// The shortage at an instant among what the view shows, without superfluous members.

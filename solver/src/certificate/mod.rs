@@ -5,41 +5,88 @@
 //! the fixed ones stand on hosts of the list, and together they need more hosts than it has. Every
 //! `rows` conflict can be added up from its rows (see [`crate::decision::CapacityRow`]).
 
+mod contradiction;
+mod cut;
 pub(crate) mod hall;
 mod instant;
 mod kept;
 pub(crate) mod minimal;
 mod rows;
+mod tight;
 
-use crate::classes::Classes;
-use crate::decision::Conflict;
-use crate::model::{HostId, Interval, ReservationId, Seconds};
-use crate::predicate::Predicate;
-use crate::reassign::Contradiction;
-use crate::scene::{DemandNumber, HostNumber, Scene};
-use crate::wording;
+use std::collections::{BTreeMap, BTreeSet};
+
+use contradiction::Contradiction;
 use instant::{Instants, Shortage};
 pub(crate) use kept::kept_twice;
 use rows::Proof;
 
+use crate::classes::ClassNumber;
+use crate::decision::Conflict;
+use crate::model::{HostId, Interval, ReservationId, Seconds};
+use crate::predicate::Predicate;
+use crate::scene::{DemandNumber, HostNumber, Scene};
+use crate::scope::{CellNumber, Scope};
+use crate::wording;
+
+/// Tight instants that are looked at before anything is solved; the tightest nearly always tells.
+const LIKELY_INSTANTS: usize = 4;
+/// Instants of a proof that are looked at.
+const MOST_INSTANTS: usize = 256;
+
 /// Looks for a proof without solving anything: an instant at which too few hosts exist, or too few hosts
 /// without fixed work during a requested reservation.
-pub(crate) fn at_likely(scene: &Scene<'_>, classes: &Classes) -> Option<Conflict> {
-    let shortage = Instants::new(scene, classes).shortage();
-    let conflict = shortage.map(|shortage| of_shortage(scene, &shortage));
-    conflict.or_else(|| Some(of_rows(scene, rows::of_fixed(scene, classes)?)))
+pub(crate) fn at_likely(scope: &mut Scope<'_>) -> Option<Conflict> {
+    let likely = tight::instants(scope, LIKELY_INSTANTS);
+    at_instants(scope, likely).or_else(|| of_fixed(scope))
 }
 
-/// The conflict in a proof that no counts exist: of one of its instants if that is enough, else of all.
-pub(crate) fn proved(
-    scene: &Scene<'_>,
-    classes: &Classes,
-    instants: &[Seconds],
-    contradiction: Option<&Contradiction>,
-) -> Option<Conflict> {
-    let shortage = Instants::new(scene, classes).shortage_at(instants);
-    let conflict = shortage.map(|shortage| of_shortage(scene, &shortage));
-    conflict.or_else(|| Some(of_rows(scene, rows::of_contradiction(scene, classes, contradiction?)?)))
+/// The conflict at the first of these instants that has one.
+pub(crate) fn at_instants(scope: &mut Scope<'_>, instants: impl IntoIterator<Item = Seconds>) -> Option<Conflict> {
+    let mut instants = instants.into_iter().take(MOST_INSTANTS);
+    instants.find_map(|at| {
+        let short = cut::at(scope, at)?;
+        let opened = scope.confined(short.cells, &short.demands);
+        let shortage = Instants::new(&opened.scene, &opened.classes).shortage_at(at)?;
+        Some(of_shortage(&opened.scene, &shortage))
+    })
+}
+
+/// The conflict if some requested demand has too few hosts without fixed work to come.
+fn of_fixed(scope: &mut Scope<'_>) -> Option<Conflict> {
+    // Where all fixed work has begun, it is in the way at one instant, the first.
+    if scope.is_even() {
+        return None;
+    }
+    scope.requested().find_map(|number| {
+        let suitable = scope.suitable(number);
+        let opened = scope.confined(suitable.iter().copied(), &[number]);
+        let proof = rows::of_fixed(&opened.scene, &opened.classes)?;
+        Some(of_proof(&opened.scene, proof))
+    })
+}
+
+/// The conflict that weights of capacities at several instants show, if they do.
+pub(crate) fn of_rows(scope: &mut Scope<'_>, rows: &[(CellNumber, Seconds, f64)]) -> Option<Conflict> {
+    let mut cells: BTreeSet<CellNumber> = rows.iter().map(|row| row.0).collect();
+    let mut demands: BTreeSet<DemandNumber> = scope.requested().collect();
+    for &(cell, at, _) in rows {
+        demands.extend(scope.pending_at(cell, at).into_iter().map(|(number, _)| number));
+    }
+    demands.retain(|&number| scope.eligible(number).iter().all(|cell| cells.contains(cell)));
+    for &number in &demands {
+        cells.extend(scope.suitable(number).iter());
+    }
+    let demands: Vec<DemandNumber> = demands.into_iter().collect();
+    let opened = scope.confined(cells, &demands);
+    let mut by_class: BTreeMap<(ClassNumber, Seconds), f64> = BTreeMap::new();
+    for &(cell, at, weight) in rows {
+        *by_class.entry((opened.class(cell)?, at)).or_default() += weight;
+    }
+    let rows: Vec<_> = by_class.into_iter().map(|((class, at), weight)| (class, at, weight)).collect();
+    let contradiction = Contradiction::from_ray(&opened.scene, &opened.classes, &rows)?;
+    let proof = rows::of_contradiction(&opened.scene, &opened.classes, &contradiction)?;
+    Some(of_proof(&opened.scene, proof))
 }
 
 fn named(scene: &Scene<'_>, hosts: impl IntoIterator<Item = HostNumber>) -> Vec<HostId> {
@@ -97,7 +144,7 @@ fn condition<'s>(scene: &'s Scene<'_>, shortage: &Shortage<'_>) -> Option<&'s Pr
     (one && shortage.hosts.iter().all(|&host| scene.hosts[host].matches(all))).then_some(all)
 }
 
-fn of_rows(scene: &Scene<'_>, proof: Proof<'_>) -> Conflict {
+fn of_proof(scene: &Scene<'_>, proof: Proof<'_>) -> Conflict {
     let own = proof.members.iter().filter(|member| member.own).count();
     let others = proof.members.len() - own;
     let (from, until) = (wording::instant(proof.span.start), wording::instant(proof.span.end - 1));

@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::contradiction::Contradiction;
 use super::minimal::{Member, minimal};
 use crate::classes::{ClassNumber, Classes};
 use crate::decision::CapacityRow;
 use crate::model::{Interval, ReservationId, Seconds};
-use crate::reassign::Contradiction;
 use crate::scene::{DemandNumber, HostNumber, Scene};
 
 /// Rows that together are too small.

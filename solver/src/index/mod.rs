@@ -1,23 +1,33 @@
 //! What the planner derives from its hosts and promises to answer fast: classes of hosts that no known
-//! expression tells apart, which classes satisfy which expression, and how many hosts of each class are in
-//! use at every instant.
+//! expression tells apart, which classes satisfy which expression, how many hosts of each class are in use at
+//! every instant, and who holds them.
 //!
 //! Invariant: hosts of one class are equal in zone, rack, blocks, reservability and capacity and satisfy the
-//! same known expressions; the profile of a class counts, at every instant, its hosts in use. Known
-//! expressions are at least those of all promises, so a class may be finer than a decision needs.
+//! same known expressions; the profile of a class counts, at every instant, its hosts in use, and its holders
+//! are the reservations that use them. Known expressions are at least those of all promises, so a class may be
+//! finer than a decision needs.
 
+mod groups;
+mod held;
+mod holders;
 mod interner;
 mod partition;
 mod profile;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub(crate) use groups::Groups;
+pub(crate) use held::Held;
+pub(crate) use holders::{Holder, Holders};
+use imbl::{OrdMap, Vector};
 pub(crate) use interner::{Interner, PredicateNumber};
 use partition::Partition;
-use profile::Profile;
+pub(crate) use profile::Profile;
 
-use crate::hosts::{HostNumber, Hosts};
+use crate::hosts::{HostNumber, Hosts, ReservationNumber};
 use crate::model::{Interval, Seconds};
+use crate::planner::Stored;
 use crate::predicate::Predicate;
 
 /// Expressions that may be forgotten, besides as many as there ever were, before classes are merged again.
@@ -50,13 +60,25 @@ pub(crate) struct Index {
     profiles: Vec<Arc<Profile>>,
     /// Hosts of each class that are free at every instant.
     always_free: Vec<i32>,
+    holders: Vec<Arc<Holders>>,
+    /// Every reservation of hosts or instances by its number.
+    table: Vector<Option<Arc<Held>>>,
+    /// Hosts that all of them hold together.
+    allocations: usize,
+    /// How many reservations with an expression end when.
+    ends: OrdMap<(PredicateNumber, Seconds), u32>,
     /// Expressions forgotten since everything was derived.
     forgotten: usize,
 }
 
 impl Index {
     /// Derives everything from nothing.
-    pub(crate) fn new(hosts: &Hosts, interner: &Interner) -> Self {
+    pub(crate) fn new<'a>(
+        hosts: &Hosts,
+        interner: &Interner,
+        leases: impl Iterator<Item = &'a Arc<Stored>>,
+        numbers: ReservationNumber,
+    ) -> Self {
         let partition = Partition::new(hosts, interner);
         let profiles: Vec<Arc<Profile>> = partition
             .classes
@@ -68,12 +90,17 @@ impl Index {
             eligible: Vec::new(),
             profiles,
             always_free: Vec::new(),
+            holders: Vec::new(),
+            table: Vector::new(),
+            allocations: 0,
+            ends: OrdMap::new(),
             forgotten: 0,
         };
         index.always_free = (0..index.profiles.len()).map(|class| index.least_free(class)).collect();
         for (number, predicate) in interner.known() {
             index.admit(hosts, number, predicate);
         }
+        index.fill(hosts, leases, numbers);
         index
     }
 
@@ -127,6 +154,7 @@ impl Index {
         for (number, predicate) in interner.known() {
             self.admit(hosts, number, predicate);
         }
+        self.split_holders(hosts, &parted);
     }
 
     /// Forgets an expression that no promise has any more. Classes stay as fine as they are until that
@@ -188,6 +216,26 @@ impl Index {
     /// Hosts of a class in use at an instant.
     pub(crate) fn used_at(&self, class: IndexClass, at: Seconds) -> i32 {
         self.profiles[class].value_at(at)
+    }
+
+    /// How many hosts of a class are in use over time.
+    pub(crate) fn profile(&self, class: IndexClass) -> &Profile {
+        &self.profiles[class]
+    }
+
+    /// The least richness of the hosts of a class.
+    pub(crate) fn richness(&self, class: IndexClass) -> u64 {
+        self.partition.classes[class].richness
+    }
+
+    /// Whether a class is out of service at any time.
+    pub(crate) fn has_blocks(&self, class: IndexClass) -> bool {
+        !self.partition.classes[class].blocks.is_empty()
+    }
+
+    /// Whether a class takes new work at all.
+    pub(crate) fn is_reservable(&self, class: IndexClass) -> bool {
+        self.partition.classes[class].reservable
     }
 
     /// How many hosts, at most `wanted`, the classes have free during the whole occupation.

@@ -17,7 +17,7 @@ pub(super) struct Alike {
     pub(super) reservable: bool,
     pub(super) blocks: Vec<Interval>,
     /// The least richness of the hosts.
-    richness: u64,
+    pub(super) richness: u64,
 }
 
 /// All classes.

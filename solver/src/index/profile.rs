@@ -56,6 +56,25 @@ impl Profile {
             changes.push((interval.start, 1));
             changes.push((interval.end, -1));
         }
+        Self::of_changes(changes)
+    }
+
+    /// The sum of functions.
+    pub(crate) fn sum<'a>(profiles: impl Iterator<Item = &'a Self>) -> Self {
+        let mut changes: Vec<(Seconds, i32)> = Vec::new();
+        for profile in profiles {
+            let mut before = 0;
+            for (head, block) in profile.heads.iter().zip(&profile.blocks) {
+                for (&start, &value) in block.starts.iter().zip(&block.values) {
+                    changes.push((start, value + head.raise - before));
+                    before = value + head.raise;
+                }
+            }
+        }
+        Self::of_changes(changes)
+    }
+
+    fn of_changes(mut changes: Vec<(Seconds, i32)>) -> Self {
         changes.sort_unstable();
         let mut profile = Self::default();
         let mut value = 0;
@@ -144,6 +163,19 @@ impl Profile {
         block.values[step.saturating_sub(1)] + self.heads[number].raise
     }
 
+    /// The time around an instant in which the value stays the same.
+    pub(crate) fn step_around(&self, at: Seconds) -> Interval {
+        let after = self.heads.partition_point(|head| head.start <= at);
+        let next_block = self.heads.get(after).map_or(Seconds::MAX, |head| head.start);
+        let Some(number) = after.checked_sub(1) else {
+            return Interval::new(Seconds::MIN, next_block);
+        };
+        let starts = &self.blocks[number].starts;
+        let step = starts.partition_point(|&start| start <= at);
+        let start = starts.get(step.saturating_sub(1)).copied().unwrap_or(at);
+        Interval::new(start, starts.get(step).copied().unwrap_or(next_block))
+    }
+
     /// The steps that begin within an interval, with their values.
     pub(crate) fn steps_in(&self, interval: Interval) -> impl Iterator<Item = (Seconds, i32)> {
         let first = self
@@ -162,6 +194,41 @@ impl Profile {
             })
             .skip_while(move |(start, _)| *start < interval.start)
             .take_while(move |(start, _)| *start < interval.end)
+    }
+
+    /// Visits the parts of an interval in which the value is greater than a limit, step by step in order of time:
+    /// each with its value. Blocks that are nowhere so great are not opened.
+    pub(crate) fn each_above(&self, interval: Interval, limit: i32, mut visit: impl FnMut(Interval, i32)) {
+        let after = self.heads.partition_point(|head| head.start < interval.end);
+        let first = self.heads[..after].partition_point(|head| head.start <= interval.start);
+        if limit < 0 && interval.start < interval.end {
+            let begins = self.heads.first().map_or(interval.end, |head| head.start.min(interval.end));
+            if interval.start < begins {
+                visit(Interval::new(interval.start, begins), 0);
+            }
+        }
+        for number in first.saturating_sub(1)..after {
+            let head = self.heads[number];
+            if head.greatest <= limit {
+                continue;
+            }
+            let next_block = self.heads.get(number + 1).map_or(Seconds::MAX, |next| next.start);
+            let block = &self.blocks[number];
+            let from = block
+                .starts
+                .partition_point(|&start| start <= interval.start)
+                .saturating_sub(1);
+            for (step, (&start, &value)) in block.starts.iter().zip(&block.values).enumerate().skip(from) {
+                if start >= interval.end {
+                    break;
+                }
+                let next = block.starts.get(step + 1).copied().unwrap_or(next_block);
+                let (begins, ends) = (start.max(interval.start), next.min(interval.end));
+                if value + head.raise > limit && begins < ends {
+                    visit(Interval::new(begins, ends), value + head.raise);
+                }
+            }
+        }
     }
 
     /// Adds to the value at every instant of an interval.
@@ -306,6 +373,21 @@ mod tests {
                 prop_assert_eq!(profile.greatest_in(probe), greatest);
                 prop_assert_eq!(profile.greatest(), (*array.iter().max().unwrap()).max(0));
                 prop_assert_eq!(profile.value_at(start), array[usize::try_from(start).unwrap()]);
+                let step = profile.step_around(start);
+                prop_assert!(step.contains(start));
+                for at in step.start.max(0)..step.end.min(800) {
+                    prop_assert_eq!(array[usize::try_from(at).unwrap()], profile.value_at(start));
+                }
+                for limit in [greatest - 2, greatest - 1, greatest] {
+                    let mut above: Vec<i64> = Vec::new();
+                    profile.each_above(probe, limit, |part, value| {
+                        above.extend(part.start..part.end);
+                        assert!((part.start..part.end).all(|at| array.get(usize::try_from(at).unwrap()).is_none_or(|&v| v == value)));
+                    });
+                    let expected = (probe.start..probe.end)
+                        .filter(|&at| array.get(usize::try_from(at).unwrap()).copied().unwrap_or(0) > limit);
+                    prop_assert!(above.into_iter().eq(expected));
+                }
             }
             let steps = profile.steps_in(Interval::new(-1, 801)).count();
             let changes = std::iter::once(array[0] != 0).chain(array.windows(2).map(|pair| pair[0] != pair[1]));
@@ -322,6 +404,9 @@ mod tests {
             let made = Profile::of(intervals.into_iter());
             let all = Interval::new(-1, 1000);
             prop_assert!(made.steps_in(all).eq(grown.steps_in(all)));
+            let (some, others) = intervals.split_at(intervals.len() / 3);
+            let parts = [some, others].map(|part| Profile::of(part.iter().copied()));
+            prop_assert!(made.steps_in(all).eq(Profile::sum(parts.iter()).steps_in(all)));
         }
     }
 }

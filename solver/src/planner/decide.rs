@@ -3,12 +3,12 @@
 //! Invariant: nothing here changes the planner, and a refusal is a theorem about the model.
 
 use super::{Budget, ModelSolver, Planner};
-use crate::classes::Classes;
 use crate::decision::{Conflict, Decision, Tier, Verdict};
 use crate::model::{Request, Seconds};
 use crate::reassign::{self, Reassigned};
 use crate::request::Ask;
 use crate::scene::Scene;
+use crate::scope::Scope;
 use crate::{certificate, count, decode, mixed, tails, verify};
 
 impl Planner {
@@ -41,10 +41,9 @@ impl Planner {
         if self.instances > 0 && mixed::may_move_instances(self, now) {
             return mixed::decide(self, &asks, request, now, budget, solver);
         }
-        let scene = Scene::new(self, &asks, request, now);
-        let classes = Classes::new(&scene);
+        let mut scope = Scope::new(self, &asks, request, now);
         if free.is_none()
-            && let Some(conflict) = certificate::at_likely(&scene, &classes)
+            && let Some(conflict) = certificate::at_likely(&mut scope)
         {
             return refused(Tier::Certificate, conflict);
         }
@@ -53,23 +52,23 @@ impl Planner {
             let found = free.as_ref().map(|found| (Tier::Count, found.verdict(&asks)));
             found.unwrap_or((Tier::Mip, Verdict::Undecided))
         };
-        match reassign::solve(&scene, &classes, budget, solver) {
+        match reassign::solve(&mut scope, budget, solver) {
             Reassigned::Counts(counts) => {
-                let Some(changed) = decode::changes(&scene, &classes, &counts) else {
+                let (opened, counts) = scope.changed(&counts);
+                let Some(changed) = decode::changes(&opened.scene, &opened.classes, &counts) else {
                     return undecided();
                 };
-                if !verify::changes(&scene, &changed) {
+                if !verify::changes(&opened.scene, &changed) {
                     return undecided();
                 }
-                let verdict = scene.accepted(&asks, &classes, &changed);
+                let verdict = opened.scene.accepted(&asks, &opened.classes, &changed);
                 let moved = matches!(&verdict, Verdict::Accepted { moves, .. } if moves.iter().any(|m| m.counted > 0));
                 (if moved { Tier::Mip } else { Tier::Count }, verdict)
             }
-            Reassigned::Infeasible { instants, certificate } => {
-                match certificate::proved(&scene, &classes, &instants, certificate.as_ref()) {
-                    Some(conflict) => refused(Tier::Certificate, conflict),
-                    None => refused(Tier::Mip, certificate::by_search(&scene)),
-                }
+            Reassigned::Infeasible(Some(conflict)) => refused(Tier::Certificate, conflict),
+            Reassigned::Infeasible(None) => {
+                let scene = Scene::new(self, &asks, request, now);
+                refused(Tier::Mip, certificate::by_search(&scene))
             }
             Reassigned::Limit => undecided(),
         }

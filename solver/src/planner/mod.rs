@@ -14,7 +14,7 @@ mod occupy;
 use crate::hosts::{Carried, Hosts, ReservationNumber};
 use crate::index::{Eligible, Index, Interner, PredicateNumber};
 use crate::model::{
-    Host, HostId, Interval, Lease, LeaseId, Pool, PoolId, Request, RequestedReservation, Reservation, Seconds,
+    Host, HostId, Interval, Lease, LeaseId, Pool, PoolId, Request, RequestedReservation, Seconds,
 };
 use crate::predicate::Predicate;
 pub use crate::program::ModelSolver;
@@ -172,7 +172,8 @@ impl Planner {
 
     /// The derived facts.
     pub(crate) fn index(&self) -> &Index {
-        self.index.get_or_init(|| Index::new(&self.hosts, &self.interner))
+        let derive = || Index::new(&self.hosts, &self.interner, self.leases.values(), self.numbers);
+        self.index.get_or_init(derive)
     }
 
     /// This planner, knowing the expressions of a request; `None` if it knows them already.
@@ -249,11 +250,9 @@ impl Planner {
         self.leases.values().map(|stored| &stored.lease)
     }
 
-    /// A reservation of a lease by its number.
-    pub(crate) fn part(&self, lease: &LeaseId, number: ReservationNumber) -> Option<(&Reservation, Part)> {
-        let stored = self.leases.get(lease)?;
-        let mut parts = stored.lease.reservations.iter().zip(stored.parts.iter().copied());
-        parts.find(|(_, part)| part.number == number)
+    /// The lease with its numbers, if it is held.
+    pub(crate) fn stored_lease(&self, lease: &LeaseId) -> Option<&Stored> {
+        self.leases.get(lease).map(Arc::as_ref)
     }
 
     /// The leases with their numbers, by identifier.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Part, Planner, StateError, Stored};
 use crate::hosts::{Carried, HostNumber, Occupation, Share};
-use crate::index::IndexClass;
+use crate::index::{Held, IndexClass};
 use crate::model::{Interval, Lease, LeaseId, Resource};
 
 /// Hosts more or fewer in use during an interval, by class.
@@ -39,6 +39,9 @@ impl Planner {
                     });
                 }
                 self.note(changes);
+                if let Some(index) = self.index_mut() {
+                    index.release(part.number);
+                }
             }
             if self.interner.release(part.predicate)
                 && let Some(index) = self.index_mut()
@@ -94,6 +97,7 @@ impl Planner {
     /// Adds a lease the planner does not hold; after an error the planner is partly changed.
     pub(super) fn occupy(&mut self, lease: Lease) -> Result<(), StateError> {
         let mut parts = Vec::with_capacity(lease.reservations.len());
+        let mut standing: Vec<(usize, Vec<u32>)> = Vec::with_capacity(lease.reservations.len());
         for reservation in &lease.reservations {
             let part = Part {
                 number: self.returned.pop_back().unwrap_or_else(|| {
@@ -111,6 +115,7 @@ impl Planner {
             self.instances += usize::from(instances.is_some());
             let interval = reservation.occupation();
             let mut changes = Changes::default();
+            let mut hosts = Vec::with_capacity(reservation.holds.len());
             for held in reservation.holds.chunk_by(|one, other| one == other) {
                 let unknown = || StateError::UnknownHost {
                     reservation: reservation.id.to_string(),
@@ -118,6 +123,7 @@ impl Planner {
                 };
                 let number = self.hosts.number(&held[0]).ok_or_else(unknown)?;
                 let carried = self.hosts.at(number).ok_or_else(unknown)?;
+                hosts.extend(u32::try_from(number));
                 let in_the_way = match instances {
                     None => carried.in_use(interval).next(),
                     Some(_) => carried.overlapping(interval).first(),
@@ -155,8 +161,16 @@ impl Planner {
                 });
             }
             self.note(changes);
+            standing.push((parts.len() - 1, hosts));
         }
-        self.leases.insert(lease.id.clone(), Arc::new(Stored { lease, parts }));
+        let stored = Arc::new(Stored { lease, parts });
+        if let Some(index) = self.index_mut() {
+            for (place, mut hosts) in standing {
+                hosts.sort_unstable();
+                index.hold(Held::new(&stored, place, hosts));
+            }
+        }
+        self.leases.insert(stored.lease.id.clone(), stored);
         Ok(())
     }
 }

@@ -8,51 +8,44 @@
 //! Invariant: counts are returned only if they need no more moves than are missing, so they are optimal
 //! for all three goals. The search for exchanges is greedy; what it does not find is left to the program.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::classes::{ClassNumber, Classes};
 use crate::model::Interval;
 use crate::reassign::Counts;
-use crate::reassign::standing::{Changes, Standing};
-use crate::scene::{DemandNumber, Scene};
+use crate::reassign::loads::{Changes, order};
+use crate::scope::{CellNumber, DemandNumber, Scope};
 
 /// Optimal counts, if this way of looking finds them.
-pub(super) fn search(scene: &Scene<'_>, classes: &Classes, standing: &Standing) -> Option<Counts> {
-    let mut asking = scene.requested().filter(|&number| scene.demands[number].most > 0);
+pub(super) fn search(scope: &mut Scope<'_>) -> Option<Counts> {
+    let mut asking = scope.requested().filter(|&number| scope.demand(number).most > 0);
     let (Some(number), None) = (asking.next(), asking.next()) else {
         return None;
     };
-    let coarse: BTreeSet<ClassNumber> = classes.fine.iter().map(|class| class.coarse).collect();
-    if coarse.len() < classes.fine.len()
-        || !scene.demands[number].likes.is_empty()
-        || !standing.displaced.is_empty()
-        || !standing.exceeded.is_empty()
-    {
+    if !scope.is_even() || scope.likes(number) > 0 || !scope.keeping().is_empty() {
         return None;
     }
+    let counts = scope.requested().map(|number| (number, BTreeMap::new())).collect();
     let mut exchange = Exchange {
-        scene,
-        classes,
-        loads: Changes::new(standing, classes),
+        scope,
+        loads: Changes::default(),
         left: BTreeMap::new(),
-        counts: scene.requested().map(|number| (number, BTreeMap::new())).collect(),
+        counts,
     };
-    let demand = &scene.demands[number];
-    let mut usable: Vec<(u64, ClassNumber, u32)> = (0..classes.fine.len())
-        .filter(|&class| classes.eligible(scene, number, class))
-        .map(|class| (exchange.richness(class), class, exchange.free(class, demand.occupation)))
-        .collect();
-    usable.sort_unstable();
-    let mut wanted = demand.most;
-    for &(_, class, free) in &usable {
-        let given = free.min(wanted);
-        exchange.give(number, class, given);
+    let usable = exchange.poorest_first(number);
+    let (occupation, most, least) = {
+        let demand = exchange.scope.demand(number);
+        (demand.occupation, demand.most, demand.least)
+    };
+    let mut wanted = most;
+    for &cell in &usable {
+        let given = exchange.free(cell, occupation).min(wanted);
+        exchange.give(number, cell, given);
         wanted -= given;
     }
-    let mut missing = demand.least.saturating_sub(demand.most - wanted);
-    for &(_, class, _) in &usable {
+    let mut missing = least.saturating_sub(most - wanted);
+    for &cell in &usable {
         while missing > 0 {
-            let freed = exchange.free_up(standing, number, class, missing)?;
+            let freed = exchange.free_up(number, cell, missing)?;
             if freed == 0 {
                 break;
             }
@@ -62,23 +55,25 @@ pub(super) fn search(scene: &Scene<'_>, classes: &Classes, standing: &Standing) 
     (missing == 0).then_some(exchange.counts)
 }
 
-struct Exchange<'s> {
-    scene: &'s Scene<'s>,
-    classes: &'s Classes,
-    loads: Changes<'s>,
+struct Exchange<'s, 'a> {
+    scope: &'s mut Scope<'a>,
+    loads: Changes,
     /// How many hosts pending demands have left where they held them.
-    left: BTreeMap<(DemandNumber, ClassNumber), u32>,
+    left: BTreeMap<(DemandNumber, CellNumber), u32>,
     counts: Counts,
 }
 
-impl Exchange<'_> {
-    fn richness(&self, class: ClassNumber) -> u64 {
-        self.scene.richness[self.classes.fine[class].hosts[0]]
+impl Exchange<'_, '_> {
+    /// The cells a demand may use.
+    fn poorest_first(&mut self, number: DemandNumber) -> Vec<CellNumber> {
+        let mut cells = self.scope.eligible(number).to_vec();
+        cells.sort_unstable_by_key(|&cell| order(self.scope.cell(cell)));
+        cells
     }
 
-    /// Whole hosts of a class that are free during the whole interval.
-    fn free(&self, class: ClassNumber, during: Interval) -> u32 {
-        let (room, _) = self.loads.room(class, during);
+    /// Whole hosts of a cell that are free during the whole interval.
+    fn free(&self, cell: CellNumber, during: Interval) -> u32 {
+        let (room, _) = self.loads.room(self.scope, cell, during);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -88,47 +83,39 @@ impl Exchange<'_> {
         free
     }
 
-    fn give(&mut self, number: DemandNumber, class: ClassNumber, count: u32) {
+    fn give(&mut self, number: DemandNumber, cell: CellNumber, count: u32) {
         if count > 0 {
-            *self.counts.entry(number).or_default().entry(class).or_default() += count;
-            let occupation = self.scene.demands[number].occupation;
-            self.loads.add(class, occupation, f64::from(count));
+            *self.counts.entry(number).or_default().entry(cell).or_default() += count;
+            let occupation = self.scope.demand(number).occupation;
+            self.loads.add(cell, occupation, f64::from(count));
         }
     }
 
-    /// Sends hosts of one pending demand from a class to another, so that as many more of the class can be
-    /// given; how many. `None` if the class is not full.
-    fn free_up(&mut self, standing: &Standing, number: DemandNumber, class: ClassNumber, missing: u32) -> Option<u32> {
-        let occupation = self.scene.demands[number].occupation;
-        let (first, last) = self.loads.tight(class, occupation)?;
-        for &(other, held) in &standing.holders[class] {
-            let leaving = self.scene.demands[other].occupation;
-            if leaving.start > first {
-                break;
-            }
-            if !leaving.contains(first) || !leaving.contains(last) {
+    /// Sends hosts of one pending demand from a cell to another, so that as many more of the cell can be
+    /// given; how many. `None` if the cell is not full.
+    fn free_up(&mut self, number: DemandNumber, cell: CellNumber, missing: u32) -> Option<u32> {
+        let occupation = self.scope.demand(number).occupation;
+        let (first, last) = self.loads.tight(self.scope, cell, occupation)?;
+        for (other, held) in self.scope.pending_at(cell, first) {
+            let leaving = self.scope.demand(other).occupation;
+            if !leaving.contains(last) {
                 continue;
             }
             // Before it starts and after it ends nothing becomes free.
             let before = Interval::new(occupation.start, leaving.start.min(occupation.end));
             let after = Interval::new(leaving.end.max(occupation.start), occupation.end);
             let outside = [before, after].into_iter().filter(|part| part.start < part.end);
-            let outside = outside.map(|part| self.free(class, part)).min().unwrap_or(u32::MAX);
-            let there = held - self.left.get(&(other, class)).copied().unwrap_or(0);
+            let outside = outside.map(|part| self.free(cell, part)).min().unwrap_or(u32::MAX);
+            let there = held - self.left.get(&(other, cell)).copied().unwrap_or(0);
             let most = missing.min(there).min(outside);
             if most == 0 {
                 continue;
             }
-            let mut elsewhere: Vec<(u64, ClassNumber)> = (0..self.classes.fine.len())
-                .filter(|&to| to != class && self.classes.eligible(self.scene, other, to))
-                .map(|to| (self.richness(to), to))
-                .collect();
-            elsewhere.sort_unstable();
-            for (_, to) in elsewhere {
-                let count = most.min(self.free(to, leaving));
+            for to in self.poorest_first(other) {
+                let count = if to == cell { 0 } else { most.min(self.free(to, leaving)) };
                 if count > 0 {
-                    self.send(standing, other, (class, to), count);
-                    self.give(number, class, count);
+                    self.send(other, (cell, to), count);
+                    self.give(number, cell, count);
                     return Some(count);
                 }
             }
@@ -136,10 +123,10 @@ impl Exchange<'_> {
         Some(0)
     }
 
-    fn send(&mut self, standing: &Standing, number: DemandNumber, (from, to): (ClassNumber, ClassNumber), count: u32) {
-        let occupation = self.scene.demands[number].occupation;
-        let held = standing.held(number).iter().copied();
-        let counts = self.counts.entry(number).or_insert_with(|| held.collect());
+    fn send(&mut self, number: DemandNumber, (from, to): (CellNumber, CellNumber), count: u32) {
+        let occupation = self.scope.demand(number).occupation;
+        let held = self.scope.held(number);
+        let counts = self.counts.entry(number).or_insert_with(|| held.iter().copied().collect());
         *counts.entry(to).or_default() += count;
         if let Some(stays) = counts.get_mut(&from) {
             *stays -= count;

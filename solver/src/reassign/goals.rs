@@ -7,10 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::classes::{ClassNumber, Classes};
 use crate::reassign::Counts;
-use crate::reassign::standing::Standing;
-use crate::scene::{DemandNumber, Scene};
+use crate::scope::{CellNumber, DemandNumber, Scope};
 
 /// Weights beyond this strain the engine's arithmetic; the least goal is dropped then.
 const GREATEST_WEIGHT: i64 = 1_000_000;
@@ -27,22 +25,17 @@ pub(super) struct Goals {
 }
 
 impl Goals {
-    pub(super) fn new(scene: &Scene<'_>, classes: &Classes) -> Self {
-        let mut parts: BTreeMap<ClassNumber, u32> = BTreeMap::new();
-        for class in &classes.fine {
-            *parts.entry(class.coarse).or_default() += 1;
-        }
-        let whole = parts.len() == classes.fine.len();
+    pub(super) fn new(scope: &Scope<'_>) -> Self {
         let mut disturbance: i64 = 0;
         let mut filling: i64 = 0;
-        for demand in &scene.demands {
-            if demand.requested {
-                filling += i64::from(demand.most - demand.least);
-            }
-            // Every move of a pending demand disturbs one host; only exchanges inside a coarse class add to that.
-            if demand.requested || !whole {
-                disturbance += i64::try_from(demand.likes.len()).unwrap_or(i64::MAX);
-            }
+        for number in scope.requested() {
+            let demand = scope.demand(number);
+            filling += i64::from(demand.most - demand.least);
+            disturbance += i64::try_from(scope.likes(number)).unwrap_or(i64::MAX);
+        }
+        if !scope.is_even() {
+            // Every move of a pending demand disturbs one host; only exchanges inside a group add to that.
+            disturbance += i64::try_from(scope.allocations()).unwrap_or(i64::MAX);
         }
         let (missing, leave) = match (disturbance + 1).saturating_mul(filling + 1) {
             ..=GREATEST_WEIGHT if disturbance > 0 => (disturbance + 1, 1),
@@ -56,55 +49,35 @@ impl Goals {
     }
 
     /// What these counts cost: an answer of least cost is the one the goals ask for.
-    pub(super) fn cost(&self, scene: &Scene<'_>, classes: &Classes, standing: &Standing, counts: &Counts) -> i64 {
-        counts
-            .iter()
-            .map(|(&number, counts)| self.cost_of(scene, classes, standing, number, counts))
-            .sum()
+    pub(super) fn cost(&self, scope: &mut Scope<'_>, counts: &Counts) -> i64 {
+        let each = counts.iter().map(|(&number, counts)| self.cost_of(scope, number, counts));
+        each.sum()
     }
 
-    fn cost_of(
-        &self,
-        scene: &Scene<'_>,
-        classes: &Classes,
-        standing: &Standing,
-        number: DemandNumber,
-        counts: &BTreeMap<ClassNumber, u32>,
-    ) -> i64 {
-        let demand = &scene.demands[number];
-        let given = |class: ClassNumber| i64::from(counts.get(&class).copied().unwrap_or(0));
-        if demand.requested {
+    fn cost_of(&self, scope: &mut Scope<'_>, number: DemandNumber, counts: &BTreeMap<CellNumber, u32>) -> i64 {
+        let given = |cell: CellNumber| i64::from(counts.get(&cell).copied().unwrap_or(0));
+        if scope.demand(number).requested() {
             let total: i64 = counts.values().copied().map(i64::from).sum();
-            let kept: i64 = liked(classes, &demand.likes)
-                .into_iter()
-                .map(|(class, count)| given(class).min(count))
-                .sum();
-            return self.missing_cost * (i64::from(demand.most) - total) - self.leave_cost * kept;
+            let liked = scope.liked(number).into_iter();
+            let kept: i64 = liked.map(|(cell, count)| given(cell).min(i64::from(count))).sum();
+            return self.missing_cost * (i64::from(scope.demand(number).most) - total) - self.leave_cost * kept;
         }
-        let displaced = standing.displaced.iter().filter(|entry| entry.0 == number);
-        let before = standing.held(number).iter().copied();
-        let before = before.chain(displaced.map(|&(_, class, count)| (class, count)));
-        let mut coarse: BTreeMap<ClassNumber, i64> = BTreeMap::new();
+        let held = scope.held(number);
+        let displaced = scope.displaced().iter().filter(|entry| entry.0 == number);
+        let before = held.iter().copied();
+        let before = before.chain(displaced.map(|&(_, cell, count)| (cell, count)));
+        let mut by_group: BTreeMap<usize, i64> = BTreeMap::new();
         let mut left = 0;
-        for (class, count) in before {
-            *coarse.entry(classes.fine[class].coarse).or_default() += i64::from(count);
-            left += (i64::from(count) - given(class)).max(0);
+        for (cell, count) in before {
+            *by_group.entry(scope.cell(cell).group).or_default() += i64::from(count);
+            left += (i64::from(count) - given(cell)).max(0);
         }
-        for (&class, &count) in counts {
-            coarse
-                .entry(classes.fine[class].coarse)
+        for (&cell, &count) in counts {
+            by_group
+                .entry(scope.cell(cell).group)
                 .and_modify(|missing| *missing -= i64::from(count));
         }
-        let moved: i64 = coarse.values().map(|&missing| missing.max(0)).sum();
+        let moved: i64 = by_group.values().map(|&missing| missing.max(0)).sum();
         self.move_cost * moved + self.leave_cost * (left - moved)
     }
-}
-
-/// How many hosts of each class a demand would rather have than others.
-pub(super) fn liked(classes: &Classes, likes: &[usize]) -> BTreeMap<ClassNumber, i64> {
-    let mut liked = BTreeMap::new();
-    for &host in likes {
-        *liked.entry(classes.fine_of[host]).or_default() += 1;
-    }
-    liked
 }

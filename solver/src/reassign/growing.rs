@@ -1,36 +1,34 @@
 //! The linear program over departures from what is held, grown lazily on an engine that keeps its basis.
 //!
 //! A *source* is hosts looking for classes: what a requested demand asks for, what fixed work displaced,
-//! or what a pending demand holds in a class. A column gives a number of a source's hosts to a class; for
-//! held hosts that is a departure, which relieves the class they come from. So all columns are 0 at what
+//! or what a pending demand holds in a cell. A column gives a number of a source's hosts to a cell; for
+//! held hosts that is a departure, which relieves the cell they come from. So all columns are 0 at what
 //! is held, no cost is negative, and the slack basis is dual feasible.
 //!
-//! Invariant (why growing is exact): a row is the capacity of a class at an instant. A pending demand is
+//! Invariant (why growing is exact): a row is the capacity of a cell at an instant. A pending demand is
 //! no source as long as it holds nothing in any row, because then its departure would relieve none; all
-//! other demands have a column for each class they may use. So the program is a relaxation of the whole
+//! other demands have a column for each cell they may use. So the program is a relaxation of the whole
 //! problem, its infeasibility is the whole problem's, and a point of it that exceeds no capacity is
 //! optimal. Classes without a row during a demand are the same to the program and share one column.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::rc::Rc;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::classes::{ClassNumber, Classes};
 use crate::model::{Interval, Seconds};
 use crate::program::LinearEngine;
-use crate::reassign::goals::{Goals, liked};
+use crate::reassign::goals::Goals;
+use crate::reassign::loads::Changes;
 use crate::reassign::point::Point;
-use crate::reassign::standing::Standing;
-use crate::scene::{DemandNumber, Scene};
+use crate::scope::{CellNumber, DemandNumber, Scope};
 
 /// Where a source's hosts come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     /// The request asks for them.
     Requested,
-    /// Fixed work took them from the demand that held them in this class.
-    Displaced(ClassNumber),
-    /// The demand holds them in this class.
-    Held(ClassNumber),
+    /// Fixed work took them from the demand that held them in this cell.
+    Displaced(CellNumber),
+    /// The demand holds them in this cell.
+    Held(CellNumber),
 }
 
 /// Hosts looking for classes.
@@ -46,9 +44,9 @@ pub(super) struct Source {
 
 /// What a column's hosts are given to.
 pub(super) enum Target {
-    Class(ClassNumber),
+    Cell(CellNumber),
     /// Any of these, sorted.
-    Shared(Vec<ClassNumber>),
+    Shared(Vec<CellNumber>),
     /// Nothing: the request does without.
     Missing,
 }
@@ -60,86 +58,81 @@ pub(super) struct Column {
 }
 
 /// The program.
-pub(super) struct Growing<'s> {
-    pub(super) scene: &'s Scene<'s>,
-    pub(super) classes: &'s Classes,
-    pub(super) standing: &'s Standing,
+pub(super) struct Growing<'s, 'a> {
+    pub(super) scope: &'s mut Scope<'a>,
     pub(super) goals: Goals,
     pub(super) engine: Box<dyn LinearEngine>,
     pub(super) sources: Vec<Source>,
     pub(super) columns: Vec<Column>,
     /// How many rows the engine has.
     rows: usize,
-    /// Per class the instants that are rows, sorted, with the rows' numbers.
-    instants: Vec<Vec<(Seconds, usize)>>,
-    /// Per class the columns that give hosts of it.
-    into: Vec<Vec<usize>>,
-    /// Per class the sources held in it.
-    from: Vec<Vec<usize>>,
-    open: HashSet<(DemandNumber, ClassNumber)>,
-    eligible: HashMap<DemandNumber, Rc<[ClassNumber]>>,
+    by_cell: Vec<Rows>,
+    open: HashSet<(DemandNumber, CellNumber)>,
     /// What the program's cost is higher by than the goals'.
     pub(super) offset: i64,
 }
 
-impl<'s> Growing<'s> {
-    pub(super) fn new(
-        scene: &'s Scene<'s>,
-        classes: &'s Classes,
-        standing: &'s Standing,
-        goals: Goals,
-        engine: Box<dyn LinearEngine>,
-    ) -> Self {
-        let none = vec![Vec::new(); classes.fine.len()];
+/// What the program has of a cell.
+#[derive(Default)]
+struct Rows {
+    /// The instants that are rows, sorted, with the rows' numbers.
+    instants: Vec<(Seconds, usize)>,
+    /// The columns that give hosts of it.
+    into: Vec<usize>,
+    /// The sources held in it.
+    from: Vec<usize>,
+}
+
+impl<'s, 'a> Growing<'s, 'a> {
+    pub(super) fn new(scope: &'s mut Scope<'a>, goals: Goals, engine: Box<dyn LinearEngine>) -> Self {
         let mut growing = Self {
-            scene,
-            classes,
-            standing,
+            scope,
             goals,
             engine,
             sources: Vec::new(),
             columns: Vec::new(),
             rows: 0,
-            instants: vec![Vec::new(); classes.fine.len()],
-            into: none.clone(),
-            from: none,
+            by_cell: Vec::new(),
             open: HashSet::new(),
-            eligible: HashMap::new(),
             offset: 0,
         };
-        for number in scene.requested() {
-            if scene.demands[number].most > 0 {
+        for number in growing.scope.requested() {
+            if growing.scope.demand(number).most > 0 {
                 growing.request(number);
             }
         }
-        for &(number, class, count) in &standing.displaced {
-            let source = growing.source(number, Origin::Displaced(class), count);
+        for (number, cell, count) in growing.scope.displaced().to_vec() {
+            let source = growing.source(number, Origin::Displaced(cell), count);
             growing.reach(source);
             growing.supply(source);
         }
-        growing.grow(&standing.exceeded);
+        let mut exceeded = Vec::new();
+        let always = Interval::new(Seconds::MIN, Seconds::MAX);
+        for cell in growing.scope.keeping() {
+            Changes::default().exceeded_during(growing.scope, cell, always, &mut exceeded);
+        }
+        growing.grow(&exceeded);
         growing
     }
 
-    /// A requested demand; of a class it would rather have, that many hosts cost nothing.
+    /// A requested demand; of a cell it would rather have, that many hosts cost nothing.
     fn request(&mut self, number: DemandNumber) {
-        let demand = &self.scene.demands[number];
-        let source = self.source(number, Origin::Requested, demand.most);
-        for (class, count) in liked(self.classes, &demand.likes) {
-            if self.goals.leave_cost > 0 && self.eligible(number).contains(&class) {
-                let count = u32::try_from(count).unwrap_or(u32::MAX).min(demand.most);
-                self.column(source, Target::Class(class), 0, count);
+        let (most, least) = (self.scope.demand(number).most, self.scope.demand(number).least);
+        let source = self.source(number, Origin::Requested, most);
+        let liked = self.scope.liked(number);
+        for (&cell, &count) in &liked {
+            if self.goals.leave_cost > 0 && self.scope.eligible(number).contains(&cell) {
+                self.column(source, Target::Cell(cell), 0, count.min(most));
             }
         }
         self.reach(source);
         let mut missing_cost = self.goals.missing_cost;
-        if !demand.likes.is_empty() {
+        if !liked.is_empty() {
             missing_cost += self.goals.leave_cost;
-            self.offset += self.goals.leave_cost * i64::from(demand.most);
+            self.offset += self.goals.leave_cost * i64::from(most);
         }
-        if demand.most > demand.least {
-            let most = demand.most - demand.least;
-            self.column(source, Target::Missing, missing_cost, most);
+        if most > least {
+            self.column(source, Target::Missing, missing_cost, most - least);
         }
         self.supply(source);
     }
@@ -147,7 +140,7 @@ impl<'s> Growing<'s> {
     fn source(&mut self, demand: DemandNumber, origin: Origin, amount: u32) -> usize {
         self.sources.push(Source {
             demand,
-            occupation: self.scene.demands[demand].occupation,
+            occupation: self.scope.demand(demand).occupation,
             origin,
             amount,
             row: None,
@@ -156,24 +149,13 @@ impl<'s> Growing<'s> {
         self.sources.len() - 1
     }
 
-    /// Classes a demand may use, sorted.
-    fn eligible(&mut self, number: DemandNumber) -> Rc<[ClassNumber]> {
-        let (scene, classes) = (self.scene, self.classes);
-        let all = || {
-            (0..classes.fine.len())
-                .filter(|&class| classes.eligible(scene, number, class))
-                .collect()
-        };
-        Rc::clone(self.eligible.entry(number).or_insert_with(all))
-    }
-
-    /// What it costs to give a source's host to a class.
-    fn cost(&self, source: usize, class: ClassNumber) -> i64 {
-        let coarse = |class: ClassNumber| self.classes.fine[class].coarse;
+    /// What it costs to give a source's host to a cell.
+    fn cost(&self, source: usize, cell: CellNumber) -> i64 {
+        let group = |cell: CellNumber| self.scope.cell(cell).group;
         match self.sources[source].origin {
-            Origin::Requested if self.scene.demands[self.sources[source].demand].likes.is_empty() => 0,
+            Origin::Requested if self.scope.likes(self.sources[source].demand) == 0 => 0,
             Origin::Requested => self.goals.leave_cost,
-            Origin::Displaced(from) | Origin::Held(from) if coarse(from) == coarse(class) => self.goals.leave_cost,
+            Origin::Displaced(from) | Origin::Held(from) if group(from) == group(cell) => self.goals.leave_cost,
             Origin::Displaced(_) | Origin::Held(_) => self.goals.move_cost,
         }
     }
@@ -181,25 +163,33 @@ impl<'s> Growing<'s> {
     /// Columns for all classes a new source may use: those with a row their own, the others shared by cost.
     fn reach(&mut self, source: usize) {
         let number = self.sources[source].demand;
-        let mut shared: BTreeMap<i64, Vec<ClassNumber>> = BTreeMap::new();
-        for &class in self.eligible(number).iter() {
-            if self.sources[source].origin == Origin::Held(class) {
+        let mut shared: BTreeMap<i64, Vec<CellNumber>> = BTreeMap::new();
+        for &cell in self.scope.eligible(number).iter() {
+            if self.sources[source].origin == Origin::Held(cell) {
                 continue;
             }
-            let cost = self.cost(source, class);
-            if self.rows_during(class, self.sources[source].occupation).is_empty() {
-                shared.entry(cost).or_default().push(class);
+            let cost = self.cost(source, cell);
+            if self.rows_during(cell, self.sources[source].occupation).is_empty() {
+                shared.entry(cost).or_default().push(cell);
             } else {
-                self.column(source, Target::Class(class), cost, self.sources[source].amount);
+                self.column(source, Target::Cell(cell), cost, self.sources[source].amount);
             }
         }
-        for (cost, classes) in shared {
-            self.column(source, Target::Shared(classes), cost, self.sources[source].amount);
+        for (cost, cells) in shared {
+            self.column(source, Target::Shared(cells), cost, self.sources[source].amount);
         }
     }
 
-    fn rows_during(&self, class: ClassNumber, during: Interval) -> &[(Seconds, usize)] {
-        let instants = &self.instants[class];
+    /// What the program has of a cell.
+    fn of(&mut self, cell: CellNumber) -> &mut Rows {
+        if self.by_cell.len() <= cell {
+            self.by_cell.resize_with(cell + 1, Rows::default);
+        }
+        &mut self.by_cell[cell]
+    }
+
+    fn rows_during(&self, cell: CellNumber, during: Interval) -> &[(Seconds, usize)] {
+        let instants = self.by_cell.get(cell).map_or(&[][..], |rows| &rows.instants);
         let first = instants.partition_point(|&(at, _)| at < during.start);
         let after = instants.partition_point(|&(at, _)| at < during.end);
         &instants[first..after.max(first)]
@@ -215,16 +205,16 @@ impl<'s> Growing<'s> {
             ..
         } = self.sources[source];
         let mut entries: Vec<(usize, f64)> = row.into_iter().map(|row| (row, 1.0)).collect();
-        let mut add = |class: ClassNumber, factor: f64| {
-            let instants = self.rows_during(class, occupation).iter();
+        let mut add = |cell: CellNumber, factor: f64| {
+            let instants = self.rows_during(cell, occupation).iter();
             entries.extend(instants.filter(|at| at.1 < self.rows).map(|&(_, row)| (row, factor)));
         };
-        if let Origin::Held(class) = origin {
-            add(class, -1.0);
+        if let Origin::Held(cell) = origin {
+            add(cell, -1.0);
         }
-        if let Target::Class(class) = target {
-            add(class, 1.0);
-            self.into[class].push(number);
+        if let Target::Cell(cell) = target {
+            add(cell, 1.0);
+            self.of(cell).into.push(number);
         }
         let most = f64::from(most);
         self.engine.add_column(float(cost), (0.0, most), &entries);
@@ -262,77 +252,73 @@ impl<'s> Growing<'s> {
     }
 
     /// Makes rows of capacities, and sources of all that could relieve them.
-    fn grow(&mut self, exceeded: &[(ClassNumber, Seconds)]) {
+    fn grow(&mut self, exceeded: &[(CellNumber, Seconds)]) {
         let first = self.rows;
-        let mut new: Vec<(ClassNumber, Seconds)> = Vec::new();
-        for &(class, at) in exceeded {
-            let place = self.instants[class].partition_point(|&(other, _)| other < at);
-            if self.instants[class].get(place).is_none_or(|&(other, _)| other != at) {
-                self.instants[class].insert(place, (at, first + new.len()));
-                new.push((class, at));
+        let mut new: Vec<(CellNumber, Seconds)> = Vec::new();
+        for &(cell, at) in exceeded {
+            let instants = &mut self.of(cell).instants;
+            let place = instants.partition_point(|&(other, _)| other < at);
+            if instants.get(place).is_none_or(|&(other, _)| other != at) {
+                instants.insert(place, (at, first + new.len()));
+                new.push((cell, at));
             }
         }
         if new.is_empty() {
             return;
         }
         self.split(&new);
-        for &(class, at) in &new {
-            let standing = self.standing;
-            for &(demand, count) in &standing.holders[class] {
-                let occupation = self.scene.demands[demand].occupation;
-                if occupation.start > at {
-                    break;
-                }
-                if occupation.contains(at) && self.open.insert((demand, class)) {
-                    let source = self.source(demand, Origin::Held(class), count);
-                    self.from[class].push(source);
+        for &(cell, at) in &new {
+            for (demand, count) in self.scope.pending_at(cell, at) {
+                if self.open.insert((demand, cell)) {
+                    let source = self.source(demand, Origin::Held(cell), count);
+                    self.of(cell).from.push(source);
                     self.reach(source);
                 }
             }
         }
-        for (class, at) in new {
+        for (cell, at) in new {
             let mut entries: Vec<(usize, f64)> = Vec::new();
-            for &column in &self.into[class] {
+            for &column in &self.by_cell[cell].into {
                 if self.sources[self.columns[column].source].occupation.contains(at) {
                     entries.push((column, 1.0));
                 }
             }
-            for &source in &self.from[class] {
+            for &source in &self.by_cell[cell].from {
                 if self.sources[source].occupation.contains(at) {
                     entries.extend(self.sources[source].columns.iter().map(|&column| (column, -1.0)));
                 }
             }
-            let free = self.standing.free(self.classes, class, at);
+            let free = self.scope.cell(cell).free(at);
             self.engine.add_row((f64::NEG_INFINITY, float(free)), &entries);
             self.rows += 1;
         }
     }
 
     /// Gives classes that get rows columns of their own.
-    fn split(&mut self, new: &[(ClassNumber, Seconds)]) {
-        let touched: BTreeSet<ClassNumber> = new.iter().map(|&(class, _)| class).collect();
+    fn split(&mut self, new: &[(CellNumber, Seconds)]) {
+        let touched: BTreeSet<CellNumber> = new.iter().map(|&(cell, _)| cell).collect();
         for column in 0..self.columns.len() {
             let source = self.columns[column].source;
             let occupation = self.sources[source].occupation;
-            for &class in &touched {
-                let Target::Shared(classes) = &self.columns[column].target else {
+            for &cell in &touched {
+                let Target::Shared(cells) = &self.columns[column].target else {
                     break;
                 };
-                let Ok(place) = classes.binary_search(&class) else {
+                let Ok(place) = cells.binary_search(&cell) else {
                     continue;
                 };
-                if self.rows_during(class, occupation).is_empty() {
+                if self.rows_during(cell, occupation).is_empty() {
                     continue;
                 }
-                if let Target::Shared(classes) = &mut self.columns[column].target {
-                    classes.remove(place);
-                    if classes.is_empty() {
+                if let Target::Shared(cells) = &mut self.columns[column].target {
+                    cells.remove(place);
+                    if cells.is_empty() {
                         self.columns[column].most = 0.0;
                         self.engine.set_bounds(column, (0.0, 0.0));
                     }
                 }
-                let (cost, amount) = (self.cost(source, class), self.sources[source].amount);
-                self.column(source, Target::Class(class), cost, amount);
+                let (cost, amount) = (self.cost(source, cell), self.sources[source].amount);
+                self.column(source, Target::Cell(cell), cost, amount);
             }
         }
     }
@@ -352,10 +338,10 @@ impl<'s> Growing<'s> {
         self.engine.set_bounds(column, (0.0, self.columns[column].most));
     }
 
-    /// The rows that are capacities: class, instant, number.
-    pub(super) fn capacities(&self) -> impl Iterator<Item = (ClassNumber, Seconds, usize)> {
-        let by_class = self.instants.iter().enumerate();
-        by_class.flat_map(|(class, instants)| instants.iter().map(move |&(at, row)| (class, at, row)))
+    /// The rows that are capacities: cell, instant, number.
+    pub(super) fn capacities(&self) -> impl Iterator<Item = (CellNumber, Seconds, usize)> {
+        let by_cell = self.by_cell.iter().enumerate();
+        by_cell.flat_map(|(cell, rows)| rows.instants.iter().map(move |&(at, row)| (cell, at, row)))
     }
 }
 

@@ -10,69 +10,58 @@
 //! 3. [`whole`] dives from a fractional point to a whole one, and searches by branch and bound if that
 //!    does not meet the bound.
 //!
-//! If there is nothing to choose, [`contradiction`] proves it in whole numbers.
+//! If there is nothing to choose, `certificate` proves it in whole numbers.
 //!
 //! Invariant: counts are handed out only if they are whole and exceed no capacity, recounted here; and
 //! unless the time ran out, only if nothing can cost less.
 
-mod contradiction;
 mod exchange;
 mod goals;
 mod growing;
+mod loads;
 mod point;
-mod standing;
 mod whole;
 
 use std::collections::BTreeMap;
 
-use crate::classes::{ClassNumber, Classes};
-use crate::model::Seconds;
+use crate::decision::Conflict;
 use crate::planner::Budget;
 use crate::program::{ModelSolver, Step};
-pub(crate) use crate::reassign::contradiction::Contradiction;
 use crate::reassign::goals::Goals;
 use crate::reassign::growing::Growing;
-use crate::reassign::standing::Standing;
 use crate::reassign::whole::Search;
-use crate::scene::{DemandNumber, Scene};
+use crate::scope::{CellNumber, DemandNumber, Scope};
 
-/// Hosts per fine class, for every demand that may differ from what it holds.
-pub(crate) type Counts = BTreeMap<DemandNumber, BTreeMap<ClassNumber, u32>>;
+/// Hosts per cell or class, for every demand that may differ from what it holds.
+pub(crate) type Counts = BTreeMap<DemandNumber, BTreeMap<CellNumber, u32>>;
 
 /// What was shown.
 pub(crate) enum Reassigned {
     /// The best counts, or the best found before the budget ran out; demands that are not listed keep what
     /// they hold.
     Counts(Counts),
-    /// No counts exist.
-    Infeasible {
-        /// The instants whose capacity the proof uses, sorted, each once.
-        instants: Vec<Seconds>,
-        /// The proof in whole numbers; `None` if only the engine says so, twice.
-        certificate: Option<Contradiction>,
-    },
+    /// No counts exist; `None` if only the engine says so, twice.
+    Infeasible(Option<Conflict>),
     /// The budget ran out.
     Limit,
 }
 
 /// Goes through the stages.
-pub(crate) fn solve(scene: &Scene<'_>, classes: &Classes, budget: Budget, solver: &dyn ModelSolver) -> Reassigned {
+pub(crate) fn solve(scope: &mut Scope<'_>, budget: Budget, solver: &dyn ModelSolver) -> Reassigned {
     solver.observe(Step::Begun);
-    let reassigned = stages(scene, classes, budget, solver);
+    let reassigned = stages(scope, budget, solver);
     solver.observe(Step::Ended);
     reassigned
 }
 
-fn stages(scene: &Scene<'_>, classes: &Classes, budget: Budget, solver: &dyn ModelSolver) -> Reassigned {
-    let standing = Standing::new(scene, classes);
-    if let Some(counts) = exchange::search(scene, classes, &standing) {
+fn stages(scope: &mut Scope<'_>, budget: Budget, solver: &dyn ModelSolver) -> Reassigned {
+    if let Some(counts) = exchange::search(scope) {
         return Reassigned::Counts(counts);
     }
     let Some(engine) = solver.engine() else {
         return Reassigned::Limit;
     };
     solver.observe(Step::Programming);
-    let goals = Goals::new(scene, classes);
-    let growing = Growing::new(scene, classes, &standing, goals, engine);
-    Search::new(growing, budget, solver).run(scene, classes)
+    let goals = Goals::new(scope);
+    Search::new(Growing::new(scope, goals, engine), budget, solver).run()
 }

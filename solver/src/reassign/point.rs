@@ -6,19 +6,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::classes::ClassNumber;
 use crate::model::Seconds;
 use crate::reassign::Counts;
 use crate::reassign::growing::{Column, Growing, Origin, Source, Target};
-use crate::reassign::standing::{Changes, TOLERANCE};
-use crate::scene::DemandNumber;
+use crate::reassign::loads::{Changes, TOLERANCE, order};
+use crate::scope::{CellNumber, DemandNumber};
 
 /// A solution of the program, read back into classes.
 pub(super) struct Point {
-    /// How much more than it holds a demand gets of a class; negative: less.
-    changes: BTreeMap<(DemandNumber, ClassNumber), f64>,
+    /// How much more than it holds a demand gets of a cell; negative: less.
+    changes: BTreeMap<(DemandNumber, CellNumber), f64>,
     /// Capacities it exceeds.
-    pub(super) exceeded: Vec<(ClassNumber, Seconds)>,
+    pub(super) exceeded: Vec<(CellNumber, Seconds)>,
     /// Sources more of which leave than there is.
     pub(super) exhausted: Vec<usize>,
     /// Columns whose values are not whole, with the values.
@@ -32,10 +31,10 @@ impl Point {
     }
 }
 
-impl Growing<'_> {
+impl Growing<'_, '_> {
     /// The engine's values as a point of the problem.
     pub(super) fn point(&self) -> Point {
-        let mut loads = Changes::new(self.standing, self.classes);
+        let mut loads = Changes::default();
         let mut point = Point {
             changes: BTreeMap::new(),
             exceeded: Vec::new(),
@@ -62,15 +61,15 @@ impl Growing<'_> {
                 ..
             } = self.sources[*source];
             *left.entry(*source).or_default() += value;
-            let mut add = |class: ClassNumber, amount: f64| {
-                loads.add(class, occupation, amount);
-                *point.changes.entry((demand, class)).or_default() += amount;
+            let mut add = |cell: CellNumber, amount: f64| {
+                loads.add(cell, occupation, amount);
+                *point.changes.entry((demand, cell)).or_default() += amount;
             };
-            if let Origin::Held(class) = origin {
-                add(class, -value);
+            if let Origin::Held(cell) = origin {
+                add(cell, -value);
             }
             match target {
-                Target::Class(class) => add(*class, value),
+                Target::Cell(cell) => add(*cell, value),
                 Target::Shared(_) => shared.push((number, value)),
                 Target::Missing => {}
             }
@@ -78,7 +77,7 @@ impl Growing<'_> {
         for (number, value) in shared {
             self.spread(number, value, &mut loads, &mut point);
         }
-        point.exceeded.extend(loads.exceeded());
+        point.exceeded.extend(loads.exceeded(self.scope));
         point.exhausted = left
             .into_iter()
             .filter(|&(source, total)| total > f64::from(self.sources[source].amount) + TOLERANCE)
@@ -89,29 +88,28 @@ impl Growing<'_> {
 
     /// Spreads a shared column over its classes: poor classes first as far as they have room. If that is
     /// not far enough, all of them are full: their tightest instants are exceeded at once, rather than one
-    /// class after another in as many solves.
-    fn spread(&self, column: usize, value: f64, loads: &mut Changes<'_>, point: &mut Point) {
+    /// cell after another in as many solves.
+    fn spread(&self, column: usize, value: f64, loads: &mut Changes, point: &mut Point) {
         let Column {
             source,
-            target: Target::Shared(classes),
+            target: Target::Shared(cells),
             ..
         } = &self.columns[column]
         else {
             return;
         };
         let Source { demand, occupation, .. } = self.sources[*source];
-        let mut by_richness: Vec<(u64, ClassNumber)> =
-            classes.iter().map(|&class| (self.richness(class), class)).collect();
-        by_richness.sort_unstable();
+        let mut poorest_first = cells.clone();
+        poorest_first.sort_unstable_by_key(|&cell| order(self.scope.cell(cell)));
         let mut left = value;
         let mut tightest = Vec::new();
-        for (_, class) in by_richness {
-            let (room, at) = loads.room(class, occupation);
-            tightest.push((class, at));
+        for cell in poorest_first {
+            let (room, at) = loads.room(self.scope, cell, occupation);
+            tightest.push((cell, at));
             let given = left.min(room);
             if given > TOLERANCE {
-                *point.changes.entry((demand, class)).or_default() += given;
-                loads.add(class, occupation, given);
+                *point.changes.entry((demand, cell)).or_default() += given;
+                loads.add(cell, occupation, given);
                 left -= given;
             }
             if left <= TOLERANCE {
@@ -121,28 +119,26 @@ impl Growing<'_> {
         point.exceeded.extend(tightest);
     }
 
-    fn richness(&self, class: ClassNumber) -> u64 {
-        self.scene.richness[self.classes.fine[class].hosts[0]]
-    }
-
     /// The counts of a complete point and what they cost, if all of them are whole.
-    pub(super) fn counts(&self, point: &Point) -> Option<(Counts, i64)> {
-        let mut counts: Counts = self.scene.requested().map(|number| (number, BTreeMap::new())).collect();
+    pub(super) fn counts(&mut self, point: &Point) -> Option<(Counts, i64)> {
+        let mut counts: Counts = self.scope.requested().map(|number| (number, BTreeMap::new())).collect();
         for &(number, _) in point.changes.keys() {
             let entry = counts.entry(number);
-            entry.or_insert_with(|| self.standing.held(number).iter().copied().collect());
+            entry.or_insert_with(|| self.scope.held(number).iter().copied().collect());
         }
-        for (&(number, class), &change) in &point.changes {
-            let total = f64::from(self.standing.count(number, class)) + change;
+        for (&(number, cell), &change) in &point.changes {
+            let held = self.scope.held(number);
+            let before = held.iter().find(|held| held.0 == cell).map_or(0, |held| held.1);
+            let total = f64::from(before) + change;
             let count = whole(total)?;
             let counts = counts.entry(number).or_default();
             if count > 0 {
-                counts.insert(class, count);
+                counts.insert(cell, count);
             } else {
-                counts.remove(&class);
+                counts.remove(&cell);
             }
         }
-        let cost = self.goals.cost(self.scene, self.classes, self.standing, &counts);
+        let cost = self.goals.cost(self.scope, &counts);
         Some((counts, cost + self.offset))
     }
 }

@@ -5,15 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::classes::Classes;
+use crate::certificate;
 use crate::model::Seconds;
 use crate::planner::Budget;
 use crate::program::{ModelSolver, Status, Step};
-use crate::reassign::contradiction::Contradiction;
 use crate::reassign::growing::Growing;
 use crate::reassign::point::Point;
 use crate::reassign::{Counts, Reassigned};
-use crate::scene::Scene;
+use crate::scope::CellNumber;
 
 /// Columns fixed in one dive. Dives end after one to three; one that does not end is no shortcut.
 const MOST_FIXED: usize = 64;
@@ -21,16 +20,16 @@ const MOST_FIXED: usize = 64;
 const COST_TOLERANCE: f64 = 1e-4;
 
 /// One decision's way through the programs.
-pub(super) struct Search<'s> {
-    growing: Growing<'s>,
+pub(super) struct Search<'s, 'a> {
+    growing: Growing<'s, 'a>,
     budget: Budget,
     solver: &'s dyn ModelSolver,
     /// The cheapest counts so far.
     best: Option<(Counts, i64)>,
 }
 
-impl<'s> Search<'s> {
-    pub(super) const fn new(growing: Growing<'s>, budget: Budget, solver: &'s dyn ModelSolver) -> Self {
+impl<'s, 'a> Search<'s, 'a> {
+    pub(super) const fn new(growing: Growing<'s, 'a>, budget: Budget, solver: &'s dyn ModelSolver) -> Self {
         Self {
             growing,
             budget,
@@ -39,10 +38,10 @@ impl<'s> Search<'s> {
         }
     }
 
-    pub(super) fn run(mut self, scene: &Scene<'_>, classes: &Classes) -> Reassigned {
+    pub(super) fn run(mut self) -> Reassigned {
         let point = match self.grow() {
             (Status::Optimal, Some(point)) => point,
-            (Status::Infeasible, _) => return self.infeasible(scene, classes),
+            (Status::Infeasible, _) => return self.infeasible(),
             (Status::Optimal | Status::Limit, _) => return Reassigned::Limit,
         };
         let bound = least_whole(self.growing.engine.bound());
@@ -58,7 +57,7 @@ impl<'s> Search<'s> {
         self.solver.observe(Step::Branching);
         self.growing.engine.set_integer(true);
         match self.grow() {
-            (Status::Infeasible, _) if self.best.is_none() => return self.infeasible(scene, classes),
+            (Status::Infeasible, _) if self.best.is_none() => return self.infeasible(),
             (Status::Infeasible | Status::Optimal | Status::Limit, point) => {
                 if let Some(point) = point {
                     self.offer(&point, bound);
@@ -144,21 +143,22 @@ impl<'s> Search<'s> {
     }
 
     /// Proves that nothing exists, or asks the engine once more.
-    fn infeasible(mut self, scene: &Scene<'_>, classes: &Classes) -> Reassigned {
-        let rows: Vec<_> = self.growing.capacities().collect();
-        let weights = self.growing.engine.ray();
-        let certificate = weights.and_then(|weights| Contradiction::from_ray(scene, classes, &rows, &weights));
-        let instants: BTreeSet<Seconds> = match &certificate {
-            Some(certificate) => certificate.rows.iter().map(|row| row.at).collect(),
-            None => rows.iter().map(|&(_, at, _)| at).collect(),
-        };
-        if certificate.is_none() && self.growing.engine.confirm(self.seconds_left()) != Status::Infeasible {
+    fn infeasible(mut self) -> Reassigned {
+        let capacities: Vec<_> = self.growing.capacities().collect();
+        let ray = self.growing.engine.ray();
+        let weight = |row: usize| ray.as_ref().map_or(1.0, |ray| ray.get(row).copied().unwrap_or(0.0));
+        let rows: Vec<(CellNumber, Seconds, f64)> = capacities
+            .into_iter()
+            .map(|(cell, at, row)| (cell, at, weight(row)))
+            .filter(|row| row.2 != 0.0)
+            .collect();
+        let instants: BTreeSet<Seconds> = rows.iter().map(|row| row.1).collect();
+        let conflict = certificate::at_instants(self.growing.scope, instants);
+        let proved = conflict.or_else(|| certificate::of_rows(self.growing.scope, &rows));
+        if proved.is_none() && self.growing.engine.confirm(self.seconds_left()) != Status::Infeasible {
             return Reassigned::Limit;
         }
-        Reassigned::Infeasible {
-            instants: instants.into_iter().collect(),
-            certificate,
-        }
+        Reassigned::Infeasible(proved)
     }
 }
 

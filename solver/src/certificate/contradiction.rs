@@ -23,32 +23,30 @@ const NOISE: f64 = 1e-6;
 
 /// The capacity of a fine class at an instant, counted this many times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WeightedRow {
-    pub(crate) class: ClassNumber,
-    pub(crate) at: Seconds,
+pub(super) struct WeightedRow {
+    pub(super) class: ClassNumber,
+    pub(super) at: Seconds,
     /// Positive.
-    pub(crate) weight: u32,
+    pub(super) weight: u32,
 }
 
 /// Capacities that together are too small.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Contradiction {
+pub(super) struct Contradiction {
     /// By class and instant.
-    pub(crate) rows: Vec<WeightedRow>,
+    pub(super) rows: Vec<WeightedRow>,
 }
 
 impl Contradiction {
-    /// From an engine's dual ray; `rows` are class, instant and number in the ray of each capacity.
+    /// From an engine's dual ray: class, instant and weight of each capacity.
     pub(super) fn from_ray(
         scene: &Scene<'_>,
         classes: &Classes,
-        rows: &[(ClassNumber, Seconds, usize)],
-        ray: &[f64],
+        rows: &[(ClassNumber, Seconds, f64)],
     ) -> Option<Self> {
-        let weight = |row: usize| ray.get(row).copied().unwrap_or(0.0);
         // All capacities are limits from above, so in a proof their weights have one sign.
-        let total: f64 = rows.iter().map(|&(_, _, row)| weight(row)).sum();
-        let weights: Vec<f64> = rows.iter().map(|&(_, _, row)| weight(row) * total.signum()).collect();
+        let total: f64 = rows.iter().map(|row| row.2).sum();
+        let weights: Vec<f64> = rows.iter().map(|row| row.2 * total.signum()).collect();
         let greatest = weights.iter().copied().fold(0.0, f64::max);
         let real = |weight: f64| weight > NOISE * greatest;
         let least = weights
@@ -78,7 +76,7 @@ impl Contradiction {
     }
 
     /// Recounts the proof.
-    pub(crate) fn holds(&self, scene: &Scene<'_>, classes: &Classes) -> bool {
+    pub(super) fn holds(&self, scene: &Scene<'_>, classes: &Classes) -> bool {
         let mut by_class: BTreeMap<ClassNumber, Vec<(Seconds, u64)>> = BTreeMap::new();
         let mut exist: u128 = 0;
         for row in &self.rows {

@@ -1,0 +1,174 @@
+//! The reservations by number, and the holders of each class kept with them.
+
+use std::sync::Arc;
+
+use super::{BTreeMap, Holder, Holders, Index, IndexClass};
+use crate::hosts::{HostNumber, Hosts, ReservationNumber};
+use crate::model::{Interval, LeaseId, Reservation, Resource};
+use crate::planner::{Part, Stored};
+
+/// A reservation of hosts or instances with the hosts it stands on.
+pub(crate) struct Held {
+    stored: Arc<Stored>,
+    /// Its place among the reservations of its lease.
+    place: usize,
+    /// Sorted, each once.
+    pub(crate) hosts: Vec<u32>,
+}
+
+impl Held {
+    pub(crate) fn new(stored: &Arc<Stored>, place: usize, hosts: Vec<u32>) -> Self {
+        Self {
+            stored: Arc::clone(stored),
+            place,
+            hosts,
+        }
+    }
+
+    /// By which reservations are in an order of their own, whatever their numbers.
+    pub(crate) fn name(&self) -> (&LeaseId, usize) {
+        (&self.stored.lease.id, self.place)
+    }
+
+    pub(crate) fn reservation(&self) -> &Reservation {
+        &self.stored.lease.reservations[self.place]
+    }
+
+    pub(crate) fn part(&self) -> Part {
+        self.stored.parts[self.place]
+    }
+}
+
+impl Index {
+    /// Derives the table and the holders from what the hosts carry.
+    pub(super) fn fill<'a>(
+        &mut self,
+        hosts: &Hosts,
+        leases: impl Iterator<Item = &'a Arc<Stored>>,
+        numbers: ReservationNumber,
+    ) {
+        let mut standing: Vec<Vec<u32>> = vec![Vec::new(); numbers as usize];
+        for (host, carried) in (0_u32..).zip(hosts.values()) {
+            for taken in carried.all() {
+                standing[taken.number as usize].push(host);
+            }
+        }
+        let mut table: Vec<Option<Arc<Held>>> = (0..numbers).map(|_| None).collect();
+        let mut holders: Vec<Vec<Holder>> = vec![Vec::new(); self.classes()];
+        for stored in leases {
+            for (place, (reservation, part)) in stored.lease.reservations.iter().zip(&stored.parts).enumerate() {
+                if matches!(reservation.resource, Resource::Units(_)) {
+                    continue;
+                }
+                let mut here = std::mem::take(&mut standing[part.number as usize]);
+                here.dedup();
+                let held = Held::new(stored, place, here);
+                for (class, holder) in self.holders_of(&held) {
+                    holders[class].push(holder);
+                }
+                *self.ends.entry((part.predicate, reservation.window.end)).or_default() += 1;
+                self.allocations += held.hosts.len();
+                table[part.number as usize] = Some(Arc::new(held));
+            }
+        }
+        self.table = table.into_iter().collect();
+        self.holders = holders.into_iter().map(|holders| Arc::new(Holders::of(holders))).collect();
+    }
+
+    /// Derives the holders of classes anew whose hosts changed.
+    pub(super) fn split_holders(&mut self, hosts: &Hosts, classes: &[IndexClass]) {
+        self.holders.resize_with(self.classes(), Arc::default);
+        for &class in classes {
+            let mut counts: BTreeMap<ReservationNumber, u32> = BTreeMap::new();
+            for &host in self.hosts_of(class) {
+                let Some(carried) = hosts.at(host as HostNumber) else {
+                    continue;
+                };
+                for taken in carried.all() {
+                    *counts.entry(taken.number).or_default() += 1;
+                }
+            }
+            let holders = counts.into_iter().filter_map(|(number, count)| {
+                let held = self.held(number)?;
+                Some(self.holder(held, class, count))
+            });
+            self.holders[class] = Arc::new(Holders::of(holders.collect()));
+        }
+    }
+
+    fn holder(&self, held: &Held, class: IndexClass, count: u32) -> Holder {
+        let reservation = held.reservation();
+        let instances = reservation.resource != Resource::Host;
+        let admits = self.eligible(held.part().predicate).is_some_and(|eligible| eligible.admits(class));
+        Holder {
+            interval: reservation.occupation(),
+            number: held.part().number,
+            count,
+            stays: instances || reservation.pinned,
+            instances,
+            suits: admits && self.is_reservable(class) && self.in_service(class, reservation.window),
+        }
+    }
+
+    /// What a reservation holds of each class.
+    fn holders_of(&self, held: &Held) -> Vec<(IndexClass, Holder)> {
+        let mut classes: Vec<IndexClass> = held.hosts.iter().map(|&host| self.class_of(host as HostNumber)).collect();
+        classes.sort_unstable();
+        classes
+            .chunk_by(|one, other| one == other)
+            .map(|same| {
+                let count = u32::try_from(same.len()).unwrap_or(u32::MAX);
+                (same[0], self.holder(held, same[0], count))
+            })
+            .collect()
+    }
+
+    /// Takes a reservation in; the profiles are brought up to date by [`Index::use_hosts`].
+    pub(crate) fn hold(&mut self, held: Held) {
+        for (class, holder) in self.holders_of(&held) {
+            Arc::make_mut(&mut self.holders[class]).add(holder);
+        }
+        let (part, end) = (held.part(), held.reservation().window.end);
+        *self.ends.entry((part.predicate, end)).or_default() += 1;
+        self.allocations += held.hosts.len();
+        let number = part.number as usize;
+        while self.table.len() <= number {
+            self.table.push_back(None);
+        }
+        self.table.set(number, Some(Arc::new(held)));
+    }
+
+    /// Forgets a reservation.
+    pub(crate) fn release(&mut self, number: ReservationNumber) {
+        let Some(held) = self.table.get_mut(number as usize).and_then(Option::take) else {
+            return;
+        };
+        let Interval { start, .. } = held.reservation().occupation();
+        for (class, _) in self.holders_of(&held) {
+            Arc::make_mut(&mut self.holders[class]).remove(start, number);
+        }
+        self.allocations -= held.hosts.len();
+        let key = (held.part().predicate, held.reservation().window.end);
+        if let Some(count) = self.ends.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                self.ends.remove(&key);
+            }
+        }
+    }
+
+    /// A reservation by its number.
+    pub(crate) fn held(&self, number: ReservationNumber) -> Option<&Held> {
+        self.table.get(number as usize)?.as_deref()
+    }
+
+    /// How many hosts the reservations hold together.
+    pub(crate) const fn allocations(&self) -> usize {
+        self.allocations
+    }
+
+    /// Who holds hosts of a class.
+    pub(crate) fn holders(&self, class: IndexClass) -> &Holders {
+        &self.holders[class]
+    }
+}

@@ -1,0 +1,395 @@
+//! What a decision has looked at of the fleet so far.
+//!
+//! A decision begins with the classes that serve its request and looks further only where it has to: a class is
+//! opened when somebody may be sent there, a pending promise becomes known when it holds hosts of a class at an
+//! instant somebody else needs. How full a class is and who holds its hosts is read off the index, not off hosts.
+//!
+//! A *group* is a class in which moves are not counted: classes of the index that no expression alive tells apart.
+//! A *cell* is a group, or part of it where fixed work to come makes its hosts unequal; see `classes`, whose fine
+//! classes the cells of such a group are.
+//!
+//! Invariant: what is known is exact. Everything not yet known stands on hosts of its own, as the index counts
+//! them; so cells' loads are those of the whole fleet, whatever of it was looked at. The order in which things
+//! become known depends on the state alone, not on how it came about.
+
+mod cells;
+mod part;
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+pub(crate) use cells::Cell;
+
+use crate::hosts::{HostNumber, ReservationNumber};
+use crate::index::{Groups, Holder, Index, PredicateNumber};
+use crate::model::{Interval, Request, ReservationId, Seconds};
+use crate::planner::Planner;
+use crate::request::Ask;
+
+/// A cell's number, in the order in which they were opened.
+pub(crate) type CellNumber = usize;
+/// A demand's number: the requested ones first, then pending ones in the order in which they became known.
+pub(crate) type DemandNumber = usize;
+
+/// A reservation whose hosts are to be chosen.
+pub(crate) struct Demand<'a> {
+    pub(crate) reservation: &'a ReservationId,
+    pub(crate) window: Interval,
+    pub(crate) occupation: Interval,
+    pub(crate) predicate: PredicateNumber,
+    /// Fewest hosts.
+    pub(crate) least: u32,
+    /// Most hosts.
+    pub(crate) most: u32,
+    /// What the planner calls it; `None`: it is requested.
+    pub(crate) number: Option<ReservationNumber>,
+    /// Hosts a requested one would rather have than others.
+    likes: Vec<HostNumber>,
+    /// What a pending one holds of each cell, once it was asked for.
+    held: Option<Rc<[(CellNumber, u32)]>>,
+    eligible: Option<Rc<[CellNumber]>>,
+}
+
+impl Demand<'_> {
+    /// `false`: pending, so that leaving a group is a move.
+    pub(crate) const fn requested(&self) -> bool {
+        self.number.is_none()
+    }
+}
+
+/// The part of a decision's world that was looked at.
+pub(crate) struct Scope<'a> {
+    planner: &'a Planner,
+    index: &'a Index,
+    asks: &'a [Ask<'a>],
+    request: &'a Request,
+    now: Seconds,
+    groups: Groups,
+    /// No demand starts earlier.
+    earliest: Seconds,
+    /// Reservations that the request frees.
+    freed: Vec<ReservationNumber>,
+    /// What the request frees and keeps, by group.
+    adjusted: BTreeMap<usize, Vec<(Interval, i32)>>,
+    /// Groups with hosts the request keeps, sorted.
+    keeping: Vec<usize>,
+    /// Groups in which fixed work to come, or work that does not suit them any more, makes hosts unequal.
+    uneven: Vec<bool>,
+    opened: Vec<Option<Rc<[CellNumber]>>>,
+    cells: Vec<Cell<'a>>,
+    /// The cells of hosts in uneven groups.
+    cell_of: HashMap<HostNumber, CellNumber>,
+    demands: Vec<Demand<'a>>,
+    known: HashMap<ReservationNumber, DemandNumber>,
+    /// By expression: the groups that satisfy it, poorest first.
+    satisfying: HashMap<PredicateNumber, Rc<[usize]>>,
+    /// By expression: the cells for whoever has it, if they are the same at all times.
+    always: HashMap<PredicateNumber, Option<Rc<[CellNumber]>>>,
+    /// What pending demands hold in cells that the request's fixed work has taken from them.
+    displaced: Vec<(DemandNumber, CellNumber, u32)>,
+}
+
+impl<'a> Scope<'a> {
+    /// The scope of a request on a planner that knows its expressions (see [`Planner::knowing`]).
+    pub(crate) fn new(planner: &'a Planner, asks: &'a [Ask<'a>], request: &'a Request, now: Seconds) -> Self {
+        let index = planner.index();
+        let predicate = |ask: &Ask<'_>| planner.predicate_number(&ask.asked.predicate).unwrap_or_default();
+        let predicates: Vec<PredicateNumber> = asks.iter().map(predicate).collect();
+        let groups = index.groups(now, &predicates);
+        // What may move starts after the clock and the freeze horizon.
+        let movable = (now + 1).max(now.saturating_add(planner.freeze));
+        let earliest = asks.iter().map(|ask| ask.asked.window.start).fold(movable, Seconds::min);
+        let uneven = (0..groups.len())
+            .map(|group| {
+                let mut classes = groups.classes(group).iter();
+                !classes.all(|&class| index.holders(class).is_even(earliest, movable))
+            })
+            .collect();
+        let demands = asks.iter().zip(predicates).map(|(ask, predicate)| Demand {
+            reservation: &ask.asked.id,
+            window: ask.asked.window,
+            occupation: ask.asked.occupation(),
+            predicate,
+            least: ask.least,
+            most: ask.most,
+            number: None,
+            likes: ask.before.iter().filter_map(|id| planner.hosts.number(id)).collect(),
+            held: None,
+            eligible: None,
+        });
+        let mut scope = Self {
+            planner,
+            index,
+            asks,
+            request,
+            now,
+            earliest,
+            freed: Vec::new(),
+            adjusted: BTreeMap::new(),
+            keeping: Vec::new(),
+            uneven,
+            opened: vec![None; groups.len()],
+            cells: Vec::new(),
+            cell_of: HashMap::new(),
+            demands: demands.collect(),
+            known: HashMap::new(),
+            satisfying: HashMap::new(),
+            always: HashMap::new(),
+            displaced: Vec::new(),
+            groups,
+        };
+        scope.replace();
+        scope
+    }
+
+    /// Frees what the request replaces and fixes what it keeps.
+    fn replace(&mut self) {
+        let replaced = self.request.replaces.as_ref().and_then(|lease| self.planner.stored_lease(lease));
+        for (held, part) in replaced.iter().flat_map(|stored| stored.lease.reservations.iter().zip(&stored.parts)) {
+            let Some(standing) = self.index.held(part.number) else {
+                continue;
+            };
+            if Ask::frees_reservation(self.request, held, self.now) {
+                self.freed.push(part.number);
+                for &host in &standing.hosts {
+                    let group = self.group_of(host as HostNumber);
+                    self.adjusted.entry(group).or_default().push((held.occupation(), -1));
+                }
+            }
+        }
+        for ask in self.asks {
+            let occupation = ask.asked.occupation();
+            for host in ask.kept.iter().filter_map(|id| self.planner.hosts.number(id)) {
+                let group = self.group_of(host);
+                self.adjusted.entry(group).or_default().push((occupation, 1));
+                self.keeping.push(group);
+                self.uneven[group] |= occupation.start > self.earliest;
+            }
+        }
+        self.keeping.sort_unstable();
+        self.keeping.dedup();
+        for group in self.keeping.clone() {
+            self.open(group);
+        }
+    }
+
+    fn group_of(&self, host: HostNumber) -> usize {
+        self.groups.of(self.index.class_of(host))
+    }
+
+    /// Numbers of the requested demands.
+    pub(crate) fn requested(&self) -> std::ops::Range<DemandNumber> {
+        0..self.asks.len()
+    }
+
+    pub(crate) fn demand(&self, number: DemandNumber) -> &Demand<'a> {
+        &self.demands[number]
+    }
+
+    pub(crate) fn cell(&self, number: CellNumber) -> &Cell<'a> {
+        &self.cells[number]
+    }
+
+    /// Whether every group is one cell, the same for all who may use it.
+    pub(crate) fn is_even(&self) -> bool {
+        !self.uneven.contains(&true)
+    }
+
+    /// Hosts that all reservations hold together, at least those of pending ones.
+    pub(crate) fn allocations(&self) -> usize {
+        self.index.allocations()
+    }
+
+    /// What fixed work of the request took from pending demands.
+    pub(crate) fn displaced(&self) -> &[(DemandNumber, CellNumber, u32)] {
+        &self.displaced
+    }
+
+    /// Cells in which more hosts may be in use than there are, before anything is re-chosen.
+    pub(crate) fn keeping(&self) -> Vec<CellNumber> {
+        let cells = self.keeping.iter().filter_map(|&group| self.opened[group].as_ref());
+        cells.flat_map(|cells| cells.iter().copied()).collect()
+    }
+
+    fn is_pending(&self, holder: &Holder) -> bool {
+        let starts = holder.interval.start;
+        !holder.stays
+            && starts > self.now
+            && starts >= self.now.saturating_add(self.planner.freeze)
+            && !self.freed.contains(&holder.number)
+    }
+
+    /// The demand that a pending reservation is.
+    fn know(&mut self, number: ReservationNumber) -> Option<DemandNumber> {
+        if let Some(&known) = self.known.get(&number) {
+            return Some(known);
+        }
+        let held = self.index.held(number)?;
+        let reservation = held.reservation();
+        let size = u32::try_from(held.hosts.len()).unwrap_or(u32::MAX);
+        self.demands.push(Demand {
+            reservation: &reservation.id,
+            window: reservation.window,
+            occupation: reservation.occupation(),
+            predicate: held.part().predicate,
+            least: size,
+            most: size,
+            number: Some(number),
+            likes: Vec::new(),
+            held: None,
+            eligible: None,
+        });
+        self.known.insert(number, self.demands.len() - 1);
+        Some(self.demands.len() - 1)
+    }
+
+    /// The pending demands that hold hosts of a cell at an instant, and how many; by start, then identifier.
+    pub(crate) fn pending_at(&mut self, cell: CellNumber, at: Seconds) -> Vec<(DemandNumber, u32)> {
+        let mut pending: Vec<(DemandNumber, u32)> = Vec::new();
+        if let Some(holders) = &self.cells[cell].holders {
+            let here = holders.iter().filter(|&&(number, _)| self.demands[number].occupation.contains(at));
+            pending.extend(here);
+        } else {
+            let mut found: Vec<(ReservationNumber, u32)> = Vec::new();
+            let classes = self.groups.classes(self.cells[cell].group);
+            for &class in classes {
+                let holders = self.index.holders(class).at(at).filter(|holder| self.is_pending(holder));
+                found.extend(holders.map(|holder| (holder.number, holder.count)));
+            }
+            if classes.len() > 1 {
+                found.sort_unstable();
+            }
+            for same in found.chunk_by(|one, other| one.0 == other.0) {
+                let count = same.iter().map(|holder| holder.1).sum();
+                pending.extend(self.know(same[0].0).map(|number| (number, count)));
+            }
+        }
+        let order = |number: DemandNumber| (self.demands[number].occupation.start, self.demands[number].reservation);
+        pending.sort_by(|one, other| order(one.0).cmp(&order(other.0)));
+        pending
+    }
+
+    /// What a pending demand holds of each cell, as far as fixed work has not taken it.
+    pub(crate) fn held(&mut self, number: DemandNumber) -> Rc<[(CellNumber, u32)]> {
+        if let Some(held) = &self.demands[number].held {
+            return Rc::clone(held);
+        }
+        let index = self.index;
+        let standing = self.demands[number].number.and_then(|number| index.held(number));
+        let mut cells: Vec<CellNumber> = Vec::new();
+        for &host in standing.map_or(&[][..], |held| held.hosts.as_slice()) {
+            cells.push(self.cell_of(host as HostNumber));
+        }
+        cells.sort_unstable();
+        let occupation = self.demands[number].occupation;
+        let counts = cells
+            .chunk_by(|one, other| one == other)
+            .filter(|same| !self.cells[same[0]].is_taken(occupation))
+            .map(|same| (same[0], u32::try_from(same.len()).unwrap_or(u32::MAX)));
+        let held: Rc<[(CellNumber, u32)]> = counts.collect();
+        self.demands[number].held = Some(Rc::clone(&held));
+        held
+    }
+
+    /// The cell of a host, which is opened.
+    fn cell_of(&mut self, host: HostNumber) -> CellNumber {
+        let group = self.group_of(host);
+        let cells = self.open(group);
+        match cells.as_ref() {
+            [cell] => *cell,
+            _ => self.cell_of.get(&host).copied().unwrap_or_default(),
+        }
+    }
+
+    /// How many hosts of each cell a requested demand would rather have than others.
+    pub(crate) fn liked(&mut self, number: DemandNumber) -> BTreeMap<CellNumber, u32> {
+        let mut liked = BTreeMap::new();
+        for host in self.demands[number].likes.clone() {
+            *liked.entry(self.cell_of(host)).or_default() += 1;
+        }
+        liked
+    }
+
+    /// How many hosts a requested demand would rather have than others.
+    pub(crate) fn likes(&self, number: DemandNumber) -> usize {
+        self.demands[number].likes.len()
+    }
+
+    /// The groups whose hosts satisfy an expression and take new work, blocks aside.
+    fn satisfying(&mut self, predicate: PredicateNumber) -> Rc<[usize]> {
+        let (index, groups) = (self.index, &self.groups);
+        let all = || {
+            let Some(eligible) = index.eligible(predicate) else {
+                return Rc::default();
+            };
+            let first = |group: usize| groups.classes(group)[0];
+            let satisfies = |&group: &usize| eligible.admits(first(group)) && index.is_reservable(first(group));
+            (0..groups.len()).filter(satisfies).collect()
+        };
+        Rc::clone(self.satisfying.entry(predicate).or_insert_with(all))
+    }
+
+    /// Cells a demand may use as far as the other demands are left aside, sorted.
+    pub(crate) fn eligible(&mut self, number: DemandNumber) -> Rc<[CellNumber]> {
+        if let Some(eligible) = &self.demands[number].eligible {
+            return Rc::clone(eligible);
+        }
+        let predicate = self.demands[number].predicate;
+        let eligible = match self.at_all_times(predicate) {
+            Some(cells) => cells,
+            None => {
+                let occupation = self.demands[number].occupation;
+                let mut cells = self.suitable(number).to_vec();
+                cells.retain(|&cell| !self.cells[cell].is_taken(occupation));
+                cells.into()
+            }
+        };
+        self.demands[number].eligible = Some(Rc::clone(&eligible));
+        eligible
+    }
+
+    /// Cells whose hosts suit a demand, all other work aside, sorted.
+    pub(crate) fn suitable(&mut self, number: DemandNumber) -> Rc<[CellNumber]> {
+        let Demand { predicate, window, .. } = self.demands[number];
+        if let Some(cells) = self.at_all_times(predicate) {
+            return cells;
+        }
+        let mut suitable: Vec<CellNumber> = Vec::new();
+        for &group in self.satisfying(predicate).iter() {
+            if self.index.in_service(self.groups.classes(group)[0], window) {
+                suitable.extend(self.open(group).iter());
+            }
+        }
+        // Where it stands it may stay.
+        let held = self.demands[number].number.and_then(|number| self.index.held(number));
+        let mut standing: Vec<usize> = Vec::new();
+        for &host in held.map_or(&[][..], |held| held.hosts.as_slice()) {
+            standing.push(self.group_of(host as HostNumber));
+        }
+        standing.sort_unstable();
+        standing.dedup();
+        for group in standing {
+            let cells = self.open(group);
+            suitable.extend(cells.iter().filter(|&&cell| self.cells[cell].exceptions.contains(&number)));
+        }
+        suitable.sort_unstable();
+        suitable.dedup();
+        suitable.into()
+    }
+
+    /// The cells for an expression, if they are the same at all times and for all who have it; sorted.
+    fn at_all_times(&mut self, predicate: PredicateNumber) -> Option<Rc<[CellNumber]>> {
+        if let Some(known) = self.always.get(&predicate) {
+            return known.clone();
+        }
+        let groups = self.satisfying(predicate);
+        let plain = self.is_even() && groups.iter().all(|&group| !self.index.has_blocks(self.groups.classes(group)[0]));
+        let cells = plain.then(|| {
+            let mut cells: Vec<CellNumber> = groups.iter().flat_map(|&group| self.open(group).to_vec()).collect();
+            cells.sort_unstable();
+            Rc::from(cells)
+        });
+        self.always.insert(predicate, cells.clone());
+        cells
+    }
+}
