@@ -1,8 +1,10 @@
-//! Decisions that need promises re-chosen, in the protocol's stream of requests on a crowded fleet: how long
-//! the re-choosing itself takes, apart from finding out that it is needed.
+//! Decisions that need promises re-chosen, in the protocol's stream of requests on a crowded fleet: whole decisions
+//! by what was answered, from the request to the answer, and how long the re-choosing itself takes. Whole decisions
+//! are also given in processor time, which a busy machine disturbs less.
 //!
 //! `HOSTS`, `CLASSES`, `LOAD`, `DAYS`, `FREEZE` (seconds), `SEED` and `BUDGET` (seconds) choose the stream. The
-//! first half of it only fills the book.
+//! first half of it only fills the book. With `LEASES` a fleet that carries so many is asked instead, as by
+//! `berth bench fleet`: every request on the same state, for at most `WALL` seconds.
 
 #![allow(
     clippy::print_stdout,
@@ -14,12 +16,13 @@
     reason = "a measurement: it prints, and its numbers are small"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use benches::fleet::{Filled, Size};
 use benches::generator::{Parameters, generate};
-use solver::decision::Verdict;
+use solver::decision::{Decision, Verdict};
 use solver::model::Seconds;
 use solver::planner::Budget;
 use solver::program::{LinearEngine, ModelSolver, Program, Solved, Step};
@@ -79,6 +82,29 @@ impl ModelSolver for Watched {
     }
 }
 
+/// Microseconds this thread was on a processor so far, if the system tells.
+fn processor_micros() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos: Option<f64> = text.split_whitespace().next().and_then(|first| first.parse().ok());
+    nanos.unwrap_or(0.0) / 1e3
+}
+
+/// What a decision is counted as.
+fn name(decision: &Decision) -> &'static str {
+    match (&decision.verdict, decision.tier) {
+        (Verdict::Accepted { moves, .. }, _) if moves.is_empty() => "accepted, as it stands",
+        (Verdict::Accepted { .. }, _) if decision.counted_moves() == 0 => "accepted, exchanging equals",
+        (Verdict::Accepted { .. }, _) => "accepted, re-choosing",
+        (Verdict::Refused { conflict }, _) => match conflict.reason {
+            "capacity" => "refused, one instant",
+            "rows" => "refused, several instants",
+            "search" => "refused, by search",
+            _ => "refused, too few match",
+        },
+        (Verdict::Undecided, _) => "undecided",
+    }
+}
+
 fn quantiles(name: &str, mut values: Vec<f64>) {
     values.sort_by(f64::total_cmp);
     let Some(last) = values.len().checked_sub(1) else {
@@ -104,6 +130,76 @@ fn setting(name: &str, otherwise: f64) -> f64 {
 }
 
 fn main() {
+    let solver = Watched::default();
+    let mut times = Times::default();
+    if setting("LEASES", 0.0) > 0.0 {
+        fleet(&solver, &mut times);
+    } else {
+        stream(&solver, &mut times);
+    }
+    times.print();
+    efforts(&solver);
+}
+
+/// Times of whole decisions in microseconds.
+#[derive(Default)]
+struct Times {
+    all: Vec<f64>,
+    /// By name: of the clock and of the processor.
+    kinds: BTreeMap<&'static str, (Vec<f64>, Vec<f64>)>,
+}
+
+impl Times {
+    fn decide(&mut self, decide: impl FnOnce() -> Decision) -> Decision {
+        let (before, processor_before) = (Instant::now(), processor_micros());
+        let decision = decide();
+        let wall = before.elapsed().as_secs_f64() * 1e6;
+        self.all.push(wall);
+        let (walls, processors) = self.kinds.entry(name(&decision)).or_default();
+        walls.push(wall);
+        processors.push(processor_micros() - processor_before);
+        decision
+    }
+
+    fn print(self) {
+        quantiles("all decisions", self.all);
+        for (kind, (wall, processor)) in self.kinds {
+            quantiles(kind, wall);
+            quantiles("  processor time", processor);
+        }
+    }
+}
+
+fn budget() -> Budget {
+    Budget {
+        seconds: Some(setting("BUDGET", 30.0)),
+    }
+}
+
+/// Requests to a fleet that carries many leases, each on the same state.
+fn fleet(solver: &Watched, times: &mut Times) {
+    let size = Size {
+        hosts: setting("HOSTS", 10_000.0) as u32,
+        classes: setting("CLASSES", 60.0) as usize,
+        leases: setting("LEASES", 20_000.0) as usize,
+        seed: setting("SEED", 1.0) as u64,
+    };
+    let filled = Filled::new(size).expect("the size is in range");
+    let planner = filled.planner().expect("the leases are consistent");
+    let started = Instant::now();
+    for request in &filled.requests {
+        if started.elapsed().as_secs_f64() > setting("WALL", 30.0) {
+            break;
+        }
+        times.decide(|| planner.decide(request, filled.now, budget(), solver));
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
+    println!("{size:?}, {} leases held, {peak}; microseconds:", filled.leases.len());
+}
+
+/// A stream of requests, each on the state the one before it left.
+fn stream(solver: &Watched, times: &mut Times) {
     let standard = Parameters::default();
     let parameters = Parameters {
         hosts: setting("HOSTS", 1_000.0) as u32,
@@ -114,15 +210,10 @@ fn main() {
         seed: setting("SEED", 7.0) as u64,
         ..standard
     };
-    let budget = Budget {
-        seconds: Some(setting("BUDGET", 30.0)),
-    };
     let problem = generate(&parameters, |_, _| {}).expect("the parameters are in range");
     let mut planner = problem.planner().expect("nothing is held yet");
-    let solver = Watched::default();
     let mut ends: BTreeSet<(Seconds, Arc<str>)> = BTreeSet::new();
     let (mut accepted, mut refused, mut undecided, mut moves) = (0, 0, 0, 0);
-    let mut all = Vec::new();
     let mut now = problem.now;
     let started = Instant::now();
     for (number, entry) in problem.requests.iter().enumerate() {
@@ -136,11 +227,9 @@ fn main() {
         let request = entry.to_request(problem.cleaning);
         if number == problem.requests.len() / 2 {
             solver.0.lock().unwrap_or_else(PoisonError::into_inner).2.clear();
-            all.clear();
+            *times = Times::default();
         }
-        let before = Instant::now();
-        let decision = planner.decide(&request, now, budget, &solver);
-        all.push(before.elapsed().as_secs_f64() * 1e6);
+        let decision = times.decide(|| planner.decide(&request, now, budget(), solver));
         match &decision.verdict {
             Verdict::Accepted { .. } => accepted += 1,
             Verdict::Refused { .. } => refused += 1,
@@ -170,11 +259,14 @@ fn main() {
         parameters.load,
         started.elapsed().as_secs_f64()
     );
+}
+
+/// What re-choosing by itself took.
+fn efforts(solver: &Watched) {
     let efforts = &solver.0.lock().unwrap_or_else(PoisonError::into_inner).2;
     let of = |choose: &dyn Fn(&Effort) -> bool, value: &dyn Fn(&Effort) -> f64| -> Vec<f64> {
         efforts.iter().filter(|effort| choose(effort)).map(value).collect()
     };
-    quantiles("all decisions", all);
     quantiles("re-choosing", of(&|_| true, &|effort| effort.micros));
     quantiles(
         "  by exchanges",

@@ -106,11 +106,7 @@ impl<'s, 'a> Growing<'s, 'a> {
             growing.reach(source);
             growing.supply(source);
         }
-        let mut exceeded = Vec::new();
-        let always = Interval::new(Seconds::MIN, Seconds::MAX);
-        for cell in growing.scope.keeping() {
-            Changes::default().exceeded_during(growing.scope, cell, always, &mut exceeded);
-        }
+        let exceeded = Changes::default().exceeded(growing.scope);
         growing.grow(&exceeded);
         growing
     }

@@ -113,10 +113,16 @@ impl Changes {
         }
     }
 
-    /// Instants at which the changed cells are loaded beyond their capacity, where the load is greatest.
+    /// Instants at which cells are loaded beyond their capacity, where the load is greatest: changed cells, and
+    /// those that may be from the first because the request keeps hosts of them.
     pub(super) fn exceeded(&self, scope: &Scope<'_>) -> Vec<(CellNumber, Seconds)> {
         let mut exceeded = Vec::new();
-        for (&cell, changes) in &self.by_cell {
+        let keeping = scope.keeping();
+        for &cell in &keeping {
+            let always = Interval::new(Seconds::MIN, Seconds::MAX);
+            self.exceeded_during(scope, cell, always, &mut exceeded);
+        }
+        for (&cell, changes) in self.by_cell.iter().filter(|(cell, _)| !keeping.contains(cell)) {
             let risen = || changes.iter().filter(|change| change.1 > 0.0).map(|change| change.0);
             let (Some(start), Some(end)) = (risen().map(|i| i.start).min(), risen().map(|i| i.end).max()) else {
                 continue;
@@ -126,8 +132,7 @@ impl Changes {
         exceeded
     }
 
-    /// The same for one cell, changed or not.
-    pub(super) fn exceeded_during(
+    fn exceeded_during(
         &self,
         scope: &Scope<'_>,
         cell: CellNumber,
