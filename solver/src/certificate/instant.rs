@@ -132,6 +132,10 @@ impl<'s, 'a> Instants<'s, 'a> {
             fixed: None,
         };
         let mut found = self.at(at, &everything)?;
+        if !self.several_at(at, &found) {
+            // Every member needs as many hosts at any instant as at this one, where all do.
+            return Some(found);
+        }
         // A part of it may be short at another instant.
         loop {
             let members: HashSet<&ReservationId> = found.members.iter().map(|member| member.reservation).collect();
@@ -145,6 +149,15 @@ impl<'s, 'a> Instants<'s, 'a> {
                 None => return Some(found),
             }
         }
+    }
+
+    /// Whether at an instant one reservation is two members, or several use one host together.
+    fn several_at(&self, at: Seconds, found: &Shortage<'a>) -> bool {
+        let shared = |&host: &HostNumber| {
+            let here = self.scene.fixed[host].iter();
+            here.filter(|fixed| fixed.interval.contains(at)).nth(1).is_some()
+        };
+        found.members.iter().any(|member| member.own && member.kind.is_none()) || found.hosts.iter().any(shared)
     }
 
     /// A shortage of all members but one. What is requested beside hosts it keeps is two members of one

@@ -6,6 +6,7 @@
 //! `rows` conflict can be added up from its rows (see [`crate::decision::CapacityRow`]).
 
 mod contradiction;
+mod counted;
 mod cut;
 pub(crate) mod hall;
 mod instant;
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use contradiction::Contradiction;
 use instant::{Instants, Shortage};
 pub(crate) use kept::kept_twice;
+use minimal::Member;
 use rows::Proof;
 
 use crate::classes::ClassNumber;
@@ -46,6 +48,9 @@ pub(crate) fn at_instants(scope: &mut Scope<'_>, instants: impl IntoIterator<Ite
     let mut instants = instants.into_iter().take(MOST_INSTANTS);
     instants.find_map(|at| {
         let short = cut::at(scope, at)?;
+        if let Some(conflict) = counted::shortage(scope, at, &short) {
+            return Some(conflict);
+        }
         let opened = scope.confined(short.cells, &short.demands);
         let shortage = Instants::new(&opened.scene, &opened.classes).shortage_at(at)?;
         Some(of_shortage(&opened.scene, &shortage))
@@ -94,18 +99,20 @@ fn named(scene: &Scene<'_>, hosts: impl IntoIterator<Item = HostNumber>) -> Vec<
 }
 
 fn of_shortage(scene: &Scene<'_>, shortage: &Shortage<'_>) -> Conflict {
-    let needed: u64 = shortage.members.iter().map(|member| member.amount).sum();
-    let own = shortage.members.iter().filter(|member| member.own);
+    let hosts = named(scene, shortage.hosts.iter().copied());
+    too_few(&shortage.members, hosts, shortage.interval, condition(scene, shortage))
+}
+
+/// More hosts needed at once by the members than these, which are all that any of them can use.
+fn too_few(members: &[Member<'_>], hosts: Vec<HostId>, interval: Interval, condition: Option<&Predicate>) -> Conflict {
+    let needed: u64 = members.iter().map(|member| member.amount).sum();
+    let own = members.iter().filter(|member| member.own);
     let asked: u64 = own.map(|member| member.amount).sum();
-    let exist = shortage.hosts.len() as u64;
-    let mut reservations: Vec<ReservationId> = shortage
-        .members
-        .iter()
-        .map(|member| member.reservation.clone())
-        .collect();
+    let exist = hosts.len() as u64;
+    let mut reservations: Vec<ReservationId> = members.iter().map(|member| member.reservation.clone()).collect();
     reservations.dedup();
-    let Interval { start, end } = shortage.interval;
-    let hosts = wording::hosts(needed, condition(scene, shortage));
+    let Interval { start, end } = interval;
+    let wanted = wording::hosts(needed, condition);
     let are = if needed == 1 { "is" } else { "are" };
     let by = if asked == needed {
         "your request".to_owned()
@@ -122,11 +129,11 @@ fn of_shortage(scene: &Scene<'_>, shortage: &Shortage<'_>) -> Conflict {
         until: end,
         needed,
         exist,
-        hosts_matching: named(scene, shortage.hosts.iter().copied()),
+        hosts_matching: hosts,
         reservations,
         certificate: Vec::new(),
         text: format!(
-            "at {} (until {}), {hosts} {are} needed by {by}; {exist} {}{left}",
+            "at {} (until {}), {wanted} {are} needed by {by}; {exist} {}{left}",
             wording::instant(start),
             wording::instant(end),
             if exist == 1 { "exists" } else { "exist" },

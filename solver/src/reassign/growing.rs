@@ -20,6 +20,13 @@ use crate::reassign::loads::Changes;
 use crate::reassign::point::Point;
 use crate::scope::{CellNumber, DemandNumber, Scope};
 
+/// Columns that enter together.
+const MOST_ENTERING: usize = 128;
+/// Columns that are added at once before whole values are searched for.
+const MOST_COMPLETED: usize = 200_000;
+/// What a column must be better by to enter.
+const PRICED: f64 = 1e-7;
+
 /// Where a source's hosts come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -40,6 +47,10 @@ pub(super) struct Source {
     /// The row that fixes or limits how many leave.
     row: Option<usize>,
     columns: Vec<usize>,
+    /// Cells with a column of their own.
+    own: Vec<CellNumber>,
+    /// Costs with a shared column.
+    shared: Vec<i64>,
 }
 
 /// What a column's hosts are given to.
@@ -68,6 +79,8 @@ pub(super) struct Growing<'s, 'a> {
     rows: usize,
     by_cell: Vec<Rows>,
     open: HashSet<(DemandNumber, CellNumber)>,
+    /// Every source gets all its columns at once.
+    complete: bool,
     /// What the program's cost is higher by than the goals'.
     pub(super) offset: i64,
 }
@@ -94,6 +107,7 @@ impl<'s, 'a> Growing<'s, 'a> {
             rows: 0,
             by_cell: Vec::new(),
             open: HashSet::new(),
+            complete: false,
             offset: 0,
         };
         for number in growing.scope.requested() {
@@ -141,6 +155,8 @@ impl<'s, 'a> Growing<'s, 'a> {
             amount,
             row: None,
             columns: Vec::new(),
+            own: Vec::new(),
+            shared: Vec::new(),
         });
         self.sources.len() - 1
     }
@@ -156,24 +172,141 @@ impl<'s, 'a> Growing<'s, 'a> {
         }
     }
 
-    /// Columns for all classes a new source may use: those with a row their own, the others shared by cost.
-    fn reach(&mut self, source: usize) {
-        let number = self.sources[source].demand;
-        let mut shared: BTreeMap<i64, Vec<CellNumber>> = BTreeMap::new();
-        for &cell in self.scope.eligible(number).iter() {
-            if self.sources[source].origin == Origin::Held(cell) {
+    /// All columns that a source does not have yet; how many there are.
+    fn reach(&mut self, source: usize) -> usize {
+        let missing = self.missing(source);
+        let count = missing.len();
+        for (cost, target) in missing {
+            self.give(source, cost, target);
+        }
+        count
+    }
+
+    /// The columns a source does not have yet: to cells with a row their own, to the others shared by cost.
+    fn missing(&mut self, source: usize) -> Vec<(i64, Target)> {
+        let eligible = self.scope.eligible(self.sources[source].demand);
+        let Source {
+            occupation,
+            origin,
+            own,
+            shared,
+            ..
+        } = &self.sources[source];
+        let mut alike: BTreeMap<i64, Vec<CellNumber>> = BTreeMap::new();
+        let mut missing = Vec::new();
+        for &cell in eligible.iter() {
+            if *origin == Origin::Held(cell) {
                 continue;
             }
             let cost = self.cost(source, cell);
-            if self.rows_during(cell, self.sources[source].occupation).is_empty() {
-                shared.entry(cost).or_default().push(cell);
-            } else {
-                self.column(source, Target::Cell(cell), cost, self.sources[source].amount);
+            if self.rows_during(cell, *occupation).is_empty() {
+                if !shared.contains(&cost) {
+                    alike.entry(cost).or_default().push(cell);
+                }
+            } else if *origin == Origin::Requested || !own.contains(&cell) {
+                missing.push((cost, Target::Cell(cell)));
             }
         }
-        for (cost, cells) in shared {
-            self.column(source, Target::Shared(cells), cost, self.sources[source].amount);
+        missing.extend(alike.into_iter().map(|(cost, cells)| (cost, Target::Shared(cells))));
+        missing
+    }
+
+    fn give(&mut self, source: usize, cost: i64, target: Target) {
+        if matches!(target, Target::Shared(_)) {
+            self.sources[source].shared.push(cost);
         }
+        self.column(source, target, cost, self.sources[source].amount);
+    }
+
+    /// Gives every held source all its columns, now and from now on; `false` if that would be too many.
+    pub(super) fn complete(&mut self) -> bool {
+        self.complete = true;
+        let mut count = 0;
+        for source in 0..self.sources.len() {
+            if matches!(self.sources[source].origin, Origin::Held(_)) {
+                count += self.reach(source);
+            }
+            if count > MOST_COMPLETED {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether every source has all its columns.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Adds the columns of held sources that would cost less than these prices of the rows say they relieve, the
+    /// best of each of the best sources; `false` if there are none. Without costs the prices are the weights of a
+    /// contradiction, and what enters may resolve it.
+    pub(super) fn enter(&mut self, prices: &[f64], costs: bool) -> bool {
+        if self.complete {
+            return false;
+        }
+        let least_cost = match (costs, self.scope.is_even()) {
+            (false, _) => 0.0,
+            (true, true) => float(self.goals.move_cost),
+            (true, false) => float(self.goals.leave_cost),
+        };
+        let mut totals: Vec<Vec<f64>> = Vec::with_capacity(self.by_cell.len());
+        for rows in &self.by_cell {
+            let mut total = 0.0;
+            let mut totals_here = vec![0.0];
+            for &(_, row) in &rows.instants {
+                total += prices.get(row).copied().unwrap_or(0.0);
+                totals_here.push(total);
+            }
+            totals.push(totals_here);
+        }
+        let price = |growing: &Self, cell: CellNumber, during: Interval| {
+            let Some(rows) = growing.by_cell.get(cell) else { return 0.0 };
+            let first = rows.instants.partition_point(|&(at, _)| at < during.start);
+            let after = rows.instants.partition_point(|&(at, _)| at < during.end);
+            totals[cell][after] - totals[cell][first]
+        };
+        let mut best: Vec<(f64, usize, i64, Target)> = Vec::new();
+        for source in 0..self.sources.len() {
+            let Source {
+                occupation,
+                origin: Origin::Held(from),
+                row,
+                ..
+            } = self.sources[source]
+            else {
+                continue;
+            };
+            let own = row.map_or(0.0, |row| prices.get(row).copied().unwrap_or(0.0));
+            let relief = own - price(self, from, occupation);
+            if relief <= least_cost + PRICED {
+                continue;
+            }
+            let reduced = |growing: &Self, cost: i64, target: &Target| {
+                let cost = if costs { float(cost) } else { 0.0 };
+                match target {
+                    Target::Cell(cell) => cost - relief - price(growing, *cell, occupation),
+                    Target::Shared(_) | Target::Missing => cost - relief,
+                }
+            };
+            let missing = self.missing(source).into_iter();
+            let priced = missing.map(|(cost, target)| (reduced(self, cost, &target), source, cost, target));
+            best.extend(priced.filter(|column| column.0 < -PRICED).min_by(|one, other| one.0.total_cmp(&other.0)));
+        }
+        best.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+        let found = !best.is_empty();
+        for (_, source, cost, target) in best.into_iter().take(MOST_ENTERING) {
+            self.give(source, cost, target);
+        }
+        found
+    }
+
+    /// The price of the capacities in a contradiction: less than nothing, as for every limit from above.
+    pub(super) fn signed(&self, ray: &[f64]) -> Vec<f64> {
+        let total: f64 = self.capacities().map(|(.., row)| ray.get(row).copied().unwrap_or(0.0)).sum();
+        let greatest = ray.iter().fold(0.0_f64, |greatest, weight| greatest.max(weight.abs()));
+        let unit = if greatest > 0.0 { greatest } else { 1.0 };
+        ray.iter().map(|weight| -weight * total.signum() / unit).collect()
     }
 
     /// What the program has of a cell.
@@ -211,6 +344,7 @@ impl<'s, 'a> Growing<'s, 'a> {
         if let Target::Cell(cell) = target {
             add(cell, 1.0);
             self.of(cell).into.push(number);
+            self.sources[source].own.push(cell);
         }
         let most = f64::from(most);
         self.engine.add_column(float(cost), (0.0, most), &entries);
@@ -268,7 +402,9 @@ impl<'s, 'a> Growing<'s, 'a> {
                 if self.open.insert((demand, cell)) {
                     let source = self.source(demand, Origin::Held(cell), count);
                     self.of(cell).from.push(source);
-                    self.reach(source);
+                    if self.complete {
+                        self.reach(source);
+                    }
                 }
             }
         }
@@ -313,8 +449,11 @@ impl<'s, 'a> Growing<'s, 'a> {
                         self.engine.set_bounds(column, (0.0, 0.0));
                     }
                 }
-                let (cost, amount) = (self.cost(source, cell), self.sources[source].amount);
-                self.column(source, Target::Cell(cell), cost, amount);
+                // What is held gets such a column when it pays.
+                if self.complete || !matches!(self.sources[source].origin, Origin::Held(_)) {
+                    let (cost, amount) = (self.cost(source, cell), self.sources[source].amount);
+                    self.column(source, Target::Cell(cell), cost, amount);
+                }
             }
         }
     }

@@ -55,6 +55,9 @@ impl<'s, 'a> Search<'s, 'a> {
             return self.answer();
         }
         self.solver.observe(Step::Branching);
+        if !self.growing.complete() {
+            return self.answer();
+        }
         self.growing.engine.set_integer(true);
         match self.grow() {
             (Status::Infeasible, _) if self.best.is_none() => return self.infeasible(),
@@ -83,6 +86,9 @@ impl<'s, 'a> Search<'s, 'a> {
             let status = self.growing.engine.solve(self.seconds_left());
             let (rows, columns) = self.growing.size();
             self.solver.observe(Step::Solved { rows, columns });
+            if self.enter(status) {
+                continue;
+            }
             if status != Status::Optimal && self.growing.engine.values().is_empty() {
                 return (status, None);
             }
@@ -93,6 +99,24 @@ impl<'s, 'a> Search<'s, 'a> {
             if status != Status::Optimal || !self.growing.extend(&point) {
                 return (Status::Limit, None);
             }
+        }
+    }
+
+    /// Adds columns that the prices of a linear program, or the weights of its contradiction, ask for.
+    fn enter(&mut self, status: Status) -> bool {
+        match status {
+            Status::Optimal => {
+                let prices = self.growing.engine.duals().to_vec();
+                self.growing.enter(&prices, true)
+            }
+            Status::Infeasible => match self.growing.engine.ray() {
+                Some(ray) => {
+                    let prices = self.growing.signed(&ray);
+                    self.growing.enter(&prices, false)
+                }
+                None => !self.growing.is_complete() && self.growing.complete(),
+            },
+            Status::Limit => false,
         }
     }
 
@@ -155,7 +179,10 @@ impl<'s, 'a> Search<'s, 'a> {
         let instants: BTreeSet<Seconds> = rows.iter().map(|row| row.1).collect();
         let conflict = certificate::at_instants(self.growing.scope, instants);
         let proved = conflict.or_else(|| certificate::of_rows(self.growing.scope, &rows));
-        if proved.is_none() && self.growing.engine.confirm(self.seconds_left()) != Status::Infeasible {
+        let unsure = |search: &mut Self| {
+            !search.growing.complete() || search.growing.engine.confirm(search.seconds_left()) != Status::Infeasible
+        };
+        if proved.is_none() && unsure(&mut self) {
             return Reassigned::Limit;
         }
         Reassigned::Infeasible(proved)

@@ -21,9 +21,10 @@ use std::rc::Rc;
 pub(crate) use cells::Cell;
 
 use crate::hosts::{HostNumber, ReservationNumber};
-use crate::index::{Groups, Holder, Index, PredicateNumber};
-use crate::model::{Interval, Request, ReservationId, Seconds};
+use crate::index::{Groups, Held, Holder, Index, PredicateNumber};
+use crate::model::{HostId, Interval, Request, Reservation, ReservationId, Seconds};
 use crate::planner::Planner;
+use crate::predicate::Predicate;
 use crate::request::Ask;
 
 /// A cell's number, in the order in which they were opened.
@@ -193,6 +194,46 @@ impl<'a> Scope<'a> {
     /// Whether every group is one cell, the same for all who may use it.
     pub(crate) fn is_even(&self) -> bool {
         !self.uneven.contains(&true)
+    }
+
+    /// Whether moreover the request frees and keeps nothing, so that all loads are the index's.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_even() && self.adjusted.is_empty()
+    }
+
+    /// What a requested demand asks of its hosts.
+    pub(crate) fn asked(&self, number: DemandNumber) -> &'a Predicate {
+        &self.asks[number].asked.predicate
+    }
+
+    /// A reservation by the planner's number.
+    pub(crate) fn reservation(&self, number: ReservationNumber) -> Option<&'a Reservation> {
+        self.index.held(number).map(Held::reservation)
+    }
+
+    /// The identifiers of all hosts of the groups of cells, in order.
+    pub(crate) fn hosts_of(&self, cells: impl Iterator<Item = CellNumber>) -> Vec<HostId> {
+        let groups = cells.map(|cell| self.cells[cell].group);
+        let classes = groups.flat_map(|group| self.groups.classes(group));
+        let mut hosts: Vec<u32> = classes.flat_map(|&class| self.index.hosts_of(class)).copied().collect();
+        hosts.sort_unstable();
+        let carried = hosts.iter().filter_map(|&host| self.planner.hosts.at(host as HostNumber));
+        carried.map(|carried| carried.host.id.clone()).collect()
+    }
+
+    /// The fixed reservations that hold hosts of a cell at an instant, and how many; `None` if hosts have to be
+    /// looked at to tell.
+    pub(crate) fn fixed_at(&self, cell: CellNumber, at: Seconds) -> Option<Vec<(ReservationNumber, u32)>> {
+        let mut fixed = Vec::new();
+        for &class in self.groups.classes(self.cells[cell].group) {
+            for holder in self.index.holders(class).at(at).filter(|holder| !self.is_pending(holder)) {
+                if holder.instances {
+                    return None;
+                }
+                fixed.push((holder.number, holder.count));
+            }
+        }
+        Some(fixed)
     }
 
     /// Hosts that all reservations hold together, at least those of pending ones.
