@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::chain::{self, Holds};
 use super::model::Model;
 use super::packing::Packing;
 use super::world::{Candidate, World};
 use crate::classes::{ClassNumber, Classes};
-use crate::decision::{Decision, Move, Tier, Verdict};
+use crate::decision::Move;
 use crate::model::{HostId, Lease, LeaseId, ReservationId, Seconds};
 use crate::planner::{Planner, StateError};
 use crate::reassign::Counts;
@@ -17,8 +18,9 @@ use crate::{decode, verify};
 
 /// A batch's outcome in hosts.
 pub(crate) struct Answer {
-    /// Hosts of every requested reservation of the accepted candidates, by the candidate's number.
-    pub(crate) holds: BTreeMap<usize, BTreeMap<ReservationId, Vec<HostId>>>,
+    /// Hosts of every requested reservation of the candidates that are the last accepted for their lease, by
+    /// the candidate's number.
+    pub(crate) holds: BTreeMap<usize, Holds>,
     /// Every change of what pending reservations hold.
     pub(crate) moves: Vec<Move>,
 }
@@ -64,7 +66,7 @@ fn read(
     candidates: &[Candidate<'_>],
 ) -> Answer {
     let name = |host: &HostNumber| world.scene.hosts[*host].id.clone();
-    let mut holds: BTreeMap<usize, BTreeMap<ReservationId, Vec<HostId>>> = BTreeMap::new();
+    let mut holds: BTreeMap<usize, Holds> = BTreeMap::new();
     let mut moves = Vec::new();
     for (&number, candidate) in chosen {
         let demand = &world.scene.demands[number];
@@ -145,20 +147,12 @@ pub(crate) fn apply(
     }
     for (&number, holds) in &answer.holds {
         let request = candidates[number].request;
-        let decision = Decision {
-            at: now,
-            verdict: Verdict::Accepted {
-                holds: holds.clone(),
-                moves: Vec::new(),
-            },
-            tier: Tier::Mip,
-        };
         // On a fleet without other leases: those that make room for this one may change after it.
         let mut alone = fleet.clone();
         if let Some(replaced) = request.replaces.as_ref().and_then(|lease| seen.lease(lease)) {
             alone.put_lease(replaced.clone())?;
         }
-        alone.apply(request, &decision)?;
+        chain::grant(&mut alone, request, holds, now)?;
         changed.extend(alone.leases().map(|lease| (lease.id.clone(), lease.clone())));
     }
     let mut next = seen.clone();

@@ -7,25 +7,28 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::answer;
+use super::chain;
 use super::clock::Clock;
 use super::exact::{self, Finished};
 use super::mixed;
 use super::model::Model;
 use super::neighbourhood;
-use super::packing::{Packing, Worth};
+use super::packing::Packing;
 use super::prices::Prices;
 use super::random::Random;
 use super::relaxation::{self, Relaxed};
-use super::search::{self, Search, add_all, class_orders};
+use super::search::{self, Ordered, Search, Worth, add_all, class_orders};
 use super::world::{Candidate, Restrictions, World};
 use crate::classes::Classes;
-use crate::decision::{Conflict, Move};
-use crate::model::{HostId, Request, ReservationId, Seconds};
-use crate::planner::{ModelSolver, Planner, StateError};
+use crate::decision::{Conflict, Move, Verdict};
+use crate::model::{HostId, LeaseId, Request, ReservationId, Seconds};
+use crate::planner::{Budget, ModelSolver, Planner, StateError};
 use crate::request::Ask;
 
 /// Part of the time the relaxation may take.
 const RELAXATION_SHARE: f64 = 0.5;
+/// How many neighbourhoods in succession may bring nothing before the other search has its turn.
+const FRUITLESS: u32 = 40;
 
 /// How long and how hard to search.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +56,9 @@ impl Default for Limits {
 pub enum Chosen {
     /// Part of the subset, with the hosts of each requested reservation, sorted.
     Accepted(BTreeMap<ReservationId, Vec<HostId>>),
+    /// Accepted with a later request that replaces it: hosts that suit it, where there is a choice those the
+    /// later one has; nothing is kept for it.
+    Superseded(BTreeMap<ReservationId, Vec<HostId>>),
     /// Could not be accepted even alone.
     Impossible(Conflict),
     /// Left out in favour of others.
@@ -69,6 +75,8 @@ pub struct Batch {
     pub value: u64,
     /// No subset is worth more.
     pub bound: u64,
+    /// Whether no choice of this value needs fewer moves, as far as that was proved.
+    pub fewest: bool,
     /// The state with the subset accepted.
     pub planner: Planner,
 }
@@ -103,26 +111,9 @@ pub fn choose(
     };
     let knowing = planner.knowing(&together);
     let seen = knowing.as_ref().unwrap_or(planner);
-    let mut outcome: Vec<Chosen> = Vec::with_capacity(requests.len());
-    let mut candidates: Vec<Candidate<'_>> = Vec::new();
-    for (place, (request, value)) in requests.iter().enumerate() {
-        let asks = match crate::admit::untimely(seen, request, now) {
-            Some(conflict) => Err(conflict),
-            None => Ask::read_all(seen, request, now),
-        };
-        match asks {
-            Ok(asks) => {
-                outcome.push(Chosen::LeftOut);
-                candidates.push(Candidate {
-                    place,
-                    request,
-                    asks,
-                    value: *value,
-                });
-            }
-            Err(conflict) => outcome.push(Chosen::Impossible(conflict)),
-        }
-    }
+    let standing = chain::standing(seen, requests);
+    let readers = chain::readers(seen, &standing, now);
+    let (candidates, outcome) = candidates(seen, requests, (&standing, &readers), now, solver);
     let restrictions = Restrictions::new(seen, &candidates, now);
     let mut world = World::new(seen, &candidates, &restrictions, now);
     let classes = Classes::new(&world.scene);
@@ -138,46 +129,125 @@ pub fn choose(
         moves: Vec::new(),
         value: 0,
         bound: everything,
+        fewest: false,
         planner: planner.clone(),
     };
     let (answer, proved) = if mixed::is_needed(planner, &candidates, now) {
-        let packing = greedy(&model, &Prices::none(&model.timeline), None).unwrap_or_else(|| Packing::new(&model));
-        let reserved = limits.seconds.map_or(0.0, |seconds| seconds * (1.0 - RELAXATION_SHARE));
-        let mut left = || clock.left().map(|left| left - reserved);
-        let relaxed = relaxation::solve(&model, &packing, solver.engine(), &mut left);
-        batch.bound = units(relaxed.bound.value()).min(everything);
-        mixed::choose(planner, &candidates, &world.move_class_of, now, solver, &mut clock)
+        let move_class_of = &world.move_class_of;
+        let mixed = mixed::choose(planner, &candidates, move_class_of, now, limits, solver, &mut clock);
+        batch.bound = mixed.bound.min(everything);
+        batch.fewest = mixed.fewest;
+        (mixed.answer, mixed.proved)
     } else {
-        let Some((packing, bound)) = pack(&model, limits, solver, &mut clock) else {
+        let Some((packing, bound, fewest)) = pack(&model, limits, solver, &mut clock) else {
             return Ok(batch);
         };
         batch.bound = units(bound).min(everything);
         let Some(answer) = answer::hosts(&mut world, &classes, &model, &packing, &candidates) else {
             return Ok(batch);
         };
+        batch.fewest = fewest;
         (answer, false)
     };
+    let mut accepted: Vec<(usize, Chosen)> = Vec::new();
+    let mut value: u64 = 0;
+    let bare = chain::bare(planner);
+    for (&number, holds) in &answer.holds {
+        let last = &candidates[number];
+        for &earlier in &last.earlier {
+            let earlier = &candidates[earlier];
+            let last = (last.request, holds);
+            let Some(suitable) = chain::superseded((planner, &bare), earlier.request, last, now, solver) else {
+                return Ok(batch);
+            };
+            accepted.push((earlier.place, Chosen::Superseded(suitable)));
+        }
+        accepted.push((last.place, Chosen::Accepted(holds.clone())));
+        value = value.saturating_add(last.worth);
+    }
     batch.planner = answer::apply(planner, &candidates, now, &answer)?;
-    for (number, holds) in answer.holds {
-        let candidate = &candidates[number];
-        batch.requests[candidate.place] = Chosen::Accepted(holds);
-        batch.value = batch.value.saturating_add(candidate.value);
+    batch.value = value;
+    for (place, chosen) in accepted {
+        batch.requests[place] = chosen;
     }
     batch.moves = answer.moves;
+    batch.fewest |= batch.moves.iter().all(|change| change.counted == 0);
     if proved {
         batch.bound = batch.value;
     }
+    explain(&mut batch, seen, &candidates, now, solver);
     Ok(batch)
 }
 
-/// The best packing and the bound on its value, both in the model's unit; `None` if not even what is
-/// promised fits.
+/// Says of what was left out where it could not be accepted even alone. A lease that may be replaced may
+/// also make room, so that only holds if there is none.
+fn explain(batch: &mut Batch, seen: &Planner, candidates: &[Candidate<'_>], now: Seconds, solver: &dyn ModelSolver) {
+    if candidates.iter().any(|candidate| candidate.request.replaces.is_some()) {
+        return;
+    }
+    let mut last: BTreeMap<&LeaseId, (usize, &Candidate<'_>)> = BTreeMap::new();
+    for candidate in candidates {
+        let (members, of) = last.entry(candidate.lease()).or_insert((0, candidate));
+        (*members, *of) = (*members + 1, candidate);
+    }
+    let alone = last.into_values().filter(|&(members, _)| members == 1);
+    for (_, candidate) in alone {
+        if batch.requests[candidate.place] != Chosen::LeftOut {
+            continue;
+        }
+        let budget = Budget { seconds: Some(0.0) };
+        if let Verdict::Refused { conflict } = seen.decide(candidate.request, now, budget, solver).verdict {
+            batch.requests[candidate.place] = Chosen::Impossible(conflict);
+        }
+    }
+}
+
+/// The requests that may be accepted, and what is known of the others.
+fn candidates<'a>(
+    seen: &'a Planner,
+    requests: &[(Request, u64)],
+    (standing, readers): (&'a [Request], &'a [Option<Planner>]),
+    now: Seconds,
+    solver: &dyn ModelSolver,
+) -> (Vec<Candidate<'a>>, Vec<Chosen>) {
+    let mut outcome: Vec<Chosen> = Vec::with_capacity(requests.len());
+    let mut candidates: Vec<Candidate<'a>> = Vec::new();
+    for (place, ((request, reader), (_, value))) in standing.iter().zip(readers).zip(requests).enumerate() {
+        let seen = reader.as_ref().unwrap_or(seen);
+        let asks = match crate::admit::untimely(seen, request, now) {
+            Some(conflict) => Err(conflict),
+            None => Ask::read_all(seen, request, now),
+        };
+        match asks {
+            Ok(asks) => {
+                outcome.push(Chosen::LeftOut);
+                candidates.push(Candidate {
+                    place,
+                    request,
+                    asks,
+                    value: *value,
+                    earlier: Vec::new(),
+                    worth: *value,
+                });
+            }
+            Err(conflict) => outcome.push(Chosen::Impossible(conflict)),
+        }
+    }
+    let (candidates, impossible) = chain::settle(seen, requests, candidates, now, solver);
+    for (place, conflict) in impossible {
+        outcome[place] = Chosen::Impossible(conflict);
+    }
+    (candidates, outcome)
+}
+
+/// The best packing, the bound on its value, both in the model's unit, and whether its moves are proved the
+/// fewest; `None` if not even what is promised fits.
 fn pack<'m>(
     model: &'m Model,
     limits: Limits,
     solver: &dyn ModelSolver,
     clock: &mut Clock<'_>,
-) -> Option<(Packing<'m>, i64)> {
+) -> Option<(Packing<'m>, i64, bool)> {
     let free = Prices::none(&model.timeline);
     let mut best = greedy(model, &free, None)?;
     let reserved = limits.seconds.map_or(0.0, |seconds| seconds * (1.0 - RELAXATION_SHARE));
@@ -192,27 +262,33 @@ fn pack<'m>(
     let mut proved = exact::finish(model, &relaxed.bound, &mut best, solver, &mut || clock.left());
     if proved == Finished::Open {
         let orders = class_orders(model, &relaxed.prices);
-        let mut search = Search::new(model, &relaxed.prices, &orders, limits.seed);
+        let mut search = Search::new(search::known(model, &relaxed.prices), limits.seed);
         let mut random = Random::new(limits.seed);
         for _ in 0..limits.rounds {
             let mut stop = |worth: Worth| worth.0 >= bound || clock.is_over();
-            search.improve(&mut best, 1, &mut stop);
+            let mut ordered = Ordered {
+                packing: best,
+                model,
+                orders: &orders,
+            };
+            search.improve(&mut ordered, 1, &mut stop);
+            best = ordered.packing;
             let mut stop = |worth: Worth| worth.0 >= bound || clock.is_over();
             if stop(best.worth()) {
                 break;
             }
-            neighbourhood::improve(model, &relaxed.bound, &mut best, solver, &mut random, 20, clock);
+            neighbourhood::improve(model, &relaxed.bound, &mut best, solver, &mut random, FRUITLESS, clock);
         }
         proved = exact::finish(model, &relaxed.bound, &mut best, solver, &mut || clock.left());
     }
-    exact::settle(model, &relaxed.bound, &mut best, solver, &mut || clock.left());
+    let fewest = exact::settle(model, &relaxed.bound, &mut best, solver, &mut || clock.left());
     best.fill(&class_orders(model, &relaxed.prices));
     let bound = if proved == Finished::Optimal {
         best.worth().0
     } else {
         bound
     };
-    Some((best, bound))
+    Some((best, bound, fewest))
 }
 
 /// The best of several greedy packings.

@@ -4,16 +4,18 @@
 //! and the value is at least one unit greater was found infeasible; options that the prices exclude from
 //! such a choice are left out.
 
-use super::formulation::{Formulation, Goal, Part};
+use super::formulation::{Formulation, Goal, Part, float};
 use super::model::Model;
 use super::packing::{Packing, Taken};
 use super::prices::Bound;
-use crate::program::{ModelSolver, Outcome};
+use crate::program::{ModelSolver, Outcome, Status};
 
 /// How far from a whole number a value may lie and still be that number.
 const INTEGRALITY: f64 = 1e-5;
-/// Most columns a program may have to be tried.
+/// Most columns an integer program may have to be tried.
 const MOST_COLUMNS: usize = 4_000;
+/// Most columns a linear program may have to be tried.
+const MOST_LINEAR: usize = 40_000;
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +73,7 @@ pub(crate) fn settle(
     }
     let program = whole(model, bound, value, Goal::Moves);
     if program.program.columns.len() > MOST_COLUMNS {
-        return false;
+        return program.program.columns.len() <= MOST_LINEAR && relax(model, &program, best, solver, left);
     }
     let Outcome::Optimal(values) = solver.solve(&program.program, left()).outcome else {
         return false;
@@ -79,6 +81,28 @@ pub(crate) fn settle(
     program
         .read(model, &values)
         .is_some_and(|taken| replace(best, model, taken))
+}
+
+/// As [`settle`], with the linear relaxation alone: its optimum is a bound, and mostly whole.
+fn relax(
+    model: &Model,
+    program: &Formulation,
+    best: &mut Packing<'_>,
+    solver: &dyn ModelSolver,
+    left: &mut dyn FnMut() -> Option<f64>,
+) -> bool {
+    let Some(mut engine) = solver.engine() else {
+        return false;
+    };
+    program.load(&mut *engine, 1.0);
+    if engine.solve(left()) != Status::Optimal {
+        return false;
+    }
+    let least = engine.bound();
+    if let Some(taken) = whole_values(engine.values()).and_then(|values| program.read(model, &values)) {
+        replace(best, model, taken);
+    }
+    float(best.worth().1.0) - 1.0 + INTEGRALITY < least
 }
 
 /// All groups and all capacities; a choice worth less than `worth` need not be part of it.

@@ -7,6 +7,7 @@
 //! which is proved in whole numbers (`prices`, `exact`). Equal problems give equal plans unless the time
 //! limit cuts the search short.
 //!
+//! 0. `chain` says what requests for one lease are to each other.
 //! 1. `world` puts the state and all requests into one scene, `model` into whole numbers.
 //! 2. `search` packs greedily; `relaxation` prices every class and instant, which bounds the value and
 //!    guides another greedy packing.
@@ -15,6 +16,7 @@
 //! 4. `answer` turns counts into hosts.
 
 mod answer;
+mod chain;
 mod choose;
 pub(crate) mod clock;
 pub(crate) mod exact;

@@ -124,7 +124,8 @@ impl Model {
     }
 }
 
-const fn greatest_common_divisor(mut one: u64, mut other: u64) -> u64 {
+/// The greatest number that divides both; 0 divides nothing but is divided by all.
+pub(crate) const fn greatest_common_divisor(mut one: u64, mut other: u64) -> u64 {
     while other != 0 {
         (one, other) = (other, one % other);
     }

@@ -4,11 +4,9 @@
 //! served with their least count, and value and moves are those of what is taken.
 
 use super::model::{Model, Split};
+use super::search::Worth;
 use crate::classes::ClassNumber;
 use crate::scene::DemandNumber;
-
-/// Value, then fewest moves: greater is better.
-pub(crate) type Worth = (i64, std::cmp::Reverse<i64>);
 
 /// What was taken of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]

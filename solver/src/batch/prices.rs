@@ -111,18 +111,11 @@ impl Prices {
     /// No choice is worth more, in units of value; and for every option how much less the best choice with
     /// it is worth at most.
     pub(crate) fn bound(&self, model: &Model) -> Bound {
-        let mut total = self.rooms;
-        let mut with = Vec::with_capacity(model.groups.len());
-        let mut without = Vec::with_capacity(model.groups.len());
-        for group in &model.groups {
-            let profits: Vec<Option<i128>> = group.options.iter().map(|option| self.profit(model, option)).collect();
-            let nothing = (!group.mandatory).then_some(0);
-            let best = profits.iter().flatten().copied().chain(nothing).max().unwrap_or(0);
-            total += best;
-            with.push(profits.into_iter().map(|profit| Some(best - profit?)).collect());
-            without.push(nothing.map(|nothing| best - nothing));
-        }
-        Bound { total, with, without }
+        let profits = model.groups.iter().map(|group| {
+            let profits = group.options.iter().map(|option| self.profit(model, option));
+            (group.mandatory, profits.collect())
+        });
+        Bound::new(self.rooms, profits)
     }
 }
 
@@ -134,6 +127,36 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
+    /// The bound when all rooms cost `rooms`; for each group whether one of its options must be taken, and
+    /// what each of them is worth beyond what it pays, `None` if it can never be served.
+    pub(crate) fn new(rooms: i128, profits: impl Iterator<Item = (bool, Vec<Option<i128>>)>) -> Self {
+        let mut bound = Self {
+            total: rooms,
+            with: Vec::new(),
+            without: Vec::new(),
+        };
+        for (mandatory, profits) in profits {
+            let nothing = (!mandatory).then_some(0);
+            let best = profits.iter().flatten().copied().chain(nothing).max().unwrap_or(0);
+            bound.total += best;
+            bound
+                .with
+                .push(profits.into_iter().map(|profit| Some(best - profit?)).collect());
+            bound.without.push(nothing.map(|nothing| best - nothing));
+        }
+        bound
+    }
+
+    /// How much more than so much a choice may be worth at most, in units of value times the denominator.
+    pub(crate) fn spare(&self, value: i64) -> i128 {
+        self.total - i128::from(value) * DENOMINATOR
+    }
+
+    /// How much less a choice with this option, or with none, is worth at most; `None` if there is none.
+    pub(crate) fn loss(&self, group: usize, option: Option<usize>) -> Option<i128> {
+        option.map_or(self.without[group], |option| self.with[group][option])
+    }
+
     /// In units of value, rounded down: values are whole.
     pub(crate) fn value(&self) -> i64 {
         i64::try_from(self.total.div_euclid(DENOMINATOR)).unwrap_or(i64::MAX)
@@ -141,11 +164,12 @@ impl Bound {
 
     /// Whether a choice with this option may be worth at least so much.
     pub(crate) fn allows(&self, group: usize, option: usize, value: i64) -> bool {
-        self.with[group][option].is_some_and(|loss| self.total - loss >= i128::from(value) * DENOMINATOR)
+        self.loss(group, Some(option))
+            .is_some_and(|loss| loss <= self.spare(value))
     }
 
     /// Whether a choice with nothing of this group may be worth at least so much.
     pub(crate) fn allows_nothing(&self, group: usize, value: i64) -> bool {
-        self.without[group].is_some_and(|loss| self.total - loss >= i128::from(value) * DENOMINATOR)
+        self.loss(group, None).is_some_and(|loss| loss <= self.spare(value))
     }
 }

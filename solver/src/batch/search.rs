@@ -1,11 +1,11 @@
 //! Improving a packing by taking some of it out and putting it back otherwise.
 //!
-//! Invariant: the packing is complete and sound after every step; the numbers come from a generator with a
-//! fixed seed, so equal models give equal searches as long as no clock cuts them short.
+//! Invariant: what is searched is complete and sound after every step; the numbers come from a generator
+//! with a fixed seed, so equal models give equal searches as long as no clock cuts them short.
 
 use super::model::Model;
-use super::packing::{Packing, Taken, Worth};
-use super::prices::Prices;
+use super::packing::{Packing, Taken};
+use super::prices::{DENOMINATOR, Prices};
 use super::random::Random;
 use crate::classes::ClassNumber;
 use crate::scene::DemandNumber;
@@ -16,6 +16,57 @@ const STEPS_OF_A_COOLING: u32 = 20_000;
 const STEPS_BETWEEN_LOOKS: u32 = 64;
 /// Most groups that are taken out at once.
 const MOST_REMOVED: usize = 14;
+
+/// Value, then fewest moves: greater is better.
+pub(crate) type Worth = (i64, std::cmp::Reverse<i64>);
+
+/// A choice among the options of groups that can be changed step by step.
+pub(crate) trait Changing: Clone {
+    /// What was taken of a group.
+    type Taken;
+    /// What the choice is worth.
+    fn worth(&self) -> Worth;
+    /// Whether something is taken of a group.
+    fn is_taken(&self, group: usize) -> bool;
+    /// Gives up what is taken of a group, if anything is and it may be.
+    fn remove(&mut self, group: usize) -> Option<Self::Taken>;
+    /// Takes what was taken before, into room that is known to be there.
+    fn restore(&mut self, group: usize, taken: Self::Taken);
+    /// Takes the most valuable option of a group that fits; `true` if something is taken.
+    fn serve(&mut self, group: usize) -> bool;
+}
+
+/// A packing with the orders in which demands try their classes.
+#[derive(Clone)]
+pub(crate) struct Ordered<'m, 'o> {
+    pub(crate) packing: Packing<'m>,
+    pub(crate) model: &'m Model,
+    pub(crate) orders: &'o [Vec<ClassNumber>],
+}
+
+impl Changing for Ordered<'_, '_> {
+    type Taken = Taken;
+
+    fn worth(&self) -> Worth {
+        self.packing.worth()
+    }
+
+    fn is_taken(&self, group: usize) -> bool {
+        self.packing.taken(group).is_some()
+    }
+
+    fn remove(&mut self, group: usize) -> Option<Taken> {
+        self.packing.remove(group)
+    }
+
+    fn restore(&mut self, group: usize, taken: Taken) {
+        self.packing.restore(group, taken);
+    }
+
+    fn serve(&mut self, group: usize) -> bool {
+        serve(&mut self.packing, self.model, group, self.orders)
+    }
+}
 
 /// The orders in which demands try their classes: what they hold first, then the cheapest, then the poorest.
 pub(crate) fn class_orders(model: &Model, prices: &Prices) -> Vec<Vec<ClassNumber>> {
@@ -94,94 +145,100 @@ fn serve(packing: &mut Packing<'_>, model: &Model, group: usize, orders: &[Vec<C
     by_value.into_iter().any(|option| packing.insert(group, option, orders))
 }
 
-/// The search and what it needs besides the packing.
-pub(crate) struct Search<'m, 'o> {
-    model: &'m Model,
-    orders: &'o [Vec<ClassNumber>],
-    /// Per group, what its best option is worth beyond its price, in no particular unit.
-    profit: Vec<f64>,
-    /// First and after-last instant of each group.
-    span: Vec<(usize, usize)>,
+/// What the search knows of a group.
+pub(crate) struct Known {
+    /// Whether one of its options must be taken.
+    pub(crate) mandatory: bool,
+    /// The most one of its options is worth.
+    pub(crate) worth: i64,
+    /// What its best option is worth beyond its price.
+    pub(crate) profit: f64,
+    /// When it takes room, from first to after last, in any unit of time.
+    pub(crate) span: (usize, usize),
+}
+
+/// The groups of a model at these prices.
+pub(crate) fn known(model: &Model, prices: &Prices) -> Vec<Known> {
+    let known = model.groups.iter().map(|group| {
+        let profits = group.options.iter().filter_map(|option| prices.profit(model, option));
+        let needs = || {
+            let options = group.options.iter().flat_map(|option| &option.demands);
+            options.map(|&demand| model.need(demand))
+        };
+        let first = needs().map(|need| need.first).min().unwrap_or(0);
+        Known {
+            mandatory: group.mandatory,
+            worth: worth(group).unwrap_or(0),
+            profit: profits.max().map_or(f64::NEG_INFINITY, inexact) / inexact(DENOMINATOR),
+            span: (first, needs().map(|need| need.after).max().unwrap_or(first)),
+        }
+    });
+    known.collect()
+}
+
+/// The search and what it needs besides what it changes.
+pub(crate) struct Search {
+    groups: Vec<Known>,
     random: Random,
     /// Typical value of a group.
     typical: f64,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "only the search's taste depends on it")]
-const fn inexact(value: i128) -> f64 {
+pub(crate) const fn inexact(value: i128) -> f64 {
     value as f64
 }
 
-impl<'m, 'o> Search<'m, 'o> {
-    pub(crate) fn new(model: &'m Model, prices: &Prices, orders: &'o [Vec<ClassNumber>], seed: u64) -> Self {
-        let profit = model.groups.iter().map(|group| {
-            let profits = group.options.iter().filter_map(|option| prices.profit(model, option));
-            profits.max().map_or(f64::NEG_INFINITY, inexact)
-        });
-        let span = model.groups.iter().map(|group| {
-            let needs = || {
-                group
-                    .options
-                    .iter()
-                    .flat_map(|option| &option.demands)
-                    .map(|&demand| model.need(demand))
-            };
-            let first = needs().map(|need| need.first).min().unwrap_or(0);
-            (first, needs().map(|need| need.after).max().unwrap_or(first))
-        });
-        let mut values: Vec<i64> = model.groups.iter().filter_map(worth).collect();
+impl Search {
+    pub(crate) fn new(groups: Vec<Known>, seed: u64) -> Self {
+        let mut values: Vec<i64> = groups.iter().map(|group| group.worth).collect();
         values.sort_unstable();
         let typical = values.get(values.len() / 2).copied().unwrap_or(1);
         Self {
-            model,
-            orders,
-            profit: profit.collect(),
-            span: span.collect(),
+            groups,
             random: Random::new(seed),
             typical: inexact(typical.into()).max(1.0),
         }
     }
 
-    /// Searches for so many coolings or until the clock says stop; leaves the best packing found.
-    pub(crate) fn improve(&mut self, best: &mut Packing<'m>, coolings: u32, stop: &mut dyn FnMut(Worth) -> bool) {
+    /// Searches for so many coolings or until the clock says stop; leaves the best choice found.
+    pub(crate) fn improve<P: Changing>(&mut self, best: &mut P, coolings: u32, stop: &mut dyn FnMut(Worth) -> bool) {
         for _ in 0..coolings {
-            let mut packing = best.clone();
+            let mut present = best.clone();
             for step in 0..STEPS_OF_A_COOLING {
                 if step % STEPS_BETWEEN_LOOKS == 0 && stop(best.worth()) {
                     return;
                 }
                 let progress = f64::from(step) / f64::from(STEPS_OF_A_COOLING);
                 let temperature = self.typical * 0.3 * (0.005_f64).powf(progress);
-                self.step(&mut packing, temperature);
-                if packing.worth() > best.worth() {
-                    *best = packing.clone();
+                self.step(&mut present, temperature);
+                if present.worth() > best.worth() {
+                    *best = present.clone();
                 }
             }
         }
     }
 
     /// Takes some groups out around one, puts groups in, and keeps the change if it is good enough.
-    fn step(&mut self, packing: &mut Packing<'m>, temperature: f64) {
-        let model = self.model;
-        let groups = model.groups.len();
-        let centre = self.random.below(groups);
-        let (first, after) = self.span[centre];
-        let overlapping: Vec<usize> = (0..groups)
-            .filter(|&group| self.span[group].0 < after && first < self.span[group].1)
-            .collect();
-        let (taken, mut waiting): (Vec<usize>, Vec<usize>) = overlapping
-            .into_iter()
-            .filter(|&group| group != centre)
-            .partition(|&group| packing.taken(group).is_some());
-        let before = packing.worth();
-        let mut undo: Vec<(usize, Taken)> = Vec::new();
+    fn step<P: Changing>(&mut self, present: &mut P, temperature: f64) {
+        let centre = self.random.below(self.groups.len());
+        let (first, after) = self.groups[centre].span;
+        let near = |group: &usize| {
+            let span = self.groups[*group].span;
+            *group != centre && span.0 < after && first < span.1
+        };
+        let (taken, mut waiting): (Vec<usize>, Vec<usize>) = (0..self.groups.len())
+            .filter(near)
+            .partition(|&group| present.is_taken(group));
+        let before = present.worth();
+        let mut undo: Vec<(usize, P::Taken)> = Vec::new();
         let mut changed: Vec<usize> = Vec::new();
-        undo.extend(packing.remove(centre).map(|taken| (centre, taken)));
+        undo.extend(present.remove(centre).map(|taken| (centre, taken)));
         let most = MOST_REMOVED.min(taken.len());
         let count = if most == 0 { 0 } else { 1 + self.random.below(most) };
         for _ in 0..count {
             let group = taken[self.random.below(taken.len())];
-            undo.extend(packing.remove(group).map(|taken| (group, taken)));
+            undo.extend(present.remove(group).map(|taken| (group, taken)));
         }
         let was_waiting = undo.iter().all(|&(group, _)| group != centre);
         waiting.extend(undo.iter().map(|&(group, _)| group).filter(|&group| group != centre));
@@ -189,24 +246,24 @@ impl<'m, 'o> Search<'m, 'o> {
         // What waited in the middle comes first: the room was made for it.
         let place = if was_waiting { 0 } else { waiting.len() };
         waiting.insert(place, centre);
-        waiting.sort_by_key(|&group| !model.groups[group].mandatory);
+        waiting.sort_by_key(|&group| !self.groups[group].mandatory);
         for group in waiting {
-            if serve(packing, model, group, self.orders) {
+            if present.serve(group) {
                 changed.push(group);
             }
         }
         let complete = undo
             .iter()
-            .all(|&(group, _)| !model.groups[group].mandatory || packing.taken(group).is_some());
-        let after = packing.worth();
+            .all(|&(group, _)| !self.groups[group].mandatory || present.is_taken(group));
+        let after = present.worth();
         let worse = inexact((before.0 - after.0).into());
         let keep = complete && (after >= before || (worse > 0.0 && self.random.unit() < (-worse / temperature).exp()));
         if !keep {
             for group in changed {
-                packing.remove(group);
+                present.remove(group);
             }
             for (group, taken) in undo {
-                packing.restore(group, taken);
+                present.restore(group, taken);
             }
         }
     }
@@ -217,12 +274,12 @@ impl<'m, 'o> Search<'m, 'o> {
         let mut keys: Vec<(f64, usize)> = groups
             .iter()
             .map(|&group| {
-                let value = inexact(worth(&self.model.groups[group]).unwrap_or(0).into());
+                let known = &self.groups[group];
                 let noise = self.random.unit();
                 let key = match kind {
-                    0 | 1 => self.profit[group] / 1_048_576.0 + (noise - 0.5) * self.typical,
-                    2 => value * (0.5 + noise),
-                    3 => -inexact(self.span[group].0 as i128) + noise * 4.0,
+                    0 | 1 => known.profit + (noise - 0.5) * self.typical,
+                    2 => inexact(known.worth.into()) * (0.5 + noise),
+                    3 => -inexact(known.span.0 as i128) + noise * 4.0,
                     _ => noise,
                 };
                 (-key, group)

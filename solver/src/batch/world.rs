@@ -1,8 +1,8 @@
 //! The state and all requests of a batch as one scene, and what may be chosen in it.
 //!
 //! Invariant: every demand of the scene belongs to exactly one option of one group, and whatever is chosen
-//! takes at most one option of each group: a new request or nothing; a pending promise; a lease as it was
-//! or one of the requests that replace it. Only whole hosts are demands; where instances or units take part
+//! takes at most one option of each group: a new lease as one of the requests for it wants it, or none; a
+//! pending promise; a lease as it was or as one of the requests that replace it wants it. Only whole hosts are demands; where instances or units take part
 //! the scene is a relaxation, good for a bound (see `mixed`).
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,15 +19,27 @@ use crate::scene::{Demand, DemandNumber, Fixed, HostNumber, Scene};
 pub(crate) struct Candidate<'a> {
     /// Its place among the requests of the batch.
     pub(crate) place: usize,
+    /// As it stands beside the state: see `chain`.
     pub(crate) request: &'a Request,
     pub(crate) asks: Vec<Ask<'a>>,
     /// What accepting it is worth.
     pub(crate) value: u64,
+    /// The candidates for the same lease before it, which are accepted with it.
+    pub(crate) earlier: Vec<usize>,
+    /// What it is worth with them.
+    pub(crate) worth: u64,
+}
+
+impl Candidate<'_> {
+    /// The lease it decides.
+    pub(crate) fn lease(&self) -> &LeaseId {
+        self.request.replaces.as_ref().unwrap_or(&self.request.id)
+    }
 }
 
 /// One way to serve a group.
 pub(crate) struct Choice {
-    /// The accepted candidate, `None` if what is promised stays as it is.
+    /// The last accepted candidate for the lease, `None` if what is promised stays as it is.
     pub(crate) candidate: Option<usize>,
     pub(crate) value: u64,
     pub(crate) demands: Vec<DemandNumber>,
@@ -111,25 +123,23 @@ impl<'a> World<'a> {
         let real_predicates = builder.predicates.len();
         // A started reservation that grows does so for its whole window: what ended since is in its way.
         let since = asks().map(|ask| ask.asked.window.start).fold(now, Seconds::min);
-        let mut replacing: BTreeMap<&LeaseId, Vec<usize>> = BTreeMap::new();
-        let mut groups = Vec::new();
+        let mut chains: BTreeMap<&LeaseId, Vec<(usize, &Candidate<'_>)>> = BTreeMap::new();
         for (number, candidate) in candidates.iter().enumerate() {
-            if let Some(lease) = &candidate.request.replaces {
-                replacing.entry(lease).or_default().push(number);
-                continue;
-            }
+            chains.entry(candidate.lease()).or_default().push((number, candidate));
+        }
+        let mut groups = Vec::new();
+        let new = |candidate: &&Candidate<'_>| candidate.request.replaces.is_none() && candidate.earlier.is_empty();
+        for first in candidates.iter().filter(new) {
+            let chain = chains.get(first.lease()).into_iter().flatten();
             groups.push(Group {
                 mandatory: false,
-                options: vec![builder.candidate(number, candidate)],
+                options: chain
+                    .map(|&(number, candidate)| builder.candidate(number, candidate))
+                    .collect(),
             });
         }
         for lease in planner.leases() {
-            let by: Vec<(usize, &Candidate<'_>)> = replacing
-                .get(&lease.id)
-                .into_iter()
-                .flatten()
-                .map(|&number| (number, &candidates[number]))
-                .collect();
+            let by = chains.remove(&lease.id).unwrap_or_default();
             builder.lease(lease, &by, since, &mut groups);
         }
         let richness = planner.hosts.values().map(|carried| carried.richness).collect();
@@ -258,7 +268,7 @@ impl<'a> Builder<'a> {
         }
         Choice {
             candidate: Some(number),
-            value: candidate.value,
+            value: candidate.worth,
             demands,
         }
     }

@@ -1,7 +1,8 @@
 //! The plan document of a batch.
 //!
 //! Invariant: decisions stand in the order of the requests. All moves stand with the first accepted one,
-//! because the accepted requests need them together.
+//! because the accepted requests need them together. What is left out is refused if nothing is worth more
+//! than what is accepted, otherwise it is undecided.
 
 use super::choose::{Batch, Chosen, Limits, choose};
 use crate::admit::held_at;
@@ -38,6 +39,7 @@ pub fn run(
         moves: batch.moves.iter().map(|change| u64::from(change.counted)).sum(),
         value: batch.value,
         bound: Some(batch.bound),
+        proved: Some(batch.proved() && batch.fewest),
         ..Summary::default()
     };
     let mut moves = Some(&batch.moves);
@@ -45,7 +47,7 @@ pub fn run(
     for ((entry, (request, _)), chosen) in problem.requests.iter().zip(&requests).zip(&batch.requests) {
         let mut written = DecisionEntry {
             request: entry.id.clone(),
-            verdict: VerdictName::Refused,
+            verdict: VerdictName::Undecided,
             proved: true,
             tier: Tier::Mip.name().to_owned(),
             micros: spent,
@@ -55,7 +57,7 @@ pub fn run(
             offers: Vec::new(),
         };
         match chosen {
-            Chosen::Accepted(holds) => {
+            Chosen::Accepted(holds) | Chosen::Superseded(holds) => {
                 written.verdict = VerdictName::Accepted;
                 written.holds = Some(all_units(holds));
                 written.moves = Some(moves.take().into_iter().flatten().map(MoveEntry::of).collect());
@@ -64,14 +66,19 @@ pub fn run(
                 summary.host_seconds_accepted = summary.host_seconds_accepted.saturating_add(seconds);
             }
             Chosen::Impossible(conflict) => {
+                written.verdict = VerdictName::Refused;
                 Tier::Static.name().clone_into(&mut written.tier);
                 written.conflict = Some(ConflictEntry::of(conflict));
                 summary.refused += 1;
             }
-            Chosen::LeftOut => {
-                written.proved = batch.proved();
+            Chosen::LeftOut if batch.proved() => {
+                written.verdict = VerdictName::Refused;
                 written.conflict = Some(ConflictEntry::of(&left_out(entry, request, &batch)));
                 summary.refused += 1;
+            }
+            Chosen::LeftOut => {
+                written.proved = false;
+                summary.undecided += 1;
             }
         }
         decisions.push(written);
@@ -86,15 +93,10 @@ pub fn run(
     })
 }
 
-/// Why a request that could be accepted alone is not.
+/// Why a request is not part of the best choice.
 fn left_out(entry: &RequestEntry, request: &Request, batch: &Batch) -> Conflict {
     let starts = request.reservations.iter().map(|asked| asked.window.start);
     let ends = request.reservations.iter().map(|asked| asked.window.end);
-    let best = if batch.proved() {
-        "the greatest possible"
-    } else {
-        "the greatest found"
-    };
     Conflict {
         reason: "value",
         from: starts.min().unwrap_or(0),
@@ -105,7 +107,8 @@ fn left_out(entry: &RequestEntry, request: &Request, batch: &Batch) -> Conflict 
         reservations: request.reservations.iter().map(|asked| asked.id.clone()).collect(),
         certificate: Vec::new(),
         text: format!(
-            "the requests accepted are worth {} together, {best}; none of it can be given up for this one, worth {}",
+            "the requests accepted are worth {} together, the greatest possible; none of it can be given up for this \
+             one, worth {}",
             batch.value,
             entry.worth()
         )

@@ -1,19 +1,19 @@
 //! Mode `batch`: the accepted requests together, and that no more was to be had where that is claimed.
 //!
-//! All moves are relative to the state before, whatever decision they stand with. The bound of a small
+//! All moves are relative to the state before, whatever decision they stand with. Of the accepted requests
+//! for one lease the last counts; those before it must be possible by themselves. The bound of a small
 //! batch is held against every subset that is worth more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::accepted::{clashes, given, grant};
 use super::book::Book;
 use super::moves::{self, Rule};
-use super::refused;
-use super::scene::Scene;
-use super::search::{Found, search};
+use super::refused::{self, grantable};
+use super::search::Found;
 use super::{Findings, sums};
 use crate::document::{DecisionEntry, MoveEntry, Plan, Problem, RequestEntry, Summary, VerdictName};
-use crate::model::{LeaseId, Request};
+use crate::model::{LeaseId, Request, Reservation};
 
 /// Most requests of a batch all subsets of which are looked at.
 const FEW: usize = 6;
@@ -21,6 +21,60 @@ const FEW: usize = 6;
 const LARGEST: usize = 1_500;
 /// The reason of a refusal in favour of other requests.
 pub(super) const OTHERS: &str = "value";
+
+/// A request as it stands beside the state, and what became of it.
+struct Decided<'a> {
+    number: usize,
+    entry: &'a RequestEntry,
+    /// What replaces a request of the batch asks for a new lease of that name.
+    request: Request,
+    /// Whether it replaces a request of the batch.
+    follows: bool,
+    decision: &'a DecisionEntry,
+}
+
+impl Decided<'_> {
+    fn lease(&self) -> &LeaseId {
+        self.request.replaces.as_ref().unwrap_or(&self.request.id)
+    }
+
+    fn is_accepted(&self) -> bool {
+        self.decision.verdict == VerdictName::Accepted
+    }
+
+    /// Whether it was refused, but not in favour of others.
+    fn is_impossible(&self) -> bool {
+        let reason = self.decision.conflict.as_ref().map(|conflict| conflict.reason.as_str());
+        self.decision.verdict == VerdictName::Refused && reason != Some(OTHERS)
+    }
+}
+
+/// The requests and their decisions.
+fn read<'a>(before: &Book, problem: &'a Problem, plan: &'a Plan) -> Vec<Decided<'a>> {
+    let mut new: BTreeSet<&LeaseId> = BTreeSet::new();
+    let mut all = Vec::new();
+    for (number, (entry, decision)) in problem.requests.iter().zip(&plan.decisions).enumerate() {
+        let mut request = entry.to_request(problem.cleaning);
+        let mut follows = false;
+        match &entry.replaces {
+            None => _ = new.insert(&entry.id),
+            Some(lease) if new.contains(lease) && !before.leases.contains_key(lease) => {
+                follows = true;
+                request.id = lease.clone();
+                request.replaces = None;
+            }
+            Some(_) => {}
+        }
+        all.push(Decided {
+            number,
+            entry,
+            request,
+            follows,
+            decision,
+        });
+    }
+    all
+}
 
 /// Checks the decisions and makes them.
 pub(super) fn check(
@@ -30,59 +84,43 @@ pub(super) fn check(
     plan: &Plan,
     findings: &mut Findings,
 ) -> Summary {
-    let requests: Vec<Request> = problem
-        .requests
-        .iter()
-        .map(|entry| entry.to_request(problem.cleaning))
-        .collect();
-    let decided: Vec<(usize, &RequestEntry, &Request, &DecisionEntry)> = problem
-        .requests
-        .iter()
-        .zip(&requests)
-        .zip(&plan.decisions)
-        .enumerate()
-        .map(|(number, ((entry, request), decision))| (number, entry, request, decision))
-        .collect();
+    let decided = read(before, problem, plan);
     let bound = bound(problem, &plan.summary, findings);
+    let mut alone = Alone::new(before, problem);
     let mut sum = Summary::default();
     let mut granted = Vec::new();
-    let mut replaced: BTreeSet<&LeaseId> = BTreeSet::new();
     let mut all: Vec<MoveEntry> = Vec::new();
-    for &(number, entry, request, decision) in &decided {
-        findings.place = format!("decisions[{number}].");
-        if !findings.require(decision.request == entry.id, "request", || {
-            format!("expected `{}`", entry.id)
+    for this in &decided {
+        let (request, decision) = (&this.request, this.decision);
+        findings.place = format!("decisions[{}].", this.number);
+        if !findings.require(decision.request == this.entry.id, "request", || {
+            format!("expected `{}`", this.entry.id)
         }) {
             continue;
         }
-        let left_out = decision
-            .conflict
-            .as_ref()
-            .is_some_and(|conflict| conflict.reason == OTHERS);
-        let open = left_out && bound > plan.summary.value;
-        super::form(decision, open, findings);
+        super::form(decision, findings);
         match decision.verdict {
             VerdictName::Accepted => {
-                if let Some(lease) = &request.replaces {
-                    findings.require(replaced.insert(lease), "verdict", || {
-                        format!("the lease `{lease}` is replaced twice")
-                    });
-                }
+                let first = |other: &&Decided<'_>| !other.follows && other.request.id == request.id;
+                let stands = !this.follows || decided.iter().find(first).is_some_and(Decided::is_accepted);
+                findings.require(stands, "verdict", || {
+                    format!("the request `{}` to replace is not accepted", request.id)
+                });
                 all.extend(decision.moves.iter().flatten().cloned());
-                if let Some(given) = given(before, request, decision, findings) {
+                let later = &decided[this.number + 1..];
+                if later
+                    .iter()
+                    .any(|other| other.is_accepted() && other.lease() == this.lease())
+                {
+                    alone.accepted(before, request, decision, findings);
+                } else if let Some(given) = given(before, request, decision, findings) {
                     granted.push((request, given));
                 }
-                sums::add(&mut sum, entry, decision, 0);
+                sums::add(&mut sum, this.entry, decision, 0);
             }
             VerdictName::Refused => {
                 sum.refused += 1;
-                if left_out {
-                    findings.require(decision.offers.is_empty(), "offers", || {
-                        "what was left out for others has none".to_owned()
-                    });
-                } else {
-                    refused::check(before, request, decision, findings);
-                }
+                refusal(before, &decided, this, bound == plan.summary.value, findings);
             }
             VerdictName::Undecided => sum.undecided += 1,
         }
@@ -94,14 +132,74 @@ pub(super) fn check(
     let moved = moves::carry_out(book, &rule, &all, &mut touched, findings);
     // Whether what was left out tells hosts apart is not laid down: the count may be either.
     let few = moves::counted(before, &moves::predicates(before, accepted), &moved);
-    let many = moves::counted(before, &moves::predicates(before, &requests), &moved);
+    let every = decided.iter().map(|this| &this.request);
+    let many = moves::counted(before, &moves::predicates(before, every), &moved);
     sum.moves = plan.summary.moves.clamp(few.min(many), many.max(few));
     for (request, given) in granted {
         grant(book, request, given, &mut touched);
     }
     clashes(book, &touched, findings);
-    best(before, &decided, bound, findings);
+    best(before, problem, &decided, &mut alone, bound, findings);
     sum
+}
+
+/// Checks why a request is refused. `best`: nothing can be worth more than what is accepted.
+fn refusal(before: &Book, decided: &[Decided<'_>], this: &Decided<'_>, best: bool, findings: &mut Findings) {
+    if !this.is_impossible() {
+        findings.require(best, "verdict", || {
+            "refused in favour of others: a bound above the value contradicts the verdict".to_owned()
+        });
+        findings.require(this.decision.offers.is_empty(), "offers", || {
+            "what was left out for others has none".to_owned()
+        });
+        return;
+    }
+    let reason = this.decision.conflict.as_ref().map(|conflict| conflict.reason.as_str());
+    let first = |other: &&Decided<'_>| !other.follows && other.request.id == this.request.id;
+    let lost = this.follows && decided.iter().find(first).is_some_and(Decided::is_impossible);
+    if !(lost && reason == Some("malformed")) {
+        refused::check(before, &this.request, this.decision, findings);
+    }
+}
+
+/// The fleet with no other lease than the one a request replaces.
+struct Alone {
+    book: Book,
+}
+
+impl Alone {
+    fn new(before: &Book, problem: &Problem) -> Self {
+        let mut book = Book::new(problem);
+        for lease in before.leases.keys() {
+            book.put(lease.clone(), Vec::new());
+        }
+        Self { book }
+    }
+
+    /// Does something with only the lease in the book that the request replaces.
+    fn with<T>(&mut self, before: &Book, request: &Request, mut act: impl FnMut(&mut Book) -> T) -> T {
+        let lease = request.replaces.as_ref().unwrap_or(&request.id);
+        self.book.put(lease.clone(), before.replaced(request).to_vec());
+        let result = act(&mut self.book);
+        self.book.put(lease.clone(), Vec::new());
+        result
+    }
+
+    /// Checks an acceptance that a later one replaces.
+    fn accepted(&mut self, before: &Book, request: &Request, decision: &DecisionEntry, findings: &mut Findings) {
+        self.with(before, request, |book| {
+            let Some(given) = given(book, request, decision, findings) else {
+                return;
+            };
+            let mut touched = BTreeSet::new();
+            grant(book, request, given, &mut touched);
+            clashes(book, &touched, findings);
+        });
+    }
+
+    fn is_possible(&mut self, before: &Book, request: &Request) -> Found {
+        self.with(before, request, |book| grantable(book, request, &|_| false, LARGEST))
+    }
 }
 
 /// The stated bound, if it can be one.
@@ -121,45 +219,53 @@ fn bound(problem: &Problem, summary: &Summary, findings: &mut Findings) -> u64 {
     findings.require(bound <= all, "summary.bound", || {
         format!("{bound} is more than all requests are worth, {all}")
     });
+    findings.require(
+        summary.proved != Some(true) || bound == summary.value,
+        "summary.proved",
+        || format!("the bound, {bound}, leaves room above the value, {}", summary.value),
+    );
     bound
 }
 
 /// No subset of a small batch is worth more than the bound.
 fn best(
     before: &Book,
-    decided: &[(usize, &RequestEntry, &Request, &DecisionEntry)],
+    problem: &Problem,
+    decided: &[Decided<'_>],
+    alone: &mut Alone,
     bound: u64,
     findings: &mut Findings,
 ) {
-    let new: Vec<(&RequestEntry, &Request)> = decided
-        .iter()
-        .filter(|(_, _, request, _)| request.replaces.is_none() && !before.starts_in_the_past(request))
-        .map(|&(_, entry, request, _)| (entry, request))
-        .collect();
-    if new.len() > FEW {
+    let well_formed = |this: &&Decided<'_>| {
+        let request = &this.request;
+        !before.lacks_replaced(request) && !before.starts_in_the_past(request)
+    };
+    let all: Vec<&Decided<'_>> = decided.iter().filter(well_formed).collect();
+    if all.len() > FEW {
         return;
     }
-    for subset in 1_u32..1 << new.len() {
+    for subset in 1_u32..1 << all.len() {
         let members = || {
-            new.iter()
-                .enumerate()
-                .filter(|(place, _)| subset & (1 << place) != 0)
-                .map(|(_, new)| new)
+            (0..all.len())
+                .filter(|place| subset & (1 << place) != 0)
+                .map(|place| all[place])
         };
-        let worth = members().map(|(entry, _)| entry.worth()).fold(0, u64::saturating_add);
+        let worth = members().map(|this| this.entry.worth()).fold(0, u64::saturating_add);
         if worth <= bound {
             continue;
         }
-        let together = Request {
-            id: LeaseId::from("together"),
-            replaces: None,
-            reservations: members()
-                .flat_map(|(_, request)| request.reservations.clone())
-                .collect(),
-        };
-        let scene = Scene::of_request(before, &together, &|held| !before.is_fixed(held), LARGEST);
-        if scene.map(search) == Some(Found::Yes) {
-            let names: Vec<&str> = members().map(|(entry, _)| &*entry.id).collect();
+        let mut last: BTreeMap<&LeaseId, &Decided<'_>> = BTreeMap::new();
+        let mut first: BTreeSet<&LeaseId> = BTreeSet::new();
+        let mut sound = true;
+        for this in members() {
+            sound &= !this.follows || first.contains(this.lease());
+            first.insert(this.lease());
+            if let Some(superseded) = last.insert(this.lease(), this) {
+                sound = sound && alone.is_possible(before, &superseded.request) == Found::Yes;
+            }
+        }
+        if sound && together(before, problem, last.into_values().map(|this| &this.request)) == Found::Yes {
+            let names: Vec<&str> = members().map(|this| &*this.entry.id).collect();
             findings.add(
                 "summary.bound",
                 format!(
@@ -170,4 +276,32 @@ fn best(
             return;
         }
     }
+}
+
+/// Whether requests for different leases can be granted together: as one request, for the one lease that
+/// all leases they replace are made.
+fn together<'a>(before: &Book, problem: &Problem, requests: impl Iterator<Item = &'a Request>) -> Found {
+    let mut together = Request {
+        id: LeaseId::from("together"),
+        replaces: None,
+        reservations: Vec::new(),
+    };
+    let mut replaced: Vec<&LeaseId> = Vec::new();
+    for request in requests {
+        together.reservations.extend(request.reservations.iter().cloned());
+        replaced.extend(&request.replaces);
+    }
+    let movable = |book: &Book, held: &Reservation| !book.is_fixed(held);
+    together.replaces = replaced.first().map(|&lease| lease.clone());
+    if replaced.len() < 2 {
+        return grantable(before, &together, &|held| movable(before, held), LARGEST);
+    }
+    let mut merged = Book::new(problem);
+    let mut parts = Vec::new();
+    for lease in &replaced {
+        parts.extend(before.leases.get(*lease).into_iter().flatten().cloned());
+        merged.put((*lease).clone(), Vec::new());
+    }
+    merged.put(replaced[0].clone(), parts);
+    grantable(&merged, &together, &|held| movable(&merged, held), LARGEST)
 }

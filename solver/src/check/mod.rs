@@ -122,7 +122,7 @@ fn one_after_another(problem: &Problem, plan: &Plan, book: &mut Book, findings: 
         }) {
             continue;
         }
-        form(decision, false, findings);
+        form(decision, findings);
         match decision.verdict {
             VerdictName::Accepted => {
                 let moves = accepted::check(book, &request, decision, findings);
@@ -144,15 +144,13 @@ fn one_after_another(problem: &Problem, plan: &Plan, book: &mut Book, findings: 
     sums
 }
 
-/// Members a decision must and must not have; an `open` refusal is not proved.
-fn form(decision: &DecisionEntry, open: bool, findings: &mut Findings) {
+/// Members a decision must and must not have.
+fn form(decision: &DecisionEntry, findings: &mut Findings) {
     let verdict = decision.verdict;
     let is = |other: VerdictName| verdict == other;
-    findings.require(
-        decision.proved != (is(VerdictName::Undecided) || open),
-        "proved",
-        || format!("{} contradicts the verdict", decision.proved),
-    );
+    findings.require(decision.proved != is(VerdictName::Undecided), "proved", || {
+        format!("{} contradicts the verdict", decision.proved)
+    });
     tier(decision, findings);
     let presence = [
         ("holds", decision.holds.is_some(), VerdictName::Accepted),

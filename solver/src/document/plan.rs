@@ -188,6 +188,9 @@ pub struct Summary {
     /// Proved upper bound of the value, where a mode gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<u64>,
+    /// Mode `batch`: whether the value is proved the greatest and, with it, the moves the fewest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved: Option<bool>,
     /// Mode `heal`: promises that cannot be kept in full.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unkept: Vec<UnkeptEntry>,

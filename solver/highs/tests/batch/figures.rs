@@ -39,18 +39,16 @@ fn measure(hosts: usize, classes: usize, days: f64, seconds: f64, seed: u64) -> 
     gap
 }
 
+/// `BATCH=300,12,14,10,1,10 cargo test ... figures::batches`: hosts, classes, days, seconds, first and last seed.
 #[test]
-#[ignore = "takes a minute; a measurement"]
-fn three_hundred_hosts() {
-    for seed in 1..=3 {
-        measure(300, 20, 20.0, 10.0, seed);
-    }
-}
-
-#[test]
-#[ignore = "takes minutes; a measurement"]
-fn a_thousand_hosts() {
-    for seed in 1..=2 {
-        measure(1_000, 20, 20.0, 60.0, seed);
+#[ignore = "a measurement"]
+fn batches() {
+    let given = std::env::var("BATCH").unwrap_or_else(|_| "300,20,20,10,1,3".to_owned());
+    let given: Vec<usize> = given.split(',').map(|part| part.parse().unwrap()).collect();
+    let [hosts, classes, days, seconds, first, last] = given[..] else {
+        panic!("six numbers are needed: {given:?}");
+    };
+    for seed in first..=last {
+        measure(hosts, classes, days as f64, seconds as f64, seed as u64);
     }
 }

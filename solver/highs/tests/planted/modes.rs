@@ -347,6 +347,19 @@ const BATCH: &[Planted] = &[
         "does not match",
     ),
     (
+        "a refusal in favour of others that is not proved",
+        |plan| plan["decisions"][4]["proved"] = json!(false),
+        "contradicts the verdict",
+    ),
+    (
+        "proved with a bound above the value",
+        |plan| {
+            plan["summary"]["bound"] = json!(10);
+            plan["summary"]["proved"] = json!(true);
+        },
+        "leaves room above the value",
+    ),
+    (
         "offers beside a better choice",
         |plan| plan["decisions"][4]["offers"] = json!([{"change": "start", "start": 50}]),
         "has none",
@@ -357,4 +370,79 @@ const BATCH: &[Planted] = &[
 fn every_error_in_a_batch_is_found() {
     let (problem, plan) = batch();
     all_found(&problem, &plan, BATCH);
+}
+
+/// `X1` asks for `Q1` later and on another host, `X2` for `Q2` longer; only the last of a lease counts.
+fn chains() -> (String, Value) {
+    let any = json!([]);
+    let problem = json!({"format": "berth-problem/1", "now": 0,
+    "hosts": [{"id": "a", "properties": {"gpu": "True"}}, {"id": "b"}],
+    "requests": [
+        {"id": "Q1", "value": 3, "reservations": [whole("q1", (10, 20), 1, &json!(["==", "$gpu", "True"]))]},
+        {"id": "Q2", "value": 4, "reservations": [whole("q2", (10, 20), 1, &any)]},
+        {"id": "Q3", "value": 2, "reservations": [whole("q3", (10, 20), 1, &any)]},
+        {"id": "X1", "value": 1, "replaces": "Q1", "reservations": [whole("q1", (30, 40), 2, &any)]},
+        {"id": "X2", "value": 1, "replaces": "Q2", "reservations": [whole("q2", (10, 25), 1, &any)]},
+        {"id": "X3", "value": 1, "replaces": "Q3", "reservations": [whole("q3", (10, 31), 1, &any)]},
+    ]})
+    .to_string();
+    let none = json!([]);
+    let decisions = [
+        accepted("Q1", &json!({"q1": {"a": 1}}), &none),
+        accepted("Q2", &json!({"q2": {"b": 1}}), &none),
+        accepted("Q3", &json!({"q3": {"a": 1}}), &none),
+        accepted("X1", &json!({"q1": {"a": 1, "b": 1}}), &none),
+        accepted("X2", &json!({"q2": {"b": 1}}), &none),
+        refused("X3", "value", (10, 31), (1, 0), &[], &["q3"]),
+    ];
+    let summary = json!({"accepted": 5, "refused": 1, "undecided": 0, "host_seconds_accepted": 65, "moves": 0, "value": 11,
+        "bound": 11, "proved": true});
+    let last = json!({"q1": {"a": 1, "b": 1}, "q2": {"b": 1}, "q3": {"a": 1}});
+    let plan = plan(&problem, "batch", &decisions, &last, &summary);
+    (problem, plan)
+}
+
+const CHAINS: &[Planted] = &[
+    (
+        "a replacement without what it replaces",
+        |plan| plan["decisions"][1] = refused("Q2", "value", (10, 20), (4, 0), &[], &["q2"]),
+        "to replace is not accepted",
+    ),
+    (
+        "a replaced request where it could not be",
+        |plan| plan["decisions"][0]["holds"] = json!({"q1": {"b": 1}}),
+        "does not match",
+    ),
+    (
+        "a replacement on a host in use",
+        |plan| plan["decisions"][4]["holds"] = json!({"q2": {"a": 1}}),
+        "both occupy",
+    ),
+    (
+        "a replacement called malformed",
+        |plan| plan["decisions"][5] = refused("X3", "malformed", (10, 31), (0, 0), &[], &["q3"]),
+        "the request is well formed",
+    ),
+    (
+        "a lease as it was asked for at first",
+        |plan| plan["final"]["q1"] = json!({"a": 1}),
+        "differs from",
+    ),
+    (
+        "a worse choice called best",
+        |plan| {
+            plan["decisions"][3] = refused("X1", "value", (30, 40), (1, 0), &[], &["q1"]);
+            plan["decisions"][0] = refused("Q1", "value", (10, 20), (3, 0), &[], &["q1"]);
+            remove(&mut plan["final"], "q1");
+            plan["summary"] = json!({"accepted": 3, "refused": 3, "undecided": 0, "host_seconds_accepted": 35, "moves": 0,
+                "value": 7, "bound": 7});
+        },
+        "can be accepted together",
+    ),
+];
+
+#[test]
+fn every_error_in_a_batch_with_replacements_is_found() {
+    let (problem, plan) = chains();
+    all_found(&problem, &plan, CHAINS);
 }

@@ -1,0 +1,186 @@
+//! What the requests of a batch are to each other.
+//!
+//! Invariant: requests that decide one lease are a chain in order of arrival, and of a chain a beginning is
+//! accepted. The lease is what the last accepted one asks for. Those before it count with their value, as
+//! they do when requests are taken one after another; they only have to be possible by themselves, and
+//! nothing is kept for them. Nothing of a batch has started, so a replacement of a request of the same batch
+//! is free to ask for anything; it keeps what the lease held before the batch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::world::Candidate;
+use crate::decision::{Conflict, Decision, Tier, Verdict};
+use crate::model::{HostId, LeaseId, Request, ReservationId, Seconds};
+use crate::planner::{Budget, ModelSolver, Planner, StateError};
+use crate::request::Ask;
+
+/// Hosts by reservation.
+pub(crate) type Holds = BTreeMap<ReservationId, Vec<HostId>>;
+
+/// The requests as they stand beside the state: what replaces a request of the batch asks for a new lease
+/// of that name.
+pub(crate) fn standing(planner: &Planner, requests: &[(Request, u64)]) -> Vec<Request> {
+    let mut new: BTreeSet<&LeaseId> = BTreeSet::new();
+    let mut standing = Vec::with_capacity(requests.len());
+    for (request, _) in requests {
+        let mut stands = request.clone();
+        match &request.replaces {
+            None => _ = new.insert(&request.id),
+            Some(lease) if planner.lease(lease).is_none() && new.contains(lease) => {
+                stands.id = lease.clone();
+                stands.replaces = None;
+            }
+            Some(_) => {}
+        }
+        standing.push(stands);
+    }
+    standing
+}
+
+/// The states on which requests are read that replace a lease, where another lease that is replaced too is in
+/// the way: without all others.
+pub(crate) fn readers(planner: &Planner, standing: &[Request], now: Seconds) -> Vec<Option<Planner>> {
+    let replaced: BTreeSet<&LeaseId> = standing
+        .iter()
+        .filter_map(|request| request.replaces.as_ref())
+        .collect();
+    let reader = |request: &Request| -> Option<Planner> {
+        let own = planner.lease(request.replaces.as_ref()?)?;
+        if replaced.len() < 2 || Ask::read_all(planner, request, now).is_ok() {
+            return None;
+        }
+        let mut reader = planner.clone();
+        for &lease in replaced.iter().filter(|&&lease| *lease != own.id) {
+            reader.remove_lease(lease);
+        }
+        Some(reader)
+    };
+    standing.iter().map(reader).collect()
+}
+
+/// The candidates with what comes before them; those that are none after all by their places, and why.
+/// A candidate that is not the last of its chain must be possible by itself, and what it replaces too.
+pub(crate) fn settle<'a>(
+    planner: &Planner,
+    requests: &[(Request, u64)],
+    readable: Vec<Candidate<'a>>,
+    now: Seconds,
+    solver: &dyn ModelSolver,
+) -> (Vec<Candidate<'a>>, Vec<(usize, Conflict)>) {
+    let bare = bare(planner);
+    let mut left: BTreeMap<LeaseId, usize> = BTreeMap::new();
+    for candidate in &readable {
+        *left.entry(candidate.lease().clone()).or_default() += 1;
+    }
+    let mut possible: Vec<Candidate<'_>> = Vec::with_capacity(readable.len());
+    let mut impossible = Vec::new();
+    let mut chains: BTreeMap<LeaseId, (Vec<usize>, u64)> = BTreeMap::new();
+    for mut candidate in readable {
+        let lease = candidate.lease().clone();
+        let follows = candidate.request.replaces.is_none() && requests[candidate.place].0.replaces.is_some();
+        if follows && !chains.contains_key(&lease) {
+            impossible.push((candidate.place, nothing_to_replace(candidate.request)));
+            continue;
+        }
+        if let Some(left) = left.get_mut(&lease).filter(|left| **left > 1) {
+            *left -= 1;
+            if by_itself((planner, &bare), candidate.request, None, now, solver).is_none() {
+                let decision = planner.decide(candidate.request, now, Budget { seconds: None }, solver);
+                if let Verdict::Refused { conflict } = decision.verdict {
+                    impossible.push((candidate.place, conflict));
+                    continue;
+                }
+            }
+        }
+        let (earlier, worth) = chains.entry(lease).or_default();
+        candidate.earlier.clone_from(earlier);
+        *worth = worth.saturating_add(candidate.value);
+        candidate.worth = *worth;
+        earlier.push(possible.len());
+        possible.push(candidate);
+    }
+    (possible, impossible)
+}
+
+/// A state without any lease.
+pub(crate) fn bare(planner: &Planner) -> Planner {
+    let mut bare = planner.clone();
+    for lease in planner.leases() {
+        bare.remove_lease(&lease.id);
+    }
+    bare
+}
+
+/// Hosts for a request that a later one of the batch replaces: those the lease has in the end where they
+/// suit it.
+pub(crate) fn superseded(
+    (planner, bare): (&Planner, &Planner),
+    request: &Request,
+    last: (&Request, &Holds),
+    now: Seconds,
+    solver: &dyn ModelSolver,
+) -> Option<Holds> {
+    by_itself((planner, bare), request, Some(last), now, solver)
+        .or_else(|| by_itself((planner, bare), request, None, now, solver))
+}
+
+/// Hosts for a request if there were no other lease, near those of another request for the same lease.
+fn by_itself(
+    (planner, bare): (&Planner, &Planner),
+    request: &Request,
+    like: Option<(&Request, &Holds)>,
+    now: Seconds,
+    solver: &dyn ModelSolver,
+) -> Option<Holds> {
+    let own = request
+        .replaces
+        .as_ref()
+        .and_then(|lease| planner.lease(lease))
+        .cloned();
+    let mut fleet = bare.clone();
+    let mut asked = request.clone();
+    let prepared = own
+        .map_or(Ok(()), |own| fleet.put_lease(own))
+        .and_then(|()| match like {
+            Some((last, holds)) => {
+                asked.replaces = Some(request.replaces.as_ref().unwrap_or(&request.id).clone());
+                grant(&mut fleet, last, holds, now)
+            }
+            None => Ok(()),
+        });
+    prepared.ok()?;
+    match fleet.decide(&asked, now, Budget { seconds: None }, solver).verdict {
+        Verdict::Accepted { holds, .. } => Some(holds),
+        Verdict::Refused { .. } | Verdict::Undecided => None,
+    }
+}
+
+/// Makes what a request is given part of a state.
+pub(crate) fn grant(planner: &mut Planner, request: &Request, holds: &Holds, now: Seconds) -> Result<(), StateError> {
+    let decision = Decision {
+        at: now,
+        verdict: Verdict::Accepted {
+            holds: holds.clone(),
+            moves: Vec::new(),
+        },
+        tier: Tier::Mip,
+    };
+    planner.apply(request, &decision)
+}
+
+/// Why nothing can replace a request that cannot be accepted itself.
+pub(crate) fn nothing_to_replace(request: &Request) -> Conflict {
+    let starts = request.reservations.iter().map(|asked| asked.window.start);
+    let ends = request.reservations.iter().map(|asked| asked.window.end);
+    Conflict {
+        reason: "malformed",
+        from: starts.min().unwrap_or(0),
+        until: ends.max().unwrap_or(0),
+        needed: 0,
+        exist: 0,
+        hosts_matching: Vec::new(),
+        reservations: request.reservations.iter().map(|asked| asked.id.clone()).collect(),
+        certificate: Vec::new(),
+        text: "the request it replaces cannot be accepted".into(),
+    }
+}

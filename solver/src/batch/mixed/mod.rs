@@ -1,0 +1,178 @@
+//! Batches in which instances or units of pools take part.
+//!
+//! Invariant: the bound comes from what hosts and units have in sum, which leaves out conditions and so never
+//! excludes a choice. A choice is called the best only if it meets the bound or the planner refused every
+//! one that could be worth more, each as one request of all its reservations.
+//!
+//! `world` puts everything on spots, `stores` sums them up and `relaxation` prices them. `subsets` tries all
+//! choices if the prices leave few; else `yard` is what the search changes, and `planned` what the planner
+//! makes of it.
+
+mod planned;
+mod relaxation;
+mod stores;
+mod subsets;
+mod world;
+mod yard;
+
+use std::cmp::Reverse;
+
+use super::answer::Answer;
+use super::choose::Limits;
+use super::clock::Clock;
+use super::prices::DENOMINATOR;
+use super::search::{Changing, Known, Search, Worth, inexact};
+use super::world::Candidate;
+use crate::classes::ClassNumber;
+use crate::mixed::{has_other_kinds, may_move_instances};
+use crate::model::Seconds;
+use crate::planner::{ModelSolver, Planner};
+use planned::Planned;
+use relaxation::Relaxed;
+use stores::Stores;
+use subsets::Found;
+use world::World;
+use yard::Yard;
+
+/// Part of the time that must be left when the relaxation ends, and when the search does.
+const LEFT: (f64, f64) = (0.6, 0.2);
+/// Seconds one decision of the planner may take in the end where there is a limit for all.
+const SECONDS: f64 = 0.25;
+
+/// Whether counts of whole hosts do not say everything about this batch.
+pub(crate) fn is_needed(planner: &Planner, candidates: &[Candidate<'_>], now: Seconds) -> bool {
+    may_move_instances(planner, now) || candidates.iter().any(|candidate| has_other_kinds(candidate.request))
+}
+
+/// A choice and what none is worth more than.
+pub(crate) struct Mixed {
+    pub(crate) answer: Answer,
+    pub(crate) bound: u64,
+    /// Whether no other choice is worth more.
+    pub(crate) proved: bool,
+    /// Whether no choice of this value needs fewer moves, as far as that was proved.
+    pub(crate) fewest: bool,
+}
+
+/// Chooses among the candidates.
+pub(crate) fn choose(
+    planner: &Planner,
+    candidates: &[Candidate<'_>],
+    move_class_of: &[ClassNumber],
+    now: Seconds,
+    limits: Limits,
+    solver: &dyn ModelSolver,
+    clock: &mut Clock<'_>,
+) -> Mixed {
+    let world = World::new(planner, candidates, now);
+    let stores = Stores::new(&world);
+    let reserved = |part: f64| limits.seconds.map_or(0.0, |seconds| seconds * part);
+    let relaxed = {
+        let mut left = || clock.left().map(|left| (left - reserved(LEFT.0)).max(0.0));
+        relaxation::solve(&world, &stores, solver.engine(), &mut left)
+    };
+    let bound = relaxed.bound.value();
+    let groups = known(&world, &stores, &relaxed);
+    let mut left: Vec<usize> = (0..world.groups.len()).filter(|&group| world.is_open(group)).collect();
+    left.sort_by_key(|&group| (Reverse(groups[group].worth), group));
+    let units = |value: u64| i64::try_from(value / stores.unit).unwrap_or(i64::MAX);
+    let mut best = Planned::nothing(planner);
+    let mut yard = Yard::new(&world);
+    if let Some(yard) = &mut yard {
+        *yard = greedy(yard, &groups, &left);
+        best = Planned::of(planner, candidates, &world, yard, now).unwrap_or(best);
+    }
+    best.extend(candidates, &world, (&left, Some(0.0)), now, solver, clock);
+    let mut value = best.value(candidates);
+    let finish = |value: u64, clock: &mut Clock<'_>| {
+        let prices = (&world, &relaxed.bound, stores.unit);
+        subsets::search(planner, candidates, prices, units(value), now, solver, clock)
+    };
+    let mut found = finish(value, clock);
+    if matches!(found, Found::TooMany)
+        && let Some(mut yard) = yard
+    {
+        let mut search = Search::new(groups, limits.seed);
+        for _ in 0..limits.rounds {
+            let mut stop = |worth: Worth| {
+                worth.0 / i64::try_from(stores.unit).unwrap_or(i64::MAX) >= bound
+                    || clock.left().is_some_and(|left| left <= reserved(LEFT.1))
+            };
+            search.improve(&mut yard, 1, &mut stop);
+            if stop(yard.worth()) {
+                break;
+            }
+        }
+        if let Ok(mut next) = Planned::of(planner, candidates, &world, &yard, now) {
+            let seconds = clock.left().map(|left| left.min(SECONDS));
+            next.extend(candidates, &world, (&left, seconds), now, solver, clock);
+            if next.value(candidates) > value {
+                best = next;
+                value = best.value(candidates);
+            }
+        }
+        found = finish(value, clock);
+    }
+    let (answer, proved, fewest) = match found {
+        Found::Better(answer, proved) => (answer, proved, proved && !clock.is_over()),
+        Found::Nothing(proved) => (best.answer(planner, candidates, move_class_of), proved, false),
+        Found::TooMany => {
+            let proved = units(value) >= bound;
+            (best.answer(planner, candidates, move_class_of), proved, false)
+        }
+    };
+    Mixed {
+        answer,
+        bound: u64::try_from(bound).unwrap_or(0).saturating_mul(stores.unit),
+        proved,
+        fewest,
+    }
+}
+
+/// What the search knows of the groups at the relaxation's prices.
+fn known(world: &World, stores: &Stores, relaxed: &Relaxed) -> Vec<Known> {
+    let known = world.groups.iter().map(|group| {
+        let options = || group.options.iter();
+        let profits = options().filter_map(|option| stores.profit(option, &relaxed.sums));
+        let spans = || {
+            options()
+                .flat_map(|option| &option.needs)
+                .map(|&need| &stores.demands[need])
+        };
+        let first = spans().map(|demand| demand.first).min().unwrap_or(0);
+        let value = options().map(|option| option.value).max().unwrap_or(0);
+        let unit = inexact(stores.unit.into());
+        Known {
+            mandatory: group.mandatory,
+            worth: i64::try_from(value).unwrap_or(i64::MAX),
+            profit: profits.max().map_or(f64::NEG_INFINITY, inexact) / inexact(DENOMINATOR) * unit,
+            span: (first, spans().map(|demand| demand.after).max().unwrap_or(first)),
+        }
+    });
+    known.collect()
+}
+
+/// The best of several yards filled group by group, from one with only what is promised.
+fn greedy<'w>(promised: &Yard<'w>, groups: &[Known], by_value: &[usize]) -> Yard<'w> {
+    let mut by_profit = by_value.to_vec();
+    by_profit.sort_by(|&one, &other| {
+        groups[other]
+            .profit
+            .total_cmp(&groups[one].profit)
+            .then(one.cmp(&other))
+    });
+    let filled = [by_value.to_vec(), by_profit].map(|order| {
+        let mut yard = promised.clone();
+        for group in order {
+            yard.remove(group);
+            yard.serve(group);
+        }
+        yard
+    });
+    let [by_value, by_profit] = filled;
+    if by_profit.worth() > by_value.worth() {
+        by_profit
+    } else {
+        by_value
+    }
+}
