@@ -37,9 +37,11 @@ pub(crate) fn hosts(
         .map(|demand| (demand, BTreeMap::new()))
         .collect();
     let mut chosen: BTreeMap<DemandNumber, Option<usize>> = BTreeMap::new();
+    let mut accepted: Vec<usize> = Vec::new();
     for (number, group) in world.groups.iter().enumerate() {
         let Some(taken) = packing.taken(number) else { continue };
         let option = &group.options[taken.option];
+        accepted.extend(option.candidate);
         for (&demand, split) in option.demands.iter().zip(&taken.splits) {
             counts.insert(demand, split.iter().copied().collect());
             chosen.insert(demand, option.candidate);
@@ -54,7 +56,18 @@ pub(crate) fn hosts(
     if !verify::holds(&world.scene, &placed) {
         return None;
     }
-    Some(read(world, model, classes, &chosen, &placed, candidates))
+    let mut answer = read(world, model, classes, &chosen, &placed);
+    // A reservation of which everything was kept before the clock, or nothing more is wanted, has no demand.
+    for number in accepted {
+        let holds = answer.holds.entry(number).or_default();
+        for ask in &candidates[number].asks {
+            let hosts = holds.entry(ask.asked.id.clone()).or_default();
+            hosts.extend(ask.kept.iter().cloned());
+            hosts.sort();
+            hosts.dedup();
+        }
+    }
+    Some(answer)
 }
 
 fn read(
@@ -63,7 +76,6 @@ fn read(
     classes: &Classes,
     chosen: &BTreeMap<DemandNumber, Option<usize>>,
     placed: &[BTreeSet<HostNumber>],
-    candidates: &[Candidate<'_>],
 ) -> Answer {
     let name = |host: &HostNumber| world.scene.hosts[*host].id.clone();
     let mut holds: BTreeMap<usize, Holds> = BTreeMap::new();
@@ -97,15 +109,6 @@ fn read(
             to: placed[number].iter().filter(|host| !kept(host)).map(name).collect(),
             counted: u32::try_from(model.moves(number, &split.into_iter().collect())).unwrap_or(u32::MAX),
         });
-    }
-    // A reservation of which everything was kept before the clock, or nothing more is wanted, has no demand.
-    for (&number, holds) in &mut holds {
-        for ask in &candidates[number].asks {
-            let hosts = holds.entry(ask.asked.id.clone()).or_default();
-            hosts.extend(ask.kept.iter().cloned());
-            hosts.sort();
-            hosts.dedup();
-        }
     }
     moves.sort_by(|one, other| one.reservation.cmp(&other.reservation));
     Answer { holds, moves }

@@ -37,25 +37,32 @@ pub(crate) fn standing(planner: &Planner, requests: &[(Request, u64)]) -> Vec<Re
     standing
 }
 
-/// The states on which requests are read that replace a lease, where another lease that is replaced too is in
-/// the way: without all others.
+/// The states on which requests are read that replace a lease, where something that may be different in the
+/// end is in the way: without the other leases that are replaced too; with no other lease at all if the
+/// request may be followed by another. What is chosen is counted without these.
 pub(crate) fn readers(planner: &Planner, standing: &[Request], now: Seconds) -> Vec<Option<Planner>> {
     let replaced: BTreeSet<&LeaseId> = standing
         .iter()
         .filter_map(|request| request.replaces.as_ref())
         .collect();
-    let reader = |request: &Request| -> Option<Planner> {
+    let reader = |(place, request): (usize, &Request)| -> Option<Planner> {
         let own = planner.lease(request.replaces.as_ref()?)?;
-        if replaced.len() < 2 || Ask::read_all(planner, request, now).is_ok() {
+        let mut later = standing[place + 1..].iter();
+        let followed = later.any(|other| other.replaces == request.replaces);
+        if (replaced.len() < 2 && !followed) || Ask::read_all(planner, request, now).is_ok() {
             return None;
         }
         let mut reader = planner.clone();
-        for &lease in replaced.iter().filter(|&&lease| *lease != own.id) {
+        let others = planner
+            .leases()
+            .map(|lease| &lease.id)
+            .filter(|lease| **lease != own.id);
+        for lease in others.filter(|lease| followed || replaced.contains(lease)) {
             reader.remove_lease(lease);
         }
         Some(reader)
     };
-    standing.iter().map(reader).collect()
+    standing.iter().enumerate().map(reader).collect()
 }
 
 /// The candidates with what comes before them; those that are none after all by their places, and why.
