@@ -10,8 +10,12 @@
 )]
 
 mod audit;
+mod binaries;
+mod conflicts;
 mod history;
 mod per_host;
+
+use std::collections::BTreeMap;
 
 use history::{Random, Setting};
 use per_host::{Answer, World};
@@ -36,6 +40,22 @@ struct State {
 }
 
 impl State {
+    fn new(random: &mut Random) -> Self {
+        let freeze = if random.percent(30) { random.between(1, 4) } else { 0 };
+        let cleaning = if random.percent(40) { random.between(1, 3) } else { 0 };
+        let mut state = Self {
+            planner: Planner::new(freeze),
+            hosts: history::fleet(random),
+            pool: history::pool(random),
+            now: 100,
+            freeze,
+            cleaning,
+        };
+        state.hosts.iter().for_each(|host| state.planner.put_host(host.clone()));
+        state.planner.put_pool(state.pool.clone());
+        state
+    }
+
     /// The case as a document, to be looked at or replayed.
     fn problem(&self, request: &Request) -> String {
         let problem = Problem::of(&self.planner, self.now, self.cleaning, std::slice::from_ref(request));
@@ -77,11 +97,12 @@ impl State {
 
 #[derive(Debug, Default)]
 struct Tally {
+    /// Refusals by reason.
+    reasons: BTreeMap<&'static str, usize>,
     accepted: usize,
     moved: usize,
     rearranged: usize,
     refused: usize,
-    by_search: usize,
     changes: usize,
     only_hosts: usize,
     several: usize,
@@ -105,18 +126,7 @@ fn verdict_moves_and_filling_equal_the_per_host_model() {
 
 fn history(seed: u64, tally: &mut Tally) {
     let mut random = Random(seed);
-    let freeze = if random.percent(30) { random.between(1, 4) } else { 0 };
-    let cleaning = if random.percent(40) { random.between(1, 3) } else { 0 };
-    let mut state = State {
-        planner: Planner::new(freeze),
-        hosts: history::fleet(&mut random),
-        pool: history::pool(&mut random),
-        now: 100,
-        freeze,
-        cleaning,
-    };
-    state.hosts.iter().for_each(|host| state.planner.put_host(host.clone()));
-    state.planner.put_pool(state.pool.clone());
+    let mut state = State::new(&mut random);
     for number in 0..14 {
         state.disturb(&mut random);
         let leases = state.leases();
@@ -124,7 +134,7 @@ fn history(seed: u64, tally: &mut Tally) {
             hosts: &state.hosts,
             pool: &state.pool,
             now: state.now,
-            cleaning,
+            cleaning: state.cleaning,
         };
         let request = setting.request(&mut random, &leases, number);
         decide(
@@ -226,7 +236,7 @@ fn count(tally: &mut Tally, leases: &[Lease], request: &Request, decision: &Deci
         }
         Verdict::Refused { conflict } => {
             tally.refused += 1;
-            tally.by_search += usize::from(conflict.reason == "search");
+            *tally.reasons.entry(conflict.reason).or_default() += 1;
         }
         Verdict::Undecided => {}
     }

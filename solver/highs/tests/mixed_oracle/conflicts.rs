@@ -1,0 +1,109 @@
+//! How many members of the conflicts are needed: without any one of them, is the request possible?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use solver::decision::{Conflict, Verdict};
+use solver::model::{Request, ReservationId};
+use solver::planner::{Budget, Planner};
+use solver_highs::Highs;
+
+use super::State;
+use super::history::{self, Random, Setting};
+
+/// Histories looked at.
+const HISTORIES: u64 = 250;
+
+/// The verdict if nobody but these reservations had ever asked for anything.
+fn fails_with(state: &State, request: &Request, members: &BTreeSet<&ReservationId>) -> bool {
+    let mut planner = Planner::new(state.freeze);
+    state.hosts.iter().for_each(|host| planner.put_host(host.clone()));
+    planner.put_pool(state.pool.clone());
+    for mut lease in state.leases() {
+        let own = request.replaces.as_ref() == Some(&lease.id);
+        lease.reservations.retain(|held| own || members.contains(&held.id));
+        if !lease.reservations.is_empty() {
+            planner.put_lease(lease).unwrap();
+        }
+    }
+    let mut request = request.clone();
+    request.reservations.retain(|asked| members.contains(&asked.id));
+    let verdict = planner
+        .decide(&request, state.now, Budget { seconds: None }, &Highs)
+        .verdict;
+    matches!(verdict, Verdict::Refused { .. })
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    conflicts: u32,
+    members: usize,
+    /// Without one of the members the request is impossible all the same.
+    not_minimal: u32,
+}
+
+#[test]
+fn the_members_of_a_conflict_suffice_for_it() {
+    let mut tallies: BTreeMap<&'static str, Tally> = BTreeMap::new();
+    for seed in 0..HISTORIES {
+        let mut random = Random(90_000 + seed);
+        let mut state = State::new(&mut random);
+        for number in 0..14 {
+            state.disturb(&mut random);
+            let leases = state.leases();
+            let setting = Setting {
+                hosts: &state.hosts,
+                pool: &state.pool,
+                now: state.now,
+                cleaning: state.cleaning,
+            };
+            let request = setting.request(&mut random, &leases, number);
+            let decision = state
+                .planner
+                .decide(&request, state.now, Budget { seconds: None }, &Highs);
+            if let Verdict::Refused { conflict } = &decision.verdict {
+                look(
+                    &state,
+                    &request,
+                    conflict,
+                    &mut tallies,
+                    &format!("seed {seed}, request {number}"),
+                );
+            }
+            state.planner.apply(&request, &decision).unwrap();
+        }
+    }
+    println!("{tallies:#?}");
+    assert!(tallies["resources"].conflicts > 50, "{tallies:?}");
+    assert!(tallies["occupied"].conflicts > 50, "{tallies:?}");
+}
+
+fn look(
+    state: &State,
+    request: &Request,
+    conflict: &Conflict,
+    tallies: &mut BTreeMap<&'static str, Tally>,
+    case: &str,
+) {
+    if matches!(conflict.reason, "started" | "malformed" | "search") {
+        tallies.entry(conflict.reason).or_default().conflicts += 1;
+        return;
+    }
+    let members: BTreeSet<&ReservationId> = conflict.reservations.iter().collect();
+    let asked =
+        |members: &BTreeSet<&ReservationId>| request.reservations.iter().any(|asked| members.contains(&asked.id));
+    let problem = || state.problem(request);
+    assert!(
+        fails_with(state, request, &members),
+        "{case}: {conflict:?}\n{}",
+        problem()
+    );
+    let tally = tallies.entry(conflict.reason).or_default();
+    tally.conflicts += 1;
+    tally.members += members.len();
+    let loose = members.iter().any(|member| {
+        let mut others = members.clone();
+        others.remove(*member);
+        asked(&others) && fails_with(state, request, &others)
+    });
+    tally.not_minimal += u32::from(loose);
+}
