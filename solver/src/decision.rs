@@ -47,35 +47,49 @@ pub struct Move {
 /// Why no assignment exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// Stable reason code: `no_matching_hosts` (too few suit the request at any time), `capacity` (a
-    /// shortage at one instant), `rows` (several instants that together are short), `started` (the
-    /// request contradicts what has begun), `search` (shown by exhausting the alternatives), `malformed`
-    /// (the request contradicts itself or the clock).
+    /// Stable reason code: `no_matching_hosts` (too few suit the request at any time), `occupied` (too few
+    /// suit it beside work that cannot move), `capacity` (a shortage of hosts at one instant), `resources`
+    /// (a shortage of a resource class at one instant), `rows` (rows that together are short), `started`
+    /// (the request contradicts what has begun), `search` (shown by exhausting the alternatives),
+    /// `malformed` (the request contradicts itself or the clock).
     pub reason: &'static str,
     /// The shortage lasts from here ...
     pub from: Seconds,
     /// ... to here.
     pub until: Seconds,
-    /// Hosts needed at once, by the request and the promises that compete for the same hosts.
+    /// Hosts needed at once, by the request and the promises that compete for the same hosts; instances of
+    /// the request if it is `occupied`, amounts of a class if it is `resources`.
     pub needed: u64,
-    /// Hosts that exist for them then.
+    /// Hosts that exist for them then, or as much of the other.
     pub exist: u64,
     /// The hosts the competing reservations are restricted to, sorted.
     pub hosts_matching: Vec<HostId>,
     /// The competing reservations, sorted, those of the request included.
     pub reservations: Vec<ReservationId>,
-    /// The rows of an `rows` conflict, otherwise none. `needed` and `exist` are then sums over them.
+    /// The rows of a `rows` conflict, `needed` and `exist` are sums over them; of a `resources` conflict one
+    /// row that names the class; otherwise none.
     pub certificate: Vec<CapacityRow>,
     /// One sentence for people. Names no other lease.
     pub text: Arc<str>,
 }
 
-/// Hosts at an instant, each of which serves one reservation then.
+impl Conflict {
+    /// The class of which `needed` and `exist` are amounts, if they are.
+    pub fn resource(&self) -> Option<&Arc<str>> {
+        let counted = self.certificate.first()?.counted.as_ref();
+        counted
+            .filter(|_| self.reason == "resources")
+            .map(|counted| &counted.resource)
+    }
+}
+
+/// Room of hosts at an instant.
 ///
-/// Rows with weights prove a shortage (Farkas' lemma): each host that no fixed work stands on at the
-/// instant has the row's weight to give. A reservation that is to be placed uses, whatever hosts it is
-/// given, at least its number of hosts times the least sum of weights over the rows that one suitable host
-/// is in during its time. If that is more than all rows have, nothing works.
+/// Rows with weights prove a shortage (Farkas' lemma): each host has the row's weight to give for each part
+/// it counts, less what fixed work takes of it. A reservation that is to be placed uses, whatever hosts it
+/// is given, at least what the cheapest choice of suitable hosts beside fixed work costs, when a host costs
+/// the sum over the rows it is in during the reservation's time. If that is more than all rows have,
+/// nothing works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CapacityRow {
     /// The hosts, sorted.
@@ -84,6 +98,20 @@ pub struct CapacityRow {
     pub at: Seconds,
     /// At least 1.
     pub weight: u64,
+    /// What is counted of each host; `None`: the host itself, which serves one host reservation or none.
+    pub counted: Option<Counted>,
+}
+
+/// Multiples of an amount of a resource class.
+///
+/// Whatever instances stand on a host, the sum of their amounts, each divided by the divisor and rounded
+/// down, is at most the host's capacity divided and rounded down; a host reservation takes all of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// The resource class.
+    pub resource: Arc<str>,
+    /// At least 1.
+    pub divisor: u64,
 }
 
 /// The planner's answer to a request.

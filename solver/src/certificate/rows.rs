@@ -173,6 +173,7 @@ fn proof<'a>(
                 hosts: named(hosts),
                 at,
                 weight,
+                counted: None,
             })
             .collect(),
         hosts,

@@ -7,8 +7,8 @@
 //! a small batch.
 //!
 //! `book` knows who holds what, `load` what fits on one place. `accepted`, `held` and `moves` are the rules
-//! of what is given; `refused`, `shortage` and `rows` those of why nothing is; `offers` what is offered
-//! instead. `scene` and `search` find out what is possible. `batch` and `heal` are the modes that do not
+//! of what is given; `refused`, `shortage`, `occupied` and `rows` those of why nothing is; `offers` what is
+//! offered instead. `scene` and `search` find out what is possible. `batch` and `heal` are the modes that do not
 //! take one request after another.
 
 mod accepted;
@@ -18,6 +18,7 @@ mod heal;
 mod held;
 mod load;
 mod moves;
+mod occupied;
 mod offers;
 mod refused;
 mod rows;

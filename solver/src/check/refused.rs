@@ -6,7 +6,7 @@ use super::accepted::newly_blocked;
 use super::book::{Book, times};
 use super::scene::{Movable, Scene};
 use super::search::{Found, search};
-use super::{Findings, offers, rows, shortage};
+use super::{Findings, occupied, offers, rows, shortage};
 use crate::document::{ConflictEntry, DecisionEntry};
 use crate::model::{HostId, Request, RequestedReservation, Resource};
 
@@ -43,7 +43,8 @@ pub(super) fn reason(book: &Book, request: &Request, conflict: &ConflictEntry, f
     }
     match conflict.reason.as_str() {
         "no_matching_hosts" => shortage::at_any_time(book, request, conflict, &hosts, findings),
-        "capacity" => shortage::at_an_instant(book, Some(request), conflict, &hosts, findings),
+        "occupied" => occupied::check(book, request, conflict, &hosts, findings),
+        "capacity" | "resources" => shortage::at_an_instant(book, Some(request), conflict, &hosts, findings),
         "started" => {
             let contradicted = |asked| contradicts_start(book, request, asked);
             findings.require(request.reservations.iter().any(contradicted), "conflict.reason", || {

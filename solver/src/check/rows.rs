@@ -1,30 +1,46 @@
 //! Certificates over several instants (Farkas' lemma, with the reservations' own multipliers chosen best).
 //!
-//! Every row says that each of its hosts carries at most one host reservation at its instant. A reservation
-//! that stays where it is uses the rows it stands in. One that needs `n` hosts uses, whatever hosts it is
-//! given, at least `n` times the least sum of weights that one of its hosts can have: those of the rows that
-//! list the host and whose instant lies in what the reservation occupies. If all need more than all rows
-//! have, each counted with its weight, no assignment exists.
+//! A row counts at its instant either hosts, of which each carries at most one host reservation or
+//! instances, or a resource class in multiples of a divisor: what an instance takes is divided and rounded
+//! down, and all instances of a host together never have more than the host, divided and rounded down.
+//! A reservation that stays where it is uses the rows it stands in. One that needs `n` uses, whatever hosts
+//! it is given, at least what the cheapest `n` cost beside what stays, when a host costs the sum of the
+//! rows that list it and whose instant lies in what the reservation occupies. If all need more than all
+//! rows have, each counted with its weight, no assignment exists.
+//!
+//! If all reservations listed are of units of one pool, the rows are of its units; else of hosts, and units
+//! count nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
 use super::book::{Book, times};
+use super::load::{Capacity, Load, Share};
+use super::occupied::{Staying, Wanted};
+use super::scene::is_together;
 use crate::document::{ConflictEntry, RowEntry};
-use crate::model::{HostId, Interval, Request, Resource, Seconds};
+use crate::model::{HostId, Interval, PoolId, Request, ReservationId, Resource};
 use crate::predicate::Predicate;
 
-/// Rows by host: instant and weight.
-type ByHost<'a> = BTreeMap<&'a HostId, Vec<(Seconds, u64)>>;
+/// Rows by host.
+type ByHost<'a> = BTreeMap<&'a HostId, Vec<&'a RowEntry>>;
 
 /// Checks such a certificate.
-pub(super) fn check(
-    book: &Book,
-    request: &Request,
-    conflict: &ConflictEntry,
-    rows: &[RowEntry],
+pub(super) fn check<'a>(
+    book: &'a Book,
+    request: &'a Request,
+    conflict: &'a ConflictEntry,
+    rows: &'a [RowEntry],
     findings: &mut Findings,
 ) {
+    let pool = pool(book, request, conflict);
+    let units = pool.and_then(|pool| book.pools.get(pool));
+    let place = |name: &'a HostId| -> Option<Option<&'a Capacity>> {
+        match pool {
+            None => book.hosts.get(name).map(|host| Some(&host.capacity)),
+            Some(_) => units.is_some_and(|units| units.contains(name)).then_some(None),
+        }
+    };
     let mut by_host: ByHost<'_> = BTreeMap::new();
     let mut exist: u128 = 0;
     for (number, row) in rows.iter().enumerate() {
@@ -32,46 +48,40 @@ pub(super) fn check(
         findings.require(row.weight > 0, &format!("{member}.weight"), || {
             "must be at least 1".to_owned()
         });
+        let counts = row.resource.is_some() == row.divisor.is_some() && row.divisor != Some(0);
+        findings.require(counts, &format!("{member}.divisor"), || {
+            "belongs to a resource class, and must be at least 1".to_owned()
+        });
         let hosts: BTreeSet<&HostId> = row.hosts.iter().collect();
-        let known = hosts.iter().all(|host| book.hosts.contains_key(*host));
+        let known = hosts.iter().all(|host| place(host).is_some());
         findings.require(
             known && hosts.len() == row.hosts.len(),
             &format!("{member}.hosts"),
             || "a host is unknown or stands twice".to_owned(),
         );
-        exist += u128::from(row.weight) * hosts.len() as u128;
-        for host in hosts {
-            by_host.entry(host).or_default().push((row.at, row.weight));
+        for (name, capacity) in hosts.iter().filter_map(|name| Some((*name, place(name)?))) {
+            exist = exist.saturating_add(u128::from(row.weight) * whole(row, capacity));
+            by_host.entry(name).or_default().push(row);
         }
     }
-    let mut needed: u128 = 0;
-    // Instances may share a host: it is in use once.
-    let mut in_use: BTreeSet<(&HostId, Seconds)> = BTreeSet::new();
-    let mut stays = |holds: &[HostId], occupation: Interval| {
-        for (host, rows) in holds.iter().filter_map(|host| by_host.get_key_value(host)) {
-            let during = rows.iter().filter(|(at, _)| occupation.contains(*at));
-            in_use.extend(during.map(|(at, _)| (*host, *at)));
-        }
-    };
+    let mut staying = pool.map_or_else(Staying::on_hosts, Staying::on_units);
+    let mut placed: Vec<Placed<'_>> = Vec::new();
     for id in &conflict.reservations {
         if let Some(asked) = request.reservations.iter().find(|asked| asked.id == *id) {
             let kept = book.kept(request, asked);
-            if !matches!(asked.resource, Resource::Units(_)) {
-                stays(kept, asked.occupation());
-            }
-            let more = u128::from(asked.min).saturating_sub(kept.len() as u128);
-            if asked.resource == Resource::Host {
-                let least = least(
-                    book,
-                    &by_host,
-                    &asked.predicate,
-                    asked.window,
-                    asked.occupation(),
-                    &[],
-                    kept,
-                );
-                needed = needed.saturating_add(more.saturating_mul(least));
-            }
+            staying.keep(asked, kept);
+            let wanted = Wanted {
+                resource: &asked.resource,
+                occupation: asked.occupation(),
+                more: asked.min.saturating_sub(u32::try_from(kept.len()).unwrap_or(u32::MAX)),
+                kept,
+            };
+            placed.push(Placed {
+                wanted,
+                predicate: &asked.predicate,
+                window: asked.window,
+                holds: &[],
+            });
             continue;
         }
         match book.find(id).filter(|held| !book.frees(request, held)) {
@@ -79,23 +89,39 @@ pub(super) fn check(
                 &format!("conflict.reservations.{id}"),
                 "is unknown, or free for this request",
             ),
-            Some(held) if matches!(held.resource, Resource::Units(_)) => {}
-            Some(held) if book.is_fixed(held) => stays(&held.holds, held.occupation()),
-            Some(held) if held.resource == Resource::Host => {
-                let (window, occupation) = (held.window, held.occupation());
-                let least = least(book, &by_host, &held.predicate, window, occupation, &held.holds, &[]);
-                needed = needed.saturating_add(least.saturating_mul(held.holds.len() as u128));
+            Some(held) if book.is_fixed(held) => staying.add(held),
+            Some(held) => {
+                let wanted = Wanted {
+                    resource: &held.resource,
+                    occupation: held.occupation(),
+                    more: u32::try_from(held.holds.len()).unwrap_or(u32::MAX),
+                    kept: &[],
+                };
+                placed.push(Placed {
+                    wanted,
+                    predicate: &held.predicate,
+                    window: held.window,
+                    holds: &held.holds,
+                });
             }
-            // Instances that may move could share whatever host they use.
-            Some(_) => {}
         }
     }
-    for (host, at) in in_use {
-        let rows = by_host.get(host).into_iter().flatten();
-        let here = rows
-            .filter(|(row, _)| *row == at)
-            .map(|&(_, weight)| u128::from(weight));
-        needed = needed.saturating_add(here.sum());
+    let mut needed: u128 = 0;
+    for (&name, rows) in &by_host {
+        let capacity = place(name).flatten();
+        for row in rows {
+            let taken = taken(row, capacity, staying.on(name));
+            needed = needed.saturating_add(u128::from(row.weight).saturating_mul(taken));
+        }
+    }
+    let rows = Rows {
+        book,
+        by_host,
+        staying,
+        units,
+    };
+    for placed in &placed {
+        needed = needed.saturating_add(rows.least(placed));
     }
     findings.require(u128::from(conflict.exist) == exist, "conflict.exist", || {
         format!("{} is stated, {exist} is counted", conflict.exist)
@@ -108,22 +134,150 @@ pub(super) fn check(
     });
 }
 
-/// The least weight that a host of a reservation can have; the greatest number if it can have no host.
-fn least(
-    book: &Book,
-    rows: &ByHost<'_>,
-    predicate: &Predicate,
-    window: Interval,
-    occupation: Interval,
-    stays: &[HostId],
-    kept: &[HostId],
-) -> u128 {
-    let suits = book.hosts.values().filter(|host| host.suits(predicate, window));
-    let weight = |host: &HostId| -> u128 {
-        let rows = rows.get(host).into_iter().flatten();
-        let during = rows.filter(|(at, _)| occupation.contains(*at));
-        during.map(|&(_, weight)| u128::from(weight)).sum()
+/// A row's resource class and divisor.
+fn counted(row: &RowEntry) -> Option<(&str, u128)> {
+    Some((row.resource.as_deref()?, u128::from(row.divisor?.max(1))))
+}
+
+/// What a row counts of an empty host or unit, and of a host reservation on it.
+fn whole(row: &RowEntry, capacity: Option<&Capacity>) -> u128 {
+    counted(row).map_or(1, |(class, divisor)| of(capacity, class) / divisor)
+}
+
+fn of(capacity: Option<&Capacity>, class: &str) -> u128 {
+    u128::from(capacity.and_then(|capacity| capacity.get(class)).copied().unwrap_or(0))
+}
+
+/// What a row counts of a host that these loads leave nothing for.
+fn taken(row: &RowEntry, capacity: Option<&Capacity>, loads: &[Load<'_>]) -> u128 {
+    let during = || loads.iter().filter(|load| load.interval.contains(row.at));
+    let all = whole(row, capacity);
+    let Some((class, divisor)) = counted(row) else {
+        return if during().next().is_some() { all } else { 0 };
     };
-    let suits = suits.map(|host| &host.id).filter(|host| times(kept, host) == 0);
-    suits.chain(stays).map(weight).min().unwrap_or(u128::from(u64::MAX))
+    let mut sum: u128 = 0;
+    for load in during() {
+        match load.share {
+            Share::Whole => return all,
+            Share::Instances(instances, count) => {
+                let each = instances.resources.get(class).copied().unwrap_or(0);
+                sum += u128::from(each) * u128::from(count);
+            }
+        }
+    }
+    all - of(capacity, class).saturating_sub(sum) / divisor
+}
+
+/// What `count` of a reservation on one host use of a row.
+fn used(row: &RowEntry, capacity: Option<&Capacity>, resource: &Resource, count: u32) -> u128 {
+    match (resource, counted(row)) {
+        (Resource::Host | Resource::Units(_), _) => whole(row, capacity),
+        (Resource::Instances(instances), Some((class, divisor))) => {
+            let each = instances.resources.get(class).copied().unwrap_or(0);
+            u128::from(each) * u128::from(count) / divisor
+        }
+        // Instances could share whatever host they use.
+        (Resource::Instances(_), None) => 0,
+    }
+}
+
+/// A reservation that is to be placed.
+struct Placed<'a> {
+    wanted: Wanted<'a>,
+    predicate: &'a Predicate,
+    window: Interval,
+    /// What it has and may keep, whether it suits or not.
+    holds: &'a [HostId],
+}
+
+struct Rows<'a> {
+    book: &'a Book,
+    by_host: ByHost<'a>,
+    staying: Staying<'a>,
+    /// The units of the pool, if the rows are of units.
+    units: Option<&'a BTreeSet<HostId>>,
+}
+
+impl Rows<'_> {
+    /// What one host or unit costs a reservation that has `count` there.
+    fn cost(&self, placed: &Placed<'_>, name: &HostId, capacity: Option<&Capacity>, count: u32) -> u128 {
+        let rows = self.by_host.get(name).into_iter().flatten();
+        let during = rows.filter(|row| placed.wanted.occupation.contains(row.at));
+        let cost = during.map(|row| u128::from(row.weight) * used(row, capacity, placed.wanted.resource, count));
+        cost.fold(0, u128::saturating_add)
+    }
+
+    /// What a reservation costs at least; the greatest number if there is no place.
+    fn least(&self, placed: &Placed<'_>) -> u128 {
+        let more = placed.wanted.more;
+        match (placed.wanted.resource, self.units) {
+            (Resource::Units(units), Some(pool)) => {
+                let cost = |unit: &HostId| self.cost(placed, unit, None, 1);
+                let mut sum: u128 = 0;
+                let required = units
+                    .required
+                    .iter()
+                    .filter(|unit| times(placed.wanted.kept, unit) == 0);
+                let required: Vec<&HostId> = required.take(more as usize).collect();
+                for unit in &required {
+                    sum = sum.saturating_add(cost(unit));
+                }
+                let rest = more - u32::try_from(required.len()).unwrap_or(more);
+                let others = pool.iter().filter(|unit| !required.contains(unit));
+                let fits = |unit: &&HostId| placed.wanted.fitting(self.book, unit, 1, &self.staying) > 0;
+                sum.saturating_add(cheapest(
+                    others.filter(fits).map(|unit| (cost(unit), 1)).collect(),
+                    rest,
+                ))
+            }
+            (Resource::Host | Resource::Instances(_), None) => {
+                let together = is_together(placed.wanted.resource);
+                let mut places: Vec<(u128, u32)> = Vec::new();
+                for host in self.book.hosts.values() {
+                    let allowed = if host.suits(placed.predicate, placed.window) {
+                        more
+                    } else {
+                        times(placed.holds, &host.id)
+                    };
+                    let fitting = placed.wanted.fitting(self.book, &host.id, allowed, &self.staying);
+                    if fitting > 0 {
+                        let count = if together { more } else { 1 };
+                        let cost = self.cost(placed, &host.id, Some(&host.capacity), count);
+                        places.push((cost, if together { 1 } else { fitting }));
+                    }
+                }
+                cheapest(places, if together { more.min(1) } else { more })
+            }
+            (Resource::Units(_), None) | (_, Some(_)) => 0,
+        }
+    }
+}
+
+/// The cost of so many in the cheapest places, each with how many it takes.
+fn cheapest(mut places: Vec<(u128, u32)>, mut more: u32) -> u128 {
+    places.sort_unstable();
+    let mut sum: u128 = 0;
+    for (cost, fitting) in places {
+        let here = fitting.min(more);
+        sum = sum.saturating_add(cost.saturating_mul(u128::from(here)));
+        more -= here;
+    }
+    if more == 0 { sum } else { u128::MAX }
+}
+
+/// The pool that all listed reservations are units of, if they are.
+fn pool<'a>(book: &'a Book, request: &'a Request, conflict: &ConflictEntry) -> Option<&'a PoolId> {
+    let resource = |id: &ReservationId| {
+        let asked = request.reservations.iter().find(|asked| asked.id == *id);
+        asked
+            .map(|asked| &asked.resource)
+            .or_else(|| book.find(id).map(|held| &held.resource))
+    };
+    let pool = |resource: Option<&'a Resource>| match resource {
+        Some(Resource::Units(units)) => Some(&units.pool),
+        Some(Resource::Host | Resource::Instances(_)) | None => None,
+    };
+    let first = pool(resource(conflict.reservations.first()?))?;
+    let same = |id: &ReservationId| pool(resource(id)) == Some(first);
+    conflict.reservations.iter().all(same).then_some(first)
 }

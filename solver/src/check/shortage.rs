@@ -64,10 +64,10 @@ pub(super) fn at_any_time(
                 (all, fitting.chain(kept_places).collect(), exist)
             }
         };
+        let counted = conflict.exist == exist && conflict.needed == u64::from(asked.min);
         fitting.is_subset(hosts)
             && hosts.is_subset(&all)
-            && conflict.exist == exist
-            && conflict.needed == u64::from(asked.min)
+            && (counted || required_in_pool(book, asked, kept) == Some((conflict.exist, conflict.needed)))
             && conflict.exist < conflict.needed
     };
     findings.require(
@@ -75,6 +75,21 @@ pub(super) fn at_any_time(
         "conflict",
         || "the count of matching hosts is not as stated, or enough".to_owned(),
     );
+}
+
+/// How many of the units that a reservation requires, beyond those it keeps, the pool has, and how many
+/// they are.
+fn required_in_pool(book: &Book, asked: &RequestedReservation, kept: &[HostId]) -> Option<(u64, u64)> {
+    let Resource::Units(units) = &asked.resource else {
+        return None;
+    };
+    let pool = book.pools.get(&units.pool);
+    let required: Vec<&HostId> = units.required.iter().filter(|unit| times(kept, unit) == 0).collect();
+    let exist = required
+        .iter()
+        .filter(|unit| pool.is_some_and(|pool| pool.contains(**unit)))
+        .count();
+    Some((exist as u64, required.len() as u64))
 }
 
 /// What one reservation of a conflict needs.

@@ -320,13 +320,15 @@ impl ConflictEntry {
             hosts_matching: conflict.hosts_matching.clone(),
             reservations: conflict.reservations.clone(),
             text: conflict.text.to_string(),
-            resource: None,
-            certificate: (!conflict.certificate.is_empty()).then(|| {
+            resource: conflict.resource().map(ToString::to_string),
+            certificate: (conflict.reason == "rows").then(|| {
                 let rows = conflict.certificate.iter();
                 rows.map(|row| RowEntry {
                     hosts: row.hosts.clone(),
                     at: row.at,
                     weight: row.weight,
+                    resource: row.counted.as_ref().map(|counted| counted.resource.to_string()),
+                    divisor: row.counted.as_ref().map(|counted| counted.divisor),
                 })
                 .collect()
             }),

@@ -120,17 +120,18 @@ pub struct ConflictEntry {
     /// The resource class that runs out, if `needed` and `exist` are amounts of one and not counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// Capacities that are too small together, if no single instant is short.
+    /// Capacities that are too small together, if no plain sum at one instant shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Vec<RowEntry>>,
 }
 
-/// One capacity of a certificate: at an instant these hosts carry at most as many host reservations as
-/// they are, counted `weight` times.
+/// One capacity of a certificate, counted `weight` times: at an instant these hosts carry at most as many
+/// host reservations as they are; or, if the row counts a resource class, at most so many multiples of
+/// `divisor` of it as fit each host, when what each instance takes is divided and rounded down, too.
 ///
 /// Such rows prove a refusal (Farkas' lemma) if the reservations of the conflict, whatever hosts they use,
 /// use more of them than the hosts have, each row counted with its weight. `needed` and `exist` of the
-/// conflict are these two sums; its reason is `instants`.
+/// conflict are these two sums; its reason is `rows`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowEntry {
@@ -140,6 +141,12 @@ pub struct RowEntry {
     pub at: Seconds,
     /// At least 1.
     pub weight: u64,
+    /// The resource class that is counted; without it hosts are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// The amount whose multiples are counted, at least 1; only with a resource class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divisor: Option<u64>,
 }
 
 /// A changed request that would be accepted.

@@ -18,8 +18,8 @@ pub(super) type GroupNumber = usize;
 type FixedWork<'w> = Vec<(Interval, Option<&'w [u64]>)>;
 
 /// The groups, what each demand holds in them and what it could have.
-pub(super) struct Groups<'w> {
-    world: &'w World<'w>,
+pub(super) struct Groups<'w, 'a> {
+    world: &'w World<'a>,
     measures: &'w [Measure],
     /// Hosts of each group, sorted.
     pub(super) hosts: Vec<Vec<HostNumber>>,
@@ -32,9 +32,9 @@ pub(super) struct Groups<'w> {
     rooms: Vec<Option<Rooms>>,
 }
 
-impl<'w> Groups<'w> {
+impl<'w, 'a> Groups<'w, 'a> {
     /// One group for each class.
-    pub(super) fn new(world: &'w World<'w>, measures: &'w [Measure]) -> Self {
+    pub(super) fn new(world: &'w World<'a>, measures: &'w [Measure]) -> Self {
         let mut numbers = BTreeMap::new();
         let mut hosts: Vec<Vec<HostNumber>> = Vec::new();
         for (host, class) in world.class_of.iter().enumerate() {

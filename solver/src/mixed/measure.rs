@@ -11,14 +11,14 @@
 
 use std::collections::BTreeSet;
 
-use super::world::{Amounts, Demand, Kind, Place, Takes, World, times};
+use super::world::{Amounts, Demand, Kind, Place, Stays, Takes, World, times};
 use crate::model::Seconds;
 
 /// Divisors of one resource class besides the greatest common one.
 const MOST_DIVISORS: usize = 6;
 
 /// One way of counting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Measure {
     /// Hosts: whole ones in use, whole ones free.
     Hosts,
@@ -98,6 +98,30 @@ impl Measure {
         }
     }
 
+    /// The resource class it counts, if it counts one.
+    pub(super) const fn resource_class(self) -> Option<usize> {
+        match self {
+            Self::Hosts => None,
+            Self::Multiples { resource_class, .. } => Some(resource_class),
+        }
+    }
+
+    /// What a host of this capacity has room for when nothing stands on it.
+    pub(super) fn whole(self, capacity: &[u64]) -> i64 {
+        match self {
+            Self::Hosts => 1,
+            Self::Multiples {
+                resource_class,
+                divisor,
+            } => whole(capacity[resource_class] / divisor),
+        }
+    }
+
+    /// What some of the fixed work leaves room for at an instant.
+    pub(super) fn room_at(self, place: &Place<'_>, at: Seconds, stays: Stays<'_>) -> i64 {
+        self.room(&state(place, at, stays))
+    }
+
     /// What a host in this state has room for.
     fn room(self, state: &State) -> i64 {
         match (self, state) {
@@ -121,10 +145,11 @@ enum State {
     Free(Amounts),
 }
 
-fn state(place: &Place<'_>, at: Seconds) -> State {
+fn state(place: &Place<'_>, at: Seconds, stays: Stays<'_>) -> State {
     let mut left = place.capacity.clone();
     let mut any = false;
-    for fixed in place.fixed.iter().filter(|fixed| fixed.interval.contains(at)) {
+    let here = place.fixed.iter().filter(|fixed| fixed.interval.contains(at));
+    for fixed in here.filter(|fixed| stays(fixed)) {
         any = true;
         match &fixed.takes {
             Takes::Whole => return State::Taken,
@@ -156,7 +181,7 @@ impl Rooms {
                 .collect();
             let mut before = vec![0; measures.len()];
             for at in edges {
-                let state = state(place, at);
+                let state = state(place, at, &|_| true);
                 let now: Vec<i64> = measures.iter().map(|measure| measure.room(&state)).collect();
                 let change = changes.entry(at).or_insert_with(|| vec![0; measures.len()]);
                 for ((change, now), before) in change.iter_mut().zip(&now).zip(&before) {

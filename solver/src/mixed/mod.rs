@@ -3,21 +3,25 @@
 //! Invariant: an answer is decided for all reservations of the request together; a host serves at one
 //! instant either one host reservation or instances whose amounts fit its capacity.
 //!
-//! Each step only when the one before left it open: [`greedy`] looks for room as everything stands,
-//! [`repair`] tries to put a few
+//! Each step only when the one before left it open: [`greedy`] looks for room as everything stands, at first
+//! on the hosts [`at_hand`] alone, [`occupied`] and [`shortage`] count why there can be none, [`repair`] tries to put a few
 //! promises elsewhere, [`search`] chooses counts per group of hosts by growing integer programs, [`pack`] turns them into hosts,
 //! [`verify`] counts the result once more. [`units`] of pools are decided apart, as they depend on no host.
 
 mod answer;
+mod at_hand;
 mod greedy;
 mod groups;
 mod measure;
+mod occupied;
 mod pack;
+mod proof;
 mod refusal;
 mod relax;
 mod repair;
 mod resource_classes;
 mod search;
+mod shortage;
 mod standing;
 mod units;
 mod verify;
@@ -42,9 +46,8 @@ pub(crate) fn has_other_kinds(request: &Request) -> bool {
 
 /// Whether instances are promised that may still be put elsewhere.
 pub(crate) fn may_move_instances(planner: &Planner, now: Seconds) -> bool {
-    planner.leases().flat_map(|lease| &lease.reservations).any(|held| {
-        matches!(held.resource, Resource::Instances(_)) && !held.holds.is_empty() && !held.is_fixed(now, planner.freeze)
-    })
+    let last = planner.last_start_of_instances();
+    last.is_some_and(|start| start > now && start >= now.saturating_add(planner.freeze))
 }
 
 /// Decides such a request.
@@ -67,7 +70,11 @@ pub(crate) fn decide(
     let of_hosts = if asks.iter().all(is_units) {
         Ok((Tier::Count, Answer::default()))
     } else {
-        on_hosts(&World::new(planner, asks, request, now), budget, solver)
+        let at_hand = as_things_stand(&at_hand::world(planner, asks, request, now));
+        at_hand.map_or_else(
+            || on_hosts(&World::new(planner, asks, request, now), budget, solver),
+            |answer| Ok((Tier::Count, answer)),
+        )
     };
     match of_hosts {
         Ok((mut tier, mut answer)) => {
@@ -80,6 +87,14 @@ pub(crate) fn decide(
         }
         Err(verdict) => verdict,
     }
+}
+
+/// Room that is there without looking at what may move, if it is for all that is asked at most.
+fn as_things_stand(world: &World<'_>) -> Option<Answer> {
+    let free = greedy::search(world)?;
+    let mut given = world.demands.iter().zip(&free.counts);
+    let all = given.all(|(demand, counts)| counts.values().sum::<u32>() == demand.most);
+    all.then(|| answer::answer(world, &free.counts))
 }
 
 /// Decides everything but units.
@@ -100,6 +115,11 @@ fn on_hosts(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Resu
     if let Some(free) = free.as_ref().filter(|free| free.complete) {
         return found(&free.counts);
     }
+    if free.is_none()
+        && let Some(conflict) = refusal::counted(world)
+    {
+        return refused(Tier::Certificate, conflict);
+    }
     let mut fallback = free.map(|free| free.counts);
     let fills = world.demands[..world.requested]
         .iter()
@@ -115,7 +135,8 @@ fn on_hosts(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Resu
     let measures = measure::measures(world);
     match search::solve(world, &measures, budget, solver) {
         Searched::Counts(counts) if verify::holds(world, &counts) => found(&counts),
-        Searched::Infeasible => refused(Tier::Mip, refusal::by_search(world)),
+        Searched::Infeasible(Some(proof)) => refused(Tier::Certificate, refusal::proved(world, &proof)),
+        Searched::Infeasible(None) => refused(Tier::Mip, refusal::by_search(world)),
         // Without the best answer in time, one that was found on the way is an answer still.
         Searched::Counts(_) | Searched::Limit => match fallback {
             Some(counts) => found(&counts),

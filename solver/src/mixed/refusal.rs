@@ -1,11 +1,16 @@
 //! Why not, for instances and units.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::measure::Measure;
+use super::occupied::{self, Occupied};
+use super::proof::Proof;
+use super::shortage::{self, Shortage};
 use super::standing::Standing;
-use super::world::{DemandNumber, Kind, World, fitting};
-use crate::decision::Conflict;
-use crate::model::{HostId, Interval, Request, ReservationId, Resource};
+use super::world::{DemandNumber, Kind, Place, Takes, World, fitting};
+use crate::decision::{CapacityRow, Conflict, Counted};
+use crate::hosts::HostNumber;
+use crate::model::{HostId, Interval, Request, ReservationId, Resource, Seconds};
 use crate::planner::Planner;
 use crate::request::Ask;
 use crate::wording;
@@ -41,7 +46,7 @@ pub(super) fn contradiction(planner: &Planner, asks: &[Ask<'_>], request: &Reque
                 ask.kept.len()
             );
             return Some(Conflict {
-                reason: "search",
+                reason: "started",
                 from: ask.asked.window.start,
                 until: ask.asked.window.end,
                 needed: ask.kept.len() as u64,
@@ -56,40 +61,228 @@ pub(super) fn contradiction(planner: &Planner, asks: &[Ask<'_>], request: &Reque
     None
 }
 
+/// What can be counted without a program: too little room beside fixed work, or too much of a resource
+/// class at one instant.
+pub(super) fn counted(world: &World<'_>) -> Option<Conflict> {
+    let occupied = occupied::search(world).map(|occupied| of_occupied(world, &occupied));
+    occupied.or_else(|| Some(of_shortage(world, &shortage::of_request(world)?)))
+}
+
+/// The conflict in a proof; of one resource class at one instant, if that is enough.
+pub(super) fn proved(world: &World<'_>, proof: &Proof<'_>) -> Conflict {
+    let instants: BTreeSet<Seconds> = proof.rows.iter().map(|(row, _)| row.at).collect();
+    if let [at] = instants.iter().copied().collect::<Vec<_>>()[..] {
+        let hosts = proof.rows.iter().flat_map(|(row, _)| row.hosts.iter().copied());
+        if let Some(shortage) = shortage::of_hosts(world, &hosts.collect(), at) {
+            return of_shortage(world, &shortage);
+        }
+    }
+    of_rows(world, proof, &instants)
+}
+
+fn named(world: &World<'_>, hosts: impl IntoIterator<Item = HostNumber>) -> Vec<HostId> {
+    let name = |host: HostNumber| world.places[host].host.id.clone();
+    hosts.into_iter().map(name).collect()
+}
+
+fn is_are(count: u64, one: &str, more: &str) -> String {
+    if count == 1 {
+        format!("{count} {one} is")
+    } else {
+        format!("{count} {more} are")
+    }
+}
+
+fn of_occupied(world: &World<'_>, occupied: &Occupied<'_>) -> Conflict {
+    let demand = &world.demands[occupied.demand];
+    let mut reservations: Vec<ReservationId> = occupied.fixed.iter().map(|&id| id.clone()).collect();
+    reservations.push(demand.reservation.clone());
+    reservations.sort();
+    let where_ = if demand.is_together() { " on one host" } else { "" };
+    let (one, more) = match &demand.kind {
+        Kind::Whole => ("host", "hosts"),
+        Kind::Instances { .. } => ("instance", "instances"),
+    };
+    Conflict {
+        reason: "occupied",
+        from: demand.window.start,
+        until: demand.occupation.end,
+        needed: occupied.needed,
+        exist: occupied.exist,
+        hosts_matching: named(world, occupied.hosts.iter().copied()),
+        reservations,
+        certificate: Vec::new(),
+        text: format!(
+            "{} needed{where_} from {} to {}; beside work that cannot move any more, the {} matching {} in service then \
+             have room for {}",
+            is_are(occupied.needed, one, more),
+            wording::instant(demand.window.start),
+            wording::instant(demand.window.end),
+            occupied.hosts.len(),
+            if occupied.hosts.len() == 1 { "host" } else { "hosts" },
+            occupied.exist,
+        )
+        .into(),
+    }
+}
+
+fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
+    let class = world.resource_classes[shortage.resource_class];
+    let Interval { start, end } = shortage.interval;
+    let hosts = named(world, shortage.hosts.iter().copied());
+    let earlier = shortage.needed - shortage.asked;
+    let by = if earlier == 0 {
+        "your request".to_owned()
+    } else {
+        format!("your request ({}) and by earlier promises ({earlier})", shortage.asked)
+    };
+    Conflict {
+        reason: "resources",
+        from: start,
+        until: end,
+        needed: shortage.needed,
+        exist: shortage.exist,
+        reservations: shortage.members.iter().map(|&id| id.clone()).collect(),
+        text: format!(
+            "at {} (until {}), {} {class} are needed by {by}; the {} {} that suit have {}",
+            wording::instant(start),
+            wording::instant(end),
+            shortage.needed,
+            hosts.len(),
+            if hosts.len() == 1 { "host" } else { "hosts" },
+            shortage.exist,
+        )
+        .into(),
+        certificate: vec![CapacityRow {
+            hosts: hosts.clone(),
+            at: start,
+            weight: 1,
+            counted: Some(Counted {
+                resource: class.into(),
+                divisor: 1,
+            }),
+        }],
+        hosts_matching: hosts,
+    }
+}
+
+fn of_rows(world: &World<'_>, proof: &Proof<'_>, instants: &BTreeSet<Seconds>) -> Conflict {
+    let hosts: BTreeSet<HostNumber> = proof
+        .rows
+        .iter()
+        .flat_map(|(row, _)| row.hosts.iter().copied())
+        .collect();
+    let own = |id: &&ReservationId| {
+        world.demands[..world.requested]
+            .iter()
+            .any(|demand| demand.reservation == *id)
+    };
+    let others = proof.members.iter().filter(|id| !own(id)).count();
+    let first = instants.first().copied().unwrap_or(0);
+    let last = instants.last().copied().unwrap_or(0);
+    let promises = if others == 1 { "promise" } else { "promises" };
+    let text = if first == last {
+        format!(
+            "at {} enough is free in sum, but not on single hosts: your request and {others} earlier {promises} need \
+             more than fits on {} hosts one by one",
+            wording::instant(first),
+            hosts.len(),
+        )
+    } else {
+        format!(
+            "enough is free at every single instant, but not on the same hosts throughout: between {} and {} your \
+             request and {others} earlier {promises} need more than {} hosts can give",
+            wording::instant(first),
+            wording::instant(last),
+            hosts.len(),
+        )
+    };
+    Conflict {
+        reason: "rows",
+        from: first,
+        until: last + 1,
+        needed: proof.needed,
+        exist: proof.exist,
+        hosts_matching: named(world, hosts),
+        reservations: proof.members.iter().map(|&id| id.clone()).collect(),
+        certificate: written(world, proof),
+        text: text.into(),
+    }
+}
+
+/// The rows of a proof; those of several groups of hosts that are counted alike are one.
+fn written(world: &World<'_>, proof: &Proof<'_>) -> Vec<CapacityRow> {
+    let mut rows: BTreeMap<(Seconds, Measure, u64), BTreeSet<HostNumber>> = BTreeMap::new();
+    for (row, weight) in &proof.rows {
+        rows.entry((row.at, row.measure, *weight))
+            .or_default()
+            .extend(&row.hosts);
+    }
+    let rows = rows.into_iter().map(|((at, measure, weight), hosts)| CapacityRow {
+        hosts: named(world, hosts),
+        at,
+        weight,
+        counted: match measure {
+            Measure::Hosts => None,
+            Measure::Multiples {
+                resource_class,
+                divisor,
+            } => Some(Counted {
+                resource: world.resource_classes[resource_class].into(),
+                divisor,
+            }),
+        },
+    });
+    rows.collect()
+}
+
 /// A host on which what the request keeps does not fit beside other fixed work.
 pub(super) fn kept_without_room(world: &World<'_>) -> Option<Conflict> {
     let requested = &world.demands[..world.requested];
-    for demand in requested {
-        for &host in demand.kept.keys() {
-            let place = &world.places[host];
-            if Standing::fixed(place).is_sound() {
-                continue;
-            }
-            let here = place
-                .fixed
-                .iter()
-                .filter(|fixed| fixed.interval.overlaps(&demand.occupation));
-            let reservations: BTreeSet<&ReservationId> = here.map(|fixed| fixed.reservation).collect();
-            return Some(Conflict {
-                reason: "search",
-                from: demand.occupation.start,
-                until: demand.occupation.end,
-                needed: reservations.len() as u64,
-                exist: 1,
-                hosts_matching: vec![place.host.id.clone()],
-                reservations: reservations.into_iter().cloned().collect(),
-                certificate: Vec::new(),
-                text: format!(
-                    "between {} and {} what the reservation keeps on a host does not fit beside other promises that \
-                     cannot move",
-                    wording::instant(demand.occupation.start),
-                    wording::instant(demand.occupation.end)
-                )
-                .into(),
-            });
-        }
-    }
-    None
+    let kept: BTreeSet<HostNumber> = requested
+        .iter()
+        .flat_map(|demand| demand.kept.keys().copied())
+        .collect();
+    let unsound = |host: &HostNumber| !Standing::fixed(&world.places[*host]).is_sound();
+    let host = kept.into_iter().find(unsound)?;
+    let place = &world.places[host];
+    let starts: BTreeSet<Seconds> = place.fixed.iter().map(|fixed| fixed.interval.start).collect();
+    let twice = starts.iter().find_map(|&at| twice(place, at));
+    let exceeded = || {
+        let shortage = |&at: &Seconds| shortage::of_hosts(world, &BTreeSet::from([host]), at);
+        starts
+            .iter()
+            .find_map(shortage)
+            .map(|shortage| of_shortage(world, &shortage))
+    };
+    Some(twice.or_else(exceeded).unwrap_or_else(|| by_search(world)))
+}
+
+/// A host that is kept or fixed whole and needed by something else at an instant.
+fn twice(place: &Place<'_>, at: Seconds) -> Option<Conflict> {
+    let mut here = place.fixed.iter().filter(|fixed| fixed.interval.contains(at));
+    let whole = here.clone().find(|fixed| fixed.takes == Takes::Whole)?;
+    let other = here.find(|fixed| fixed.reservation != whole.reservation)?;
+    let start = whole.interval.start.max(other.interval.start);
+    let end = whole.interval.end.min(other.interval.end);
+    let mut reservations = vec![whole.reservation.clone(), other.reservation.clone()];
+    reservations.sort();
+    Some(Conflict {
+        reason: "capacity",
+        from: start,
+        until: end,
+        needed: 2,
+        exist: 1,
+        hosts_matching: vec![place.host.id.clone()],
+        reservations,
+        certificate: Vec::new(),
+        text: format!(
+            "at {} (until {}), a host your reservation keeps is needed whole and by another promise, and neither can move",
+            wording::instant(start),
+            wording::instant(end)
+        )
+        .into(),
+    })
 }
 
 /// Instances of which the suitable hosts could not carry enough even if they were empty.

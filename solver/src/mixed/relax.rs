@@ -1,9 +1,10 @@
 //! A program without its integrality, to find out cheaply which rows matter.
 //!
 //! Invariant: values are floating point and only ever used to choose rows. An infeasibility is believed
-//! when it was found twice, by different means; the whole program is infeasible then, too.
+//! when its proof was recounted in integers, or it was found twice, by different means; the whole program
+//! is infeasible then, too.
 
-use crate::program::{ModelSolver, Program, Status};
+use crate::program::{LinearEngine, ModelSolver, Program, Status};
 
 /// What a value may be off by.
 pub(super) const TOLERANCE: f64 = 1e-6;
@@ -12,10 +13,26 @@ pub(super) const TOLERANCE: f64 = 1e-6;
 pub(super) enum Relaxed {
     /// Best values of the columns.
     Values(Vec<f64>),
-    /// No values satisfy all rows.
-    Infeasible,
+    /// No values satisfy all rows, says the engine.
+    Infeasible(Doubt),
     /// Neither, or this solver solves only whole programs.
     Open,
+}
+
+/// An infeasibility that was found once.
+pub(super) struct Doubt {
+    /// Weights of the rows whose combination shows it; empty if the engine has none.
+    pub(super) ray: Vec<f64>,
+    engine: Box<dyn LinearEngine>,
+}
+
+impl Doubt {
+    /// Whether it is found by other means, too; also the seconds that took.
+    pub(super) fn is_confirmed(mut self, seconds: Option<f64>) -> (bool, f64) {
+        let before = self.engine.elapsed();
+        let confirmed = self.engine.confirm(seconds) == Status::Infeasible;
+        (confirmed, self.engine.elapsed() - before)
+    }
 }
 
 /// Solves the linear relaxation of a program; also the seconds that took.
@@ -38,12 +55,17 @@ pub(super) fn solve(program: &Program, seconds: Option<f64>, solver: &dyn ModelS
             .collect();
         engine.add_row(bounds, &entries);
     }
-    let relaxed = match engine.solve(seconds) {
+    let status = engine.solve(seconds);
+    let spent = engine.elapsed();
+    let relaxed = match status {
         Status::Optimal if engine.values().len() == program.columns.len() => Relaxed::Values(engine.values().to_vec()),
-        Status::Infeasible if engine.confirm(seconds) == Status::Infeasible => Relaxed::Infeasible,
-        Status::Optimal | Status::Infeasible | Status::Limit => Relaxed::Open,
+        Status::Infeasible => Relaxed::Infeasible(Doubt {
+            ray: engine.ray().unwrap_or_default(),
+            engine,
+        }),
+        Status::Optimal | Status::Limit => Relaxed::Open,
     };
-    (relaxed, engine.elapsed())
+    (relaxed, spent)
 }
 
 /// A coefficient or room as the engine takes it: counts and amounts far below 2^53.

@@ -18,25 +18,28 @@ pub(super) struct ResourceClasses<'a> {
 }
 
 impl<'a> ResourceClasses<'a> {
+    /// Those of the request and of everything promised.
     pub(super) fn new(planner: &'a Planner, asks: &[Ask<'a>]) -> Self {
+        let asked = asks.iter().map(|ask| (&ask.asked.resource, u64::from(ask.asked.max)));
+        let held = planner.leases().flat_map(|lease| &lease.reservations);
+        Self::of(asked.chain(held.map(|held| (&held.resource, held.holds.len() as u64))))
+    }
+
+    /// Those that the request takes something of: no others can run out.
+    pub(super) fn asked(asks: &[&Ask<'a>]) -> Self {
+        Self::of(asks.iter().map(|ask| (&ask.asked.resource, u64::from(u32::MAX))))
+    }
+
+    fn of(resources: impl Iterator<Item = (&'a Resource, u64)>) -> Self {
         let mut names: BTreeSet<&'a str> = BTreeSet::new();
         let (mut count, mut weightless) = (0_u64, false);
-        let mut note = |resource: &'a Resource, size: u64| {
+        for (resource, size) in resources {
             if let Resource::Instances(instances) = resource {
-                let taken = instances.resources.iter().filter(|(_, amount)| **amount > 0);
-                let before = names.len();
-                let mut any = false;
-                names.extend(taken.inspect(|_| any = true).map(|(name, _)| name.as_str()));
-                debug_assert!(names.len() >= before);
-                weightless |= !any;
+                let mut taken = instances.resources.iter().filter(|(_, amount)| **amount > 0).peekable();
+                weightless |= taken.peek().is_none();
+                names.extend(taken.map(|(name, _)| name.as_str()));
                 count = count.saturating_add(size);
             }
-        };
-        for ask in asks {
-            note(&ask.asked.resource, u64::from(ask.asked.max));
-        }
-        for held in planner.leases().flat_map(|lease| &lease.reservations) {
-            note(&held.resource, held.holds.len() as u64);
         }
         let mut names: Vec<&'a str> = names.into_iter().collect();
         if weightless {

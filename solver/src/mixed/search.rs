@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::groups::{GroupNumber, Groups};
 use super::measure::Measure;
 use super::pack;
+use super::proof::{self, Proof, Row};
 use super::relax::{self, Relaxed};
 use super::world::{Counts, DemandNumber, World};
 use crate::model::Seconds;
@@ -29,11 +30,11 @@ const GREATEST_WEIGHT: i64 = 1_000_000;
 const MOST_COLUMNS: usize = 300_000;
 
 /// What the programs showed.
-pub(super) enum Searched {
+pub(super) enum Searched<'a> {
     /// Hosts of every demand.
     Counts(Vec<Counts>),
-    /// There are none.
-    Infeasible,
+    /// There are none; with a proof, if the linear program was infeasible already.
+    Infeasible(Option<Proof<'a>>),
     /// The budget ran out.
     Limit,
 }
@@ -42,6 +43,15 @@ pub(super) enum Searched {
 type Chosen = BTreeMap<DemandNumber, BTreeMap<GroupNumber, f64>>;
 /// The column of each demand in each group.
 type Columns = BTreeMap<(DemandNumber, GroupNumber), usize>;
+
+/// A row of a program that is room of a group.
+struct RoomRow {
+    /// Its number in the program.
+    number: usize,
+    group: GroupNumber,
+    at: Seconds,
+    measure: usize,
+}
 
 fn chosen<V: Copy + Into<f64>>(included: &BTreeSet<DemandNumber>, columns: &Columns, values: &[V]) -> Chosen {
     let mut chosen: Chosen = included.iter().map(|&number| (number, BTreeMap::new())).collect();
@@ -55,7 +65,12 @@ fn chosen<V: Copy + Into<f64>>(included: &BTreeSet<DemandNumber>, columns: &Colu
 }
 
 /// Grows and solves until the answer is one of hosts.
-pub(super) fn solve(world: &World<'_>, measures: &[Measure], budget: Budget, solver: &dyn ModelSolver) -> Searched {
+pub(super) fn solve<'a>(
+    world: &World<'a>,
+    measures: &[Measure],
+    budget: Budget,
+    solver: &dyn ModelSolver,
+) -> Searched<'a> {
     // The linear relaxation alone decides which rows are worth having; it is far cheaper than the integers.
     let mut search = Search::new(world, measures);
     let mut seconds_left = budget.seconds;
@@ -63,7 +78,7 @@ pub(super) fn solve(world: &World<'_>, measures: &[Measure], budget: Budget, sol
         if search.included.len().saturating_mul(search.groups.hosts.len()) > MOST_COLUMNS {
             return Searched::Limit;
         }
-        let (program, columns) = search.program();
+        let (program, columns, rows) = search.program();
         let (relaxed, spent) = relax::solve(&program, seconds_left, solver);
         seconds_left = seconds_left.map(|left| (left - spent).max(0.0));
         match relaxed {
@@ -72,7 +87,16 @@ pub(super) fn solve(world: &World<'_>, measures: &[Measure], budget: Budget, sol
                     continue;
                 }
             }
-            Relaxed::Infeasible => return Searched::Infeasible,
+            Relaxed::Infeasible(doubt) => {
+                if let Some(proof) = search.proof(&rows, &doubt.ray) {
+                    return Searched::Infeasible(Some(proof));
+                }
+                let (confirmed, spent) = doubt.is_confirmed(seconds_left);
+                seconds_left = seconds_left.map(|left| (left - spent).max(0.0));
+                if confirmed {
+                    return Searched::Infeasible(None);
+                }
+            }
             Relaxed::Open => {}
         }
         let solved = solver.solve(&program, seconds_left);
@@ -80,7 +104,7 @@ pub(super) fn solve(world: &World<'_>, measures: &[Measure], budget: Budget, sol
         let values = match solved.outcome {
             Outcome::Optimal(values) if program.admits(&values) => values,
             Outcome::Optimal(_) | Outcome::Limit => return Searched::Limit,
-            Outcome::Infeasible => return Searched::Infeasible,
+            Outcome::Infeasible => return Searched::Infeasible(None),
         };
         let chosen = chosen(&search.included, &columns, &values);
         if search.grow(&chosen, 0.5) {
@@ -97,10 +121,10 @@ pub(super) fn solve(world: &World<'_>, measures: &[Measure], budget: Budget, sol
     }
 }
 
-struct Search<'w> {
-    world: &'w World<'w>,
+struct Search<'w, 'a> {
+    world: &'w World<'a>,
     measures: &'w [Measure],
-    groups: Groups<'w>,
+    groups: Groups<'w, 'a>,
     /// Demands that have columns.
     included: BTreeSet<DemandNumber>,
     /// Room that is a row: when, and how it is counted.
@@ -109,8 +133,8 @@ struct Search<'w> {
     rooms_alone: BTreeMap<(DemandNumber, GroupNumber), u32>,
 }
 
-impl<'w> Search<'w> {
-    fn new(world: &'w World<'w>, measures: &'w [Measure]) -> Self {
+impl<'w, 'a> Search<'w, 'a> {
+    fn new(world: &'w World<'a>, measures: &'w [Measure]) -> Self {
         let displaced = |number: &DemandNumber| {
             let demand = &world.demands[*number];
             demand
@@ -150,8 +174,8 @@ impl<'w> Search<'w> {
         ((disturbance + 1) * (filling + 1), disturbance + 1, 1)
     }
 
-    /// The program over the included demands.
-    fn program(&mut self) -> (Program, Columns) {
+    /// The program over the included demands, and which of its rows are room.
+    fn program(&mut self) -> (Program, Columns, Vec<RoomRow>) {
         let weights = self.weights();
         let mut program = Program::default();
         let mut columns = Columns::new();
@@ -183,6 +207,7 @@ impl<'w> Search<'w> {
             program.row(Some(i64::from(least)), Some(i64::from(most)), all);
             self.departures(&mut program, number, &own, weights);
         }
+        let mut room_rows = Vec::new();
         for (&group, rows) in &self.rows {
             let capacity = self.groups.capacity(group);
             let mut limits = Vec::new();
@@ -197,10 +222,31 @@ impl<'w> Search<'w> {
                     (used > 0 && demand.occupation.contains(at)).then_some((column, used))
                 });
                 let entries = entries.collect();
+                let number = program.rows.len();
                 program.row(None, Some(room), entries);
+                room_rows.push(RoomRow {
+                    number,
+                    group,
+                    at,
+                    measure,
+                });
             }
         }
-        (program, columns)
+        (program, columns, room_rows)
+    }
+
+    /// The proof in an engine's weights of the rows of a program, if it can be written down.
+    fn proof(&self, rows: &[RoomRow], ray: &[f64]) -> Option<Proof<'a>> {
+        let weighted = rows.iter().map(|row| {
+            let weight = ray.get(row.number).copied().unwrap_or(0.0);
+            let row = Row {
+                hosts: self.groups.hosts[row.group].clone(),
+                at: row.at,
+                measure: self.measures[row.measure],
+            };
+            (row, weight)
+        });
+        proof::of_weights(self.world, weighted.collect(), &self.included)
     }
 
     /// Columns for what a demand leaves: per class for the moves, per group for the disturbance. What the

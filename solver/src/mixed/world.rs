@@ -20,6 +20,9 @@ pub(super) type DemandNumber = usize;
 /// Hosts with how many hosts (1) or instances of one reservation stand there; never 0.
 pub(super) type Counts = BTreeMap<HostNumber, u32>;
 
+/// Which fixed work is looked at.
+pub(super) type Stays<'f> = &'f dyn Fn(&Fixed<'_>) -> bool;
+
 /// Amounts by the number of the resource class.
 pub(super) type Amounts = Vec<u64>;
 
@@ -68,7 +71,7 @@ pub(super) struct Demand<'a> {
     pub(super) occupation: Interval,
     pub(super) kind: Kind,
     /// Position of its expression in the truth of each class.
-    predicate: usize,
+    pub(super) predicate: usize,
     /// Fewest hosts or instances.
     pub(super) least: u32,
     /// Most of them.
@@ -126,7 +129,7 @@ pub(super) struct World<'a> {
     /// The class of each host that moves are counted between.
     pub(super) class_of: Vec<ClassNumber>,
     /// Which expressions the hosts of each class satisfy.
-    truth: Vec<Vec<bool>>,
+    pub(super) truth: Vec<Vec<bool>>,
     /// Names of the resource classes; empty for the count of instances itself.
     pub(super) resource_classes: Vec<&'a str>,
 }
@@ -224,12 +227,12 @@ impl<'a> World<'a> {
 
     /// What stays on a host while an interval lasts: `None` if the host is taken whole, else the greatest
     /// amounts in use at one instant, and whether there is any work.
-    fn fixed_use(&self, host: HostNumber, interval: Interval) -> Option<(Amounts, bool)> {
+    fn fixed_use(&self, host: HostNumber, interval: Interval, stays: Stays<'_>) -> Option<(Amounts, bool)> {
         let place = &self.places[host];
         let here: Vec<&Fixed<'_>> = place
             .fixed
             .iter()
-            .filter(|fixed| fixed.interval.overlaps(&interval))
+            .filter(|fixed| fixed.interval.overlaps(&interval) && stays(fixed))
             .collect();
         let mut greatest = vec![0; place.capacity.len()];
         for at in here.iter().map(|fixed| fixed.interval.start.max(interval.start)) {
@@ -251,6 +254,11 @@ impl<'a> World<'a> {
     /// How many of a demand could stand on a host if all work that may move went away: either 0 or
     /// [`Demand::unit`] with affinity.
     pub(super) fn room_alone(&self, number: DemandNumber, host: HostNumber) -> u32 {
+        self.room_beside(number, host, &|_| true)
+    }
+
+    /// As [`World::room_alone`], beside only so much of the fixed work.
+    pub(super) fn room_beside(&self, number: DemandNumber, host: HostNumber, stays: Stays<'_>) -> u32 {
         let demand = &self.demands[number];
         let allowed = if self.suits(demand, host) {
             demand.most
@@ -260,7 +268,7 @@ impl<'a> World<'a> {
         if allowed == 0 {
             return 0;
         }
-        let Some((used, any)) = self.fixed_use(host, demand.occupation) else {
+        let Some((used, any)) = self.fixed_use(host, demand.occupation, stays) else {
             return 0;
         };
         let Kind::Instances { amounts, affinity } = &demand.kind else {

@@ -38,7 +38,7 @@ impl Planner {
         if let Some(verdict) = tails::exchange(self, &asks, request, now) {
             return (Tier::Count, verdict);
         }
-        if self.instances > 0 && mixed::may_move_instances(self, now) {
+        if mixed::may_move_instances(self, now) {
             return mixed::decide(self, &asks, request, now, budget, solver);
         }
         let mut scope = Scope::new(self, &asks, request, now);

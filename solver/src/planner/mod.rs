@@ -9,6 +9,7 @@ use imbl::{OrdMap, Vector};
 
 mod apply;
 mod decide;
+mod kinds;
 mod occupy;
 
 use crate::hosts::{Carried, Hosts, ReservationNumber};
@@ -86,8 +87,7 @@ pub struct Planner {
     /// How many reservation numbers were given out, and those that came back.
     numbers: ReservationNumber,
     returned: Vector<ReservationNumber>,
-    /// Reservations of instances.
-    instances: usize,
+    kinds: kinds::Kinds,
     /// Derived when it is first needed; changes of hosts forget it, changes of leases update it. Clones share
     /// it only as long as their states are equal, even while it is still to be derived.
     index: Arc<OnceLock<Index>>,
@@ -104,7 +104,7 @@ impl Planner {
             interner: Interner::default(),
             numbers: 0,
             returned: Vector::new(),
-            instances: 0,
+            kinds: kinds::Kinds::default(),
             index: Arc::default(),
         }
     }

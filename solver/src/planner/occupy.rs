@@ -22,9 +22,9 @@ impl Planner {
         };
         for (reservation, part) in stored.lease.reservations.iter().zip(&stored.parts) {
             self.returned.push_back(part.number);
+            self.kinds.remove(lease, reservation);
             if !matches!(reservation.resource, Resource::Units(_)) {
                 let is_instances = reservation.resource != Resource::Host;
-                self.instances -= usize::from(is_instances);
                 let mut changes = Changes::default();
                 for held in reservation.holds.chunk_by(|one, other| one == other) {
                     let Some(number) = self.hosts.number(&held[0]) else {
@@ -107,12 +107,12 @@ impl Planner {
                 predicate: self.learn(&reservation.predicate),
             };
             parts.push(part);
+            self.kinds.add(&lease.id, reservation);
             let instances = match &reservation.resource {
                 Resource::Host => None,
                 Resource::Instances(instances) => Some(instances),
                 Resource::Units(_) => continue,
             };
-            self.instances += usize::from(instances.is_some());
             let interval = reservation.occupation();
             let mut changes = Changes::default();
             let mut hosts = Vec::with_capacity(reservation.holds.len());

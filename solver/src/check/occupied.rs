@@ -1,0 +1,160 @@
+//! Too few suit a reservation beside work that cannot move.
+//!
+//! Every other reservation listed is fixed and stands where it stands. Beside them each suitable host takes
+//! so many of the requested reservation: a whole host one or none, instances as many as fit at every second
+//! (with affinity all or none, or one). What it keeps, it has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Findings;
+use super::book::{Book, times};
+use super::load::{Load, room};
+use super::scene::{is_single, is_together};
+use crate::document::ConflictEntry;
+use crate::model::{HostId, Interval, PoolId, Request, RequestedReservation, Reservation, Resource};
+
+/// Work that stays, by host or unit.
+pub(super) struct Staying<'a> {
+    loads: BTreeMap<&'a HostId, Vec<Load<'a>>>,
+    /// On the units of a pool, and not on hosts.
+    pool: Option<&'a PoolId>,
+}
+
+impl<'a> Staying<'a> {
+    pub(super) const fn on_hosts() -> Self {
+        Self {
+            loads: BTreeMap::new(),
+            pool: None,
+        }
+    }
+
+    pub(super) const fn on_units(pool: &'a PoolId) -> Self {
+        Self {
+            loads: BTreeMap::new(),
+            pool: Some(pool),
+        }
+    }
+
+    /// A held reservation stays.
+    pub(super) fn add(&mut self, held: &'a Reservation) {
+        self.put(&held.id, &held.resource, held.occupation(), &held.holds);
+    }
+
+    /// What a requested reservation keeps stays.
+    pub(super) fn keep(&mut self, asked: &'a RequestedReservation, kept: &'a [HostId]) {
+        self.put(&asked.id, &asked.resource, asked.occupation(), kept);
+    }
+
+    fn put(&mut self, reservation: &'a HostId, resource: &'a Resource, interval: Interval, holds: &'a [HostId]) {
+        let pool = match resource {
+            Resource::Units(units) => Some(&units.pool),
+            Resource::Host | Resource::Instances(_) => None,
+        };
+        if pool != self.pool {
+            return;
+        }
+        for same in holds.chunk_by(|one, other| one == other) {
+            let count = u32::try_from(same.len()).unwrap_or(u32::MAX);
+            self.loads.entry(&same[0]).or_default().push(Load {
+                interval,
+                share: super::load::Share::of(resource, count),
+                reservation,
+            });
+        }
+    }
+
+    pub(super) fn on(&self, host: &HostId) -> &[Load<'a>] {
+        self.loads.get(host).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What a reservation may have of hosts: all of it beside what stays.
+pub(super) struct Wanted<'a> {
+    pub(super) resource: &'a Resource,
+    pub(super) occupation: Interval,
+    /// How many are to be placed.
+    pub(super) more: u32,
+    /// What it keeps besides.
+    pub(super) kept: &'a [HostId],
+}
+
+impl Wanted<'_> {
+    /// How many of it a host takes, of which the rules allow it `allowed`.
+    pub(super) fn fitting(&self, book: &Book, host: &HostId, allowed: u32, staying: &Staying<'_>) -> u32 {
+        let allowed = allowed.min(self.more);
+        let here = times(self.kept, host);
+        let allowed = if is_single(self.resource) {
+            allowed.min(1_u32.saturating_sub(here))
+        } else {
+            allowed
+        };
+        if allowed == 0 {
+            return 0;
+        }
+        let capacity = book.hosts.get(host).map(|host| &host.capacity);
+        let fits = room(capacity, staying.on(host), self.occupation, self.resource, allowed);
+        let all = fits == self.more && (here > 0 || self.kept.is_empty());
+        if is_together(self.resource) && !all { 0 } else { fits }
+    }
+}
+
+/// Checks such a refusal.
+pub(super) fn check(
+    book: &Book,
+    request: &Request,
+    conflict: &ConflictEntry,
+    hosts: &BTreeSet<&HostId>,
+    findings: &mut Findings,
+) {
+    let listed = |asked: &&RequestedReservation| conflict.reservations.contains(&asked.id);
+    let own: Vec<&RequestedReservation> = request.reservations.iter().filter(listed).collect();
+    let mut staying = Staying::on_hosts();
+    for id in &conflict.reservations {
+        if let Some(asked) = own.iter().find(|asked| asked.id == *id) {
+            staying.keep(asked, book.kept(request, asked));
+            continue;
+        }
+        let held = book.find(id);
+        match held.filter(|held| book.is_fixed(held) && !book.frees(request, held)) {
+            Some(held) => staying.add(held),
+            None => findings.add(&format!("conflict.reservations.{id}"), "is unknown, or may move"),
+        }
+    }
+    let on_hosts = own.iter().filter(|asked| !matches!(asked.resource, Resource::Units(_)));
+    let counts: Vec<(u64, u64)> = on_hosts
+        .filter(|asked| {
+            let suits = |host: &HostId| book.suitable(asked).any(|other| other.id == *host);
+            let kept = book.kept(request, asked);
+            hosts.iter().all(|host| suits(host) || times(kept, host) > 0)
+        })
+        .map(|asked| (u64::from(asked.min), room_for(book, request, asked, &staying)))
+        .collect();
+    findings.require(counts.contains(&(conflict.needed, conflict.exist)), "conflict", || {
+        format!(
+            "{} of {} is stated, for what these hosts suit {counts:?} is counted",
+            conflict.needed, conflict.exist
+        )
+    });
+    findings.require(conflict.needed > conflict.exist, "conflict", || {
+        "there is no shortage".to_owned()
+    });
+}
+
+/// How many of a requested reservation there is room for beside what stays, those it keeps included.
+fn room_for(book: &Book, request: &Request, asked: &RequestedReservation, staying: &Staying<'_>) -> u64 {
+    let kept = book.kept(request, asked);
+    let wanted = Wanted {
+        resource: &asked.resource,
+        occupation: asked.occupation(),
+        more: asked.min.saturating_sub(u32::try_from(kept.len()).unwrap_or(u32::MAX)),
+        kept,
+    };
+    let suitable = book.suitable(asked).map(|host| &host.id);
+    let takes = suitable.map(|host| u64::from(wanted.fitting(book, host, asked.min, staying)));
+    let takes = if is_together(&asked.resource) {
+        takes.max().unwrap_or(0)
+    } else {
+        takes.sum()
+    };
+    takes.saturating_add(kept.len() as u64)
+}

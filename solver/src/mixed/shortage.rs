@@ -1,0 +1,216 @@
+//! Why not: a resource class runs out at one instant.
+//!
+//! Invariant: the count is the checker's. Of the hosts in question the listed reservations that are placed
+//! can use no others, the fixed ones stand on them, a whole host counts with all it has, and together that
+//! is more than the hosts have. Without any one member it is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::world::{Demand, Kind, Takes, World};
+use crate::certificate::minimal::{Member, minimal};
+use crate::hosts::HostNumber;
+use crate::model::{Interval, ReservationId, Seconds};
+
+/// Too little of a resource class.
+pub(super) struct Shortage<'a> {
+    pub(super) resource_class: usize,
+    pub(super) hosts: BTreeSet<HostNumber>,
+    pub(super) interval: Interval,
+    pub(super) needed: u64,
+    /// What of it the request needs.
+    pub(super) asked: u64,
+    pub(super) exist: u64,
+    pub(super) members: Vec<&'a ReservationId>,
+}
+
+/// A demand that can use none but the hosts in question, and what it needs of them by resource class.
+struct Confined<'w, 'a> {
+    demand: &'w Demand<'a>,
+    needs: Vec<u64>,
+}
+
+/// Looks at all hosts that suit a requested reservation, or all of them, when anything begins.
+pub(super) fn of_request<'a>(world: &World<'a>) -> Option<Shortage<'a>> {
+    let requested = &world.demands[..world.requested];
+    let suitable = |demand: &Demand<'_>| -> BTreeSet<HostNumber> {
+        (0..world.places.len())
+            .filter(|&host| world.suits(demand, host))
+            .collect()
+    };
+    let mut sets: Vec<BTreeSet<HostNumber>> = requested
+        .iter()
+        .filter(|demand| demand.least > 0)
+        .map(suitable)
+        .collect();
+    if sets.len() > 1 {
+        sets.push(sets.iter().flatten().copied().collect());
+    }
+    sets.sort_by_key(BTreeSet::len);
+    sets.dedup();
+    sets.into_iter().find_map(|hosts| {
+        let confined = confined(world, &hosts);
+        let starts = confined.iter().map(|confined| confined.demand.occupation.start);
+        let fixed = hosts.iter().flat_map(|&host| &world.places[host].fixed);
+        let starts = starts.chain(fixed.map(|fixed| fixed.interval.start));
+        let within = |at: &Seconds| requested.iter().any(|demand| demand.occupation.contains(*at));
+        let instants: BTreeSet<Seconds> = starts.filter(within).collect();
+        most_needed(world, &hosts, &confined, &instants)
+            .and_then(|(at, class)| at_instant(world, &hosts, &confined, at, class))
+    })
+}
+
+/// Looks at these hosts at this instant.
+pub(super) fn of_hosts<'a>(world: &World<'a>, hosts: &BTreeSet<HostNumber>, at: Seconds) -> Option<Shortage<'a>> {
+    let confined = confined(world, hosts);
+    let (at, class) = most_needed(world, hosts, &confined, &BTreeSet::from([at]))?;
+    at_instant(world, hosts, &confined, at, class)
+}
+
+fn confined<'w, 'a>(world: &'w World<'a>, hosts: &BTreeSet<HostNumber>) -> Vec<Confined<'w, 'a>> {
+    let others: Vec<HostNumber> = (0..world.places.len()).filter(|host| !hosts.contains(host)).collect();
+    let is_confined = |demand: &&Demand<'_>| {
+        demand.least > 0
+            && demand.holds.keys().all(|host| hosts.contains(host))
+            && !others.iter().any(|&host| world.suits(demand, host))
+    };
+    let confined = world.demands.iter().filter(is_confined);
+    confined
+        .map(|demand| Confined {
+            needs: needs(world, demand, hosts),
+            demand,
+        })
+        .collect()
+}
+
+fn needs(world: &World<'_>, demand: &Demand<'_>, hosts: &BTreeSet<HostNumber>) -> Vec<u64> {
+    match &demand.kind {
+        Kind::Instances { amounts, .. } => super::world::times(amounts, demand.least),
+        Kind::Whole => (0..world.resource_classes.len())
+            .map(|class| {
+                let may = |host: &&HostNumber| {
+                    (world.suits(demand, **host) && !demand.kept.contains_key(*host))
+                        || demand.holds.contains_key(*host)
+                };
+                let mut amounts: Vec<u64> = hosts
+                    .iter()
+                    .filter(may)
+                    .map(|&host| world.places[host].capacity[class])
+                    .collect();
+                amounts.sort_unstable();
+                amounts.iter().take(demand.least as usize).sum()
+            })
+            .collect(),
+    }
+}
+
+/// The instant and the class of which the most is missing.
+fn most_needed(
+    world: &World<'_>,
+    hosts: &BTreeSet<HostNumber>,
+    confined: &[Confined<'_, '_>],
+    instants: &BTreeSet<Seconds>,
+) -> Option<(Seconds, usize)> {
+    let classes = (0..world.resource_classes.len()).filter(|&class| !world.resource_classes[class].is_empty());
+    let mut worst: Option<(u64, Seconds, usize)> = None;
+    for class in classes {
+        let mut changes: BTreeMap<Seconds, i128> = instants.iter().map(|&at| (at, 0)).collect();
+        let mut add = |interval: Interval, amount: u64| {
+            if amount > 0 {
+                *changes.entry(interval.start).or_default() += i128::from(amount);
+                *changes.entry(interval.end).or_default() -= i128::from(amount);
+            }
+        };
+        for confined in confined {
+            add(confined.demand.occupation, confined.needs[class]);
+        }
+        for &host in hosts {
+            let place = &world.places[host];
+            for fixed in &place.fixed {
+                let amount = match &fixed.takes {
+                    Takes::Whole => place.capacity[class],
+                    Takes::Part(amounts) => amounts[class],
+                };
+                add(fixed.interval, amount);
+            }
+        }
+        let exist = exist(world, hosts, class);
+        let mut needed: i128 = 0;
+        for (at, change) in changes {
+            needed += change;
+            let excess = u64::try_from(needed - i128::from(exist)).unwrap_or(0);
+            if excess > worst.map_or(0, |(most, ..)| most) && instants.contains(&at) {
+                worst = Some((excess, at, class));
+            }
+        }
+    }
+    worst.map(|(_, at, class)| (at, class))
+}
+
+fn exist(world: &World<'_>, hosts: &BTreeSet<HostNumber>, class: usize) -> u64 {
+    hosts.iter().map(|&host| world.places[host].capacity[class]).sum()
+}
+
+fn at_instant<'a>(
+    world: &World<'a>,
+    hosts: &BTreeSet<HostNumber>,
+    confined: &[Confined<'_, 'a>],
+    at: Seconds,
+    class: usize,
+) -> Option<Shortage<'a>> {
+    let mut amounts: BTreeMap<&'a ReservationId, (u64, Interval)> = BTreeMap::new();
+    let mut add = |reservation: &'a ReservationId, interval: Interval, amount: u64| {
+        amounts.entry(reservation).or_insert((0, interval)).0 += amount;
+    };
+    let active = confined
+        .iter()
+        .filter(|confined| confined.demand.occupation.contains(at));
+    for confined in active {
+        add(
+            confined.demand.reservation,
+            confined.demand.occupation,
+            confined.needs[class],
+        );
+    }
+    for &host in hosts {
+        let place = &world.places[host];
+        for fixed in place.fixed.iter().filter(|fixed| fixed.interval.contains(at)) {
+            let amount = match &fixed.takes {
+                Takes::Whole => place.capacity[class],
+                Takes::Part(amounts) => amounts[class],
+            };
+            add(fixed.reservation, fixed.interval, amount);
+        }
+    }
+    let requested = &world.demands[..world.requested];
+    let own = |reservation: &ReservationId| requested.iter().any(|demand| demand.reservation == reservation);
+    let exist = exist(world, hosts, class);
+    let members = amounts.iter().filter(|(_, (amount, _))| *amount > 0);
+    let members: Vec<Member<'a>> = members
+        .map(|(&reservation, &(amount, _))| Member {
+            reservation,
+            amount,
+            kind: None,
+            own: own(reservation),
+        })
+        .collect();
+    if members.iter().map(|member| member.amount).sum::<u64>() <= exist {
+        return None;
+    }
+    let members = minimal(members, exist);
+    let intervals = || members.iter().map(|member| amounts[member.reservation].1);
+    let start = intervals().map(|interval| interval.start).max()?;
+    let end = intervals().map(|interval| interval.end).min()?;
+    Some(Shortage {
+        resource_class: class,
+        hosts: hosts.clone(),
+        interval: Interval::new(start, end),
+        needed: members.iter().map(|member| member.amount).sum(),
+        asked: members
+            .iter()
+            .filter(|member| member.own)
+            .map(|member| member.amount)
+            .sum(),
+        exist,
+        members: members.iter().map(|member| member.reservation).collect(),
+    })
+}
