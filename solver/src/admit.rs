@@ -32,7 +32,7 @@ pub fn run(
 ) -> Result<Plan, StateError> {
     let mut course = Course::new(problem, settings, solver, micros)?;
     for entry in &problem.requests {
-        course.decide(entry, problem.now, None)?;
+        course.decide(entry, problem.now)?;
     }
     Ok(course.finish(fingerprint, "admit", problem.now))
 }
@@ -68,19 +68,13 @@ impl<'a, C: FnMut() -> u64> Course<'a, C> {
         })
     }
 
-    /// Decides a request at `now`; what is accepted joins the state. `true` if it was. `with_past` is the
-    /// state with what has ended already, if that matters to the request.
-    pub(crate) fn decide(
-        &mut self,
-        entry: &RequestEntry,
-        now: Seconds,
-        with_past: Option<Planner>,
-    ) -> Result<bool, StateError> {
-        let seen = with_past.unwrap_or_else(|| self.planner.clone());
+    /// Decides a request at `now`; what is accepted joins the state. `true` if it was.
+    pub(crate) fn decide(&mut self, entry: &RequestEntry, now: Seconds) -> Result<bool, StateError> {
+        let seen = &self.planner;
         let request = entry.to_request(self.cleaning);
         let (budget, solver) = (self.settings.budget, self.solver);
         let started = (self.micros)();
-        let untimely = untimely(&seen, &request, now);
+        let untimely = untimely(seen, &request, now);
         let out_of_time = untimely.is_some();
         let decision = match untimely {
             Some(conflict) => Decision {
@@ -95,7 +89,7 @@ impl<'a, C: FnMut() -> u64> Course<'a, C> {
         let mut written = write(entry, &decision, spent);
         let refused = matches!(&decision.verdict, Verdict::Refused { .. });
         if refused && !out_of_time && self.settings.offers {
-            written.offers = offers(&request, offers::find(&seen, &request, now, budget, solver));
+            written.offers = offers(&request, offers::find(seen, &request, now, budget, solver));
         }
         self.decisions.push(written);
         self.planner.apply(&request, &decision)?;

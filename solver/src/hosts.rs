@@ -17,7 +17,7 @@ pub(crate) type ReservationNumber = u32;
 /// Part of a host's time that is taken.
 #[derive(Debug, Clone)]
 pub(crate) struct Occupation {
-    /// From the start of the reservation to the end of the cleaning after it.
+    /// From the start of the reservation, or later when that has passed, to the end of the cleaning after it.
     pub(crate) interval: Interval,
     pub(crate) lease: LeaseId,
     pub(crate) reservation: ReservationId,
@@ -27,7 +27,8 @@ pub(crate) struct Occupation {
 }
 
 impl Occupation {
-    /// As [`crate::model::Reservation::is_fixed`]: an occupation starts when its reservation does.
+    /// As [`crate::model::Reservation::is_fixed`]: an occupation starts when its reservation does, or after that and
+    /// no later than any `now` that is asked about.
     pub(crate) const fn is_fixed(&self, now: Seconds, freeze: Seconds) -> bool {
         self.pinned || self.interval.start <= now || self.interval.start < now.saturating_add(freeze)
     }

@@ -3,6 +3,7 @@
 //! Times are whole Unix seconds, intervals half-open `[start, end)`. Identifiers are reference-counted
 //! strings, so that cloning a plan copies no text.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -225,4 +226,19 @@ pub struct Request {
     pub replaces: Option<LeaseId>,
     /// What is asked for.
     pub reservations: Vec<RequestedReservation>,
+}
+
+impl Request {
+    /// What of the request is still to come at `now`: what joins a reservation that has started is its own from then on.
+    pub(crate) fn ahead(&self, now: Seconds) -> Cow<'_, Self> {
+        let is_running = |asked: &RequestedReservation| asked.window.start < now && now < asked.window.end;
+        if !self.reservations.iter().any(is_running) {
+            return Cow::Borrowed(self);
+        }
+        let mut ahead = self.clone();
+        for asked in ahead.reservations.iter_mut().filter(|asked| is_running(asked)) {
+            asked.window.start = now;
+        }
+        Cow::Owned(ahead)
+    }
 }

@@ -12,7 +12,7 @@ use crate::model::{HostId, Interval, Request, RequestedReservation, Reservation,
 use crate::planner::Planner;
 use crate::wording;
 
-/// A requested reservation beside what it holds already.
+/// A requested reservation, as far as it is still to come, beside what it holds already.
 pub(crate) struct Ask<'a> {
     pub(crate) asked: &'a RequestedReservation,
     /// Hosts it keeps because it has started or is fixed, sorted.
@@ -26,8 +26,14 @@ pub(crate) struct Ask<'a> {
 }
 
 impl<'a> Ask<'a> {
-    /// Reads all reservations of a request, or says which one can never be granted.
-    pub(crate) fn read_all(planner: &'a Planner, request: &'a Request, now: Seconds) -> Result<Vec<Self>, Conflict> {
+    /// Reads all reservations of a request, or says which one can never be granted. `ahead` is what of it is to be
+    /// decided (see [`Request::ahead`]).
+    pub(crate) fn read_all(
+        planner: &'a Planner,
+        request: &Request,
+        ahead: &'a Request,
+        now: Seconds,
+    ) -> Result<Vec<Self>, Conflict> {
         let replaced: &[Reservation] = match &request.replaces {
             None => &[],
             Some(lease) => match planner.lease(lease) {
@@ -44,16 +50,15 @@ impl<'a> Ask<'a> {
                 return Err(malformed(request, "two of its reservations have one identifier"));
             }
         }
-        let asks = request
-            .reservations
-            .iter()
-            .map(|asked| Self::read(planner, asked, replaced, now));
+        let parts = request.reservations.iter().zip(&ahead.reservations);
+        let asks = parts.map(|(whole, asked)| Self::read(planner, whole, asked, replaced, now));
         let asks = asks.collect::<Result<Vec<_>, _>>()?;
-        certificate::kept_twice(planner, &asks, request, now).map_or(Ok(asks), Err)
+        certificate::kept_twice(planner, &asks, ahead, now).map_or(Ok(asks), Err)
     }
 
     fn read(
         planner: &'a Planner,
+        whole: &RequestedReservation,
         asked: &'a RequestedReservation,
         replaced: &'a [Reservation],
         now: Seconds,
@@ -62,7 +67,7 @@ impl<'a> Ask<'a> {
         let before: &[HostId] = old.map_or(&[], |old| &old.holds);
         let kept = match old {
             Some(old) if old.is_fixed(now, planner.freeze) => {
-                may_keep(planner, old, asked, now)?;
+                may_keep(planner, old, whole, now)?;
                 old.holds.as_slice()
             }
             _ => &[],

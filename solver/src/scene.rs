@@ -152,14 +152,12 @@ impl<'a> Scene<'a> {
             });
         }
         let requested = demands.len();
-        // A started reservation that grows does so for its whole window: what ended since is in its way.
-        let since = asks.iter().map(|ask| ask.asked.window.start).fold(now, Seconds::min);
         let mut roles = vec![Role::Absent; planner.reservation_numbers() as usize];
         for stored in planner.stored() {
             let replaced = request.replaces.as_ref() == Some(&stored.lease.id);
             for (held, part) in stored.lease.reservations.iter().zip(&stored.parts) {
                 let occupation = held.occupation();
-                if occupation.end <= since || matches!(held.resource, Resource::Units(_)) {
+                if occupation.end <= now || matches!(held.resource, Resource::Units(_)) {
                     continue;
                 }
                 let predicate = if held.window.end > now {

@@ -126,6 +126,74 @@ fn a_lease_shortened_while_it_runs_frees_its_hosts_early() {
     assert_eq!(verdicts(&plan), [VerdictName::Accepted; 3]);
 }
 
+/// Growth of a lease that has run since 0 onto the host of one that ended at 10 and is cleaned until 15.
+fn growth(at: Seconds, hosts: u32) -> Plan {
+    replayed(&fleet(&[
+        asked("q1", 0, (0, 60), 1),
+        asked("q2", 0, (0, 10), 1),
+        instead("Q1", "X1", asked("q1", at, (0, 60), hosts)),
+    ]))
+}
+
+#[test]
+fn what_has_ended_is_not_in_the_way_of_a_running_lease_that_grows() {
+    let plan = growth(15, 2);
+    assert_eq!(verdicts(&plan), [VerdictName::Accepted; 3]);
+    assert_eq!(plan.last["q1"].len(), 2);
+}
+
+#[test]
+fn what_is_still_to_be_cleaned_is_in_the_way_of_a_running_lease_that_grows() {
+    for at in [9, 10, 14] {
+        let plan = growth(at, 2);
+        assert_eq!(verdicts(&plan), [Accepted, Accepted, Refused], "{at}");
+        let conflict = plan.decisions[2].conflict.as_ref().unwrap();
+        assert_eq!((conflict.reason.as_str(), conflict.from), ("capacity", at));
+    }
+}
+
+#[test]
+fn a_host_that_was_out_of_service_earlier_may_join_a_running_lease() {
+    let grown = |at| {
+        let requests = [
+            asked("q1", 0, (0, 60), 1),
+            instead("Q1", "X1", asked("q1", at, (0, 60), 2)),
+        ];
+        let mut problem = fleet(&requests);
+        problem["hosts"] = json!([{"id": "a"}, {"id": "b", "blocks": [[5, 20]]}]);
+        verdicts(&replayed(&problem))[1]
+    };
+    assert_eq!((grown(19), grown(20)), (Refused, Accepted));
+}
+
+/// The same without a stream: the document still has the lease that ended.
+#[test]
+fn a_document_may_have_leases_that_ended_on_hosts_that_are_held_now() {
+    let lease = |id: &str, end: Seconds, holds: Value| {
+        json!({"id": id, "reservations": [{"id": id.to_lowercase(), "type": "host", "start": 0, "end": end, "min": 1,
+            "max": 2, "where": [], "holds": holds}]})
+    };
+    let mut problem = fleet(&[
+        asked("q3", 20, (20, 40), 1),
+        instead("L1", "X1", asked("l1", 20, (0, 60), 2)),
+    ]);
+    problem["now"] = json!(20);
+    problem["leases"] = json!([
+        lease("L1", 30, json!({"a": 1})),
+        lease("L2", 10, json!({"a": 1, "b": 1}))
+    ]);
+    let admitted = |problem: &Value| {
+        let text = problem.to_string();
+        let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+        let plan = admit::run(&problem, &fingerprint(&text), SETTINGS, &Highs, || 0).unwrap();
+        assert_eq!(check(&problem, &fingerprint(&text), &plan), []);
+        verdicts(&plan)
+    };
+    assert_eq!(admitted(&problem), [Accepted, Refused]);
+    problem["requests"].as_array_mut().unwrap().swap(0, 1);
+    assert_eq!(admitted(&problem), [Accepted, Refused]);
+}
+
 /// One problem for every request, in which nothing is ever forgotten: what a stream leads to must not
 /// depend on how ends are kept.
 #[test]
@@ -160,6 +228,7 @@ fn a_stream_decides_as_single_problems_do() {
             entry.at = Some(*at);
         }
         let plan = replay::run(&problem, "", SETTINGS, &Highs, || 0, |_| ()).unwrap();
+        assert_eq!(check(&problem, "", &plan), [], "seed {seed}");
         for (number, (decision, single)) in plan.decisions.iter().zip(&single).enumerate() {
             let decision = serde_json::to_value(decision).unwrap();
             assert_eq!(decision["verdict"], single["verdict"], "seed {seed}, request {number}");

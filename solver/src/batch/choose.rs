@@ -216,7 +216,7 @@ fn candidates<'a>(
         let seen = reader.as_ref().unwrap_or(seen);
         let asks = match crate::admit::untimely(seen, request, now) {
             Some(conflict) => Err(conflict),
-            None => Ask::read_all(seen, request, now),
+            None => Ask::read_all(seen, request, request, now),
         };
         match asks {
             Ok(asks) => {

@@ -27,7 +27,7 @@ pub(super) fn check(book: &mut Book, request: &Request, decision: &DecisionEntry
 
 /// Reports what clashes on the places that changed.
 pub(super) fn clashes(book: &Book, touched: &BTreeSet<Place>, findings: &mut Findings) {
-    for clash in book.clashes(touched, None) {
+    for clash in book.clashes(touched) {
         findings.add(&format!("holds: `{}`", clash.place), clash.reason);
     }
 }
@@ -85,7 +85,7 @@ pub(super) fn given<'a>(
                 &asked.resource,
                 &host,
                 &asked.predicate,
-                asked.window,
+                book.ahead(asked.window),
                 &member,
                 findings,
             );

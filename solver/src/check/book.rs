@@ -29,8 +29,8 @@ impl Place {
     }
 }
 
-/// Hosts, pools and leases at one point of the plan. Leases that have ended stay: what they leave to be
-/// cleaned counts, and what joins a running lease is its own for the whole window.
+/// Hosts, pools and leases at one point of the plan. Leases that have ended stay, and what they leave to be
+/// cleaned counts until it is; nothing else of the past does.
 pub(super) struct Book {
     pub(super) now: Seconds,
     freeze: Seconds,
@@ -126,6 +126,11 @@ impl Book {
         self.reservations().filter(|held| held.window.end > self.now)
     }
 
+    /// What of a window is still to come: what joins a running reservation is its own from then on.
+    pub(super) fn ahead(&self, window: Interval) -> Interval {
+        Interval::new(window.start.max(self.now), window.end)
+    }
+
     /// Whether the reservation keeps its hosts: pinned, started or about to start.
     pub(super) fn is_fixed(&self, held: &Reservation) -> bool {
         held.pinned || held.window.start <= self.now || held.window.start - self.now < self.freeze
@@ -175,7 +180,7 @@ impl Book {
 
     /// Hosts that suit a requested reservation, whatever stands on them.
     pub(super) fn suitable<'a>(&'a self, asked: &'a RequestedReservation) -> impl Iterator<Item = &'a Host> {
-        let suits = |host: &&Host| host.suits(&asked.predicate, asked.window);
+        let suits = |host: &&Host| host.suits(&asked.predicate, self.ahead(asked.window));
         self.hosts.values().filter(suits)
     }
 
@@ -191,8 +196,8 @@ impl Book {
             .collect()
     }
 
-    /// What clashes on the given places; only what is to come from `since` on, if that is given.
-    pub(super) fn clashes(&self, places: &BTreeSet<Place>, since: Option<Seconds>) -> Vec<Violation> {
+    /// What clashes on the given places from the clock on.
+    pub(super) fn clashes(&self, places: &BTreeSet<Place>) -> Vec<Violation> {
         let mut violations = Vec::new();
         for place in places {
             let (name, what) = match place {
@@ -201,7 +206,7 @@ impl Book {
             };
             let loads = self.on(place).filter_map(|held| {
                 let mut load = Load::of(held, times(&held.holds, name));
-                load.interval.start = load.interval.start.max(since.unwrap_or(Seconds::MIN));
+                load.interval.start = load.interval.start.max(self.now);
                 (load.interval.start < load.interval.end).then_some(load)
             });
             let capacity = match place {

@@ -50,7 +50,7 @@ pub(super) fn check(before: &Book, book: &mut Book, plan: &Plan, findings: &mut 
         let mut touched = BTreeSet::new();
         let moved = moves::carry_out(book, &Rule::Heal, moves, &mut touched, findings);
         sums.moves = moves::counted(book, &predicates, &moved);
-        for clash in book.clashes(&touched, Some(book.now)) {
+        for clash in book.clashes(&touched) {
             findings.add(&format!("moves: `{}`", clash.place), clash.reason);
         }
     }

@@ -7,7 +7,7 @@ use super::Findings;
 use super::book::{Book, Place, is_blocked, less, times};
 use super::held::{new_work, read, together};
 use crate::document::MoveEntry;
-use crate::model::{Host, HostId, Interval, Request, Reservation, Resource};
+use crate::model::{Host, HostId, Request, Reservation, Resource};
 use crate::predicate::Predicate;
 
 /// The expressions that tell hosts apart.
@@ -89,7 +89,7 @@ pub(super) fn carry_out(
             let before = times(&held.holds, host) > 0 && !is_instances(&held.resource);
             let again = before || times(&left, host) > 0;
             findings.require(!again, &to, || format!("`{host}` was held before"));
-            let window = Interval::new(held.window.start.max(book.now), held.window.end);
+            let window = book.ahead(held.window);
             let place = format!("{to}.{host}");
             new_work(book, &held.resource, host, &held.predicate, window, &place, findings);
         }
@@ -144,7 +144,7 @@ pub(super) fn is_out_of_order(book: &Book, held: &Reservation, host: &HostId) ->
     if matches!(held.resource, Resource::Units(_)) {
         return false;
     }
-    let window = Interval::new(held.window.start.max(book.now), held.window.end);
+    let window = book.ahead(held.window);
     let out = |host: &Host| !host.reservable || is_blocked(host, window);
     book.hosts.get(host).is_some_and(out)
 }

@@ -41,8 +41,8 @@ impl<'a> Staying<'a> {
     }
 
     /// What a requested reservation keeps stays.
-    pub(super) fn keep(&mut self, asked: &'a RequestedReservation, kept: &'a [HostId]) {
-        self.put(&asked.id, &asked.resource, asked.occupation(), kept);
+    pub(super) fn keep(&mut self, book: &Book, asked: &'a RequestedReservation, kept: &'a [HostId]) {
+        self.put(&asked.id, &asked.resource, book.ahead(asked.occupation()), kept);
     }
 
     fn put(&mut self, reservation: &'a HostId, resource: &'a Resource, interval: Interval, holds: &'a [HostId]) {
@@ -111,7 +111,7 @@ pub(super) fn check(
     let mut staying = Staying::on_hosts();
     for id in &conflict.reservations {
         if let Some(asked) = own.iter().find(|asked| asked.id == *id) {
-            staying.keep(asked, book.kept(request, asked));
+            staying.keep(book, asked, book.kept(request, asked));
             continue;
         }
         let held = book.find(id);

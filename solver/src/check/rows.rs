@@ -69,17 +69,17 @@ pub(super) fn check<'a>(
     for id in &conflict.reservations {
         if let Some(asked) = request.reservations.iter().find(|asked| asked.id == *id) {
             let kept = book.kept(request, asked);
-            staying.keep(asked, kept);
+            staying.keep(book, asked, kept);
             let wanted = Wanted {
                 resource: &asked.resource,
-                occupation: asked.occupation(),
+                occupation: book.ahead(asked.occupation()),
                 more: asked.min.saturating_sub(u32::try_from(kept.len()).unwrap_or(u32::MAX)),
                 kept,
             };
             placed.push(Placed {
                 wanted,
                 predicate: &asked.predicate,
-                window: asked.window,
+                window: book.ahead(asked.window),
                 holds: &[],
             });
             continue;

@@ -69,7 +69,8 @@ impl<'a> Scene<'a> {
         movable: Movable<'_>,
         largest: usize,
     ) -> Option<Self> {
-        let asked = request.reservations.iter().map(RequestedReservation::occupation);
+        let occupation = |asked: &RequestedReservation| book.ahead(asked.occupation());
+        let asked = request.reservations.iter().map(occupation);
         let held: Vec<&Reservation> = book.reservations().filter(|held| !book.frees(request, held)).collect();
         let pending: Vec<&Reservation> = reached(&held, asked.collect(), movable);
         let demands = pending.len() + request.reservations.len();
@@ -77,7 +78,7 @@ impl<'a> Scene<'a> {
             return None;
         }
         let mut scene = Self::empty(book);
-        let first = request.reservations.iter().map(|asked| asked.window.start);
+        let first = request.reservations.iter().map(|asked| occupation(asked).start);
         let first = first.chain(pending.iter().map(|held| held.window.start)).min()?;
         for held in &held {
             if !movable(held) && held.occupation().end > first {
@@ -89,9 +90,10 @@ impl<'a> Scene<'a> {
         }
         for asked in &request.reservations {
             let kept = book.kept(request, asked);
-            scene.fix(&asked.id, &asked.resource, asked.occupation(), kept);
+            scene.fix(&asked.id, &asked.resource, occupation(asked), kept);
             let held = u32::try_from(kept.len()).unwrap_or(u32::MAX);
-            let mut options = scene.options(book, &asked.resource, &asked.predicate, asked.window);
+            let window = book.ahead(asked.window);
+            let mut options = scene.options(book, &asked.resource, &asked.predicate, window);
             let kept = scene.named(&asked.resource, kept);
             if is_single(&asked.resource) {
                 options.retain(|option| !kept.contains(option));
@@ -104,7 +106,7 @@ impl<'a> Scene<'a> {
             scene.demands.push(Demand {
                 reservation: &asked.id,
                 resource: &asked.resource,
-                occupation: asked.occupation(),
+                occupation: occupation(asked),
                 need: asked.min.saturating_sub(held),
                 options,
                 required,
@@ -124,7 +126,7 @@ impl<'a> Scene<'a> {
     ) -> Option<Self> {
         let mut scene = Self::empty(book);
         for (held, stays, wanted) in promises {
-            let window = Interval::new(held.window.start.max(book.now), held.window.end);
+            let window = book.ahead(held.window);
             let occupation = Interval::new(window.start.min(held.occupation().end), held.occupation().end);
             scene.stand(held, occupation, &stays);
             if wanted == 0 {

@@ -179,7 +179,7 @@ fn needs<'a>(
             asked.map(|asked| (request, asked))
         });
         if let Some((request, asked)) = asked {
-            all_the_time(asked.occupation(), findings);
+            all_the_time(book.ahead(asked.occupation()), findings);
             let kept = book.kept(request, asked);
             needs.push(Need {
                 reservation: &asked.id,
@@ -187,7 +187,14 @@ fn needs<'a>(
                 own: true,
                 fixed: kept.to_vec(),
                 more: u64::from(asked.min).saturating_sub(kept.len() as u64),
-                options: options(book, &asked.resource, &asked.predicate, asked.window, &[], kept),
+                options: options(
+                    book,
+                    &asked.resource,
+                    &asked.predicate,
+                    book.ahead(asked.window),
+                    &[],
+                    kept,
+                ),
             });
             continue;
         }
@@ -198,7 +205,7 @@ fn needs<'a>(
             continue;
         };
         all_the_time(held.occupation(), findings);
-        let window = Interval::new(held.window.start.max(book.now), held.window.end);
+        let window = book.ahead(held.window);
         let healing = request.is_none();
         let in_order = |host: &HostId| !(healing && super::moves::is_out_of_order(book, held, host));
         let (fixed, moving): (Vec<HostId>, Vec<HostId>) = if held.window.end <= book.now {

@@ -277,7 +277,7 @@ impl Problem {
             planner.put_pool(entry.to_pool());
         }
         for entry in &self.leases {
-            planner.put_lease(lease_of(entry, self.cleaning))?;
+            planner.put_lease_since(lease_of(entry, self.cleaning), self.now)?;
         }
         Ok(planner)
     }

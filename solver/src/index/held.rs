@@ -37,6 +37,12 @@ impl Held {
     pub(crate) fn part(&self) -> Part {
         self.stored.parts[self.place]
     }
+
+    /// What it occupies of the hosts it stands on.
+    fn occupation(&self) -> Interval {
+        let reservation = self.reservation();
+        self.part().occupation(reservation).unwrap_or_else(|| reservation.occupation())
+    }
 }
 
 impl Index {
@@ -101,7 +107,7 @@ impl Index {
         let instances = reservation.resource != Resource::Host;
         let admits = self.eligible(held.part().predicate).is_some_and(|eligible| eligible.admits(class));
         Holder {
-            interval: reservation.occupation(),
+            interval: held.occupation(),
             number: held.part().number,
             count,
             stays: instances || reservation.pinned,
@@ -143,7 +149,7 @@ impl Index {
         let Some(held) = self.table.get_mut(number as usize).and_then(Option::take) else {
             return;
         };
-        let Interval { start, .. } = held.reservation().occupation();
+        let Interval { start, .. } = held.occupation();
         for (class, _) in self.holders_of(&held) {
             Arc::make_mut(&mut self.holders[class]).remove(start, number);
         }

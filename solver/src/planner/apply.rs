@@ -2,12 +2,13 @@
 //!
 //! Invariant: a decision taken on another state is refused as a whole.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Planner, StateError};
 use crate::decision::{Decision, Move, Verdict};
 use crate::hosts::Occupation;
-use crate::model::{Lease, LeaseId, Request, Reservation};
+use crate::model::{Lease, LeaseId, Request, Reservation, ReservationId, Seconds};
 
 impl Planner {
     /// Makes an accepted decision on this very state part of it. Other verdicts change nothing.
@@ -17,6 +18,8 @@ impl Planner {
         };
         let mut next = self.clone();
         let mut changed: Vec<Lease> = Vec::new();
+        // From when on what is recorded later than its start is recorded.
+        let mut since: BTreeMap<ReservationId, Seconds> = BTreeMap::new();
         for change in moves {
             let stale = || StateError::Stale {
                 name: change.reservation.to_string(),
@@ -24,6 +27,7 @@ impl Planner {
             let owner = &self.owner(change).ok_or_else(stale)?;
             if !changed.iter().any(|lease| lease.id == *owner) {
                 changed.push(next.lease(owner).cloned().ok_or_else(stale)?);
+                since.extend(next.recorded_since(owner));
                 next.remove_lease(owner);
             }
             let lease = changed.iter_mut().find(|lease| lease.id == *owner).ok_or_else(stale)?;
@@ -43,6 +47,7 @@ impl Planner {
                 name: replaced.to_string(),
             };
             before = &self.lease(replaced).ok_or_else(stale)?.reservations;
+            since.extend(next.recorded_since(replaced));
             next.remove_lease(replaced);
             let unnamed = before
                 .iter()
@@ -53,6 +58,8 @@ impl Planner {
             let stale = || StateError::Stale {
                 name: asked.id.to_string(),
             };
+            // What joins a reservation that has started is its own from the decision on.
+            since.insert(asked.id.clone(), decision.at);
             reservations.push(Reservation {
                 id: asked.id.clone(),
                 resource: asked.resource.clone(),
@@ -70,10 +77,17 @@ impl Planner {
             reservations,
         });
         for lease in changed {
-            next.occupy(lease)?;
+            next.occupy(lease, |held| since.get(&held.id).copied().unwrap_or(Seconds::MIN))?;
         }
         *self = next;
         Ok(())
+    }
+
+    /// From when on the reservations of a lease are recorded.
+    fn recorded_since(&self, lease: &LeaseId) -> impl Iterator<Item = (ReservationId, Seconds)> {
+        let stored = self.leases.get(lease).into_iter();
+        let parts = stored.flat_map(|stored| stored.lease.reservations.iter().zip(&stored.parts));
+        parts.map(|(held, part)| (held.id.clone(), part.since))
     }
 
     /// The lease whose reservation a change concerns.

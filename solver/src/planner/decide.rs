@@ -20,9 +20,11 @@ impl Planner {
         Decision { at: now, verdict, tier }
     }
 
-    fn verdict(&self, request: &Request, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> (Tier, Verdict) {
+    fn verdict(&self, whole: &Request, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> (Tier, Verdict) {
         let refused = |tier: Tier, conflict: Conflict| (tier, Verdict::Refused { conflict });
-        let asks = match Ask::read_all(self, request, now) {
+        let ahead = whole.ahead(now);
+        let request = ahead.as_ref();
+        let asks = match Ask::read_all(self, whole, request, now) {
             Ok(asks) => asks,
             Err(conflict) => return refused(Tier::Static, conflict),
         };

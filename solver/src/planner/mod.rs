@@ -70,6 +70,8 @@ pub(crate) struct Stored {
 pub(crate) struct Part {
     pub(crate) number: ReservationNumber,
     pub(crate) predicate: PredicateNumber,
+    /// It occupies its hosts from then on, if that is after its start.
+    pub(crate) since: Seconds,
 }
 
 /// What an expression admits in the state of a planner.
@@ -154,9 +156,15 @@ impl Planner {
 
     /// Adds a lease, or replaces the one with the same id, with the hosts it holds.
     pub fn put_lease(&mut self, lease: Lease) -> Result<(), StateError> {
+        self.put_lease_since(lease, Seconds::MIN)
+    }
+
+    /// As [`Planner::put_lease`]; what the lease occupied before `since` is not recorded. No decision may be asked for an
+    /// earlier moment.
+    pub fn put_lease_since(&mut self, lease: Lease, since: Seconds) -> Result<(), StateError> {
         let mut next = self.clone();
         next.remove_lease(&lease.id);
-        next.occupy(lease)?;
+        next.occupy(lease, |_| since)?;
         *self = next;
         Ok(())
     }

@@ -9,10 +9,18 @@ use std::sync::Arc;
 use super::{Part, Planner, StateError, Stored};
 use crate::hosts::{Carried, HostNumber, Occupation, Share};
 use crate::index::{Held, IndexClass};
-use crate::model::{Interval, Lease, LeaseId, Resource};
+use crate::model::{Interval, Lease, LeaseId, Reservation, Resource, Seconds};
 
 /// Hosts more or fewer in use during an interval, by class.
 type Changes = BTreeMap<(IndexClass, Interval), i32>;
+
+impl Part {
+    /// What the reservation occupies of its hosts; nothing if that was over before it was recorded.
+    pub(crate) fn occupation(&self, reservation: &Reservation) -> Option<Interval> {
+        let whole = reservation.occupation();
+        (whole.end > self.since).then(|| Interval::new(whole.start.max(self.since), whole.end))
+    }
+}
 
 impl Planner {
     /// Removes a lease and frees what it holds.
@@ -26,11 +34,12 @@ impl Planner {
             if !matches!(reservation.resource, Resource::Units(_)) {
                 let is_instances = reservation.resource != Resource::Host;
                 let mut changes = Changes::default();
+                let interval = part.occupation(reservation);
                 for held in reservation.holds.chunk_by(|one, other| one == other) {
-                    let Some(number) = self.hosts.number(&held[0]) else {
+                    let (Some(number), Some(interval)) = (self.hosts.number(&held[0]), interval) else {
                         continue;
                     };
-                    self.change_host(number, &mut changes, reservation.occupation(), -1, |carried| {
+                    self.change_host(number, &mut changes, interval, -1, |carried| {
                         if is_instances {
                             carried.shares.retain(|share| share.taken.number != part.number);
                         } else {
@@ -94,8 +103,9 @@ impl Planner {
         }
     }
 
-    /// Adds a lease the planner does not hold; after an error the planner is partly changed.
-    pub(super) fn occupy(&mut self, lease: Lease) -> Result<(), StateError> {
+    /// Adds a lease the planner does not hold, each reservation as far as it lies after what `since` says of it; after
+    /// an error the planner is partly changed.
+    pub(super) fn occupy(&mut self, lease: Lease, since: impl Fn(&Reservation) -> Seconds) -> Result<(), StateError> {
         let mut parts = Vec::with_capacity(lease.reservations.len());
         let mut standing: Vec<(usize, Vec<u32>)> = Vec::with_capacity(lease.reservations.len());
         for reservation in &lease.reservations {
@@ -105,6 +115,7 @@ impl Planner {
                     self.numbers - 1
                 }),
                 predicate: self.learn(&reservation.predicate),
+                since: since(reservation),
             };
             parts.push(part);
             self.kinds.add(&lease.id, reservation);
@@ -113,7 +124,7 @@ impl Planner {
                 Resource::Instances(instances) => Some(instances),
                 Resource::Units(_) => continue,
             };
-            let interval = reservation.occupation();
+            let interval = part.occupation(reservation);
             let mut changes = Changes::default();
             let mut hosts = Vec::with_capacity(reservation.holds.len());
             for held in reservation.holds.chunk_by(|one, other| one == other) {
@@ -123,6 +134,7 @@ impl Planner {
                 };
                 let number = self.hosts.number(&held[0]).ok_or_else(unknown)?;
                 let carried = self.hosts.at(number).ok_or_else(unknown)?;
+                let Some(interval) = interval else { continue };
                 hosts.extend(u32::try_from(number));
                 let in_the_way = match instances {
                     None => carried.in_use(interval).next(),

@@ -2,8 +2,8 @@
 //! keep their hosts from then on, run and end.
 //!
 //! Invariant: the state holds exactly the leases that are still to run or whose cleaning is still to
-//! finish. Ends wait in a queue by time, so that an event costs what ends at it, not what exists. Only a
-//! request that re-decides a running lease looks back: hosts that join it are its own for its whole window.
+//! finish. Ends wait in a queue by time, so that an event costs what ends at it, not what exists. Nothing looks
+//! back: hosts that join a running lease are its own from then on.
 
 mod ends;
 
@@ -34,8 +34,7 @@ pub fn run(
     for (number, entry) in problem.requests.iter().enumerate() {
         clock = clock.max(entry.at.unwrap_or(clock));
         ends.retire(&mut course.planner, clock);
-        let with_past = ends.with_past(&course.planner, entry)?;
-        if course.decide(entry, clock, with_past)? {
+        if course.decide(entry, clock)? {
             let lease = entry.replaces.as_ref().unwrap_or(&entry.id);
             if let Some(lease) = course.planner.lease(lease) {
                 ends.expect(lease);

@@ -95,7 +95,7 @@ impl Taken<'_> {
     }
 }
 
-/// At each second a host carries one host reservation, its cleaning included, or instances within its
+/// At each second from the clock on a host carries one host reservation, its cleaning included, or instances within its
 /// capacity; a unit is held once.
 pub(super) fn fits(problem: &Problem) -> Checked {
     let mut places: BTreeMap<(Option<&str>, &str), Vec<Taken<'_>>> = BTreeMap::new();
@@ -106,9 +106,13 @@ pub(super) fn fits(problem: &Problem) -> Checked {
             for (name, &count) in part.holds.iter().flat_map(|holds| holds.iter()) {
                 total += u64::from(count);
                 let cleaning = if part.kind == Kind::Host { problem.cleaning } else { 0 };
+                let (start, end) = (part.start.max(problem.now), part.end + cleaning);
+                if end <= start {
+                    continue;
+                }
                 places.entry((part.pool.as_deref(), name)).or_default().push(Taken {
-                    start: part.start,
-                    end: part.end + cleaning,
+                    start,
+                    end,
                     count,
                     part,
                     at,
