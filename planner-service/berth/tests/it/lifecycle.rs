@@ -172,6 +172,49 @@ async fn a_running_lease_grows_and_keeps_its_hosts() {
     world.stop().await;
 }
 
+/// A host is free from the end of its lease on, even while that end is still to be carried out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_lease_grows_onto_the_host_of_one_that_has_ended() {
+    let hosts = ["c1", "c2"];
+    let world = World::start(Outside::new(&hosts)).await;
+    world.register(&hosts).await;
+    let lease = world.book(NOON, NOON + 3600, 1).await;
+    let over = world.book(NOON, NOON + 600, 1).await;
+    world.advance_to_status(&lease.id, NOON + 60, LeaseStatus::Active).await;
+    world.advance_to_status(&over.id, NOON + 60, LeaseStatus::Active).await;
+    let grown = || LeaseChange {
+        reservations: vec![ReservationChange {
+            id: lease.reservations[0].id.clone(),
+            min: Some(2),
+            max: Some(2),
+            ..ReservationChange::default()
+        }],
+        ..LeaseChange::default()
+    };
+    let refused = world
+        .service
+        .update_lease(&caller(), &lease.id, grown())
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, ServiceError::Shortage(_)), "{refused}");
+    world.outside.cloud.go_down("connection refused");
+    world.outside.clock.set(NOON + 600);
+    world.service.update_lease(&caller(), &lease.id, grown()).await.unwrap();
+    let held = world.lease(&lease.id).await.unwrap().reservations[0]
+        .allocations
+        .clone();
+    let starts: Vec<_> = held.iter().map(|allocation| allocation.start).collect();
+    assert!(starts.contains(&NOON) && starts.contains(&(NOON + 600)), "{held:?}");
+    world.outside.cloud.heal();
+    world
+        .advance_until(&lease.id, NOON + 900, |lease| {
+            lease.is_some_and(|lease| lease.event(EventType::ApplyChange).is_none())
+        })
+        .await;
+    assert_running(&world.outside, &world.lease(&lease.id).await.unwrap());
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_change_leaves_the_lease_as_it_was() {
     let world = World::start(Outside::new(&["c1"])).await;

@@ -11,7 +11,7 @@ use super::{allocations, check_latest, is_final, minute, moved_leases, place, re
 use crate::book::is_bound;
 use crate::book::writer::Draft;
 use crate::domain::{
-    Event, EventStatus, EventType, HostReservation, Lease, LeaseStatus, Reservation, ReservationSpec,
+    Allocation, Event, EventStatus, EventType, HostReservation, Lease, LeaseStatus, Reservation, ReservationSpec,
     ReservationStatus, Timestamp,
 };
 use crate::ports::Change;
@@ -188,7 +188,7 @@ fn replace_hosts(
     if inside && same_specs {
         for reservation in &mut next.reservations {
             let hosts = hosts_of(reservation);
-            reservation.allocations = allocations(&hosts, window.start, window.end, settings.cleaning);
+            reservation.allocations = joined(lease, &reservation.allocations, &hosts, window, now, settings);
         }
         return Ok(Vec::new());
     }
@@ -225,7 +225,7 @@ fn replace_hosts(
             reservation.spec = ReservationSpec::Host(spec.clone());
             reservation.updated_at = Some(now);
         }
-        reservation.allocations = allocations(&hosts, window.start, window.end, settings.cleaning);
+        reservation.allocations = joined(lease, &reservation.allocations, &hosts, window, now, settings);
     }
     if grown {
         next.events.retain(|event| event.event_type != EventType::ApplyChange);
@@ -233,6 +233,26 @@ fn replace_hosts(
             .push(Event::undone(event_id.to_owned(), EventType::ApplyChange, now, now));
     }
     Ok(moved_leases(draft.book(), &placement))
+}
+
+/// The allocations of these hosts in the new window. A host that joins a lease that has started is its own from now on.
+fn joined(
+    lease: &Lease,
+    before: &[Allocation],
+    hosts: &[String],
+    window: Interval,
+    now: Timestamp,
+    settings: &Settings,
+) -> Vec<Allocation> {
+    let mut rows = allocations(hosts, window.start, window.end, settings.cleaning);
+    if lease.start <= now {
+        for row in &mut rows {
+            let held = before.iter().find(|held| held.host_id == row.host_id);
+            row.start = held.map_or(now, |held| held.start);
+        }
+    }
+    rows.sort();
+    rows
 }
 
 /// A reservation whose hosts are final keeps them: they must satisfy the new parameters.

@@ -138,7 +138,7 @@ impl Book {
                 };
                 let planned = planner_lease(lease).map_err(contradiction)?;
                 self.planner
-                    .put_lease(planned)
+                    .put_lease_since(planned, held_since(lease))
                     .map_err(|error| contradiction(error.to_string()))?;
                 for entry in due_entries(lease) {
                     self.due.insert(entry);
@@ -297,6 +297,19 @@ pub fn is_bound(lease: &Lease) -> bool {
         .event(crate::domain::EventType::StartLease)
         .is_some_and(|event| event.attempts > 0);
     tried || !matches!(lease.status, LeaseStatus::Pending | LeaseStatus::Creating)
+}
+
+/// From when on the planner counts what a lease occupies: since a host last joined it, because another lease may have
+/// had that host until then.
+fn held_since(lease: &Lease) -> Timestamp {
+    let allocations = lease
+        .reservations
+        .iter()
+        .flat_map(|reservation| &reservation.allocations);
+    allocations
+        .map(|allocation| allocation.start)
+        .max()
+        .unwrap_or(lease.start)
 }
 
 /// The lease as the planner sees it: only reservations that hold hosts.
