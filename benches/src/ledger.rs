@@ -1,6 +1,6 @@
 //! An independent record of what has been promised, against which every applied decision is held.
 //!
-//! Invariant: no host serves two host reservations at one second, cleaning included; a host with instances serves no host
+//! Invariant: from each decision on, no host serves two host reservations at one second, cleaning included; a host with instances serves no host
 //! reservation; instances never take more of a host than it has; a unit is held once. Everything in integers, from the
 //! requests and decisions alone: nothing of the planner is used beyond its types.
 
@@ -83,7 +83,7 @@ impl Ledger {
         }
         touched.sort();
         touched.dedup();
-        touched.iter().try_for_each(|host| ledger.recount(host))?;
+        touched.iter().try_for_each(|host| ledger.recount(host, Seconds::MIN))?;
         Ok(ledger)
     }
 
@@ -162,7 +162,7 @@ impl Ledger {
         }
         touched.sort();
         touched.dedup();
-        touched.iter().try_for_each(|host| self.recount(host))
+        touched.iter().try_for_each(|host| self.recount(host, now))
     }
 
     /// Forgets a lease.
@@ -252,8 +252,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Everything on one host or unit, compared pair by pair and added up at every begin.
-    fn recount(&self, id: &HostId) -> Result<(), Breach> {
+    /// Everything on one host or unit from `since` on, compared pair by pair and added up at every begin.
+    fn recount(&self, id: &HostId, since: Seconds) -> Result<(), Breach> {
         let Some(standing) = self.standing.get(id) else {
             return Ok(());
         };
@@ -268,23 +268,25 @@ impl Ledger {
             }
         };
         for (one, first) in standing {
-            let block = self
-                .hosts
-                .get(id)
-                .and_then(|host| host.blocks.iter().find(|block| block.overlaps(first)));
+            let block = self.hosts.get(id).and_then(|host| {
+                host.blocks
+                    .iter()
+                    .find(|block| block.overlaps(first) && block.end > since)
+            });
             let window = self.promises.get(one).map(|promise| promise.part.window);
+            let meet = |one: &Interval, other: &Interval| one.overlaps(other) && one.end.min(other.end) > since;
             if let (Some(block), Some(window)) = (block, window)
-                && block.overlaps(&window)
+                && meet(block, &window)
             {
                 return Err(Breach(format!("`{one}` holds `{id}` while it is out of service")));
             }
             let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
             for (other, second) in standing {
-                if one != other && first.overlaps(second) && (shares(one).is_none() || shares(other).is_none()) {
+                if one != other && meet(first, second) && (shares(one).is_none() || shares(other).is_none()) {
                     return Err(Breach(format!("`{one}` and `{other}` both hold `{id}`")));
                 }
                 if let Some((instances, count)) = shares(other)
-                    && second.contains(first.start)
+                    && second.contains(first.start.max(since))
                 {
                     for (name, amount) in &instances.resources {
                         *sums.entry(name).or_default() += amount * count;
