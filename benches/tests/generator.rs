@@ -26,6 +26,33 @@ fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
     assert_ne!(text(&drawn(&parameters)), text(&drawn(&other)));
 }
 
+/// With everything switched on that a problem may have.
+#[test]
+fn the_same_seed_gives_the_same_bytes_whatever_is_drawn() {
+    let parameters = Parameters {
+        hosts: 80,
+        days: 15,
+        zones: 3,
+        racks: 9,
+        zoned: 0.2,
+        elastic: 0.2,
+        multiple: 0.2,
+        extended: 0.3,
+        instances: 0.2,
+        pools: 2,
+        unit_requests: 0.2,
+        maintenance: 4,
+        failures: 6,
+        ..Parameters::default()
+    };
+    assert_eq!(text(&drawn(&parameters)), text(&drawn(&parameters)));
+    let unequal = Parameters {
+        rarity: 0.0,
+        ..parameters.clone()
+    };
+    assert_ne!(drawn(&unequal).hosts, drawn(&parameters).hosts);
+}
+
 #[test]
 fn another_load_leaves_the_fleet_as_it_is() {
     let parameters = Parameters::default();

@@ -90,7 +90,7 @@ pub(super) struct Class {
 }
 
 /// Distinct classes with all hosts shared out: one each, the rest in proportion to
-/// `exp(-0.35 richness) x lognormal(0, 0.6)`.
+/// `exp(-rarity x richness) x lognormal(0, size_sigma)`.
 pub(super) fn classes(parameters: &Parameters, random: &mut Random) -> Vec<Class> {
     let mut capabilities: Vec<Capability> = Vec::new();
     while capabilities.len() < parameters.classes {
@@ -108,7 +108,10 @@ pub(super) fn classes(parameters: &Parameters, random: &mut Random) -> Vec<Class
     }
     let weights: Vec<f64> = capabilities
         .iter()
-        .map(|capability| (-0.35 * f64::from(capability.richness())).exp() * random.lognormal(1.0, 0.6))
+        .map(|capability| {
+            let rarity = -parameters.rarity * f64::from(capability.richness());
+            rarity.exp() * random.lognormal(1.0, parameters.size_sigma)
+        })
         .collect();
     let total: f64 = weights.iter().sum();
     let spare = parameters

@@ -28,6 +28,10 @@ pub struct Parameters {
     pub hosts: u32,
     /// How many capability classes, 1 to [`MOST_CLASSES`], at most one per host.
     pub classes: usize,
+    /// How much smaller a class is for each thing it can do beyond the poorest: e to minus this.
+    pub rarity: f64,
+    /// Deviation of the logarithm of a class's size.
+    pub size_sigma: f64,
     /// Availability zones; 0: hosts have none.
     pub zones: u32,
     /// Racks; 0: hosts have none. Racks are spread over the zones.
@@ -100,6 +104,8 @@ impl Default for Parameters {
             now: 1_790_002_800,
             hosts: 300,
             classes: 12,
+            rarity: 0.35,
+            size_sigma: 0.6,
             zones: 0,
             racks: 0,
             days: 60,
@@ -174,11 +180,13 @@ impl Parameters {
                 "`{name}` is {value}, allowed is more than 0 and at most {most}"
             ));
         }
-        if !(0.0..=10.0).contains(&self.duration_sigma) {
-            return fail(format!(
-                "`duration-sigma` is {}, allowed is 0 to 10",
-                self.duration_sigma
-            ));
+        let spreads = [
+            ("duration-sigma", self.duration_sigma),
+            ("size-sigma", self.size_sigma),
+            ("rarity", self.rarity),
+        ];
+        if let Some((name, value)) = spreads.into_iter().find(|(_, value)| !(0.0..=10.0).contains(value)) {
+            return fail(format!("`{name}` is {value}, allowed is 0 to 10"));
         }
         if self.duration_min > self.duration_max {
             return fail("`duration-min` is more than `duration-max`".to_owned());

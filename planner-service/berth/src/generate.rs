@@ -38,6 +38,12 @@ pub(crate) struct StreamArguments {
     /// How many classes of hosts that differ in what they can do
     #[arg(long, default_value_t = 12)]
     pub(crate) classes: usize,
+    /// How much smaller a class is for each thing it can do beyond the poorest: e to minus this
+    #[arg(long, default_value_t = 0.35)]
+    pub(crate) rarity: f64,
+    /// Deviation of the logarithm of a class's size
+    #[arg(long, default_value_t = 0.6)]
+    pub(crate) size_sigma: f64,
     /// Availability zones
     #[arg(long, default_value_t = 0)]
     pub(crate) zones: u32,
@@ -142,6 +148,8 @@ impl StreamArguments {
             now: self.now,
             hosts: self.hosts,
             classes: self.classes,
+            rarity: self.rarity,
+            size_sigma: self.size_sigma,
             zones: self.zones,
             racks: self.racks,
             days: self.days,
@@ -217,4 +225,48 @@ pub(crate) fn bar(length: u64, unit: &str) -> ProgressBar {
         bar.set_style(style);
     }
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        generate: GenerateArguments,
+    }
+
+    /// What the program writes with these arguments.
+    fn written(arguments: &str) -> Vec<u8> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("problem.json");
+        let output = ["--output", file.to_str().expect("its name is text")];
+        let all = ["generate"]
+            .into_iter()
+            .chain(arguments.split_whitespace())
+            .chain(output);
+        let program = Program::try_parse_from(all).expect("the arguments are known");
+        run(&program.generate).expect("it is drawn");
+        std::fs::read(&file).expect("it is written")
+    }
+
+    #[test]
+    fn without_arguments_the_protocol_is_followed() {
+        let program = Program::try_parse_from(["generate"]).expect("nothing is required");
+        assert_eq!(program.generate.stream.parameters(), Parameters::default());
+    }
+
+    #[test]
+    fn the_same_arguments_give_the_same_bytes() {
+        let all = "--hosts 60 --days 10 --zones 2 --racks 6 --zoned 0.2 --elastic 0.2 --multiple 0.2 --extended 0.3 \
+            --freeze 60 --cleaning 30 --instances 0.2 --pools 1 --unit-requests 0.1 --maintenance 3 --failures 4 \
+            --rarity 0.2 --size-sigma 0.4";
+        let first = written(all);
+        assert!(!first.is_empty());
+        assert_eq!(first, written(all));
+        assert_ne!(first, written(&format!("{all} --seed 2")));
+    }
 }
