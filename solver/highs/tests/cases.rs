@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use solver::check::holdings;
+use solver::admit::{self, Settings};
+use solver::check::{check, holdings};
 use solver::decision::{Conflict, Decision, Tier, Verdict};
+use solver::document::{Problem, fingerprint};
 use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Resource, Seconds};
 use solver::planner::{Budget, Planner, StateError};
 use solver::predicate::{Operator, Predicate};
@@ -95,8 +97,18 @@ fn request(id: &str, window: (Seconds, Seconds), min: u32, max: u32, predicate: 
     }
 }
 
+/// Decides, and lets the checker see the same decision in a plan.
 fn decide(planner: &Planner, request: &Request, now: Seconds) -> Decision {
-    planner.decide(request, now, Budget { seconds: None }, &Highs)
+    let budget = Budget { seconds: None };
+    let decision = planner.decide(request, now, budget, &Highs);
+    let document = Problem::of(planner, now, 0, std::slice::from_ref(request));
+    let text = serde_json::to_string(&document).unwrap();
+    let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    let settings = Settings { budget, offers: true };
+    let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs, || 0).unwrap();
+    assert_eq!(check(&problem, &fingerprint(&text), &plan), []);
+    assert_eq!(plan.decisions[0].tier, decision.tier.name());
+    decision
 }
 
 fn given(decision: &Decision, reservation: &str) -> Vec<String> {
