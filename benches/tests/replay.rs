@@ -5,9 +5,11 @@
 use benches::baseline::Rule;
 use benches::generator::{Parameters, generate};
 use benches::ledger::Ledger;
-use benches::replay::{self, Berth, Rival, Stream, Tally};
+use benches::replay::{self, Berth, Mobile, Prices, Rival, Stream, Tally};
+use solver::admit::Settings;
+use solver::check::check;
 use solver::decision::{Decision, Tier, Verdict};
-use solver::document::{HostEntry, PoolEntry};
+use solver::document::{HostEntry, PoolEntry, Problem, fingerprint};
 use solver::planner::Budget;
 use solver_highs::Highs;
 
@@ -77,6 +79,92 @@ fn promises_hold_with_freeze_cleaning_maintenance_and_extensions() {
     let tally = by_berth(&stream);
     assert!(tally.accepted > 0 && tally.refused > 0);
     assert!(by_rule(&stream, Rule::BestFit).accepted > 0);
+}
+
+/// The same streams through mode `replay`: the checker accepts the plans, and they promise what the measured planner does.
+#[test]
+fn the_checker_accepts_the_plan_of_every_stream() {
+    let kinds = [
+        small(),
+        Parameters {
+            freeze: 7_200,
+            cleaning: 1_800,
+            maintenance: 3,
+            failures: 4,
+            extended: 0.3,
+            elastic: 0.3,
+            multiple: 0.2,
+            zones: 2,
+            zoned: 0.2,
+            ..small()
+        },
+        Parameters {
+            hosts: 30,
+            days: 8,
+            instances: 0.5,
+            pools: 2,
+            unit_requests: 0.2,
+            extended: 0.2,
+            ..small()
+        },
+    ];
+    for parameters in kinds {
+        let problem = generate(&parameters, |_, _| {}).expect("in range");
+        let text = serde_json::to_string(&problem).expect("it can be written");
+        let settings = Settings {
+            budget: BUDGET,
+            offers: false,
+        };
+        let problem = Problem::parse(&text).expect("it is valid");
+        let plan = solver::replay::run(&problem, &fingerprint(&text), settings, &Highs, || 0, |_| {}).expect("it runs");
+        assert_eq!(check(&problem, &fingerprint(&text), &plan), []);
+        assert_eq!(plan.summary.undecided, 0);
+        let stream = Stream::of(problem).expect("it begins empty");
+        let planner = stream.problem.planner().expect("it is valid");
+        let mut berth = Berth::new(planner, stream.problem.freeze, BUDGET, &Highs);
+        let whole = Stream {
+            counted_from: stream.problem.now,
+            ..stream
+        };
+        let tally = replay::run(&whole, &mut berth, || {}).expect("every decision holds");
+        assert_eq!(
+            (tally.accepted, tally.moves),
+            (plan.summary.accepted, plan.summary.moves)
+        );
+    }
+}
+
+/// Nothing that keeps started leases where they are promises more than leases that may change hosts at any second: not in
+/// every stream, because what is accepted early decides what is later, but in all of these together.
+#[test]
+fn leases_that_may_always_move_are_promised_more() {
+    let (mut ours, mut bound) = (0, 0);
+    for seed in 1..=3 {
+        let stream = stream(&Parameters { seed, ..small() });
+        let hosts: Vec<_> = stream.problem.hosts.iter().map(HostEntry::to_host).collect();
+        let mobile = replay::run(&stream, &mut Mobile::new(&hosts), || {}).expect("whole hosts only");
+        let berth = by_berth(&stream);
+        assert_eq!(berth.asked, mobile.asked, "both saw the same stream");
+        ours += berth.promised.host_seconds;
+        bound += mobile.promised.host_seconds;
+    }
+    assert!(bound > ours, "{bound} and {ours}");
+}
+
+/// A price of nothing changes nothing, and one that nobody pays refuses what is feasible.
+#[test]
+fn prices_decline_what_is_feasible_only_if_they_are_asked_to() {
+    let stream = stream(&small());
+    let with = |share: f64| {
+        let planner = stream.problem.planner().expect("it is valid");
+        let berth = Berth::new(planner, stream.problem.freeze, BUDGET, &Highs);
+        let mut berth = berth.with_prices(Prices::new(share));
+        replay::run(&stream, &mut berth, || {}).expect("every decision holds")
+    };
+    let free = with(0.0);
+    assert_eq!((free.declined, free.promised), (0, by_berth(&stream).promised));
+    let dear = with(1e9);
+    assert!(dear.declined > 0 && dear.accepted < free.accepted);
 }
 
 /// A decision that puts the first request onto the hosts of its predecessor.

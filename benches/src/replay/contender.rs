@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use solver::decision::Verdict;
+use solver::decision::{Decision, Verdict};
 use solver::model::{Host, HostId, Lease, LeaseId, Pool, Request, Reservation, ReservationId, Seconds};
 use solver::planner::{Budget, ModelSolver, Planner};
 
 use super::ReplayError;
+use super::prices::Prices;
 use super::tally::{Held, Tally};
 use crate::baseline::{Named, Rule};
 use crate::ledger::Ledger;
@@ -31,7 +32,7 @@ fn held(planner: &Planner, lease: &LeaseId) -> Held {
     parts.map(|part| (part.id.clone(), amount(part))).collect()
 }
 
-fn micros(since: Instant) -> f64 {
+pub(super) fn micros(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e6
 }
 
@@ -41,6 +42,8 @@ pub struct Berth<'a> {
     ledger: Ledger,
     budget: Budget,
     solver: &'a dyn ModelSolver,
+    /// What an acceptance must be worth; without prices everything feasible is accepted.
+    prices: Option<Prices>,
 }
 
 impl<'a> Berth<'a> {
@@ -51,7 +54,29 @@ impl<'a> Berth<'a> {
             planner,
             budget,
             solver,
+            prices: None,
         }
+    }
+
+    /// The same, but what is feasible is refused if it displaces more than it is worth.
+    pub fn with_prices(mut self, prices: Prices) -> Self {
+        self.prices = Some(prices);
+        self
+    }
+
+    /// Whether an acceptance is worth its price; the request is remembered.
+    fn is_worth(&mut self, request: &Request, decision: &Decision) -> bool {
+        let Some(prices) = &mut self.prices else { return true };
+        let met = match &decision.verdict {
+            Verdict::Accepted { holds, .. } => request.reservations.iter().all(|asked| {
+                let hosts = holds.get(&asked.id).into_iter().flatten();
+                let hosts: Vec<&Host> = hosts.filter_map(|host| self.planner.host(host)).collect();
+                prices.are_met(&self.planner, asked, &hosts, decision.at)
+            }),
+            Verdict::Refused { .. } | Verdict::Undecided => true,
+        };
+        prices.learn(request, decision.at);
+        met
     }
 }
 
@@ -60,14 +85,21 @@ impl Contender for Berth<'_> {
         let started = Instant::now();
         let decision = self.planner.decide(request, now, self.budget, self.solver);
         let micros = micros(started);
+        let is_worth = self.is_worth(request, &decision);
         if let Some(tally) = tally {
             tally.took(decision.tier.name(), micros);
-            tally.moves += u64::from(decision.counted_moves());
             match &decision.verdict {
-                Verdict::Accepted { .. } => {}
+                Verdict::Accepted { .. } if is_worth => tally.moves += u64::from(decision.counted_moves()),
+                Verdict::Accepted { .. } => {
+                    tally.refused += 1;
+                    tally.declined += 1;
+                }
                 Verdict::Refused { .. } => tally.refused += 1,
                 Verdict::Undecided => tally.undecided += 1,
             }
+        }
+        if !is_worth {
+            return Ok(false);
         }
         let broken = |why: String| ReplayError(format!("request `{}`: {why}", request.id));
         self.ledger

@@ -4,6 +4,8 @@
 //! promises is held against [`crate::ledger::Ledger`] decision by decision.
 
 mod contender;
+mod mobile;
+mod prices;
 mod tally;
 
 use std::cmp::Reverse;
@@ -13,6 +15,8 @@ use solver::document::{Kind, Problem};
 use solver::model::{LeaseId, Request, Seconds};
 
 pub use contender::{Berth, Contender, Rival};
+pub use mobile::Mobile;
+pub use prices::Prices;
 pub use tally::{Held, Latency, Offered, Tally};
 
 /// A stream that may not be replayed, or a promise that was broken on the way.

@@ -48,6 +48,8 @@ pub struct Tally {
     pub accepted: u64,
     /// Refused ones.
     pub refused: u64,
+    /// Feasible ones that were refused because they are not worth what they displace.
+    pub declined: u64,
     /// Without an answer in time.
     pub undecided: u64,
     /// Refused ones for which Berth finds an assignment on the very same state.

@@ -1,23 +1,27 @@
 //! `berth bench replay`: how much more is promised out of the same requests.
 
-use std::collections::BTreeMap;
+mod outcome;
+mod sweep;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use benches::baseline::Rule;
-use benches::generator::generate;
-use benches::random::{Random, ratio};
-use benches::replay::{self, Berth, Contender, Latency, Rival, Stream, Tally};
+use benches::generator::{Parameters, generate};
+use benches::random::Random;
+use benches::replay::{self, Berth, Contender, Mobile, Prices, Rival, Stream};
 use clap::Args;
 use serde_json::{Value, json};
-use solver::document::Problem;
+use solver::document::{HostEntry, PoolEntry, Problem};
 use solver::planner::Budget;
 use solver_highs::Highs;
 
-use super::report::{machine, peak_memory, print, table, time};
+use super::report::{machine, peak_memory, print};
 use crate::generate::{StreamArguments, bar};
 use crate::solve::read;
+use outcome::Outcome;
+use sweep::Varied;
 
 /// Put one stream of requests through Berth and through the baselines
 #[derive(Debug, Args)]
@@ -29,25 +33,41 @@ pub(crate) struct ReplayArguments {
     /// How many streams are drawn, with seeds from `--seed` upwards
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seeds: u64,
+    /// Draw streams for each of these values of hosts, classes, days, load, drop or lead-mean; with several of these
+    /// options for each combination. Berth is then put beside upstream's default rule only
+    #[arg(long, value_name = "PARAMETER=V,V", conflicts_with = "problem")]
+    pub(crate) vary: Vec<Varied>,
+    /// Write the plot of a sweep, `replay-gain.svg`, into this folder
+    #[arg(long, value_name = "FOLDER", requires = "vary")]
+    pub(crate) plots: Option<PathBuf>,
     /// Seconds one decision may take
     #[arg(long, value_name = "S", default_value_t = 10.0)]
     pub(crate) time_limit: f64,
     /// Do not ask Berth about the baselines' refusals
     #[arg(long)]
     pub(crate) no_second_opinion: bool,
+    /// Also show a planner whose leases may change hosts at any second, even after they have started: what better
+    /// choices could gain at most
+    #[arg(long)]
+    pub(crate) mobile: bool,
+    /// Also show Berth refusing what is feasible if it is worth less than this share of the host-hours it displaces
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) bid_price: Option<f64>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// The planner's own name in tables.
+/// Names in tables of those who have no rule.
 const BERTH: &str = "berth";
-
-/// What each contender made of one stream.
-type Outcome = BTreeMap<&'static str, Tally>;
+const BID_PRICE: &str = "berth, bid price";
+const MOBILE: &str = "mobile";
 
 /// Runs the command.
 pub(crate) fn run(arguments: &ReplayArguments) -> anyhow::Result<ExitCode> {
+    if !arguments.vary.is_empty() {
+        return sweep::run(arguments);
+    }
     let mut outcomes: Vec<(u64, Outcome)> = Vec::new();
     match &arguments.problem {
         Some(path) => {
@@ -55,16 +75,13 @@ pub(crate) fn run(arguments: &ReplayArguments) -> anyhow::Result<ExitCode> {
             let problem = Problem::parse(&text).with_context(|| path.display().to_string())?;
             outcomes.push((0, one(arguments, 0, problem)?));
         }
-        None => {
-            for seed in (0..arguments.seeds).map(|number| arguments.stream.seed + number) {
-                let mut parameters = arguments.stream.parameters();
-                parameters.seed = seed;
-                outcomes.push((seed, one(arguments, seed, generate(&parameters, |_, _| {})?)?));
-            }
-        }
+        None => outcomes = drawn(arguments, &arguments.stream.parameters())?,
     }
     if arguments.json {
-        let streams: Vec<Value> = outcomes.iter().map(|(seed, outcome)| written(*seed, outcome)).collect();
+        let streams: Vec<Value> = outcomes
+            .iter()
+            .map(|(seed, outcome)| outcome::written(*seed, outcome))
+            .collect();
         let all = json!({
             "machine": machine(),
             "peak_kilobytes": peak_memory(),
@@ -72,9 +89,22 @@ pub(crate) fn run(arguments: &ReplayArguments) -> anyhow::Result<ExitCode> {
         });
         print(&format!("{all:#}"))?;
     } else {
-        print(&shown(&outcomes))?;
+        print(&outcome::shown(&outcomes))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The streams of all seeds through everybody.
+fn drawn(arguments: &ReplayArguments, parameters: &Parameters) -> anyhow::Result<Vec<(u64, Outcome)>> {
+    let mut outcomes = Vec::new();
+    for seed in (0..arguments.seeds).map(|number| parameters.seed + number) {
+        let of_seed = Parameters {
+            seed,
+            ..parameters.clone()
+        };
+        outcomes.push((seed, one(arguments, seed, generate(&of_seed, |_, _| {})?)?));
+    }
+    Ok(outcomes)
 }
 
 /// One stream through everybody.
@@ -83,177 +113,35 @@ fn one(arguments: &ReplayArguments, seed: u64, problem: Problem) -> anyhow::Resu
     let budget = Budget {
         seconds: Some(arguments.time_limit),
     };
-    let hosts: Vec<_> = stream
-        .problem
-        .hosts
-        .iter()
-        .map(solver::document::HostEntry::to_host)
-        .collect();
-    let pools: Vec<_> = stream
-        .problem
-        .pools
-        .iter()
-        .map(solver::document::PoolEntry::to_pool)
-        .collect();
+    let hosts: Vec<_> = stream.problem.hosts.iter().map(HostEntry::to_host).collect();
+    let pools: Vec<_> = stream.problem.pools.iter().map(PoolEntry::to_pool).collect();
     let planner = stream.problem.planner()?;
-    let rival = |rule: Rule| {
-        let named = (hosts.clone(), pools.clone());
-        let asked = !arguments.no_second_opinion;
-        Rival::new(rule, named, planner.clone(), budget, &Highs, asked)
+    let rules = if arguments.vary.is_empty() {
+        vec![Rule::Upstream, Rule::UpstreamRandom(Random::new(seed)), Rule::BestFit]
+    } else {
+        vec![Rule::Upstream]
     };
-    let mut upstream = rival(Rule::Upstream);
-    let mut random = rival(Rule::UpstreamRandom(Random::new(seed)));
-    let mut best_fit = rival(Rule::BestFit);
-    let mut berth = Berth::new(planner.clone(), stream.problem.freeze, budget, &Highs);
-    let contenders: [(&'static str, &mut dyn Contender); 4] = [
-        (Rule::Upstream.name(), &mut upstream),
-        (Rule::UpstreamRandom(Random::new(0)).name(), &mut random),
-        (Rule::BestFit.name(), &mut best_fit),
-        (BERTH, &mut berth),
-    ];
+    let berth = || Berth::new(planner.clone(), stream.problem.freeze, budget, &Highs);
+    let mut contenders: Vec<(&'static str, Box<dyn Contender + '_>)> = vec![(BERTH, Box::new(berth()))];
+    for rule in rules {
+        let (name, named) = (rule.name(), (hosts.clone(), pools.clone()));
+        let asked = !arguments.no_second_opinion;
+        let rival = Rival::new(rule, named, planner.clone(), budget, &Highs, asked);
+        contenders.push((name, Box::new(rival)));
+    }
+    if let Some(share) = arguments.bid_price {
+        contenders.push((BID_PRICE, Box::new(berth().with_prices(Prices::new(share)))));
+    }
+    if arguments.mobile {
+        contenders.push((MOBILE, Box::new(Mobile::new(&hosts))));
+    }
     let mut outcome = Outcome::new();
-    for (name, contender) in contenders {
+    for (name, mut contender) in contenders {
         let bar = bar(stream.requests.len() as u64, "requests");
         bar.set_message(format!("seed {seed}, {name}"));
-        let tally = replay::run(&stream, contender, || bar.inc(1))?;
+        let tally = replay::run(&stream, contender.as_mut(), || bar.inc(1))?;
         bar.finish_and_clear();
         outcome.insert(name, tally);
     }
     Ok(outcome)
-}
-
-/// Promised of what was asked for, in percent: hosts, and processors of instances.
-fn shares(tally: &Tally) -> (f64, f64) {
-    let percent = |promised, asked| 100.0 * ratio(promised, asked);
-    (
-        percent(tally.promised.host_seconds, tally.asked.host_seconds),
-        percent(tally.promised.processor_seconds, tally.asked.processor_seconds),
-    )
-}
-
-fn written(seed: u64, outcome: &Outcome) -> Value {
-    let contenders: serde_json::Map<String, Value> = outcome
-        .iter()
-        .map(|(name, tally)| {
-            let (hosts, instances) = shares(tally);
-            let tiers: serde_json::Map<String, Value> = tally
-                .latency
-                .iter()
-                .map(|(tier, latency)| ((*tier).to_owned(), quantiles(latency)))
-                .collect();
-            let value = json!({
-                "requests": tally.requests,
-                "accepted": tally.accepted,
-                "refused": tally.refused,
-                "undecided": tally.undecided,
-                "needless_refusals": tally.needless,
-                "refusals_not_settled": tally.unknown,
-                "host_hours_asked": tally.asked.host_seconds / 3_600,
-                "host_hours_promised": tally.promised.host_seconds / 3_600,
-                "host_hours_percent": hosts,
-                "processor_hours_asked": tally.asked.processor_seconds / 3_600,
-                "processor_hours_promised": tally.promised.processor_seconds / 3_600,
-                "processor_hours_percent": instances,
-                "moves": tally.moves,
-                "overbooked_requests": tally.overbooked,
-                "micros": quantiles(&tally.all()),
-                "micros_by_tier": tiers,
-            });
-            ((*name).to_owned(), value)
-        })
-        .collect();
-    json!({ "seed": seed, "contenders": contenders })
-}
-
-fn quantiles(latency: &Latency) -> Value {
-    json!({
-        "decisions": latency.0.len(),
-        "median": latency.quantile(0.5),
-        "p95": latency.quantile(0.95),
-        "p99": latency.quantile(0.99),
-        "max": latency.quantile(1.0),
-    })
-}
-
-/// A table of the sums over all streams, one of the decision times, and the mean difference.
-fn shown(outcomes: &[(u64, Outcome)]) -> String {
-    let names: Vec<&'static str> = outcomes
-        .first()
-        .map(|(_, outcome)| outcome.keys().copied().collect())
-        .unwrap_or_default();
-    let mut counts = table(&[
-        "rule",
-        "host-hours %",
-        "VM-hours %",
-        "accepted",
-        "of",
-        "refused",
-        "needless",
-        "undecided",
-        "moves",
-        "overbooked",
-    ]);
-    let mut times = table(&["decisions", "count", "median", "p95", "p99", "max"]);
-    for name in names {
-        let tallies: Vec<&Tally> = outcomes.iter().filter_map(|(_, outcome)| outcome.get(name)).collect();
-        let sum = |of: fn(&Tally) -> u64| tallies.iter().map(|tally| of(tally)).sum::<u64>();
-        let mean = |of: fn(&Tally) -> f64| mean(tallies.iter().map(|tally| of(tally)));
-        counts.add_row([
-            name.to_owned(),
-            format!("{:.1}", mean(|tally| shares(tally).0)),
-            format!("{:.1}", mean(|tally| shares(tally).1)),
-            sum(|tally| tally.accepted).to_string(),
-            sum(|tally| tally.requests).to_string(),
-            sum(|tally| tally.refused).to_string(),
-            sum(|tally| tally.needless).to_string(),
-            sum(|tally| tally.undecided + tally.unknown).to_string(),
-            sum(|tally| tally.moves).to_string(),
-            sum(|tally| tally.overbooked).to_string(),
-        ]);
-        let mut tiers: BTreeMap<&str, Latency> = BTreeMap::new();
-        for (tier, latency) in tallies.iter().flat_map(|tally| &tally.latency) {
-            tiers.entry(tier).or_default().0.extend(&latency.0);
-        }
-        for (tier, latency) in tiers {
-            let quantile = |share| time(latency.quantile(share));
-            times.add_row([
-                format!("{name}: {tier}"),
-                latency.0.len().to_string(),
-                quantile(0.5),
-                quantile(0.95),
-                quantile(0.99),
-                quantile(1.0),
-            ]);
-        }
-    }
-    format!("{counts}\n{times}\n{}", differences(outcomes))
-}
-
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
-    let count = values.len() as u64;
-    values.sum::<f64>() * ratio(1, count)
-}
-
-/// Host-hours and requests beyond upstream's, by seed and on average.
-fn differences(outcomes: &[(u64, Outcome)]) -> String {
-    let upstream = Rule::Upstream.name();
-    let points: Vec<(u64, f64, f64)> = outcomes
-        .iter()
-        .filter_map(|(seed, outcome)| {
-            let (ours, theirs) = (outcome.get(BERTH)?, outcome.get(upstream)?);
-            let requests = 100.0 * (ratio(ours.accepted, ours.requests) - ratio(theirs.accepted, theirs.requests));
-            Some((*seed, shares(ours).0 - shares(theirs).0, requests))
-        })
-        .collect();
-    let by_seed: Vec<String> = points
-        .iter()
-        .map(|(seed, hours, _)| format!("{seed}: {hours:+.1}"))
-        .collect();
-    format!(
-        "Berth beside upstream, points of what was asked for: host-hours {:+.1}, requests {:+.1} ({} streams)\nby seed: {}",
-        mean(points.iter().map(|point| point.1)),
-        mean(points.iter().map(|point| point.2)),
-        points.len(),
-        by_seed.join(", "),
-    )
 }
