@@ -145,7 +145,7 @@ fn room_for(book: &Book, request: &Request, asked: &RequestedReservation, stayin
     let kept = book.kept(request, asked);
     let wanted = Wanted {
         resource: &asked.resource,
-        occupation: asked.occupation(),
+        occupation: book.ahead(asked.occupation()),
         more: asked.min.saturating_sub(u32::try_from(kept.len()).unwrap_or(u32::MAX)),
         kept,
     };
