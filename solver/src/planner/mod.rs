@@ -90,6 +90,9 @@ pub struct Planner {
     numbers: ReservationNumber,
     returned: Vector<ReservationNumber>,
     kinds: kinds::Kinds,
+    /// No promise that equal hosts may not exchange because it is pinned, shares its hosts, or does not suit
+    /// them, starts later. It may be later than the last of them.
+    pub(crate) kept_until: Seconds,
     /// Derived when it is first needed; changes of hosts forget it, changes of leases update it. Clones share
     /// it only as long as their states are equal, even while it is still to be derived.
     index: Arc<OnceLock<Index>>,
@@ -107,6 +110,7 @@ impl Planner {
             numbers: 0,
             returned: Vector::new(),
             kinds: kinds::Kinds::default(),
+            kept_until: Seconds::MIN,
             index: Arc::default(),
         }
     }
@@ -125,6 +129,10 @@ impl Planner {
             }
             carried.occupations.clone_from(&before.occupations);
             carried.shares.clone_from(&before.shares);
+            // The host may no longer suit what it carries.
+            if let Some(last) = carried.occupations.last() {
+                self.kept_until = self.kept_until.max(last.interval.start);
+            }
         }
         self.hosts.insert(carried);
         self.index = Arc::default();

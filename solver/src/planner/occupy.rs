@@ -140,6 +140,10 @@ impl Planner {
                     None => carried.in_use(interval).next(),
                     Some(_) => carried.overlapping(interval).first(),
                 };
+                let suits = || carried.host.suits(&reservation.predicate, reservation.window);
+                if interval.start > self.kept_until && (reservation.pinned || instances.is_some() || !suits()) {
+                    self.kept_until = interval.start;
+                }
                 if let Some(other) = in_the_way {
                     return Err(StateError::Overlap {
                         first: other.reservation.to_string(),
