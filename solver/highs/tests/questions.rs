@@ -11,16 +11,22 @@
 #[path = "oracle/history.rs"]
 mod history;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use history::Random;
 use solver::decision::{Decision, Verdict};
 use solver::heal::heal;
-use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Seconds};
+use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Resource, Seconds};
 use solver::planner::{Budget, Planner};
+use solver::predicate::{Operator, Predicate};
 use solver::question::{FleetChange, MOST_DECISIONS, Most, Necessity, Question, Slot, Step, changed};
 use solver_highs::Highs;
 
 const NOW: Seconds = 100;
 const HORIZON: Seconds = 45;
+/// Of fleets with many promises.
+const FULL_HORIZON: Seconds = 220;
 
 /// A fleet with promises.
 struct State {
@@ -55,6 +61,86 @@ impl State {
             }
         }
         state
+    }
+
+    /// More promises than single instants can tell apart, on a few kinds of hosts. Some fleets have hosts out
+    /// of service, cleaning, or a freeze horizon.
+    fn full(random: &mut Random) -> Self {
+        let freeze = if random.percent(20) { random.between(1, 30) } else { 0 };
+        let cleaning = if random.percent(30) { random.between(1, 5) } else { 0 };
+        let block = Interval::new(NOW + 60, NOW + 60 + random.between(10, 40));
+        let blocked = random.percent(30);
+        let hosts: Vec<Host> = (0..random.between(8, 24))
+            .map(|number| Host {
+                id: format!("h{number:02}").into(),
+                properties: BTreeMap::from([("cpus".to_owned(), (1 << (number % 3)).to_string())]),
+                zone: None,
+                rack: None,
+                capacity: BTreeMap::new(),
+                blocks: if blocked && number % 4 == 0 {
+                    vec![block]
+                } else {
+                    Vec::new()
+                },
+                reservable: true,
+            })
+            .collect();
+        let mut planner = Planner::new(freeze);
+        hosts.iter().for_each(|host| planner.put_host(host.clone()));
+        let mut state = Self {
+            planner,
+            hosts,
+            now: NOW,
+            freeze,
+            cleaning,
+        };
+        for number in 0..random.between(40, 160) {
+            state.now += Seconds::from(random.percent(10));
+            let mut request = state.wish(random, usize::try_from(number).unwrap());
+            let later = random.between(0, FULL_HORIZON);
+            request = shifted(&request, later);
+            let decision = state.planner.decide(&request, state.now, NO_LIMIT, &Highs);
+            state.planner.apply(&request, &decision).unwrap();
+            if random.percent(3) {
+                // Expressions die and classes are left finer than they need be.
+                let leases: Vec<_> = state.planner.leases().map(|lease| lease.id.clone()).collect();
+                if let Some(lease) = leases.first() {
+                    state.planner.remove_lease(lease);
+                }
+            }
+        }
+        state
+    }
+
+    /// A request for a few hosts that starts soon.
+    fn wish(&self, random: &mut Random, number: usize) -> Request {
+        let start = self.now + random.between(0, 5);
+        let min = u32::try_from(random.between(1, 6)).unwrap();
+        let compare = |operator, value: i64| Predicate::Compare {
+            operator,
+            property: "cpus".to_owned(),
+            value: value.to_string(),
+        };
+        let predicate = match random.between(0, 4) {
+            0 => Predicate::All(Vec::new()),
+            1 => compare(Operator::AtLeast, 2),
+            2 => compare(Operator::AtMost, 2),
+            _ => compare(Operator::Equal, 1 << random.between(0, 2)),
+        };
+        let id = |prefix: &str| format!("{prefix}{number:03}").into();
+        Request {
+            id: id("l"),
+            replaces: None,
+            reservations: vec![RequestedReservation {
+                id: id("r"),
+                resource: Resource::Host,
+                window: Interval::new(start, start + random.between(1, 25)),
+                cleaning: self.cleaning,
+                min,
+                max: min,
+                predicate: Arc::new(predicate),
+            }],
+        }
     }
 
     /// A host stops taking work, or is to be out of service, whatever it holds.
@@ -255,6 +341,48 @@ fn the_earliest_start_is_the_first_that_works() {
     }
     println!("{found} found, {later} later than asked for, {apart} earlier with moves");
     assert!(later > 100 && apart > 10);
+}
+
+/// On fleets with many promises, at every start in turn: what counting finds without deciding is what decisions find.
+#[test]
+fn the_earliest_start_without_moves_is_the_first_in_a_full_fleet() {
+    let (mut later, mut never, mut decided) = (0, 0, 0);
+    for seed in 0..60 {
+        let mut random = Random(seed);
+        let state = State::full(&mut random);
+        for number in 0..6 {
+            let request = state.wish(&mut random, 900 + number);
+            let first = request.reservations[0].window.start;
+            let mut question = state.question();
+            let each = (0..=FULL_HORIZON).map(|shift| state.works(&shifted(&request, shift)) == Some(0));
+            let found = each.into_iter().position(|works| works);
+            let start = found.map(|shift| first + Seconds::try_from(shift).unwrap());
+            let expected = Slot { start, proved: true };
+            let latest = first + FULL_HORIZON;
+            assert_eq!(
+                question.earliest_without_moves(&request, latest),
+                expected,
+                "seed {seed}: {request:?}"
+            );
+            let both = question.earliest(&request, latest);
+            assert_eq!(both.without_moves, expected, "seed {seed}: {request:?}");
+            assert!(
+                both.with_moves.proved
+                    && both
+                        .with_moves
+                        .start
+                        .is_none_or(|start| expected.start.is_none_or(|without| start <= without))
+            );
+            question.decisions = 0;
+            let counted = question.earliest_without_moves(&request, latest);
+            decided += u32::from(!counted.proved);
+            assert!(!counted.proved || counted == expected);
+            later += u32::from(found.is_some_and(|shift| shift > 0));
+            never += u32::from(found.is_none());
+        }
+    }
+    println!("{later} later, {never} never, {decided} not by counting alone");
+    assert!(later > 100 && never > 5 && decided < 180);
 }
 
 #[test]

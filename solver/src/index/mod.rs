@@ -23,7 +23,7 @@ pub(crate) use holders::{Holder, Holders};
 use imbl::{OrdMap, Vector};
 pub(crate) use interner::{Interner, PredicateNumber};
 use partition::Partition;
-pub(crate) use profile::Profile;
+pub(crate) use profile::{Profile, Steps};
 
 use crate::hosts::{HostNumber, Hosts, ReservationNumber};
 use crate::model::{Interval, Seconds};
@@ -193,6 +193,11 @@ impl Index {
         self.eligible.get(number as usize)?.as_ref()
     }
 
+    /// When the hosts of a class are out of service.
+    pub(crate) fn blocks_of(&self, class: IndexClass) -> &[Interval] {
+        &self.partition.classes[class].blocks
+    }
+
     /// Whether no block of a class meets the window.
     #[inline]
     pub(crate) fn in_service(&self, class: IndexClass, window: Interval) -> bool {
@@ -208,16 +213,6 @@ impl Index {
         u32::try_from(size(&self.partition.classes[class].hosts) - used).unwrap_or(0)
     }
 
-    /// When within an interval the number of hosts of a class in use changes, and what it is from then on.
-    pub(crate) fn steps(&self, class: IndexClass, within: Interval) -> impl Iterator<Item = (Seconds, i32)> {
-        self.profiles[class].steps_in(within)
-    }
-
-    /// Hosts of a class in use at an instant.
-    pub(crate) fn used_at(&self, class: IndexClass, at: Seconds) -> i32 {
-        self.profiles[class].value_at(at)
-    }
-
     /// How many hosts of a class are in use over time.
     pub(crate) fn profile(&self, class: IndexClass) -> &Profile {
         &self.profiles[class]
@@ -226,11 +221,6 @@ impl Index {
     /// The least richness of the hosts of a class.
     pub(crate) fn richness(&self, class: IndexClass) -> u64 {
         self.partition.classes[class].richness
-    }
-
-    /// Whether a class is out of service at any time.
-    pub(crate) fn has_blocks(&self, class: IndexClass) -> bool {
-        !self.partition.classes[class].blocks.is_empty()
     }
 
     /// Whether a class takes new work at all.

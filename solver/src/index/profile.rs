@@ -154,6 +154,59 @@ impl Profile {
         greatest
     }
 
+    /// The greatest value within an interval, and when the last step there that has it ends.
+    pub(crate) fn peak_in(&self, interval: Interval) -> (i32, Seconds) {
+        let after = self.heads.partition_point(|head| head.start < interval.end);
+        let first = self.heads[..after].partition_point(|head| head.start <= interval.start);
+        let (mut peak, mut until) = if first == 0 {
+            (0, self.heads.first().map_or(Seconds::MAX, |head| head.start))
+        } else {
+            (i32::MIN, Seconds::MAX)
+        };
+        for number in first.saturating_sub(1)..after {
+            let head = self.heads[number];
+            if head.greatest < peak {
+                continue;
+            }
+            let block = &self.blocks[number];
+            let from = block.starts.partition_point(|&start| start <= interval.start);
+            let from = from.saturating_sub(1);
+            let to = block.starts.partition_point(|&start| start < interval.end);
+            let values = &block.values[from..to];
+            let Some(greatest) = values.iter().max().map(|value| value + head.raise) else {
+                continue;
+            };
+            if greatest < peak {
+                continue;
+            }
+            let last = values.iter().rposition(|value| value + head.raise == greatest);
+            (peak, until) = (greatest, self.end_of(number, from + last.unwrap_or(0)));
+        }
+        (peak, until)
+    }
+
+    /// When a step ends.
+    fn end_of(&self, number: usize, step: usize) -> Seconds {
+        let next = self.blocks[number].starts.get(step + 1).copied();
+        next.or_else(|| self.heads.get(number + 1).map(|head| head.start))
+            .unwrap_or(Seconds::MAX)
+    }
+
+    /// The steps that begin after an instant.
+    pub(crate) fn steps_after(&self, at: Seconds) -> Steps<'_> {
+        let after = self.heads.partition_point(|head| head.start <= at);
+        let number = after.saturating_sub(1);
+        let step = self
+            .blocks
+            .get(number)
+            .map_or(0, |block| block.starts.partition_point(|&start| start <= at));
+        Steps {
+            profile: self,
+            number,
+            step,
+        }
+    }
+
     /// The value at an instant.
     pub(crate) fn value_at(&self, at: Seconds) -> i32 {
         let after = self.heads.partition_point(|head| head.start <= at);
@@ -174,26 +227,6 @@ impl Profile {
         let step = starts.partition_point(|&start| start <= at);
         let start = starts.get(step.saturating_sub(1)).copied().unwrap_or(at);
         Interval::new(start, starts.get(step).copied().unwrap_or(next_block))
-    }
-
-    /// The steps that begin within an interval, with their values.
-    pub(crate) fn steps_in(&self, interval: Interval) -> impl Iterator<Item = (Seconds, i32)> {
-        let first = self
-            .heads
-            .partition_point(|head| head.start <= interval.start)
-            .saturating_sub(1);
-        let blocks = self.heads.iter().zip(&self.blocks).skip(first);
-        blocks
-            .flat_map(|(head, block)| {
-                let raise = head.raise;
-                block
-                    .starts
-                    .iter()
-                    .zip(&block.values)
-                    .map(move |(&start, &value)| (start, value + raise))
-            })
-            .skip_while(move |(start, _)| *start < interval.start)
-            .take_while(move |(start, _)| *start < interval.end)
     }
 
     /// Visits the parts of an interval in which the value is greater than a limit, step by step in order of time:
@@ -349,6 +382,34 @@ impl Profile {
     }
 }
 
+/// Steps in order of time, each with its value.
+#[derive(Clone)]
+pub(crate) struct Steps<'a> {
+    profile: &'a Profile,
+    number: usize,
+    step: usize,
+}
+
+impl Iterator for Steps<'_> {
+    type Item = (Seconds, i32);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut block = self.profile.blocks.get(self.number)?;
+        if self.step == block.starts.len() {
+            self.number += 1;
+            self.step = 0;
+            block = self.profile.blocks.get(self.number)?;
+        }
+        let step = self.step;
+        self.step += 1;
+        Some((
+            block.starts[step],
+            block.values[step] + self.profile.heads[self.number].raise,
+        ))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -388,8 +449,17 @@ mod tests {
                         .filter(|&at| array.get(usize::try_from(at).unwrap()).copied().unwrap_or(0) > limit);
                     prop_assert!(above.into_iter().eq(expected));
                 }
+                let last = values.iter().rposition(|&value| value == greatest).unwrap();
+                let peak = usize::try_from(probe.start).unwrap() + last;
+                let until = array[peak..].iter().position(|&value| value != greatest).map(|steps| peak + steps);
+                let until = until.map_or(Seconds::MAX, |until| Seconds::try_from(until).unwrap());
+                prop_assert_eq!(profile.peak_in(probe), (greatest, until));
+                let at = usize::try_from(start / 2).unwrap();
+                let changes = (at..799).filter(|&at| array[at] != array[at + 1]);
+                let after = changes.map(|at| (Seconds::try_from(at + 1).unwrap(), array[at + 1]));
+                prop_assert!(profile.steps_after(start / 2).eq(after));
             }
-            let steps = profile.steps_in(Interval::new(-1, 801)).count();
+            let steps = profile.steps_after(-1).count();
             let changes = std::iter::once(array[0] != 0).chain(array.windows(2).map(|pair| pair[0] != pair[1]));
             prop_assert_eq!(steps, changes.filter(|&changed| changed).count());
         }
@@ -402,11 +472,10 @@ mod tests {
                 grown.add(interval, 1);
             }
             let made = Profile::of(intervals.into_iter());
-            let all = Interval::new(-1, 1000);
-            prop_assert!(made.steps_in(all).eq(grown.steps_in(all)));
+            prop_assert!(made.steps_after(-1).eq(grown.steps_after(-1)));
             let (some, others) = intervals.split_at(intervals.len() / 3);
             let parts = [some, others].map(|part| Profile::of(part.iter().copied()));
-            prop_assert!(made.steps_in(all).eq(Profile::sum(parts.iter()).steps_in(all)));
+            prop_assert!(made.steps_after(-1).eq(Profile::sum(parts.iter()).steps_after(-1)));
         }
     }
 }

@@ -61,16 +61,11 @@ impl Question<'_> {
 
     /// No more hosts than this can be had without moves: a class gives what it has beyond its peak load.
     fn room(&self, request: &Request, wanted: &RequestedReservation) -> u32 {
-        if request.replaces.is_some() {
+        if !self.counts(request) {
             return u32::MAX;
         }
-        let classes = classes(self.planner, request, wanted, self.now, wanted.occupation());
-        let in_service = classes
-            .iter()
-            .filter(|class| !class.blocks.iter().any(|block| block.overlaps(&wanted.window)));
-        let room: i64 = in_service
-            .map(|class| class.load.room(wanted.occupation()).0.max(0))
-            .sum();
+        let classes = classes(self.planner, request, wanted, self.now);
+        let room: i64 = classes.iter().map(|class| class.room(wanted)).sum();
         u32::try_from(room).unwrap_or(u32::MAX)
     }
 

@@ -4,88 +4,137 @@
 //! satisfy the same expressions among those alive and those of the request, and are equal in zone, rack,
 //! blocks, reservability and capacity. The planner's index may be finer, so its classes are joined.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::kinds::{Load, running};
-use crate::hosts::HostNumber;
-use crate::index::{IndexClass, PredicateNumber};
+use crate::index::{Index, IndexClass, PredicateNumber, Steps};
 use crate::model::{Interval, Request, RequestedReservation, Seconds};
 use crate::planner::Planner;
 
 /// A class that satisfies a reservation's expression and takes new work.
-pub(super) struct Class {
-    /// How many hosts it has and how many are in use.
-    pub(super) load: Load,
-    /// When its hosts are out of service.
-    pub(super) blocks: Vec<Interval>,
+pub(super) struct Class<'a> {
+    index: &'a Index,
+    /// The classes of the index it consists of; never empty.
+    parts: Vec<IndexClass>,
+    /// How many hosts it has.
+    pub(super) hosts: i64,
 }
 
-/// The classes for one reservation of a request whose expressions the planner knows. Loads are those
-/// within an interval.
-pub(super) fn classes(
-    planner: &Planner,
+/// The classes for one reservation of a request whose expressions the planner knows.
+pub(super) fn classes<'a>(
+    planner: &'a Planner,
     request: &Request,
     asked: &RequestedReservation,
     now: Seconds,
-    within: Interval,
-) -> Vec<Class> {
+) -> Vec<Class<'a>> {
     let index = planner.index();
     let Some(eligible) = planner.eligible(&asked.predicate) else {
         return Vec::new();
     };
-    let expressions = expressions(planner, request, now);
-    let truth = |class: IndexClass| -> Vec<bool> {
-        let admits = |&number: &PredicateNumber| index.eligible(number).is_some_and(|eligible| eligible.admits(class));
-        expressions.iter().map(admits).collect()
-    };
-    let mut joined: BTreeMap<(u32, Vec<bool>), Vec<IndexClass>> = BTreeMap::new();
+    let own = request.reservations.iter();
+    let own: Vec<PredicateNumber> = own.filter_map(|asked| planner.predicate_number(&asked.predicate)).collect();
+    let groups = index.groups(now, &own);
+    let mut joined: BTreeMap<usize, Vec<IndexClass>> = BTreeMap::new();
     for &class in &eligible.classes {
         let class = class as IndexClass;
-        joined
-            .entry((index.kind_of(class), truth(class)))
-            .or_default()
-            .push(class);
+        joined.entry(groups.of(class)).or_default().push(class);
     }
-    let class = |parts: &Vec<IndexClass>| {
-        let mut changes = Vec::new();
-        let mut count = 0;
-        for &part in parts {
-            let hosts = index.hosts_of(part);
-            count += i64::try_from(hosts.len()).unwrap_or(i64::MAX);
-            let mut load = 0;
-            let first = (within.start, index.used_at(part, within.start));
-            for (at, used) in std::iter::once(first).chain(index.steps(part, within)) {
-                changes.push((at, i64::from(used) - load));
-                load = i64::from(used);
-            }
-        }
-        let first = parts.first().and_then(|&part| index.hosts_of(part).first());
-        let first = first.and_then(|&host| planner.hosts.at(host as HostNumber));
-        Class {
-            load: Load {
-                count,
-                steps: running(changes),
-            },
-            blocks: first.map_or_else(Vec::new, |carried| carried.host.blocks.clone()),
-        }
+    let class = |parts: Vec<IndexClass>| Class {
+        index,
+        hosts: parts.iter().map(|&part| size(index, part)).sum(),
+        parts,
     };
-    joined.values().map(class).collect()
+    joined.into_values().map(class).collect()
 }
 
-/// The expressions alive and those of the request, by number.
-fn expressions(planner: &Planner, request: &Request, now: Seconds) -> BTreeSet<PredicateNumber> {
-    let mut alive = vec![false; planner.predicate_numbers()];
-    for stored in planner.stored() {
-        for (held, part) in stored.lease.reservations.iter().zip(&stored.parts) {
-            if let Some(alive) = alive.get_mut(part.predicate as usize) {
-                *alive |= held.window.end > now;
+fn size(index: &Index, class: IndexClass) -> i64 {
+    i64::try_from(index.hosts_of(class).len()).unwrap_or(i64::MAX)
+}
+
+impl<'a> Class<'a> {
+    /// When its hosts are out of service.
+    pub(super) fn blocks(&self) -> &'a [Interval] {
+        self.parts.first().map_or(&[], |&part| self.index.blocks_of(part))
+    }
+
+    /// The greatest number of its hosts in use within an interval, and when the last step there that has it
+    /// ends.
+    pub(super) fn peak_in(&self, during: Interval) -> (i64, Seconds) {
+        if let [part] = self.parts[..] {
+            let (peak, until) = self.index.profile(part).peak_in(during);
+            return (i64::from(peak), until);
+        }
+        let mut course = self.course(during.start);
+        let (mut peak, mut until) = (course.value, course.next);
+        while course.next < during.end {
+            course.advance();
+            if course.value >= peak {
+                (peak, until) = (course.value, course.next);
             }
         }
+        (peak, until)
     }
-    let alive = (0..).zip(alive).filter(|&(_, alive)| alive).map(|(number, _)| number);
-    let asked = request
-        .reservations
-        .iter()
-        .filter_map(|asked| planner.predicate_number(&asked.predicate));
-    alive.chain(asked).collect()
+
+    /// How many hosts are in use from an instant on.
+    pub(super) fn course(&self, from: Seconds) -> Course<'a> {
+        let index = self.index;
+        let parts = self.parts.iter().map(|&part| {
+            let profile = index.profile(part);
+            let mut steps = profile.steps_after(from);
+            let next = steps.next();
+            Part {
+                value: profile.value_at(from),
+                next,
+                steps,
+            }
+        });
+        let mut course = Course {
+            value: 0,
+            next: Seconds::MAX,
+            parts: parts.collect(),
+        };
+        course.settle();
+        course
+    }
+
+    /// How many hosts a reservation may have without moves.
+    pub(super) fn room(&self, asked: &RequestedReservation) -> i64 {
+        if self.blocks().iter().any(|block| block.overlaps(&asked.window)) {
+            return 0;
+        }
+        (self.hosts - self.peak_in(asked.occupation()).0).max(0)
+    }
+}
+
+/// How many hosts of a class are in use, moved along time.
+pub(super) struct Course<'a> {
+    /// How many are in use now.
+    pub(super) value: i64,
+    /// When that may change next; at the end of time: never.
+    pub(super) next: Seconds,
+    parts: Vec<Part<'a>>,
+}
+
+struct Part<'a> {
+    value: i32,
+    next: Option<(Seconds, i32)>,
+    steps: Steps<'a>,
+}
+
+impl Course<'_> {
+    /// Moves on to when it may change next.
+    pub(super) fn advance(&mut self) {
+        for part in &mut self.parts {
+            if let Some((_, value)) = part.next.filter(|&(start, _)| start <= self.next) {
+                part.value = value;
+                part.next = part.steps.next();
+            }
+        }
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.value = self.parts.iter().map(|part| i64::from(part.value)).sum();
+        let starts = self.parts.iter().filter_map(|part| part.next.map(|(start, _)| start));
+        self.next = starts.min().unwrap_or(Seconds::MAX);
+    }
 }

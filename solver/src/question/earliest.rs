@@ -5,18 +5,20 @@
 //! the requested start or where an occupation (with its cleaning) or a block ends. The starts that work
 //! with other promises chosen anew are the union of these over all choices, so they begin there too.
 //!
-//! Two ways to skip such starts. A refusal that counts a shortage holds as long as the request covers an
-//! instant of it and no block has ended. And without moves a class gives what it has beyond its peak load,
-//! which falls only when the request has left the peak behind.
+//! Without moves nothing is decided where counting is exact: see [`super::sweep`]. With moves a start is
+//! decided, and a refusal there excludes others: a counted shortage as long as the request covers an instant
+//! at which the same hosts are short ([`super::lasting`]), a sum over rows as long as it covers all of them,
+//! each until a block ends. A start found without moves ends the search.
 
 use std::cell::OnceCell;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
-use super::classes::{Class, classes};
+use super::classes::classes;
+use super::lasting::Lasting;
+use super::sweep::Sweep;
 use super::{Answer, Asked, Question, shifted};
 use crate::decision::{Conflict, Verdict};
-use crate::model::{Interval, Request, RequestedReservation, Seconds};
+use crate::mixed;
+use crate::model::{Interval, Request, RequestedReservation, Resource, Seconds};
 
 /// A start, and whether none is earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,12 @@ pub struct Slot {
     /// No earlier start works; without a start: none does.
     pub proved: bool,
 }
+
+/// Nothing works.
+const NOTHING: Slot = Slot {
+    start: None,
+    proved: true,
+};
 
 /// When a request can start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,30 +51,50 @@ impl Question<'_> {
         if let Some(planner) = &self.planner.knowing(request) {
             return Question { planner, ..*self }.earliest(request, latest);
         }
-        let starts = request.reservations.iter().map(|asked| asked.window.start);
-        let Some(start) = starts.min() else {
-            let nothing = Slot {
-                start: None,
-                proved: true,
-            };
+        let Some(mut search) = Search::new(*self, request, latest) else {
             return Earliest {
-                without_moves: nothing,
-                with_moves: nothing,
+                without_moves: NOTHING,
+                with_moves: NOTHING,
             };
         };
-        let mut search = Search {
-            asked: Asked::new(*self),
-            request,
-            start,
-            last: if self.may_shift(request) {
-                latest.saturating_sub(start)
-            } else {
-                0
+        match search.counted() {
+            Some(without_moves) => Earliest {
+                without_moves,
+                with_moves: search.with_moves(without_moves),
             },
-            bounds: OnceCell::new(),
-            ends: OnceCell::new(),
+            None => search.both(),
+        }
+    }
+
+    /// [`Earliest::without_moves`] alone. Where counting is exact this decides nothing: for one reservation
+    /// of hosts that replaces nothing, if no promise starts later that equal hosts may not exchange.
+    pub fn earliest_without_moves(&self, request: &Request, latest: Seconds) -> Slot {
+        if let Some(planner) = &self.planner.knowing(request) {
+            return Question { planner, ..*self }.earliest_without_moves(request, latest);
+        }
+        let Some(mut search) = Search::new(*self, request, latest) else {
+            return NOTHING;
         };
-        search.run()
+        match search.counted() {
+            Some(slot) => slot,
+            None => search.without_moves(0),
+        }
+    }
+
+    /// Whether a request may have no more hosts without moves than its classes have beyond their peak load:
+    /// it asks for hosts alone and replaces nothing, and no instances may be put together on fewer hosts.
+    pub(super) fn counts(&self, request: &Request) -> bool {
+        let is_hosts = |asked: &RequestedReservation| asked.resource == Resource::Host;
+        request.replaces.is_none()
+            && request.reservations.iter().all(is_hosts)
+            && !mixed::may_move_instances(self.planner, self.now)
+    }
+
+    /// Whether equal hosts may exchange everything that starts after an instant, so that counts of a class
+    /// can be turned into hosts for a reservation that starts then.
+    const fn may_exchange_after(&self, start: Seconds) -> bool {
+        let fixed = self.now.saturating_add(self.planner.freeze);
+        start >= self.now && start.saturating_add(1) >= fixed && start >= self.planner.kept_until
     }
 
     /// Whether a request can start at another time: what it replaces may not have begun.
@@ -86,10 +114,14 @@ struct Search<'a> {
     start: Seconds,
     /// Greatest shift.
     last: Seconds,
-    /// What the classes can give without moves, one for each reservation.
-    bounds: OnceCell<Vec<Bound>>,
+    /// Whether it may have no more without moves than its classes have beyond their peak load.
+    counts: bool,
+    /// What they have, one for each reservation.
+    sweeps: Option<Vec<Sweep<'a>>>,
     /// Shifts at which anything may begin to work.
     ends: OnceCell<Ends>,
+    /// What refusals have shown of other starts.
+    lasting: Vec<Lasting>,
 }
 
 /// Shifts at which the start of a reservation meets the end of something, ascending.
@@ -112,9 +144,68 @@ enum Next {
     Stopped,
 }
 
-impl Search<'_> {
-    fn run(&mut self) -> Earliest {
-        let (with_moves, moves) = self.first();
+impl<'a> Search<'a> {
+    /// `None` for a request without reservations.
+    fn new(question: Question<'a>, request: &'a Request, latest: Seconds) -> Option<Self> {
+        let start = request.reservations.iter().map(|asked| asked.window.start).min()?;
+        Some(Self {
+            asked: Asked::new(question),
+            request,
+            start,
+            last: if question.may_shift(request) {
+                latest.saturating_sub(start)
+            } else {
+                0
+            },
+            counts: question.counts(request),
+            sweeps: None,
+            ends: OnceCell::new(),
+            lasting: Vec::new(),
+        })
+    }
+
+    /// The first start without moves by counting; `None` if that does not decide it.
+    fn counted(&mut self) -> Option<Slot> {
+        let question = self.asked.question;
+        let [asked] = &self.request.reservations[..] else {
+            return None;
+        };
+        let is_sound = 0 < asked.min && asked.min <= asked.max && asked.cleaning >= 0;
+        if !is_sound || asked.window.start >= asked.window.end || self.last < 0 || !self.counts {
+            return None;
+        }
+        let planner = question.planner;
+        if question.may_exchange_after(asked.window.start)
+            && let Some(eligible) = planner.eligible(&asked.predicate)
+            && planner
+                .index()
+                .free(eligible, asked.window, asked.occupation(), asked.min)
+                >= asked.min
+        {
+            return Some(self.slot(0, true));
+        }
+        match self.bounded(Some(0)) {
+            None => Some(NOTHING),
+            Some(shift) if shifted(self.request, shift).is_none() => Some(NOTHING),
+            Some(shift) => question
+                .may_exchange_after(asked.window.start.saturating_add(shift))
+                .then(|| self.slot(shift, true)),
+        }
+    }
+
+    /// The first start with moves, given the first without.
+    fn with_moves(&mut self, without_moves: Slot) -> Slot {
+        let before = without_moves.start.map_or(Seconds::MAX, |start| start - self.start);
+        let (found, _) = self.first(before);
+        Slot {
+            start: found.start.or(without_moves.start),
+            proved: found.proved,
+        }
+    }
+
+    /// Both by deciding; the first start without moves is not earlier than that with moves.
+    fn both(&mut self) -> Earliest {
+        let (with_moves, moves) = self.first(Seconds::MAX);
         if with_moves.proved && (with_moves.start.is_none() || moves == 0) {
             return Earliest {
                 without_moves: with_moves,
@@ -125,16 +216,19 @@ impl Search<'_> {
             Some(start) if with_moves.proved => start - self.start,
             _ => 0,
         };
+        Earliest {
+            without_moves: self.without_moves(from),
+            with_moves,
+        }
+    }
+
+    /// The first start without moves from a shift on, by deciding.
+    fn without_moves(&mut self, from: Seconds) -> Slot {
         let mut proved = true;
         let mut shift = self.bounded(Some(from));
         while let Some(at) = shift {
             let next = match self.ask(at) {
-                Next::Found { moves: 0 } => {
-                    return Earliest {
-                        without_moves: self.slot(at, proved),
-                        with_moves,
-                    };
-                }
+                Next::Found { moves: 0 } => return self.slot(at, proved),
                 Next::Found { .. } => self.next_end(at + 1),
                 Next::From(next) => next,
                 Next::Open(next) => {
@@ -148,16 +242,14 @@ impl Search<'_> {
             };
             shift = self.bounded(next);
         }
-        Earliest {
-            without_moves: Slot { start: None, proved },
-            with_moves,
-        }
+        Slot { start: None, proved }
     }
 
-    /// The first shift that works, and its moves.
-    fn first(&mut self) -> (Slot, u32) {
+    /// The first shift below `before` that works, and its moves.
+    fn first(&mut self, before: Seconds) -> (Slot, u32) {
         let mut proved = true;
-        let mut shift = Some(0).filter(|&shift| shift <= self.last);
+        let within = |shift: &Seconds, last: Seconds| *shift <= last && *shift < before;
+        let mut shift = Some(0).filter(|shift| within(shift, self.last));
         while let Some(at) = shift {
             let next = match self.ask(at) {
                 Next::Found { moves } => return (self.slot(at, proved), moves),
@@ -171,7 +263,7 @@ impl Search<'_> {
                     None
                 }
             };
-            shift = next.filter(|&shift| shift <= self.last);
+            shift = next.filter(|shift| within(shift, self.last));
         }
         (Slot { start: None, proved }, 0)
     }
@@ -200,18 +292,51 @@ impl Search<'_> {
         }
     }
 
-    /// The first shift after `shift` that a refusal there leaves open.
-    fn after(&self, request: &Request, conflict: &Conflict, shift: Seconds) -> Option<Seconds> {
+    /// The first shift after `shift` that the refusals so far leave open, the last of them there.
+    fn after(&mut self, request: &Request, conflict: &Conflict, shift: Seconds) -> Option<Seconds> {
         let blocks = &self.ends().blocks;
         let block = blocks.get(blocks.partition_point(|&end| end <= shift)).copied();
         let passed = match conflict.reason {
+            "malformed" => return None,
             // Nothing but blocks keeps hosts from suiting.
             "no_matching_hosts" => return block,
             "capacity" => passes(request, conflict).map(|seconds| shift.saturating_add(seconds)),
+            "rows" => passes_rows(request, conflict).map(|seconds| shift.saturating_add(seconds)),
             _ => None,
         };
         let skip = passed.map_or(shift, |passed| block.map_or(passed, |block| passed.min(block)));
-        self.next_end(skip.max(shift + 1))
+        if let ([asked], None) = (&self.request.reservations[..], &self.request.replaces) {
+            let occupation = asked.occupation();
+            let within = Interval::new(
+                occupation.start.saturating_add(shift),
+                occupation.end.saturating_add(self.last),
+            );
+            let question = self.asked.question;
+            let lasting = Lasting::new(question.planner, question.now, asked, conflict, within);
+            self.lasting.extend(lasting);
+        }
+        self.beyond_lasting(skip.max(shift + 1))
+    }
+
+    /// The first shift from `from` on at which anything may begin to work and no known shortage lasts.
+    fn beyond_lasting(&self, from: Seconds) -> Option<Seconds> {
+        let mut shift = self.next_end(from)?;
+        let Some(asked) = self.request.reservations.first() else {
+            return Some(shift);
+        };
+        let occupation = asked.occupation();
+        loop {
+            let later = |instant: Seconds| instant.saturating_add(shift);
+            let interval = Interval::new(later(occupation.start), later(occupation.end));
+            let starts = self.lasting.iter().map(|lasting| lasting.beyond(interval));
+            let beyond = starts
+                .max()
+                .map_or(shift, |start| start.saturating_sub(occupation.start));
+            if beyond <= shift {
+                return Some(shift);
+            }
+            shift = self.next_end(beyond)?;
+        }
     }
 
     /// The first shift from `from` on at which anything may begin to work.
@@ -261,17 +386,22 @@ impl Search<'_> {
         shifts
     }
 
-    /// The first shift from `from` on at which the classes may give enough without moves.
+    /// The first shift from `from` on at which the classes may have enough without moves.
     fn bounded(&mut self, from: Option<Seconds>) -> Option<Seconds> {
-        let mut shift = from?;
-        if self.request.replaces.is_none() {
-            self.bounds
-                .get_or_init(|| bounds(&self.asked.question, self.request, self.last));
-            let bounds = self.bounds.get_mut()?;
+        let (question, request, last) = (self.asked.question, self.request, self.last);
+        let mut shift = from.filter(|&shift| shift <= last)?;
+        if self.counts {
+            let sweep = |asked: &RequestedReservation| {
+                let classes = classes(question.planner, request, asked, question.now);
+                Sweep::new(classes, asked, shift, last)
+            };
+            let sweeps = self
+                .sweeps
+                .get_or_insert_with(|| request.reservations.iter().map(sweep).collect());
             loop {
                 let mut next = shift;
-                for bound in &mut *bounds {
-                    next = bound.next(next, self.last)?;
+                for sweep in &mut *sweeps {
+                    next = sweep.next(next)?;
                 }
                 if next == shift {
                     break;
@@ -279,7 +409,7 @@ impl Search<'_> {
                 shift = next;
             }
         }
-        Some(shift).filter(|&shift| shift <= self.last)
+        Some(shift)
     }
 }
 
@@ -293,87 +423,13 @@ fn passes(request: &Request, conflict: &Conflict) -> Option<Seconds> {
     Some(conflict.until.saturating_sub(last_start))
 }
 
-fn bounds(question: &Question<'_>, request: &Request, last: Seconds) -> Vec<Bound> {
-    let bound = |asked: &RequestedReservation| {
-        let occupation = asked.occupation();
-        let within = Interval::new(occupation.start, occupation.end.saturating_add(last));
-        let classes = classes(question.planner, request, asked, question.now, within);
-        Bound::new(classes, asked)
-    };
-    request.reservations.iter().map(bound).collect()
-}
-
-/// What the classes can give one reservation without moves, as its shift grows.
-struct Bound {
-    asked: RequestedReservation,
-    classes: Vec<Class>,
-    /// No more than this from each class until it relaxes.
-    most: Vec<i64>,
-    /// When each class may give more than is known, soonest first.
-    relaxing: BinaryHeap<Reverse<(Seconds, usize)>>,
-    /// What they give together at most.
-    total: i64,
-}
-
-impl Bound {
-    fn new(classes: Vec<Class>, asked: &RequestedReservation) -> Self {
-        Self {
-            asked: asked.clone(),
-            relaxing: (0..classes.len()).map(|class| Reverse((Seconds::MIN, class))).collect(),
-            most: vec![0; classes.len()],
-            classes,
-            total: 0,
-        }
-    }
-
-    /// The first shift from `from` to `last` at which they may give enough.
-    fn next(&mut self, from: Seconds, last: Seconds) -> Option<Seconds> {
-        let mut at = from;
-        loop {
-            while let Some(&Reverse((relaxes, class))) = self.relaxing.peek()
-                && relaxes <= at
-            {
-                self.relaxing.pop();
-                self.refresh(class, at);
-            }
-            if self.total < i64::from(self.asked.min) {
-                at = self
-                    .relaxing
-                    .peek()
-                    .map(|Reverse((relaxes, _))| *relaxes)
-                    .filter(|&next| next <= last)?;
-                continue;
-            }
-            // What is known of the others may be too much by now.
-            self.relaxing.clear();
-            for class in 0..self.classes.len() {
-                self.refresh(class, at);
-            }
-            if self.total >= i64::from(self.asked.min) {
-                return Some(at);
-            }
-        }
-    }
-
-    /// Learns what a class gives at a shift, and when it may give more.
-    fn refresh(&mut self, number: usize, shift: Seconds) {
-        let class = &self.classes[number];
-        let later = |interval: Interval| {
-            Interval::new(interval.start.saturating_add(shift), interval.end.saturating_add(shift))
-        };
-        let window = later(self.asked.window);
-        let block = class.blocks.iter().find(|block| block.overlaps(&window));
-        let (gives, relaxes) = match block {
-            Some(block) => (0, block.end),
-            None => class.load.room(later(self.asked.occupation())),
-        };
-        let gives = gives.max(0);
-        self.total += gives - self.most[number];
-        self.most[number] = gives;
-        let relaxes = match relaxes {
-            Seconds::MAX => Seconds::MAX,
-            relaxes => relaxes.saturating_sub(self.asked.window.start),
-        };
-        self.relaxing.push(Reverse((relaxes, number)));
-    }
+/// After how many more seconds the request covers a row less of those that a refusal sums up. Rows it comes
+/// to cover only make it use more.
+fn passes_rows(request: &Request, conflict: &Conflict) -> Option<Seconds> {
+    let parts = request.reservations.iter().map(RequestedReservation::occupation);
+    let left = parts.flat_map(|part| {
+        let covered = conflict.certificate.iter().filter(move |row| part.contains(row.at));
+        covered.map(move |row| row.at - part.start + 1)
+    });
+    left.min()
 }

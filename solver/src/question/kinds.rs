@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::index::IndexClass;
-use crate::model::{Host, HostId, Interval, Reservation, Resource, Seconds};
+use crate::model::{Host, HostId, Reservation, Resource, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
 
@@ -126,26 +126,6 @@ impl<'a> Kinds<'a> {
     }
 }
 
-impl Load {
-    /// How many stay free throughout an interval if only exchanges inside the kind are made, and the
-    /// first start from which on an equally long interval could leave more free.
-    pub(super) fn room(&self, during: Interval) -> (i64, Seconds) {
-        let (mut greatest, mut relaxes) = (0, Seconds::MAX);
-        let begun = self.steps.partition_point(|&(from, _)| from <= during.start);
-        let first = begun.saturating_sub(1);
-        for (position, &(from, load)) in self.steps.iter().enumerate().skip(first) {
-            if from >= during.end {
-                break;
-            }
-            if load > 0 && load >= greatest {
-                let until = self.steps.get(position + 1).map_or(Seconds::MAX, |next| next.0);
-                (greatest, relaxes) = (load, until);
-            }
-        }
-        (self.count - greatest, relaxes)
-    }
-}
-
 /// Hosts that a pending promise holds although they do not suit it any more.
 fn only_kept(planner: &Planner, now: Seconds) -> BTreeSet<&HostId> {
     let held = planner.leases().flat_map(|lease| &lease.reservations);
@@ -161,7 +141,7 @@ fn only_kept(planner: &Planner, now: Seconds) -> BTreeSet<&HostId> {
 }
 
 /// The running sum of changes, at each instant at which it changes.
-pub(super) fn running(mut changes: Vec<(Seconds, i64)>) -> Vec<(Seconds, i64)> {
+fn running(mut changes: Vec<(Seconds, i64)>) -> Vec<(Seconds, i64)> {
     changes.sort_unstable();
     let mut loads: Vec<(Seconds, i64)> = Vec::new();
     let mut load = 0;

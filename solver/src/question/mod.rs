@@ -14,6 +14,8 @@ mod consequences;
 mod earliest;
 mod fleet;
 mod kinds;
+mod lasting;
+mod sweep;
 
 pub use amount::Most;
 pub use availability::{Availability, Step};
