@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use solver::decision::{Decision, Tier, Verdict};
 use solver::planner::{Budget, ModelSolver, Planner};
-use solver::question::{MOST_DECISIONS, Question};
 
+use super::questions::{questions, with_share};
+use super::refusals::Refusals;
 use super::{Filled, Scan};
 use crate::ledger::{Breach, Ledger};
 use crate::replay::Latency;
@@ -15,7 +16,7 @@ use crate::replay::Latency;
 /// What a measurement may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Budgets {
-    /// Wall time for all decisions of a size, and as much for questions.
+    /// Wall time for all decisions of a size, as much for questions, and a quarter of it for refusals.
     pub wall: Duration,
     /// Most decisions.
     pub decisions: usize,
@@ -32,20 +33,25 @@ pub struct Figures {
     pub moves: Vec<u32>,
     /// Requests without an answer in time.
     pub undecided: usize,
+    /// Refusals whose proof was recounted.
+    pub checked_refusals: usize,
 }
 
 impl Figures {
-    fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
+    pub(super) fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = black_box(work());
-        let micros = started.elapsed().as_secs_f64() * 1e6;
-        self.times.entry(name).or_default().0.push(micros);
+        self.add(name, started.elapsed().as_secs_f64() * 1e6);
         result
+    }
+
+    pub(super) fn add(&mut self, name: &'static str, micros: f64) {
+        self.times.entry(name).or_default().0.push(micros);
     }
 }
 
 /// Decides the fleet's requests one by one, each on the same state, and applies those accepted to a copy. Every accepted decision
-/// is recounted. `progress` hears of every decision.
+/// is recounted, and the proofs of the first refusals are. `progress` hears of every decision.
 pub fn measure(
     filled: &Filled,
     planner: &Planner,
@@ -54,6 +60,7 @@ pub fn measure(
     mut progress: impl FnMut(),
 ) -> Result<Figures, Breach> {
     let mut figures = Figures::default();
+    let mut refusals = Refusals::default();
     let scan = Scan::new(filled);
     let mut ledger = Ledger::of(filled.hosts.iter().cloned(), &filled.leases)?;
     let until = Instant::now() + budgets.wall;
@@ -72,8 +79,8 @@ pub fn measure(
         let started = Instant::now();
         let decision = black_box(planner.decide(request, filled.now, budgets.decision, solver));
         let micros = started.elapsed().as_secs_f64() * 1e6;
-        figures.times.entry(name(&decision)).or_default().0.push(micros);
-        figures.times.entry("all decisions").or_default().0.push(micros);
+        figures.add(name(&decision), micros);
+        figures.add("all decisions", micros);
         match &decision.verdict {
             Verdict::Accepted { .. } => {
                 let counted = decision.counted_moves();
@@ -86,33 +93,46 @@ pub fn measure(
                 applied.map_err(|error| Breach(error.to_string()))?;
                 figures.time("remove a lease", || next.remove_lease(&request.id));
             }
-            Verdict::Refused { .. } => {}
+            Verdict::Refused { .. } => refusals.keep(request, &decision),
             Verdict::Undecided => figures.undecided += 1,
         }
         progress();
     }
+    drop((scan, ledger));
+    too_much(filled, planner, budgets, solver, (&mut figures, &mut refusals));
     questions(filled, planner, budgets, solver, &mut figures);
+    figures.checked_refusals = refusals.check(filled)?;
     Ok(figures)
 }
 
-/// Seconds of the earliest-slot question's horizon.
-const HORIZON: i64 = 90 * 86_400;
-
-fn questions(filled: &Filled, planner: &Planner, budgets: Budgets, solver: &dyn ModelSolver, figures: &mut Figures) {
-    let until = Instant::now() + budgets.wall;
-    for request in filled.requests.iter().take(budgets.decisions / 10) {
+/// Asks for all hosts that suit, some of which are nearly always in use: these are refused even where little is booked.
+fn too_much(
+    filled: &Filled,
+    planner: &Planner,
+    budgets: Budgets,
+    solver: &dyn ModelSolver,
+    (figures, refusals): (&mut Figures, &mut Refusals),
+) {
+    let until = Instant::now() + budgets.wall / 4;
+    for request in filled.requests.iter().take(budgets.decisions.div_ceil(100)) {
         if Instant::now() > until {
             break;
         }
-        let question = Question {
-            planner,
-            now: filled.now,
-            budget: budgets.decision,
-            solver,
-            decisions: MOST_DECISIONS,
-            expired: &|| Instant::now() > until,
+        let request = with_share(planner, request, 1);
+        let started = Instant::now();
+        let decision = black_box(planner.decide(&request, filled.now, budgets.decision, solver));
+        let micros = started.elapsed().as_secs_f64() * 1e6;
+        let name = match (&decision.verdict, decision.tier) {
+            (Verdict::Refused { .. }, Tier::Static | Tier::Count | Tier::Certificate) => {
+                "refuse all that suit, by certificate"
+            }
+            (Verdict::Refused { .. }, Tier::Mip) => "refuse all that suit, by program",
+            (Verdict::Accepted { .. }, _) => "accept all that suit",
+            (Verdict::Undecided, _) => "undecided, all that suit",
         };
-        figures.time("earliest slot", || question.earliest(request, filled.now + HORIZON));
+        figures.add(name, micros);
+        figures.undecided += usize::from(decision.verdict == Verdict::Undecided);
+        refusals.keep(&request, &decision);
     }
 }
 

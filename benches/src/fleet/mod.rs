@@ -5,9 +5,11 @@
 //! scheduling: a survey", Naval Research Logistics 2007).
 
 mod measure;
+mod questions;
+mod refusals;
 mod scan;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use solver::document::HostEntry;
@@ -74,8 +76,22 @@ impl Filled {
         let now = problem.now + LEAD_IN;
         let hosts: Vec<Host> = problem.hosts.iter().map(HostEntry::to_host).collect();
         let mut random = Random::part(size.seed, 9);
-        let mut requests: Vec<Request> = problem.requests.iter().map(|entry| entry.to_request(0)).collect();
-        requests.retain(|request| request.reservations.iter().all(|part| part.window.end > now));
+        let mut known: HashSet<Arc<Predicate>> = HashSet::new();
+        let mut requests: Vec<Request> = Vec::new();
+        for entry in problem.requests {
+            let mut request = entry.to_request(0);
+            if request.reservations.iter().any(|part| part.window.end <= now) {
+                continue;
+            }
+            // Requests that ask for the same share what they ask for, or it would be most of the memory.
+            for part in &mut request.reservations {
+                match known.get(&part.predicate) {
+                    Some(same) => part.predicate = Arc::clone(same),
+                    None => drop(known.insert(Arc::clone(&part.predicate))),
+                }
+            }
+            requests.push(request);
+        }
         random.shuffle(&mut requests);
         // Every eighth is left to ask about, in a window that is still to come.
         let (mut asked, mut held): (Vec<Request>, Vec<Request>) = (Vec::new(), Vec::new());

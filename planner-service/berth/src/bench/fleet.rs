@@ -1,13 +1,11 @@
 //! `berth bench fleet`: decisions on a large fleet that carries many leases already.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use benches::baseline::{Grain, outline};
 use benches::fleet::{Budgets, Figures, Filled, Size, measure};
-use benches::plot;
-use benches::random::ratio;
 use clap::Args;
 use serde_json::{Value, json};
 use solver::planner::{Budget, Planner};
@@ -16,10 +14,8 @@ use solver::replan::{Design, replan};
 use solver_highs::Highs;
 
 use super::report::{machine, peak_memory, print, table, time};
+use super::sweep;
 use crate::generate::bar;
-
-/// Fleet sizes of a sweep.
-const SWEEP: [u32; 4] = [1_000, 10_000, 50_000, 100_000];
 
 /// Measure decisions on a large fleet that carries many leases
 #[derive(Debug, Args)]
@@ -36,16 +32,19 @@ pub(crate) struct FleetArguments {
     /// Same seed, same fleet, leases and requests
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Measure at 1,000, 10,000, 50,000 and 100,000 hosts
+    /// Measure at several sizes, each in a process of its own
     #[arg(long, conflicts_with = "hosts")]
     pub(crate) sweep: bool,
-    /// Write the plots of a sweep, `fleet-time.svg` and `fleet-memory.svg`, into this folder
+    /// The sizes of a sweep
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',', default_values_t = [1_000, 10_000, 50_000, 100_000])]
+    pub(crate) sizes: Vec<u32>,
+    /// Write the plots of a sweep, `fleet-time.svg`, `fleet-memory.svg` and `fleet-memory-per-host.svg`, into this folder
     #[arg(long, value_name = "FOLDER", requires = "sweep")]
     pub(crate) plots: Option<PathBuf>,
     /// Most decisions measured
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     pub(crate) decisions: usize,
-    /// Seconds of measuring at each size, and as many for the questions
+    /// Seconds of measuring at each size, as many for the questions, and a quarter of them for refusals
     #[arg(long, value_name = "S", default_value_t = 30.0)]
     pub(crate) wall: f64,
     /// Seconds one decision may take
@@ -89,24 +88,32 @@ struct Whole {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &FleetArguments) -> anyhow::Result<ExitCode> {
-    let sizes: &[u32] = if arguments.sweep { &SWEEP } else { &[arguments.hosts] };
-    let mut all = Vec::new();
-    for &hosts in sizes {
-        all.push(one(arguments, hosts)?);
-    }
-    if let Some(folder) = &arguments.plots {
-        plots(folder, &all)?;
-    }
-    if arguments.json {
-        let sizes: Vec<Value> = all.iter().map(written).collect();
+    let document = |sizes: Vec<Value>| {
         let document =
             json!({ "machine": machine(), "seed": arguments.seed, "classes": arguments.classes, "sizes": sizes });
-        print(&format!("{document:#}"))?;
-    } else {
-        for measured in &all {
-            print(&shown(measured))?;
-        }
+        format!("{document:#}")
+    };
+    if !arguments.sweep {
+        let measured = one(arguments, arguments.hosts)?;
+        print(&if arguments.json {
+            document(vec![written(&measured)])
+        } else {
+            shown(&measured)
+        })?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let mut all = Vec::new();
+    for &hosts in &arguments.sizes {
+        all.push(sweep::measure(arguments, hosts)?);
+    }
+    if let Some(folder) = &arguments.plots {
+        sweep::plots(folder, &all)?;
+    }
+    print(&if arguments.json {
+        document(all)
+    } else {
+        sweep::shown(&all)
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -236,6 +243,7 @@ fn written(measured: &Measured) -> Value {
         "planner_kilobytes": measured.planner_kilobytes,
         "peak_kilobytes": measured.peak_kilobytes,
         "undecided": measured.figures.undecided,
+        "checked_refusals": measured.figures.checked_refusals,
         "moves_when_rechosen": { "decisions": moves.len(), "median": moves.get(moves.len() / 2), "max": moves.last() },
         "micros": times,
         "whole_fleet": whole,
@@ -258,7 +266,8 @@ fn shown(measured: &Measured) -> String {
         ]);
     }
     let mut text = format!(
-        "{} hosts, {} leases with {} allocations; loaded in {:.2} s, planner {} MB, peak {} MB; {} undecided\n{times}",
+        "{} hosts, {} leases with {} allocations; loaded in {:.2} s, planner {} MB, peak {} MB; {} undecided; the proofs of {} \
+         refusals recounted\n{times}",
         measured.hosts,
         measured.leases,
         measured.held_hosts,
@@ -266,6 +275,7 @@ fn shown(measured: &Measured) -> String {
         megabytes(measured.planner_kilobytes),
         megabytes(measured.peak_kilobytes),
         measured.figures.undecided,
+        measured.figures.checked_refusals,
     );
     if !measured.whole.is_empty() {
         let mut models = table(&["whole fleet anew", "reservations", "columns", "rows", "time", "optimum"]);
@@ -283,50 +293,4 @@ fn shown(measured: &Measured) -> String {
         text = format!("{text}\n{models}");
     }
     text
-}
-
-/// Times and memory over the number of hosts.
-fn plots(folder: &Path, all: &[Measured]) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let mut times: Vec<plot::Line> = Vec::new();
-    let names: std::collections::BTreeSet<&str> = all
-        .iter()
-        .flat_map(|measured| measured.figures.times.keys().copied())
-        .collect();
-    for name in names {
-        for (label, share) in [("median", 0.5), ("p99", 0.99)] {
-            let points = all.iter().filter_map(|measured| {
-                let latency = measured.figures.times.get(name)?;
-                Some((f64::from(measured.hosts), latency.quantile(share)))
-            });
-            times.push((format!("{name}, {label}"), points.collect()));
-        }
-    }
-    let axes = ("hosts (two leases each)", "microseconds");
-    plot::lines(
-        &folder.join("fleet-time.svg"),
-        "Time of one operation by fleet size",
-        axes,
-        &times,
-    )?;
-    let memory = |of: fn(&Measured) -> Option<u64>| {
-        all.iter()
-            .filter_map(|measured| Some((f64::from(measured.hosts), ratio(of(measured)?, 1_024))))
-            .collect::<Vec<_>>()
-    };
-    let lines = [
-        ("planner".to_owned(), memory(|measured| measured.planner_kilobytes)),
-        (
-            "peak of the process".to_owned(),
-            memory(|measured| measured.peak_kilobytes),
-        ),
-    ];
-    let axes = ("hosts (two leases each)", "MB");
-    plot::lines(
-        &folder.join("fleet-memory.svg"),
-        "Resident memory by fleet size",
-        axes,
-        &lines,
-    )?;
-    Ok(())
 }

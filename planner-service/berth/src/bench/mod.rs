@@ -7,6 +7,7 @@ mod fleet;
 mod replay;
 mod report;
 mod smptsp;
+mod sweep;
 
 use std::process::ExitCode;
 
