@@ -267,6 +267,16 @@ pub enum Offer {
         /// Whether no earlier promise gets hosts of another class for it.
         without_moves: bool,
     },
+    /// One condition on the hosts left out.
+    Drop {
+        /// Place of the reservation in the request, from 0.
+        reservation: u32,
+        /// The condition, as property expressions write it.
+        #[schema(example = r#"["==","$gpu","True"]"#)]
+        condition: String,
+        /// Whether no earlier promise gets hosts of another class for it.
+        without_moves: bool,
+    },
 }
 
 /// Earlier promises that would change hosts.

@@ -212,6 +212,7 @@ pub(crate) fn offers_of(body: &Value) -> Vec<String> {
         let options = match offer.get("change").and_then(Value::as_str)? {
             "start" => format!("--start '{}' --end '{}'", text(offer, "start"), text(offer, "end")),
             "amount" => format!("--hosts {}", text_of(offer, "amount")),
+            "drop" => format!("without the condition {}", text_of(offer, "condition")),
             _ => return None,
         };
         let moves = offer.get("without_moves").and_then(Value::as_bool).unwrap_or(true);

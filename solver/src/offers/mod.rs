@@ -148,30 +148,37 @@ impl Search<'_> {
 
     /// Each condition of one reservation without which the request works.
     fn looser(&self, request: &Request, position: usize) -> Vec<Offer> {
-        let asked = &request.reservations[position];
-        let mut conditions: Vec<Predicate> = match &*asked.predicate {
-            Predicate::All(parts) => parts.clone(),
-            single @ (Predicate::Any(_) | Predicate::Compare { .. }) => vec![single.clone()],
-        };
-        let mut seen = Vec::new();
-        conditions.retain(|condition| {
-            let new = !seen.contains(condition);
-            seen.push(condition.clone());
-            new
-        });
-        conditions.truncate(MOST_CONDITIONS);
-        let works = conditions.into_iter().filter(|condition| {
-            let mut changed = request.clone();
-            changed.reservations[position].predicate = Arc::new(without(&asked.predicate, condition));
-            self.works(&changed)
-        });
+        let works = looser(request, position).filter(|(_, changed)| self.works(changed));
         works
-            .map(|condition| Offer::Drop {
-                reservation: asked.id.clone(),
+            .map(|(condition, _)| Offer::Drop {
+                reservation: request.reservations[position].id.clone(),
                 condition,
             })
             .collect()
     }
+}
+
+/// Each condition of one reservation, as many as are tried, with the request without it. Only one of several equal
+/// conditions is left out.
+pub fn looser(request: &Request, position: usize) -> impl Iterator<Item = (Predicate, Request)> {
+    let mut conditions: Vec<Predicate> = match request.reservations.get(position).map(|asked| &*asked.predicate) {
+        Some(Predicate::All(parts)) => parts.clone(),
+        Some(single @ (Predicate::Any(_) | Predicate::Compare { .. })) => vec![single.clone()],
+        None => Vec::new(),
+    };
+    let mut seen = Vec::new();
+    conditions.retain(|condition| {
+        let new = !seen.contains(condition);
+        seen.push(condition.clone());
+        new
+    });
+    conditions.truncate(MOST_CONDITIONS);
+    conditions.into_iter().map(move |condition| {
+        let mut changed = request.clone();
+        let asked = &mut changed.reservations[position];
+        asked.predicate = Arc::new(without(&asked.predicate, &condition));
+        (condition, changed)
+    })
 }
 
 /// The predicate without the first of its conditions that is this one.

@@ -58,6 +58,16 @@ enum Answer {
     Open,
 }
 
+impl Question<'_> {
+    /// The fewest counted moves by which a request works; `None` if it does not, or nobody knows in time.
+    pub fn moves_for(&self, request: &Request) -> Option<u32> {
+        match Answer::of(&Asked::new(*self).decide(request)?) {
+            Answer::Works(moves) => Some(moves),
+            Answer::Fails | Answer::Open => None,
+        }
+    }
+}
+
 /// Counts the decisions of one answer.
 struct Asked<'a> {
     question: Question<'a>,

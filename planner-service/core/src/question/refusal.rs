@@ -102,6 +102,15 @@ pub enum Offer {
         /// Whether no pending promise has to change its class of hosts for it.
         without_moves: bool,
     },
+    /// One condition on the hosts left out.
+    Drop {
+        /// Place of the reservation in the request, from 0.
+        reservation: usize,
+        /// The condition as property expressions write it.
+        condition: String,
+        /// Whether no pending promise has to change its class of hosts for it.
+        without_moves: bool,
+    },
 }
 
 impl ConflictReport {
@@ -165,6 +174,18 @@ pub(super) fn offers(question: &Question<'_>, request: &Request) -> Vec<Offer> {
                 reservation,
                 amount,
                 without_moves: without_moves.hosts >= amount,
+            });
+        }
+    }
+    for reservation in 0..request.reservations.len() {
+        for (condition, looser) in solver::offers::looser(request, reservation) {
+            let Some(moves) = question.moves_for(&looser) else {
+                continue;
+            };
+            offers.push(Offer::Drop {
+                reservation,
+                condition: condition.to_json().to_string(),
+                without_moves: moves == 0,
             });
         }
     }

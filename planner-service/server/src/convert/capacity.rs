@@ -102,8 +102,9 @@ pub(crate) fn conflict(report: &ConflictReport) -> wire::Conflict {
 
 /// An offer as clients see it.
 pub(crate) fn offer(offer: &Offer) -> wire::Offer {
-    match *offer {
-        Offer::Start {
+    let place = |reservation: usize| u32::try_from(reservation).unwrap_or(u32::MAX);
+    match offer {
+        &Offer::Start {
             start,
             end,
             without_moves,
@@ -112,14 +113,23 @@ pub(crate) fn offer(offer: &Offer) -> wire::Offer {
             end: zoned(end),
             without_moves,
         },
-        Offer::Amount {
+        &Offer::Amount {
             reservation,
             amount,
             without_moves,
         } => wire::Offer::Amount {
-            reservation: u32::try_from(reservation).unwrap_or(u32::MAX),
+            reservation: place(reservation),
             amount,
             without_moves,
+        },
+        Offer::Drop {
+            reservation,
+            condition,
+            without_moves,
+        } => wire::Offer::Drop {
+            reservation: place(*reservation),
+            condition: condition.clone(),
+            without_moves: *without_moves,
         },
     }
 }

@@ -297,6 +297,34 @@ async fn offers_hold() {
     assert_eq!(api.post("/v1/leases", OTHER, fewer).await.status, StatusCode::CREATED);
 }
 
+/// A condition that stands in the way is named as it was written, and the request is accepted without it.
+#[tokio::test]
+async fn a_condition_to_leave_out_is_offered() {
+    let api = Api::start().await;
+    api.host("compute-1", json!({"gpu": "1", "ssd": "1"})).await;
+    api.host("compute-2", json!({"ssd": "1"})).await;
+    let asked = |properties: &str| {
+        let mut part = physical_host(1, 1);
+        part["resource_properties"] = json!(properties);
+        lease_body(&json!([part]))
+    };
+    let (gpu, ssd) = (r#"["==","$gpu","1"]"#, r#"["==","$ssd","1"]"#);
+    let first = api.post("/v1/leases", OTHER, asked(gpu)).await;
+    assert_eq!(first.status, StatusCode::CREATED, "{}", first.text);
+    let other = first.json()["lease"]["id"].as_str().expect("an id is text").to_owned();
+    let refused = api
+        .post("/v1/leases", MEMBER, asked(&format!(r#"["and",{gpu},{ssd}]"#)))
+        .await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+    let offers = refused.json()["offers"].clone();
+    let dropped = json!({"change": "drop", "reservation": 0, "condition": gpu, "without_moves": true});
+    assert_eq!(offers[1], dropped, "{offers}");
+    assert_eq!(offers.as_array().map(Vec::len), Some(2), "{offers}");
+    assert!(!refused.text.contains(&other), "{}", refused.text);
+    let without = api.post("/v1/leases", MEMBER, asked(ssd)).await;
+    assert_eq!(without.status, StatusCode::CREATED, "{}", without.text);
+}
+
 #[tokio::test]
 async fn a_refused_change_says_why_and_what_else() {
     let (api, lease) = two_hosts().await;
