@@ -10,6 +10,7 @@ pub mod domain;
 pub mod environment;
 pub mod lifecycle;
 pub mod ports;
+mod precedence;
 pub mod properties;
 pub mod question;
 pub mod service;

@@ -2,10 +2,13 @@
 //! fleet, why a request was refused and what would be accepted instead.
 //!
 //! Invariants: a question is answered on a snapshot of the book, away from the writer, and changes
-//! nothing; it takes no longer than a decision may. Whoever asks learns numbers; names of leases, of
+//! nothing; it takes no longer than a decision may, and holds no decision up longer than
+//! [`crate::precedence`] says. Whoever asks learns numbers; names of leases, of
 //! reservations and of hosts only as far as the rules let the caller read those very objects.
 
 mod availability;
+mod consequences;
+mod fleet_change;
 mod refusal;
 mod visibility;
 mod what_if;
@@ -13,23 +16,23 @@ mod what_if;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use solver::planner::{Budget, ModelSolver, Planner};
+use solver::planner::{Budget, Planner};
 use solver::question::{MOST_DECISIONS, Question};
 use tokio::sync::Semaphore;
 
 pub use availability::{AvailabilityAnswer, AvailabilityQuestion, MOST_STEPS};
+pub use consequences::{HostsAnswer, LostReservation, MovedReservation, Moves};
+pub use fleet_change::{HostChange, MOST_HOSTS};
 pub use refusal::{ConflictReport, Offer, Shortage};
 pub use solver::question::{Earliest, Most, Necessity, Slot, Step};
-pub use what_if::{
-    HostChange, HostsAnswer, LeaseAnswer, LostReservation, MOST_HOSTS, MovedReservation, Moves, Outcome, WhatIfAnswer,
-    WhatIfQuestion,
-};
+pub use what_if::{LeaseAnswer, Outcome, WhatIfAnswer, WhatIfQuestion};
 
 use crate::admission::minute;
 use crate::authority::Policy;
 use crate::book::writer::BookHandle;
 use crate::domain::Timestamp;
 use crate::ports::Clock;
+use crate::precedence::Precedence;
 use crate::service::{ServiceError, Settings};
 
 /// Longest range a question may be about, in seconds: two years.
@@ -45,7 +48,7 @@ pub struct Questions {
     pub(crate) book: BookHandle,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) policy: Arc<dyn Policy>,
-    pub(crate) solver: Arc<dyn ModelSolver>,
+    pub(crate) solver: Precedence,
     pub(crate) settings: Arc<Settings>,
     pub(crate) turns: Arc<Semaphore>,
 }
@@ -72,15 +75,15 @@ impl Questions {
                 "too many questions about capacity are asked at once; try again".to_owned(),
             ));
         };
+        let expired = Arc::new(AtomicBool::new(false));
         let asking = Asking {
             now: minute(self.clock.now()),
             budget: Budget {
                 seconds: Some(self.settings.decision_seconds),
             },
-            solver: Arc::clone(&self.solver),
-            expired: Arc::new(AtomicBool::new(false)),
+            solver: self.solver.for_question(Arc::clone(&expired)),
+            expired: Arc::clone(&expired),
         };
-        let expired = Arc::clone(&asking.expired);
         let mut working = tokio::task::spawn_blocking(move || {
             let answer = work(&asking);
             drop(turn);
@@ -113,7 +116,8 @@ struct Asking {
     /// The present minute.
     now: Timestamp,
     budget: Budget,
-    solver: Arc<dyn ModelSolver>,
+    /// Gives nothing more when the time is over.
+    solver: Precedence,
     expired: Arc<AtomicBool>,
 }
 
@@ -124,7 +128,7 @@ impl Asking {
             planner,
             now: self.now,
             budget: self.budget,
-            solver: self.solver.as_ref(),
+            solver: &self.solver,
             decisions: MOST_DECISIONS,
             expired: &|| self.expired.load(Ordering::Relaxed),
         })

@@ -1,0 +1,43 @@
+//! Why the service did not do what it was asked.
+
+use crate::question::Shortage;
+
+/// Why the service did not do it. `Display` is the text for the caller.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceError {
+    /// 404: no such object, e.g. kind `lease_id`.
+    #[error("Object with {{'{kind}': '{id}'}} not found")]
+    NotFound {
+        /// `lease_id`, `host_id`, `property_name`
+        kind: &'static str,
+        /// What was asked for.
+        id: String,
+    },
+    /// 403: the rule does not allow it.
+    #[error("Policy doesn't allow {rule} to be performed")]
+    Forbidden {
+        /// The rule.
+        rule: &'static str,
+    },
+    /// 400: the request is wrong; the text names field, value and what is allowed.
+    #[error("{0}")]
+    Invalid(String),
+    /// 403: the request is wrong in a way upstream answers with 403.
+    #[error("{0}")]
+    OutOfLimits(String),
+    /// 404 from the inventory, with its own text.
+    #[error("{0}")]
+    Missing(String),
+    /// 409: the state of the lease or host does not allow it.
+    #[error("{0}")]
+    Conflict(String),
+    /// 409: proved that no assignment exists.
+    #[error("Not enough hosts available: {0}")]
+    Shortage(Box<Shortage>),
+    /// 503: not decided in time; not a "no".
+    #[error("{0}")]
+    Undecided(String),
+    /// 503: something the service depends on does not answer.
+    #[error("{0}")]
+    Unavailable(String),
+}

@@ -1,0 +1,108 @@
+//! What can be asked of hosts: those of the inventory become hosts of the book, and leave it again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plugin_api::{AssignedHost, HostRegistration, InventoryError};
+
+use super::{Service, ServiceError};
+use crate::admission::hosts;
+use crate::authority::{Caller, rules};
+use crate::domain::Host;
+
+impl Service {
+    /// All hosts.
+    ///
+    /// # Errors
+    /// When the rule forbids it.
+    pub async fn hosts(&self, caller: &Caller) -> Result<Vec<Arc<Host>>, ServiceError> {
+        self.enforce_own(rules::HOSTS_GET, caller)?;
+        Ok(self.book.fresh().await.hosts().cloned().collect())
+    }
+
+    /// One host.
+    ///
+    /// # Errors
+    /// When it does not exist or the rule forbids it.
+    pub async fn host(&self, caller: &Caller, id: &str) -> Result<Arc<Host>, ServiceError> {
+        self.enforce_own(rules::HOSTS_GET, caller)?;
+        hosts::found(&*self.book.fresh().await, id)
+    }
+
+    /// Whether the caller may register hosts at all; asked before the body is looked at.
+    ///
+    /// # Errors
+    /// When the rule forbids it.
+    pub fn may_register_host(&self, caller: &Caller) -> Result<(), ServiceError> {
+        self.enforce_own(rules::HOSTS_POST, caller)
+    }
+
+    /// Registers a host.
+    ///
+    /// # Errors
+    /// When it is registered already, the inventory refuses it, or the rule forbids it.
+    pub async fn register_host(
+        &self,
+        caller: &Caller,
+        registration: HostRegistration,
+    ) -> Result<Arc<Host>, ServiceError> {
+        self.may_register_host(caller)?;
+        hosts::check_new(&*self.book.fresh().await, &registration.reference)?;
+        let facts = self.inventory.register(&registration).await.map_err(inventory_error)?;
+        let (identifiers, trust_id) = (Arc::clone(&self.identifiers), caller.trust_id.clone());
+        self.submit(move |draft| hosts::register(draft, &facts, trust_id.as_deref(), identifiers.as_ref()))
+            .await
+    }
+
+    /// Sets (`Some`) and removes (`None`) extra capabilities.
+    ///
+    /// # Errors
+    /// When a reservation that holds the host asks for one of them.
+    pub async fn update_host(
+        &self,
+        caller: &Caller,
+        id: &str,
+        values: BTreeMap<String, Option<String>>,
+    ) -> Result<Arc<Host>, ServiceError> {
+        self.enforce_own(rules::HOSTS_PUT, caller)?;
+        let (identifiers, id) = (Arc::clone(&self.identifiers), id.to_owned());
+        self.submit(move |draft| hosts::update(draft, &id, &values, identifiers.as_ref()))
+            .await
+    }
+
+    /// Deregisters a host that serves nothing: first out of planning, then out of the cloud, then out
+    /// of the book, so that nothing can be booked on it in between.
+    ///
+    /// # Errors
+    /// When something holds it, the inventory refuses, or the rule forbids it.
+    pub async fn delete_host(&self, caller: &Caller, id: &str) -> Result<(), ServiceError> {
+        self.enforce_own(rules::HOSTS_DELETE, caller)?;
+        let host = {
+            let id = id.to_owned();
+            self.submit(move |draft| hosts::retire(draft, &id)).await?
+        };
+        let assigned = AssignedHost {
+            id: host.id.clone(),
+            hypervisor_hostname: host.hypervisor_hostname.clone(),
+            service_name: host.service_name.clone(),
+        };
+        let id = id.to_owned();
+        match self.inventory.deregister(&assigned).await {
+            Ok(()) => self.submit(move |draft| hosts::remove(draft, &id)).await,
+            Err(error) => {
+                self.submit(move |draft| hosts::restore(draft, &id)).await?;
+                Err(inventory_error(error))
+            }
+        }
+    }
+}
+
+fn inventory_error(error: InventoryError) -> ServiceError {
+    match error {
+        InventoryError::NotFound(text) => ServiceError::Missing(text),
+        InventoryError::Conflict(text) => ServiceError::Conflict(text),
+        InventoryError::Invalid(text) => ServiceError::Invalid(text),
+        InventoryError::Forbidden(text) => ServiceError::OutOfLimits(text),
+        InventoryError::Unavailable(text) => ServiceError::Unavailable(text),
+    }
+}

@@ -1,0 +1,216 @@
+//! What can be asked of leases.
+
+use std::sync::Arc;
+
+use plugin_api::Finding;
+
+use super::{Service, ServiceError};
+use crate::admission::create::LeaseIdentifiers;
+use crate::admission::delete::Deletion;
+use crate::admission::{create, delete, is_final, update};
+use crate::authority::{Caller, rules};
+use crate::domain::{Lease, ReservationSpec, Timestamp};
+
+/// A lease that is asked for; dates already on whole minutes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseDraft {
+    /// Free text.
+    pub name: String,
+    /// First second.
+    pub start: Timestamp,
+    /// First second after.
+    pub end: Timestamp,
+    /// When to act before the end; `None`: the configured lead.
+    pub before_end: Option<Timestamp>,
+    /// What to reserve.
+    pub reservations: Vec<ReservationSpec>,
+}
+
+/// A change of a lease; `None` leaves a member as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeaseChange {
+    /// New name.
+    pub name: Option<String>,
+    /// New start.
+    pub start: Option<Timestamp>,
+    /// New end.
+    pub end: Option<Timestamp>,
+    /// New time of the before-end action.
+    pub before_end: Option<Timestamp>,
+    /// Changes of reservations, by reservation id.
+    pub reservations: Vec<ReservationChange>,
+}
+
+/// A change of one reservation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReservationChange {
+    /// The reservation.
+    pub id: String,
+    /// If given, must be the type it has.
+    pub resource_type: Option<String>,
+    /// New fewest hosts.
+    pub min: Option<u32>,
+    /// New most hosts.
+    pub max: Option<u32>,
+    /// New property expression.
+    pub hypervisor_properties: Option<String>,
+    /// New property expression.
+    pub resource_properties: Option<String>,
+}
+
+/// A lease with what its owner needs to know about work that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseReport {
+    /// The lease; its events say why they wait.
+    pub lease: Arc<Lease>,
+    /// What the reconciler found to disagree with the plan.
+    pub findings: Arc<Vec<Finding>>,
+    /// Whether the planner may still choose other hosts for it.
+    pub tentative: bool,
+}
+
+/// Seconds a deletion waits for resources to be given back before it answers; the work goes on after that.
+const DELETION_WAIT: i64 = 50;
+
+impl Service {
+    /// A refusal with its proof and with offers; any other error as it is.
+    async fn explained(&self, caller: &Caller, error: ServiceError) -> ServiceError {
+        if let ServiceError::Shortage(shortage) = error {
+            return ServiceError::Shortage(Box::new(self.questions.explain(caller, *shortage).await));
+        }
+        error
+    }
+
+    /// Checks the window of a new lease: not in the past (the present minute counts), end after start.
+    ///
+    /// # Errors
+    /// With upstream's texts.
+    pub fn check_window(&self, start: Timestamp, end: Timestamp) -> Result<(), ServiceError> {
+        create::check_window(start, end, self.clock.now())
+    }
+
+    /// All leases the caller may see: everything for those who pass `admin`, else the own project's.
+    ///
+    /// # Errors
+    /// When the rule forbids it.
+    pub async fn leases(&self, caller: &Caller) -> Result<Vec<Arc<Lease>>, ServiceError> {
+        self.enforce_own(rules::LEASES_GET, caller)?;
+        let book = self.book.fresh().await;
+        let everything = self.enforce_own(rules::ADMIN, caller).is_ok();
+        Ok(if everything {
+            book.leases().cloned().collect()
+        } else {
+            book.leases_of_project(&caller.project_id).cloned().collect()
+        })
+    }
+
+    /// One lease.
+    ///
+    /// # Errors
+    /// When it does not exist or the rule forbids it.
+    pub async fn lease(&self, caller: &Caller, id: &str) -> Result<Arc<Lease>, ServiceError> {
+        self.lease_for(&*self.book.fresh().await, rules::LEASES_GET, caller, id)
+    }
+
+    /// One lease with the state of its work.
+    ///
+    /// # Errors
+    /// As [`Service::lease`].
+    pub async fn lease_report(&self, caller: &Caller, id: &str) -> Result<LeaseReport, ServiceError> {
+        let book = self.book.fresh().await;
+        let lease = self.lease_for(&book, rules::LEASES_GET, caller, id)?;
+        let tentative = !is_final(&lease, self.clock.now(), &self.settings);
+        Ok(LeaseReport {
+            findings: book.findings(&lease.id),
+            lease,
+            tentative,
+        })
+    }
+
+    /// Whether the caller may make leases at all; asked before the body is looked at.
+    ///
+    /// # Errors
+    /// When the rule forbids it.
+    pub fn may_create_lease(&self, caller: &Caller) -> Result<(), ServiceError> {
+        self.enforce_own(rules::LEASES_POST, caller)
+    }
+
+    /// Books a lease, or says why not.
+    ///
+    /// # Errors
+    /// As [`ServiceError`]; nothing is booked then.
+    pub async fn create_lease(&self, caller: &Caller, draft: LeaseDraft) -> Result<Arc<Lease>, ServiceError> {
+        self.may_create_lease(caller)?;
+        let identifiers = LeaseIdentifiers::draw(self.identifiers.as_ref(), draft.reservations.len());
+        let settings = Arc::clone(&self.settings);
+        let created = {
+            let caller = caller.clone();
+            self.submit(move |book| create::create(book, &caller, &draft, &identifiers, &settings))
+                .await
+        };
+        match created {
+            Ok(lease) => Ok(lease),
+            Err(error) => Err(self.explained(caller, error).await),
+        }
+    }
+
+    /// Changes a lease, or leaves it exactly as it was.
+    ///
+    /// # Errors
+    /// As [`ServiceError`]; nothing is changed then.
+    pub async fn update_lease(
+        &self,
+        caller: &Caller,
+        id: &str,
+        change: LeaseChange,
+    ) -> Result<Arc<Lease>, ServiceError> {
+        let event_id = self.identifiers.next();
+        let updated = {
+            let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
+            self.submit(move |draft| {
+                service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
+                let lease = service.lease_for(draft.book(), rules::LEASES_PUT, &caller, &id)?;
+                update::update(draft, &lease, &change, &event_id, &service.settings)
+            })
+            .await
+        };
+        match updated {
+            Ok(lease) => Ok(lease),
+            Err(error) => Err(self.explained(caller, error).await),
+        }
+    }
+
+    /// Deletes a lease; one that has started gives its resources back first, which may still be under
+    /// way when this returns.
+    ///
+    /// # Errors
+    /// When it does not exist, the rule forbids it, or an operation on it is under way.
+    pub async fn delete_lease(&self, caller: &Caller, id: &str) -> Result<(), ServiceError> {
+        let mut published = self.book.subscribe();
+        let event_id = self.identifiers.next();
+        let deletion = {
+            let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
+            self.submit(move |draft| {
+                service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
+                let lease = service.lease_for(draft.book(), rules::LEASES_DELETE, &caller, &id)?;
+                delete::delete(draft, &lease, &event_id)
+            })
+            .await?
+        };
+        if deletion == Deletion::Done {
+            return Ok(());
+        }
+        let gone = async {
+            while self.book.snapshot().lease(id).is_some() {
+                if published.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = gone => {}
+            () = self.clock.sleep_until(self.clock.now() + DELETION_WAIT) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! What the configuration tells the service.
+
+/// What the service is told by its configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Seconds a host must stay free after a lease.
+    pub cleaning: i64,
+    /// Seconds before its start from which a lease keeps its hosts.
+    pub freeze: i64,
+    /// Default lead of the before-end event in seconds; 0: no such event unless asked for.
+    pub before_end_lead: i64,
+    /// Wall seconds one decision may take.
+    pub decision_seconds: f64,
+    /// Name of this cloud's region, for `$region` in property expressions.
+    pub region: String,
+    /// Seconds between two runs of the reconciler.
+    pub reconcile_interval: i64,
+    /// Seconds a claim on due work lasts without being renewed.
+    pub claim_seconds: i64,
+    /// Longest wait of a retry in seconds.
+    pub retry_ceiling: i64,
+    /// Whether other processes share the database.
+    pub shared: bool,
+    /// Name of this process in claims.
+    pub worker: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cleaning: 0,
+            freeze: 0,
+            before_end_lead: 3600,
+            decision_seconds: 10.0,
+            region: String::new(),
+            reconcile_interval: 60,
+            claim_seconds: 15,
+            retry_ceiling: 60,
+            shared: false,
+            worker: "berth".to_owned(),
+        }
+    }
+}
