@@ -424,7 +424,8 @@ impl<'a> Scope<'a> {
             return known.clone();
         }
         let groups = self.satisfying(predicate);
-        let plain = self.is_even() && groups.iter().all(|&group| !self.index.has_blocks(self.groups.classes(group)[0]));
+        let in_service = |group: &usize| self.index.blocks_of(self.groups.classes(*group)[0]).is_empty();
+        let plain = self.is_even() && groups.iter().all(in_service);
         let cells = plain.then(|| {
             let mut cells: Vec<CellNumber> = groups.iter().flat_map(|&group| self.open(group).to_vec()).collect();
             cells.sort_unstable();
