@@ -43,17 +43,6 @@ impl Charges {
         self.prices[class].saturating_mul(self.units[demand])
     }
 
-    /// What a host of the dearest class would cost a demand.
-    pub(crate) fn dearest(&self, demand: DemandNumber) -> i64 {
-        let dearest = self.prices.iter().copied().max().unwrap_or(1);
-        dearest.saturating_mul(self.units[demand])
-    }
-
-    /// Units of time of a demand.
-    pub(crate) fn units(&self, demand: DemandNumber) -> i64 {
-        self.units[demand]
-    }
-
     /// What all demands cost.
     pub(crate) fn of(&self, splits: &[Split]) -> i128 {
         let of = |(demand, split): (usize, &Split)| -> i128 {

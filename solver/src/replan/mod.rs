@@ -10,16 +10,15 @@
 //!
 //! Two designs, for comparison ([`Design`]):
 //!
-//! * `Sifting`: `prices` finds nearly right prices by a subgradient method; `sifting` puts only classes that
-//!   are nearly cheapest and capacities that are nearly used up into a linear program, prices out the rest
-//!   and grows it until nothing is missing.
-//! * `Flow`: the timeline-flow program F2 of the design in one piece.
+//! * `Simplex`: `relaxation` solves the linear relaxation by a dual simplex method that knows the structure;
+//!   `whole` makes whole numbers of it.
+//! * `Flow`: the timeline-flow program F2 of the design in one piece, on the solver.
 
 mod charges;
 mod flow;
 mod place;
-mod prices;
-mod sifting;
+mod relaxation;
+mod whole;
 
 use std::collections::BTreeMap;
 
@@ -35,9 +34,9 @@ use charges::Charges;
 /// How the least cost is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Design {
-    /// A small program around good prices, grown where prices say so.
+    /// A simplex method made for the relaxation.
     #[default]
-    Sifting,
+    Simplex,
     /// The whole timeline-flow program.
     Flow,
 }
@@ -81,7 +80,7 @@ pub fn replan(
     let timeline = Timeline::new(&scene, &classes);
     let charges = Charges::new(&scene, &classes, &timeline);
     let found = match design {
-        Design::Sifting => sifting::solve(&timeline, &charges, solver, &mut clock),
+        Design::Simplex => whole::solve(&timeline, &charges, solver, &mut clock),
         Design::Flow => flow::solve(&timeline, &charges, solver, &mut clock),
     };
     let Some(found) = found.filter(|found| charges::respects(&timeline, &found.splits)) else {
