@@ -155,7 +155,11 @@ impl Times {
         };
         let (decision, once) = timed();
         let kind = name(&decision);
-        let repeats = if kind == AS_IT_STANDS || once > 1e6 { 0 } else { setting("REPEAT", 4.0) as usize };
+        let repeats = if kind == AS_IT_STANDS || once > 1e6 {
+            0
+        } else {
+            setting("REPEAT", 4.0) as usize
+        };
         let least = (0..repeats).map(|_| timed().1).fold(once, f64::min);
         self.all.push(once);
         let (onces, leasts) = self.kinds.entry(kind).or_default();
@@ -197,7 +201,10 @@ fn fleet(solver: &Watched, times: &mut Times) {
         times.decide(|| planner.decide(request, filled.now, budget(), solver));
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
+    let peak = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM"))
+        .unwrap_or_default();
     println!("{size:?}, {} leases held, {peak}; microseconds:", filled.leases.len());
 }
 

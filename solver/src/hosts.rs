@@ -69,7 +69,9 @@ impl Carried {
 
     /// Everything it carries, whole-host reservations first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Occupation> {
-        self.occupations.iter().chain(self.shares.iter().map(|share| &share.taken))
+        self.occupations
+            .iter()
+            .chain(self.shares.iter().map(|share| &share.taken))
     }
 
     /// The occupations that share a second with the interval.

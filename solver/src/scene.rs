@@ -1,7 +1,8 @@
 //! Everything one decision depends on, with small numbers for names.
 //!
 //! Invariant: the numbers of hosts follow their identifiers, those of demands put the requested
-//! reservations first, then the pending ones by lease; so equal input gives equal numbers.
+//! reservations first, then the pending ones by lease, in a part of the fleet by time; so equal input gives equal
+//! numbers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Index;
@@ -292,21 +293,25 @@ impl<'a> Scene<'a> {
             richness.push(carried.richness);
         }
         fixed.begins.push(fixed.all.len());
-        let mut held: Vec<(&Held, Vec<HostNumber>)> = holders
+        let mut held: Vec<(Interval, &'a Held, Vec<HostNumber>)> = holders
             .into_iter()
-            .filter_map(|(number, hosts)| Some((index.held(number)?, hosts)))
+            .filter_map(|(number, hosts)| index.held(number).map(|held| (held.occupation, held, hosts)))
             .collect();
-        held.sort_unstable_by_key(|(held, _)| held.name());
+        held.sort_unstable_by(|one, other| one.0.cmp(&other.0).then_with(|| one.1.id.cmp(&other.1.id)));
         let mut reservations = Vec::with_capacity(held.len());
-        for (held, holds) in held {
-            let (reservation, part) = (held.reservation(), held.part());
+        for (occupation, held, holds) in held {
+            let part = held.part;
             let speaks = extent.pending.is_none_or(|pending| pending.contains(&part.number));
-            let size = if speaks { u32::try_from(holds.len()).unwrap_or(u32::MAX) } else { 0 };
+            let size = if speaks {
+                u32::try_from(holds.len()).unwrap_or(u32::MAX)
+            } else {
+                0
+            };
             reservations.push(part.number);
             demands.push(Demand {
-                reservation: &reservation.id,
-                window: reservation.window,
-                occupation: reservation.occupation(),
+                reservation: &held.id,
+                window: held.window,
+                occupation,
                 predicate: predicates.number(part.predicate),
                 least: size,
                 most: size,
@@ -317,7 +322,8 @@ impl<'a> Scene<'a> {
         }
         let truth = |classes: &Vec<IndexClass>| -> Vec<bool> {
             let eligible = predicates.known.iter().map(|&number| index.eligible(number));
-            let admits = |eligible: Option<&Arc<Eligible>>| eligible.is_some_and(|eligible| eligible.admits(classes[0]));
+            let admits =
+                |eligible: Option<&Arc<Eligible>>| eligible.is_some_and(|eligible| eligible.admits(classes[0]));
             eligible.map(admits).collect()
         };
         let scene = Self {

@@ -95,7 +95,10 @@ fn request(random: &mut Random, number: usize, hosts: usize, now: Seconds, lease
     let most = i64::try_from(hosts).unwrap() / 5;
     let least = 1 + random.between(0, most).min(random.between(0, most));
     // A lease that is still to come may ask for another time.
-    let later: Vec<&Lease> = leases.iter().filter(|lease| lease.reservations[0].window.start > now).collect();
+    let later: Vec<&Lease> = leases
+        .iter()
+        .filter(|lease| lease.reservations[0].window.start > now)
+        .collect();
     let replaced = (!later.is_empty() && random.percent(15))
         .then(|| later[usize::try_from(random.next() % u64::try_from(later.len()).unwrap()).unwrap()]);
     let part = |id: String, random: &mut Random, hosts: i64| RequestedReservation {
@@ -142,9 +145,13 @@ fn fewest_moves(hosts: &[Host], leases: &[Lease], request: &Request, now: Second
         .flat_map(|lease| &lease.reservations)
         .filter(|held| held.occupation().end > now)
         .collect();
-    let telling = alive.iter().filter(|held| held.window.end > now).map(|held| held.predicate.as_ref());
-    let telling: BTreeSet<&Predicate> =
-        telling.chain(request.reservations.iter().map(|asked| asked.predicate.as_ref())).collect();
+    let telling = alive
+        .iter()
+        .filter(|held| held.window.end > now)
+        .map(|held| held.predicate.as_ref());
+    let telling: BTreeSet<&Predicate> = telling
+        .chain(request.reservations.iter().map(|asked| asked.predicate.as_ref()))
+        .collect();
     let mut numbers: BTreeMap<Vec<bool>, usize> = BTreeMap::new();
     let mut members: Vec<Vec<&Host>> = Vec::new();
     let mut class_of: BTreeMap<&str, usize> = BTreeMap::new();
@@ -197,9 +204,14 @@ fn fewest_moves(hosts: &[Host], leases: &[Lease], request: &Request, now: Second
     for at in starts {
         for (class, members) in members.iter().enumerate() {
             let busy = started.iter().filter(|held| held.occupation().contains(at));
-            let busy = busy.flat_map(|held| &held.holds).filter(|host| class_of[host.as_ref()] == class);
+            let busy = busy
+                .flat_map(|held| &held.holds)
+                .filter(|host| class_of[host.as_ref()] == class);
             let free = i64::try_from(members.len() - busy.count()).unwrap();
-            let active = wishes.iter().zip(&given).filter(|(wish, _)| wish.occupation.contains(at));
+            let active = wishes
+                .iter()
+                .zip(&given)
+                .filter(|(wish, _)| wish.occupation.contains(at));
             let here = active.flat_map(|(_, columns)| columns).filter(|(of, _)| *of == class);
             program.row(None, Some(free), here.map(|&(_, column)| (column, 1)).collect());
         }

@@ -39,11 +39,7 @@ pub(super) struct Contradiction {
 
 impl Contradiction {
     /// From an engine's dual ray: class, instant and weight of each capacity.
-    pub(super) fn from_ray(
-        scene: &Scene<'_>,
-        classes: &Classes,
-        rows: &[(ClassNumber, Seconds, f64)],
-    ) -> Option<Self> {
+    pub(super) fn from_ray(scene: &Scene<'_>, classes: &Classes, rows: &[(ClassNumber, Seconds, f64)]) -> Option<Self> {
         // All capacities are limits from above, so in a proof their weights have one sign.
         let total: f64 = rows.iter().map(|row| row.2).sum();
         let weights: Vec<f64> = rows.iter().map(|row| row.2 * total.signum()).collect();

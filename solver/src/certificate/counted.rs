@@ -35,7 +35,10 @@ pub(super) fn shortage(scope: &mut Scope<'_>, at: Seconds, short: &Short) -> Opt
         }
         kinds[kind].1.push(number);
     }
-    let fixed = cells.iter().map(|&cell| scope.fixed_at(cell, at)).collect::<Option<Vec<_>>>()?;
+    let fixed = cells
+        .iter()
+        .map(|&cell| scope.fixed_at(cell, at))
+        .collect::<Option<Vec<_>>>()?;
     let amount = |number: DemandNumber| u64::from(scope.demand(number).least);
     let place = |cell: &CellNumber| cells.binary_search(cell).ok();
     let transport = Transport {
@@ -77,7 +80,7 @@ pub(super) fn shortage(scope: &mut Scope<'_>, at: Seconds, short: &Short) -> Opt
     }
     for (number, amount) in standing {
         let held = scope.reservation(number)?;
-        intervals.insert(&held.id, held.occupation());
+        intervals.insert(&held.id, held.occupation);
         members.push(Member {
             reservation: &held.id,
             amount,
@@ -98,7 +101,9 @@ pub(super) fn shortage(scope: &mut Scope<'_>, at: Seconds, short: &Short) -> Opt
     let condition = requested.next().and_then(|first| {
         let one = requested.all(|other| scope.demand(other).predicate == scope.demand(first).predicate);
         let suitable = kinds.iter().find(|(_, demands)| demands.contains(&first))?;
-        let all = places.iter().all(|&place| suitable.0.binary_search(&cells[place]).is_ok());
+        let all = places
+            .iter()
+            .all(|&place| suitable.0.binary_search(&cells[place]).is_ok());
         (one && all).then(|| scope.asked(first))
     });
     Some(too_few(&members, hosts, interval, condition))

@@ -27,7 +27,15 @@ struct Place {
     free: i64,
     /// How many of its hosts each kind has.
     taken: Vec<(Kind, i64)>,
-    pending: Vec<DemandNumber>,
+}
+
+impl Place {
+    fn add(&mut self, kind: Kind, amount: i64) {
+        match self.taken.iter_mut().find(|taken| taken.0 == kind) {
+            Some(taken) => taken.1 += amount,
+            None => self.taken.push((kind, amount)),
+        }
+    }
 }
 
 struct Flow<'s, 'a> {
@@ -47,7 +55,10 @@ pub(super) fn at(scope: &mut Scope<'_>, at: Seconds) -> Option<Short> {
         kinds: HashMap::new(),
         cells_of: Vec::new(),
     };
-    let requested = flow.scope.requested().map(|number| (number, flow.scope.demand(number).least));
+    let requested = flow
+        .scope
+        .requested()
+        .map(|number| (number, flow.scope.demand(number).least));
     let displaced = flow.scope.displaced().iter().map(|&(number, _, count)| (number, count));
     let unserved: Vec<(DemandNumber, u32)> = requested.chain(displaced).collect();
     for cell in flow.scope.keeping() {
@@ -62,7 +73,8 @@ pub(super) fn at(scope: &mut Scope<'_>, at: Seconds) -> Option<Short> {
     }
     for (number, count) in unserved {
         if count > 0 && flow.scope.demand(number).occupation.contains(at) {
-            let kind = flow.kind(number);
+            let cells = flow.scope.suitable(number);
+            let kind = flow.kind(cells);
             if let Some(reached) = flow.serve(Start::Kind(kind), i64::from(count)) {
                 return Some(flow.short(reached));
             }
@@ -79,8 +91,7 @@ enum Start {
 }
 
 impl Flow<'_, '_> {
-    fn kind(&mut self, number: DemandNumber) -> Kind {
-        let cells = self.scope.suitable(number);
+    fn kind(&mut self, cells: Rc<[CellNumber]>) -> Kind {
         let next = self.cells_of.len();
         let kind = *self.kinds.entry(Rc::clone(&cells)).or_insert(next);
         if kind == next {
@@ -91,27 +102,34 @@ impl Flow<'_, '_> {
 
     fn place(&mut self, cell: CellNumber) -> &mut Place {
         if !self.places.contains_key(&cell) {
-            let pending = self.scope.pending_at(cell, self.at);
-            let mut taken: Vec<(Kind, i64)> = Vec::new();
-            for &(number, count) in &pending {
-                let kind = self.kind(number);
-                match taken.iter_mut().find(|taken| taken.0 == kind) {
-                    Some(taken) => taken.1 += i64::from(count),
-                    None => taken.push((kind, i64::from(count))),
-                }
-            }
-            let place = Place {
+            let mut place = Place {
                 free: self.scope.cell(cell).free(self.at),
-                taken,
-                pending: pending.into_iter().map(|(number, _)| number).collect(),
+                taken: Vec::new(),
             };
+            for (cells, count) in self.pending(cell) {
+                place.add(self.kind(cells), count);
+            }
             self.places.insert(cell, place);
         }
         self.places.entry(cell).or_insert_with(|| Place {
             free: 0,
             taken: Vec::new(),
-            pending: Vec::new(),
         })
+    }
+
+    /// Hosts of a cell that pending demands hold, with the cells each of them may use.
+    fn pending(&mut self, cell: CellNumber) -> Vec<(Rc<[CellNumber]>, i64)> {
+        if self.scope.is_even() {
+            let kinds = self.scope.pending_kinds(cell, self.at).into_iter();
+            let known = kinds.map(|(predicate, count)| Some((self.scope.at_all_times(predicate)?, count)));
+            if let Some(known) = known.collect() {
+                return known;
+            }
+        }
+        let pending = self.scope.pending_at(cell, self.at).into_iter();
+        pending
+            .map(|(number, count)| (self.scope.suitable(number), i64::from(count)))
+            .collect()
     }
 
     /// Finds hosts for as many as are missing; the cells reached if there are too few.
@@ -159,7 +177,12 @@ impl Flow<'_, '_> {
                 }
                 return Ok(path);
             }
-            let leaving: Vec<Kind> = place.taken.iter().filter(|taken| taken.1 > 0).map(|taken| taken.0).collect();
+            let leaving: Vec<Kind> = place
+                .taken
+                .iter()
+                .filter(|taken| taken.1 > 0)
+                .map(|taken| taken.0)
+                .collect();
             for kind in leaving {
                 if gone.insert(kind) {
                     let cells = Rc::clone(&self.cells_of[kind]);
@@ -201,19 +224,20 @@ impl Flow<'_, '_> {
     }
 
     fn take(&mut self, cell: CellNumber, kind: Kind, amount: i64) {
-        let taken = &mut self.place(cell).taken;
-        match taken.iter_mut().find(|taken| taken.0 == kind) {
-            Some(taken) => taken.1 += amount,
-            None => taken.push((kind, amount)),
-        }
+        self.place(cell).add(kind, amount);
     }
 
     /// The demands that can use no cells but these.
     fn short(self, cells: BTreeSet<CellNumber>) -> Short {
         let mut demands: BTreeSet<DemandNumber> = self.scope.requested().collect();
         demands.extend(self.scope.displaced().iter().map(|displaced| displaced.0));
-        for cell in &cells {
-            demands.extend(self.places.get(cell).iter().flat_map(|place| &place.pending));
+        for &cell in &cells {
+            demands.extend(
+                self.scope
+                    .pending_at(cell, self.at)
+                    .into_iter()
+                    .map(|(number, _)| number),
+            );
         }
         let at = self.at;
         let confined = |number: &DemandNumber| {

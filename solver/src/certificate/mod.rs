@@ -88,7 +88,10 @@ pub(crate) fn of_rows(scope: &mut Scope<'_>, rows: &[(CellNumber, Seconds, f64)]
     for &(cell, at, weight) in rows {
         *by_class.entry((opened.class(cell)?, at)).or_default() += weight;
     }
-    let rows: Vec<_> = by_class.into_iter().map(|((class, at), weight)| (class, at, weight)).collect();
+    let rows: Vec<_> = by_class
+        .into_iter()
+        .map(|((class, at), weight)| (class, at, weight))
+        .collect();
     let contradiction = Contradiction::from_ray(&opened.scene, &opened.classes, &rows)?;
     let proof = rows::of_contradiction(&opened.scene, &opened.classes, &contradiction)?;
     Some(of_proof(&opened.scene, proof))

@@ -28,7 +28,14 @@ pub(super) fn instants(scope: &mut Scope<'_>, most: usize) -> Vec<Seconds> {
         if scope.demand(number).least > 0 {
             let cells = scope.suitable(number);
             let during = scope.demand(number).occupation;
-            tight.extend(Search { scope, asked: &asked, cells: &cells }.tightest(during, most));
+            tight.extend(
+                Search {
+                    scope,
+                    asked: &asked,
+                    cells: &cells,
+                }
+                .tightest(during, most),
+            );
         }
     }
     tight.sort_unstable();
@@ -65,7 +72,10 @@ impl Search<'_, '_> {
                 found.push((here, step.start));
                 [Interval::new(part.start, step.start), Interval::new(step.end, part.end)]
             } else if step.start > part.start {
-                [Interval::new(part.start, step.start), Interval::new(step.start, part.end)]
+                [
+                    Interval::new(part.start, step.start),
+                    Interval::new(step.start, part.end),
+                ]
             } else {
                 // The step is one of its own; it goes back with what it has.
                 heap.push(Reverse((here, step)));
@@ -91,7 +101,11 @@ impl Search<'_, '_> {
 
     /// When the largest cell is fullest: few are free then.
     fn likely(&self, part: Interval) -> Seconds {
-        let largest = self.cells.iter().map(|&cell| self.scope.cell(cell)).max_by_key(|cell| cell.size);
+        let largest = self
+            .cells
+            .iter()
+            .map(|&cell| self.scope.cell(cell))
+            .max_by_key(|cell| cell.size);
         let mut at = None;
         if let Some(cell) = largest {
             let greatest = cell.profile.greatest_in(part);

@@ -40,7 +40,9 @@ impl Index {
 
     /// Joins the classes that no expression tells apart which is alive or one of these.
     pub(crate) fn groups(&self, now: Seconds, asked: &[PredicateNumber]) -> Groups {
-        let known = (0..).zip(&self.eligible).filter_map(|(number, eligible)| Some((number, eligible.as_ref()?)));
+        let known = (0..)
+            .zip(&self.eligible)
+            .filter_map(|(number, eligible)| Some((number, eligible.as_ref()?)));
         let (telling, silent): (Vec<_>, Vec<_>) =
             known.partition(|&(number, _)| asked.contains(&number) || self.is_alive(number, now));
         let joined = self.forgotten > 0 || !silent.is_empty();

@@ -4,44 +4,40 @@ use std::sync::Arc;
 
 use super::{BTreeMap, Holder, Holders, Index, IndexClass};
 use crate::hosts::{HostNumber, Hosts, ReservationNumber};
-use crate::model::{Interval, LeaseId, Reservation, Resource};
+use crate::model::{Interval, Reservation, ReservationId, Resource};
 use crate::planner::{Part, Stored};
 
-/// A reservation of hosts or instances with the hosts it stands on.
+/// A reservation of hosts or instances with the hosts it stands on. What decisions ask for often lies together.
 pub(crate) struct Held {
     stored: Arc<Stored>,
     /// Its place among the reservations of its lease.
     place: usize,
+    pub(crate) id: ReservationId,
+    pub(crate) window: Interval,
+    /// What it occupies of the hosts it stands on.
+    pub(crate) occupation: Interval,
+    pub(crate) part: Part,
     /// Sorted, each once.
     pub(crate) hosts: Vec<u32>,
 }
 
 impl Held {
     pub(crate) fn new(stored: &Arc<Stored>, place: usize, hosts: Vec<u32>) -> Self {
+        let reservation = &stored.lease.reservations[place];
+        let part = stored.parts[place];
         Self {
             stored: Arc::clone(stored),
             place,
+            id: reservation.id.clone(),
+            window: reservation.window,
+            occupation: part.occupation(reservation).unwrap_or_else(|| reservation.occupation()),
+            part,
             hosts,
         }
     }
 
-    /// By which reservations are in an order of their own, whatever their numbers.
-    pub(crate) fn name(&self) -> (&LeaseId, usize) {
-        (&self.stored.lease.id, self.place)
-    }
-
-    pub(crate) fn reservation(&self) -> &Reservation {
+    fn reservation(&self) -> &Reservation {
         &self.stored.lease.reservations[self.place]
-    }
-
-    pub(crate) fn part(&self) -> Part {
-        self.stored.parts[self.place]
-    }
-
-    /// What it occupies of the hosts it stands on.
-    fn occupation(&self) -> Interval {
-        let reservation = self.reservation();
-        self.part().occupation(reservation).unwrap_or_else(|| reservation.occupation())
     }
 }
 
@@ -78,7 +74,10 @@ impl Index {
             }
         }
         self.table = table.into_iter().collect();
-        self.holders = holders.into_iter().map(|holders| Arc::new(Holders::of(holders))).collect();
+        self.holders = holders
+            .into_iter()
+            .map(|holders| Arc::new(Holders::of(holders)))
+            .collect();
     }
 
     /// Derives the holders of classes anew whose hosts changed.
@@ -105,20 +104,27 @@ impl Index {
     fn holder(&self, held: &Held, class: IndexClass, count: u32) -> Holder {
         let reservation = held.reservation();
         let instances = reservation.resource != Resource::Host;
-        let admits = self.eligible(held.part().predicate).is_some_and(|eligible| eligible.admits(class));
+        let admits = self
+            .eligible(held.part.predicate)
+            .is_some_and(|eligible| eligible.admits(class));
         Holder {
-            interval: held.occupation(),
-            number: held.part().number,
+            interval: held.occupation,
+            number: held.part.number,
+            predicate: held.part.predicate,
             count,
             stays: instances || reservation.pinned,
             instances,
-            suits: admits && self.is_reservable(class) && self.in_service(class, reservation.window),
+            suits: admits && self.is_reservable(class) && self.in_service(class, held.window),
         }
     }
 
     /// What a reservation holds of each class.
     fn holders_of(&self, held: &Held) -> Vec<(IndexClass, Holder)> {
-        let mut classes: Vec<IndexClass> = held.hosts.iter().map(|&host| self.class_of(host as HostNumber)).collect();
+        let mut classes: Vec<IndexClass> = held
+            .hosts
+            .iter()
+            .map(|&host| self.class_of(host as HostNumber))
+            .collect();
         classes.sort_unstable();
         classes
             .chunk_by(|one, other| one == other)
@@ -134,7 +140,7 @@ impl Index {
         for (class, holder) in self.holders_of(&held) {
             Arc::make_mut(&mut self.holders[class]).add(holder);
         }
-        let (part, end) = (held.part(), held.reservation().window.end);
+        let (part, end) = (held.part, held.window.end);
         *self.ends.entry((part.predicate, end)).or_default() += 1;
         self.allocations += held.hosts.len();
         let number = part.number as usize;
@@ -149,12 +155,12 @@ impl Index {
         let Some(held) = self.table.get_mut(number as usize).and_then(Option::take) else {
             return;
         };
-        let Interval { start, .. } = held.occupation();
+        let Interval { start, .. } = held.occupation;
         for (class, _) in self.holders_of(&held) {
             Arc::make_mut(&mut self.holders[class]).remove(start, number);
         }
         self.allocations -= held.hosts.len();
-        let key = (held.part().predicate, held.reservation().window.end);
+        let key = (held.part.predicate, held.window.end);
         if let Some(count) = self.ends.get_mut(&key) {
             *count -= 1;
             if *count == 0 {

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use super::PredicateNumber;
 use crate::hosts::ReservationNumber;
 use crate::model::{Interval, Seconds};
 
@@ -19,6 +20,7 @@ const MOST_HOLDERS: usize = 96;
 pub(crate) struct Holder {
     pub(crate) interval: Interval,
     pub(crate) number: ReservationNumber,
+    pub(crate) predicate: PredicateNumber,
     /// Hosts of the class it holds.
     pub(crate) count: u32,
     /// It says itself that it may not move, or is of instances.
@@ -126,6 +128,17 @@ impl Holders {
             .filter(move |holder| holder.interval.contains(at))
     }
 
+    /// Those that hold hosts some time within an interval, by start and number.
+    pub(crate) fn during(&self, interval: Interval) -> impl Iterator<Item = &Holder> {
+        let begun = self.blocks.partition_point(|block| block.first().0 < interval.end);
+        let blocks = self.blocks[..begun]
+            .iter()
+            .filter(move |block| block.until > interval.start);
+        blocks
+            .flat_map(|block| block.holders.iter())
+            .filter(move |holder| holder.interval.overlaps(&interval))
+    }
+
     /// Whether every one of them that does not move starts no later than `start`, and the class suits all:
     /// of those that may move, those do not that start before `fixed`.
     pub(crate) fn is_even(&self, start: Seconds, fixed: Seconds) -> bool {
@@ -138,9 +151,8 @@ impl Holders {
             if self.staying == 0 && block.first().0 >= fixed {
                 break;
             }
-            let uneven = |holder: &Holder| {
-                holder.interval.start > start && (holder.stays || holder.interval.start < fixed)
-            };
+            let uneven =
+                |holder: &Holder| holder.interval.start > start && (holder.stays || holder.interval.start < fixed);
             if block.holders.iter().any(uneven) {
                 return false;
             }
@@ -173,6 +185,7 @@ mod tests {
                 let holder = Holder {
                     interval: Interval::new(start, start + length),
                     number,
+                    predicate: 0,
                     count: 1,
                     stays: kind == 0,
                     instances: false,
@@ -187,6 +200,9 @@ mod tests {
                 let expected: Vec<&Holder> = list.iter().filter(|holder| holder.interval.contains(at)).collect();
                 prop_assert!(holders.at(at).eq(expected.iter().copied()));
                 prop_assert!(made.at(at).eq(expected));
+                let during = Interval::new(at, at + 17);
+                let expected = list.iter().filter(|holder| holder.interval.overlaps(&during));
+                prop_assert!(holders.during(during).eq(expected));
                 for fixed in [at, at + 1, at + 30] {
                     let even = list.iter().all(|holder| {
                         let moves = !holder.stays && holder.interval.start >= fixed;

@@ -26,7 +26,7 @@ use partition::Partition;
 pub(crate) use profile::{Profile, Steps};
 
 use crate::hosts::{HostNumber, Hosts, ReservationNumber};
-use crate::model::{Interval, Seconds};
+use crate::model::{HostId, Interval, Seconds};
 use crate::planner::Stored;
 use crate::predicate::Predicate;
 
@@ -180,6 +180,11 @@ impl Index {
     /// The hosts of a class by number.
     pub(crate) fn hosts_of(&self, class: IndexClass) -> &[u32] {
         &self.partition.classes[class].hosts
+    }
+
+    /// The identifiers of the hosts of a class, in the order of their numbers.
+    pub(crate) fn ids_of(&self, class: IndexClass) -> &[HostId] {
+        &self.partition.classes[class].ids
     }
 
     /// What the hosts of a class have in common besides the expressions they satisfy: equal numbers mean

@@ -1,10 +1,11 @@
 //! Hosts grouped by everything that known expressions and the rules of classes can tell apart.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::Interner;
 use crate::hosts::Hosts;
-use crate::model::{Host, Interval};
+use crate::model::{Host, HostId, Interval};
 use crate::predicate::Predicate;
 
 /// Hosts that are alike.
@@ -12,6 +13,8 @@ use crate::predicate::Predicate;
 pub(super) struct Alike {
     /// Their numbers, ascending; never empty.
     pub(super) hosts: Vec<u32>,
+    /// Their identifiers in the same order.
+    pub(super) ids: Arc<[HostId]>,
     /// See [`super::Index::kind_of`].
     pub(super) kind: u32,
     pub(super) reservable: bool,
@@ -27,6 +30,11 @@ pub(super) struct Partition {
     pub(super) classes: Vec<Alike>,
     /// The classes by richness, then by their first host.
     pub(super) poorest_first: Vec<u32>,
+}
+
+fn identifiers(hosts: &Hosts, members: &[u32]) -> Arc<[HostId]> {
+    let carried = members.iter().filter_map(|&host| hosts.at(host as usize));
+    carried.map(|carried| carried.host.id.clone()).collect()
 }
 
 type Kind<'a> = (
@@ -80,6 +88,7 @@ impl Partition {
             if class == next {
                 partition.classes.push(Alike {
                     hosts: Vec::new(),
+                    ids: Arc::default(),
                     kind: kind_number,
                     reservable: host.reservable,
                     blocks: host.blocks.clone(),
@@ -90,6 +99,9 @@ impl Partition {
             class_entry.hosts.push(number);
             class_entry.richness = class_entry.richness.min(carried.richness);
             partition.class_of.push(class);
+        }
+        for class in &mut partition.classes {
+            class.ids = identifiers(hosts, &class.hosts);
         }
         partition.order();
         partition
@@ -138,7 +150,9 @@ impl Partition {
             }
             let mut split = self.classes[number].clone();
             split.richness = least(&yes);
+            split.ids = identifiers(hosts, &yes);
             split.hosts = yes;
+            self.classes[number].ids = identifiers(hosts, &no);
             self.classes[number].richness = least(&no);
             self.classes[number].hosts = no;
             self.classes.push(split);

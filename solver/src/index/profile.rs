@@ -235,7 +235,10 @@ impl Profile {
         let after = self.heads.partition_point(|head| head.start < interval.end);
         let first = self.heads[..after].partition_point(|head| head.start <= interval.start);
         if limit < 0 && interval.start < interval.end {
-            let begins = self.heads.first().map_or(interval.end, |head| head.start.min(interval.end));
+            let begins = self
+                .heads
+                .first()
+                .map_or(interval.end, |head| head.start.min(interval.end));
             if interval.start < begins {
                 visit(Interval::new(interval.start, begins), 0);
             }

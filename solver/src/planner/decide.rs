@@ -56,6 +56,9 @@ impl Planner {
         };
         match reassign::solve(&mut scope, budget, solver) {
             Reassigned::Counts(counts) => {
+                if let Some(verdict) = scope.place(&counts) {
+                    return (tier_of(&verdict), verdict);
+                }
                 let (opened, counts) = scope.changed(&counts);
                 let Some(changed) = decode::changes(&opened.scene, &opened.classes, &counts) else {
                     return undecided();
@@ -64,8 +67,7 @@ impl Planner {
                     return undecided();
                 }
                 let verdict = opened.scene.accepted(&asks, &opened.classes, &changed);
-                let moved = matches!(&verdict, Verdict::Accepted { moves, .. } if moves.iter().any(|m| m.counted > 0));
-                (if moved { Tier::Mip } else { Tier::Count }, verdict)
+                (tier_of(&verdict), verdict)
             }
             Reassigned::Infeasible(Some(conflict)) => refused(Tier::Certificate, conflict),
             Reassigned::Infeasible(None) => {
@@ -75,4 +77,10 @@ impl Planner {
             Reassigned::Limit => undecided(),
         }
     }
+}
+
+/// The stage that found an assignment: what counts no move could be had by counting.
+fn tier_of(verdict: &Verdict) -> Tier {
+    let moved = matches!(verdict, Verdict::Accepted { moves, .. } if moves.iter().any(|moved| moved.counted > 0));
+    if moved { Tier::Mip } else { Tier::Count }
 }

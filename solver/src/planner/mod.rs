@@ -14,9 +14,7 @@ mod occupy;
 
 use crate::hosts::{Carried, Hosts, ReservationNumber};
 use crate::index::{Eligible, Index, Interner, PredicateNumber};
-use crate::model::{
-    Host, HostId, Interval, Lease, LeaseId, Pool, PoolId, Request, RequestedReservation, Seconds,
-};
+use crate::model::{Host, HostId, Interval, Lease, LeaseId, Pool, PoolId, Request, RequestedReservation, Seconds};
 use crate::predicate::Predicate;
 pub use crate::program::ModelSolver;
 

@@ -112,7 +112,11 @@ impl Exchange<'_, '_> {
                 continue;
             }
             for to in self.poorest_first(other) {
-                let count = if to == cell { 0 } else { most.min(self.free(to, leaving)) };
+                let count = if to == cell {
+                    0
+                } else {
+                    most.min(self.free(to, leaving))
+                };
                 if count > 0 {
                     self.send(other, (cell, to), count);
                     self.give(number, cell, count);
@@ -126,7 +130,10 @@ impl Exchange<'_, '_> {
     fn send(&mut self, number: DemandNumber, (from, to): (CellNumber, CellNumber), count: u32) {
         let occupation = self.scope.demand(number).occupation;
         let held = self.scope.held(number);
-        let counts = self.counts.entry(number).or_insert_with(|| held.iter().copied().collect());
+        let counts = self
+            .counts
+            .entry(number)
+            .or_insert_with(|| held.iter().copied().collect());
         *counts.entry(to).or_default() += count;
         if let Some(stays) = counts.get_mut(&from) {
             *stays -= count;

@@ -50,7 +50,9 @@ impl Goals {
 
     /// What these counts cost: an answer of least cost is the one the goals ask for.
     pub(super) fn cost(&self, scope: &mut Scope<'_>, counts: &Counts) -> i64 {
-        let each = counts.iter().map(|(&number, counts)| self.cost_of(scope, number, counts));
+        let each = counts
+            .iter()
+            .map(|(&number, counts)| self.cost_of(scope, number, counts));
         each.sum()
     }
 

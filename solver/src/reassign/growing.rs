@@ -261,7 +261,9 @@ impl<'s, 'a> Growing<'s, 'a> {
             totals.push(totals_here);
         }
         let price = |growing: &Self, cell: CellNumber, during: Interval| {
-            let Some(rows) = growing.by_cell.get(cell) else { return 0.0 };
+            let Some(rows) = growing.by_cell.get(cell) else {
+                return 0.0;
+            };
             let first = rows.instants.partition_point(|&(at, _)| at < during.start);
             let after = rows.instants.partition_point(|&(at, _)| at < during.end);
             totals[cell][after] - totals[cell][first]
@@ -291,7 +293,11 @@ impl<'s, 'a> Growing<'s, 'a> {
             };
             let missing = self.missing(source).into_iter();
             let priced = missing.map(|(cost, target)| (reduced(self, cost, &target), source, cost, target));
-            best.extend(priced.filter(|column| column.0 < -PRICED).min_by(|one, other| one.0.total_cmp(&other.0)));
+            best.extend(
+                priced
+                    .filter(|column| column.0 < -PRICED)
+                    .min_by(|one, other| one.0.total_cmp(&other.0)),
+            );
         }
         best.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
         let found = !best.is_empty();
@@ -303,7 +309,10 @@ impl<'s, 'a> Growing<'s, 'a> {
 
     /// The price of the capacities in a contradiction: less than nothing, as for every limit from above.
     pub(super) fn signed(&self, ray: &[f64]) -> Vec<f64> {
-        let total: f64 = self.capacities().map(|(.., row)| ray.get(row).copied().unwrap_or(0.0)).sum();
+        let total: f64 = self
+            .capacities()
+            .map(|(.., row)| ray.get(row).copied().unwrap_or(0.0))
+            .sum();
         let greatest = ray.iter().fold(0.0_f64, |greatest, weight| greatest.max(weight.abs()));
         let unit = if greatest > 0.0 { greatest } else { 1.0 };
         ray.iter().map(|weight| -weight * total.signum() / unit).collect()

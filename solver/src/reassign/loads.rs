@@ -11,6 +11,9 @@ use crate::scope::{Cell, CellNumber, Scope};
 /// Tolerance for amounts of a linear program. Sums of whole numbers are exact.
 pub(super) const TOLERANCE: f64 = 1e-6;
 
+/// Instants of one cell that are told at a time: relieving the worst often relieves the others.
+const MOST_PEAKS: usize = 4;
+
 /// What differs from the standing loads, by cell.
 #[derive(Default)]
 pub(super) struct Changes {
@@ -139,6 +142,8 @@ impl Changes {
         during: Interval,
         exceeded: &mut Vec<(CellNumber, Seconds)>,
     ) {
+        // Peaks, by how much is too much there.
+        let mut peaks: Vec<(f64, Seconds)> = Vec::new();
         // The last part looked at, with its load; and whether the load has risen to it.
         let mut last: Option<(Interval, f64)> = None;
         let mut rising = false;
@@ -147,7 +152,7 @@ impl Changes {
             match before {
                 Some((_, before)) if load < before - TOLERANCE => {
                     if rising {
-                        exceeded.extend(last.map(|last| (cell, last.0.start)));
+                        peaks.extend(last.map(|last| (last.1, last.0.start)));
                     }
                     rising = false;
                 }
@@ -155,7 +160,7 @@ impl Changes {
                 Some(_) => rising = true,
                 None => {
                     if rising {
-                        exceeded.extend(last.map(|last| (cell, last.0.start)));
+                        peaks.extend(last.map(|last| (last.1, last.0.start)));
                     }
                     rising = true;
                 }
@@ -163,8 +168,10 @@ impl Changes {
             last = Some((part, load));
         });
         if rising {
-            exceeded.extend(last.map(|last| (cell, last.0.start)));
+            peaks.extend(last.map(|last| (last.1, last.0.start)));
         }
+        peaks.sort_unstable_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+        exceeded.extend(peaks.into_iter().take(MOST_PEAKS).map(|(_, at)| (cell, at)));
     }
 }
 
@@ -175,7 +182,10 @@ pub(super) const fn order(cell: &Cell<'_>) -> (u64, usize) {
 
 /// The greatest whole number that is not greater; sums of a linear program's amounts may be a little less than whole.
 fn whole_below(value: f64) -> i32 {
-    #[expect(clippy::cast_possible_truncation, reason = "casts of reals end at the least and greatest whole numbers")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "casts of reals end at the least and greatest whole numbers"
+    )]
     let whole = value.floor() as i32;
     whole
 }

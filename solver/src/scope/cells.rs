@@ -41,7 +41,7 @@ impl Cell<'_> {
     }
 }
 
-impl<'a> Scope<'a> {
+impl Scope<'_> {
     /// The cells of a group.
     pub(super) fn open(&mut self, group: usize) -> Rc<[CellNumber]> {
         if let Some(cells) = &self.opened[group] {

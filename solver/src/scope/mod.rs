@@ -14,6 +14,7 @@
 
 mod cells;
 mod part;
+mod place;
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -22,7 +23,7 @@ pub(crate) use cells::Cell;
 
 use crate::hosts::{HostNumber, ReservationNumber};
 use crate::index::{Groups, Held, Holder, Index, PredicateNumber};
-use crate::model::{HostId, Interval, Request, Reservation, ReservationId, Seconds};
+use crate::model::{HostId, Interval, Request, ReservationId, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
 use crate::request::Ask;
@@ -99,7 +100,10 @@ impl<'a> Scope<'a> {
         let groups = index.groups(now, &predicates);
         // What may move starts after the clock and the freeze horizon.
         let movable = (now + 1).max(now.saturating_add(planner.freeze));
-        let earliest = asks.iter().map(|ask| ask.asked.window.start).fold(movable, Seconds::min);
+        let earliest = asks
+            .iter()
+            .map(|ask| ask.asked.window.start)
+            .fold(movable, Seconds::min);
         let uneven = (0..groups.len())
             .map(|group| {
                 let mut classes = groups.classes(group).iter();
@@ -145,8 +149,15 @@ impl<'a> Scope<'a> {
 
     /// Frees what the request replaces and fixes what it keeps.
     fn replace(&mut self) {
-        let replaced = self.request.replaces.as_ref().and_then(|lease| self.planner.stored_lease(lease));
-        for (held, part) in replaced.iter().flat_map(|stored| stored.lease.reservations.iter().zip(&stored.parts)) {
+        let replaced = self
+            .request
+            .replaces
+            .as_ref()
+            .and_then(|lease| self.planner.stored_lease(lease));
+        for (held, part) in replaced
+            .iter()
+            .flat_map(|stored| stored.lease.reservations.iter().zip(&stored.parts))
+        {
             let Some(standing) = self.index.held(part.number) else {
                 continue;
             };
@@ -207,18 +218,35 @@ impl<'a> Scope<'a> {
     }
 
     /// A reservation by the planner's number.
-    pub(crate) fn reservation(&self, number: ReservationNumber) -> Option<&'a Reservation> {
-        self.index.held(number).map(Held::reservation)
+    pub(crate) fn reservation(&self, number: ReservationNumber) -> Option<&'a Held> {
+        self.index.held(number)
     }
 
     /// The identifiers of all hosts of the groups of cells, in order.
     pub(crate) fn hosts_of(&self, cells: impl Iterator<Item = CellNumber>) -> Vec<HostId> {
         let groups = cells.map(|cell| self.cells[cell].group);
         let classes = groups.flat_map(|group| self.groups.classes(group));
-        let mut hosts: Vec<u32> = classes.flat_map(|&class| self.index.hosts_of(class)).copied().collect();
-        hosts.sort_unstable();
-        let carried = hosts.iter().filter_map(|&host| self.planner.hosts.at(host as HostNumber));
-        carried.map(|carried| carried.host.id.clone()).collect()
+        let mut hosts: Vec<(u32, &HostId)> = classes
+            .flat_map(|&class| self.index.hosts_of(class).iter().copied().zip(self.index.ids_of(class)))
+            .collect();
+        hosts.sort_unstable_by_key(|host| host.0);
+        hosts.into_iter().map(|(_, id)| id.clone()).collect()
+    }
+
+    /// How many hosts of a cell pending demands hold at an instant, by expression. Only for groups that are one cell.
+    pub(crate) fn pending_kinds(&self, cell: CellNumber, at: Seconds) -> BTreeMap<PredicateNumber, i64> {
+        let mut kinds = BTreeMap::new();
+        for &class in self.groups.classes(self.cells[cell].group) {
+            for holder in self
+                .index
+                .holders(class)
+                .at(at)
+                .filter(|holder| self.is_pending(holder))
+            {
+                *kinds.entry(holder.predicate).or_default() += i64::from(holder.count);
+            }
+        }
+        kinds
     }
 
     /// The fixed reservations that hold hosts of a cell at an instant, and how many; `None` if hosts have to be
@@ -226,7 +254,12 @@ impl<'a> Scope<'a> {
     pub(crate) fn fixed_at(&self, cell: CellNumber, at: Seconds) -> Option<Vec<(ReservationNumber, u32)>> {
         let mut fixed = Vec::new();
         for &class in self.groups.classes(self.cells[cell].group) {
-            for holder in self.index.holders(class).at(at).filter(|holder| !self.is_pending(holder)) {
+            for holder in self
+                .index
+                .holders(class)
+                .at(at)
+                .filter(|holder| !self.is_pending(holder))
+            {
                 if holder.instances {
                     return None;
                 }
@@ -266,13 +299,12 @@ impl<'a> Scope<'a> {
             return Some(known);
         }
         let held = self.index.held(number)?;
-        let reservation = held.reservation();
         let size = u32::try_from(held.hosts.len()).unwrap_or(u32::MAX);
         self.demands.push(Demand {
-            reservation: &reservation.id,
-            window: reservation.window,
-            occupation: reservation.occupation(),
-            predicate: held.part().predicate,
+            reservation: &held.id,
+            window: held.window,
+            occupation: held.occupation,
+            predicate: held.part.predicate,
             least: size,
             most: size,
             number: Some(number),
@@ -288,13 +320,19 @@ impl<'a> Scope<'a> {
     pub(crate) fn pending_at(&mut self, cell: CellNumber, at: Seconds) -> Vec<(DemandNumber, u32)> {
         let mut pending: Vec<(DemandNumber, u32)> = Vec::new();
         if let Some(holders) = &self.cells[cell].holders {
-            let here = holders.iter().filter(|&&(number, _)| self.demands[number].occupation.contains(at));
+            let here = holders
+                .iter()
+                .filter(|&&(number, _)| self.demands[number].occupation.contains(at));
             pending.extend(here);
         } else {
             let mut found: Vec<(ReservationNumber, u32)> = Vec::new();
             let classes = self.groups.classes(self.cells[cell].group);
             for &class in classes {
-                let holders = self.index.holders(class).at(at).filter(|holder| self.is_pending(holder));
+                let holders = self
+                    .index
+                    .holders(class)
+                    .at(at)
+                    .filter(|holder| self.is_pending(holder));
                 found.extend(holders.map(|holder| (holder.number, holder.count)));
             }
             if classes.len() > 1 {
@@ -376,14 +414,13 @@ impl<'a> Scope<'a> {
             return Rc::clone(eligible);
         }
         let predicate = self.demands[number].predicate;
-        let eligible = match self.at_all_times(predicate) {
-            Some(cells) => cells,
-            None => {
-                let occupation = self.demands[number].occupation;
-                let mut cells = self.suitable(number).to_vec();
-                cells.retain(|&cell| !self.cells[cell].is_taken(occupation));
-                cells.into()
-            }
+        let eligible = if let Some(cells) = self.at_all_times(predicate) {
+            cells
+        } else {
+            let occupation = self.demands[number].occupation;
+            let mut cells = self.suitable(number).to_vec();
+            cells.retain(|&cell| !self.cells[cell].is_taken(occupation));
+            cells.into()
         };
         self.demands[number].eligible = Some(Rc::clone(&eligible));
         eligible
@@ -411,7 +448,11 @@ impl<'a> Scope<'a> {
         standing.dedup();
         for group in standing {
             let cells = self.open(group);
-            suitable.extend(cells.iter().filter(|&&cell| self.cells[cell].exceptions.contains(&number)));
+            suitable.extend(
+                cells
+                    .iter()
+                    .filter(|&&cell| self.cells[cell].exceptions.contains(&number)),
+            );
         }
         suitable.sort_unstable();
         suitable.dedup();
@@ -419,7 +460,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The cells for an expression, if they are the same at all times and for all who have it; sorted.
-    fn at_all_times(&mut self, predicate: PredicateNumber) -> Option<Rc<[CellNumber]>> {
+    pub(crate) fn at_all_times(&mut self, predicate: PredicateNumber) -> Option<Rc<[CellNumber]>> {
         if let Some(known) = self.always.get(&predicate) {
             return known.clone();
         }

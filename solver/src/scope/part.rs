@@ -76,7 +76,10 @@ impl<'a> Scope<'a> {
         pending: Option<&BTreeSet<ReservationNumber>>,
         asked: Option<&[bool]>,
     ) -> Opened<'a> {
-        let classes: Vec<Vec<IndexClass>> = groups.iter().map(|&group| self.groups.classes(group).to_vec()).collect();
+        let classes: Vec<Vec<IndexClass>> = groups
+            .iter()
+            .map(|&group| self.groups.classes(group).to_vec())
+            .collect();
         let extent = Extent {
             groups: &classes,
             pending,
