@@ -101,6 +101,7 @@ pub fn choose(
     solver: &dyn ModelSolver,
     micros: &mut dyn FnMut() -> u64,
 ) -> Result<Batch, StateError> {
+    let mut clock = Clock::new(limits.seconds, micros);
     let together = Request {
         id: "".into(),
         replaces: None,
@@ -118,7 +119,6 @@ pub fn choose(
     let mut world = World::new(seen, &candidates, &restrictions, now);
     let classes = Classes::new(&world.scene);
     let model = Model::new(&world, &classes);
-    let mut clock = Clock::new(limits.seconds, micros);
     let units = |value: i64| u64::try_from(value).unwrap_or(0).saturating_mul(model.unit);
     let everything = candidates
         .iter()
@@ -134,7 +134,7 @@ pub fn choose(
     };
     let (answer, proved) = if mixed::is_needed(planner, &candidates, now) {
         let move_class_of = &world.move_class_of;
-        let mixed = mixed::choose(planner, &candidates, move_class_of, now, limits, solver, &mut clock);
+        let mixed = mixed::choose(seen, &candidates, move_class_of, now, limits, solver, &mut clock);
         batch.bound = mixed.bound.min(everything);
         batch.fewest = mixed.fewest;
         (mixed.answer, mixed.proved)
