@@ -1,7 +1,7 @@
 //! Too few suit a reservation beside work that cannot move.
 //!
-//! Every other reservation listed is fixed and stands where it stands. Beside them each suitable host takes
-//! so many of the requested reservation: a whole host one or none, instances as many as fit at every second
+//! Reservations listed that are fixed stand where they stand, and so does what the request keeps. Beside
+//! them each suitable host takes so many of one that is requested, or pending: a whole host one or none, instances as many as fit at every second
 //! (with affinity all or none, or one). What it keeps, it has.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use super::book::{Book, times};
 use super::load::{Load, room};
 use super::scene::{is_single, is_together};
 use crate::document::ConflictEntry;
-use crate::model::{HostId, Interval, PoolId, Request, RequestedReservation, Reservation, Resource};
+use crate::model::{Host, HostId, Interval, PoolId, Request, RequestedReservation, Reservation, Resource};
 
 /// Work that stays, by host or unit.
 pub(super) struct Staying<'a> {
@@ -117,18 +117,59 @@ pub(super) fn check(
         let held = book.find(id);
         match held.filter(|held| book.is_fixed(held) && !book.frees(request, held)) {
             Some(held) => staying.add(held),
-            None => findings.add(&format!("conflict.reservations.{id}"), "is unknown, or may move"),
+            None => {
+                let known = held.is_some_and(|held| !book.frees(request, held));
+                findings.require(known, &format!("conflict.reservations.{id}"), || {
+                    "is unknown, or free for this request".to_owned()
+                });
+            }
         }
     }
-    let on_hosts = own.iter().filter(|asked| !matches!(asked.resource, Resource::Units(_)));
-    let counts: Vec<(u64, u64)> = on_hosts
-        .filter(|asked| {
-            let suits = |host: &HostId| book.suitable(asked).any(|other| other.id == *host);
-            let kept = book.kept(request, asked);
-            hosts.iter().all(|host| suits(host) || times(kept, host) > 0)
-        })
-        .map(|asked| (u64::from(asked.min), room_for(book, request, asked, &staying)))
-        .collect();
+    let on_hosts = |resource: &Resource| !matches!(resource, Resource::Units(_));
+    let asked = own.iter().filter(|asked| on_hosts(&asked.resource)).map(|asked| {
+        let kept = book.kept(request, asked);
+        let wanted = Wanted {
+            resource: &asked.resource,
+            occupation: book.ahead(asked.occupation()),
+            more: asked.min.saturating_sub(u32::try_from(kept.len()).unwrap_or(u32::MAX)),
+            kept,
+        };
+        (wanted, &asked.predicate, book.ahead(asked.window), &[][..])
+    });
+    let held = conflict.reservations.iter().filter_map(|id| book.find(id));
+    let moving = held.filter(|held| !book.is_fixed(held) && !book.frees(request, held) && on_hosts(&held.resource));
+    let moving = moving.map(|held| {
+        let wanted = Wanted {
+            resource: &held.resource,
+            occupation: held.occupation(),
+            more: u32::try_from(held.holds.len()).unwrap_or(u32::MAX),
+            kept: &[],
+        };
+        (wanted, &held.predicate, held.window, held.holds.as_slice())
+    });
+    let mut counts: Vec<(u64, u64)> = Vec::new();
+    for (wanted, predicate, window, holds) in asked.chain(moving) {
+        let allowed = |host: &Host| {
+            if host.suits(predicate, window) {
+                wanted.more
+            } else {
+                times(holds, &host.id)
+            }
+        };
+        let takes = |host: &Host| u64::from(wanted.fitting(book, &host.id, allowed(host), &staying));
+        let may = |name: &&HostId| book.hosts.get(*name).is_some_and(|host| allowed(host) > 0);
+        if !hosts.iter().all(|name| may(name) || times(wanted.kept, name) > 0) {
+            continue;
+        }
+        let takes = book.hosts.values().map(takes);
+        let takes = if is_together(wanted.resource) {
+            takes.max().unwrap_or(0)
+        } else {
+            takes.sum()
+        };
+        let kept = wanted.kept.len() as u64;
+        counts.push((u64::from(wanted.more) + kept, takes.saturating_add(kept)));
+    }
     findings.require(counts.contains(&(conflict.needed, conflict.exist)), "conflict", || {
         format!(
             "{} of {} is stated, for what these hosts suit {counts:?} is counted",
@@ -138,23 +179,4 @@ pub(super) fn check(
     findings.require(conflict.needed > conflict.exist, "conflict", || {
         "there is no shortage".to_owned()
     });
-}
-
-/// How many of a requested reservation there is room for beside what stays, those it keeps included.
-fn room_for(book: &Book, request: &Request, asked: &RequestedReservation, staying: &Staying<'_>) -> u64 {
-    let kept = book.kept(request, asked);
-    let wanted = Wanted {
-        resource: &asked.resource,
-        occupation: book.ahead(asked.occupation()),
-        more: asked.min.saturating_sub(u32::try_from(kept.len()).unwrap_or(u32::MAX)),
-        kept,
-    };
-    let suitable = book.suitable(asked).map(|host| &host.id);
-    let takes = suitable.map(|host| u64::from(wanted.fitting(book, host, asked.min, staying)));
-    let takes = if is_together(&asked.resource) {
-        takes.max().unwrap_or(0)
-    } else {
-        takes.sum()
-    };
-    takes.saturating_add(kept.len() as u64)
 }

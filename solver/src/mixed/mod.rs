@@ -136,7 +136,7 @@ fn on_hosts(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Resu
     match search::solve(world, &measures, budget, solver) {
         Searched::Counts(counts) if verify::holds(world, &counts) => found(&counts),
         Searched::Infeasible(Some(proof)) => refused(Tier::Certificate, refusal::proved(world, &proof)),
-        Searched::Infeasible(None) => refused(Tier::Mip, refusal::by_search(world)),
+        Searched::Infeasible(None) => refused(Tier::Mip, refusal::exhausted(world)),
         // Without the best answer in time, one that was found on the way is an answer still.
         Searched::Counts(_) | Searched::Limit => match fallback {
             Some(counts) => found(&counts),

@@ -1,4 +1,4 @@
-//! Why not: too few hosts suit a requested reservation beside work that cannot move.
+//! Why not: too few hosts suit a reservation beside work that cannot move.
 //!
 //! Invariant: the count is the checker's, beside the listed fixed reservations alone; without any one of
 //! them there would be enough.
@@ -21,6 +21,16 @@ pub(super) struct Occupied<'a> {
     pub(super) fixed: BTreeSet<&'a ReservationId>,
 }
 
+/// The first pending reservation that what the request keeps leaves too little room for.
+pub(super) fn displaced<'a>(world: &World<'a>) -> Option<Occupied<'a>> {
+    let is_displaced = |number: &DemandNumber| {
+        let mut holds = world.demands[*number].holds.iter();
+        holds.any(|(&host, &count)| world.room_alone(*number, host) < count)
+    };
+    let pending = (world.requested..world.demands.len()).filter(is_displaced);
+    pending.into_iter().find_map(|number| of_demand(world, number))
+}
+
 /// The first requested reservation for which there is too little room.
 pub(super) fn search<'a>(world: &World<'a>) -> Option<Occupied<'a>> {
     (0..world.requested).find_map(|number| of_demand(world, number))
@@ -32,7 +42,7 @@ fn of_demand<'a>(world: &World<'a>, number: DemandNumber) -> Option<Occupied<'a>
         return None;
     }
     let suitable: Vec<HostNumber> = (0..world.places.len())
-        .filter(|&host| world.suits(demand, host))
+        .filter(|&host| world.suits(demand, host) || demand.holds.contains_key(&host))
         .collect();
     let own = demand.reservation;
     let mut rooms: BTreeMap<HostNumber, u32> = BTreeMap::new();

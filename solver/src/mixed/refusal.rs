@@ -61,6 +61,13 @@ pub(super) fn contradiction(planner: &Planner, asks: &[Ask<'_>], request: &Reque
     None
 }
 
+/// What is said when every alternative was tried: what the request keeps is in a promise's way, or no count
+/// shows why.
+pub(super) fn exhausted(world: &World<'_>) -> Conflict {
+    let displaced = occupied::displaced(world);
+    displaced.map_or_else(|| by_search(world), |occupied| of_occupied(world, &occupied))
+}
+
 /// What can be counted without a program: too little room beside fixed work, or too much of a resource
 /// class at one instant.
 pub(super) fn counted(world: &World<'_>) -> Option<Conflict> {
@@ -98,7 +105,8 @@ fn of_occupied(world: &World<'_>, occupied: &Occupied<'_>) -> Conflict {
     let mut reservations: Vec<ReservationId> = occupied.fixed.iter().map(|&id| id.clone()).collect();
     reservations.push(demand.reservation.clone());
     reservations.sort();
-    let where_ = if demand.is_together() { " on one host" } else { "" };
+    let by = if demand.requested { "" } else { " by an earlier promise" };
+    let together = if demand.is_together() { " on one host" } else { "" };
     let (one, more) = match &demand.kind {
         Kind::Whole => ("host", "hosts"),
         Kind::Instances { .. } => ("instance", "instances"),
@@ -113,7 +121,7 @@ fn of_occupied(world: &World<'_>, occupied: &Occupied<'_>) -> Conflict {
         reservations,
         certificate: Vec::new(),
         text: format!(
-            "{} needed{where_} from {} to {}; beside work that cannot move any more, the {} matching {} in service then \
+            "{} needed{by}{together} from {} to {}; beside work that cannot move any more, the {} matching {} in service then \
              have room for {}",
             is_are(occupied.needed, one, more),
             wording::instant(demand.window.start),

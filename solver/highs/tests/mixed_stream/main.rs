@@ -146,6 +146,8 @@ struct Figures {
     refused: usize,
     undecided: usize,
     searched: usize,
+    /// Refusals by reason.
+    reasons: BTreeMap<&'static str, usize>,
     moves: u64,
     micros: Vec<u64>,
     core_hours: f64,
@@ -195,13 +197,19 @@ fn a_stream_is_decided_fast_and_packed_better_than_by_first_fit() {
         berth.micros.push(started.elapsed().as_micros() as u64);
         berth.searched += usize::from(decision.tier == Tier::Mip);
         berth.moves += u64::from(decision.counted_moves());
-        match decision.verdict {
+        match &decision.verdict {
             Verdict::Accepted { .. } => {
                 berth.accepted += 1;
                 berth.core_hours += size(&request);
             }
-            Verdict::Refused { .. } => berth.refused += 1,
-            Verdict::Undecided => berth.undecided += 1,
+            Verdict::Refused { conflict } => {
+                berth.refused += 1;
+                *berth.reasons.entry(conflict.reason).or_default() += 1;
+            }
+            Verdict::Undecided => {
+                println!("undecided: {request:?}");
+                berth.undecided += 1;
+            }
         }
         planner.apply(&request, &decision).unwrap();
         if first_fit.admit(&request, at) {
@@ -215,6 +223,7 @@ fn a_stream_is_decided_fast_and_packed_better_than_by_first_fit() {
          {}; by search {}, moves {}; micros median {median} p95 {high} p99 {higher} max {highest}",
         berth.accepted, berth.refused, berth.undecided, berth.searched, berth.moves,
     );
+    println!("refusals: {:?}", berth.reasons);
     let share = |figures: &Figures| 100.0 * figures.core_hours / asked;
     println!(
         "core-hours of those asked for: {:.1} %; first fit {:.1} % ({} requests)",
