@@ -4,6 +4,7 @@
 
 pub mod baseline;
 pub mod book;
+pub mod bound;
 pub mod fleet;
 pub mod generator;
 pub mod ledger;

@@ -253,7 +253,8 @@ impl Named {
         }
     }
 
-    /// Upstream: hosts that have instances in the window first, slots host by host. Otherwise: first fit.
+    /// Upstream: hosts that have instances in the window first, slots host by host. First fit: in order; best fit:
+    /// the tightest host first.
     fn choose_instances(
         &mut self,
         part: &RequestedReservation,
@@ -262,7 +263,7 @@ impl Named {
     ) -> Option<Vec<HostId>> {
         let eligible = self.eligible(&part.predicate);
         let upstream = self.rule.is_upstream();
-        let mut slots: Vec<(bool, bool, usize, usize)> = Vec::new();
+        let mut slots: Vec<(bool, u64, usize, usize)> = Vec::new();
         for &number in eligible.iter() {
             let host = &self.hosts[number];
             let taken = &self.taken[number];
@@ -271,31 +272,27 @@ impl Named {
             if !host.reservable || !host.in_service(part.window) || serves_whole {
                 continue;
             }
-            let fits = instances
-                .resources
-                .iter()
-                .filter(|(_, amount)| **amount > 0)
-                .map(|(name, amount)| {
-                    let used = peak(
-                        taken,
-                        part.window,
-                        name,
-                        |count| if upstream { count.min(1) } else { count },
-                    );
-                    let has = host.capacity.get(name).copied().unwrap_or(0);
-                    has.saturating_sub(used) / amount
-                });
-            let fits = usize::try_from(fits.min().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+            let counted = |count: u64| if upstream { count.min(1) } else { count };
+            let amounts = instances.resources.iter().filter(|(_, amount)| **amount > 0);
+            let (mut fits, mut scarcest) = (u64::MAX, (0, 0));
+            for (name, &amount) in amounts {
+                let has = host.capacity.get(name).copied().unwrap_or(0);
+                let left = has.saturating_sub(peak(taken, part.window, name, counted));
+                fits = fits.min(left / amount);
+                // In millionths of the host: what an instance takes, and what is left.
+                let share = |part: u64| part.saturating_mul(1_000_000) / has.max(1);
+                scarcest = scarcest.max((share(amount), share(left)));
+            }
             let used = taken.iter().any(|taken| meets(&taken));
-            slots.push((
-                !own.contains(&host.id),
-                upstream && !used,
-                number,
-                fits.min(part.min as usize),
-            ));
+            let after = match &self.rule {
+                rule if rule.is_best_fit() => scarcest.1,
+                _ => u64::from(upstream && !used),
+            };
+            let fits = usize::try_from(fits).unwrap_or(usize::MAX);
+            slots.push((!own.contains(&host.id), after, number, fits.min(part.min as usize)));
         }
         self.rule.arrange(&mut slots);
-        slots.sort_by_key(|&(other, fresh, _, _)| (other, fresh));
+        slots.sort_by_key(|&(other, after, _, _)| (other, after));
         let wanted = part.min as usize;
         let id = |number: usize| self.hosts[number].id.clone();
         let chosen: Vec<HostId> = match instances.affinity {

@@ -13,7 +13,10 @@ pub enum Rule {
     Upstream,
     /// The same in random order (upstream's option `randomize_host_selection`).
     UpstreamRandom(Random),
-    /// Poorest capability first, then the smallest idle gap around the window. For instances: first fit.
+    /// The first hosts in the order of the inventory that are free or, for instances, have room.
+    FirstFit,
+    /// Poorest capability first, then the smallest idle gap around the window. For instances: the hosts of which the
+    /// least is left of what an instance takes most of, in shares of the host.
     BestFit,
 }
 
@@ -23,6 +26,7 @@ impl Rule {
         match self {
             Self::Upstream => "upstream",
             Self::UpstreamRandom(_) => "upstream, random",
+            Self::FirstFit => "first fit",
             Self::BestFit => "best fit",
         }
     }
@@ -31,8 +35,13 @@ impl Rule {
     pub(super) const fn is_upstream(&self) -> bool {
         match self {
             Self::Upstream | Self::UpstreamRandom(_) => true,
-            Self::BestFit => false,
+            Self::FirstFit | Self::BestFit => false,
         }
+    }
+
+    /// Whether the tightest hosts for instances come first.
+    pub(super) const fn is_best_fit(&self) -> bool {
+        matches!(self, Self::BestFit)
     }
 
     /// Puts hosts into the order in which the inventory gives them.
@@ -44,8 +53,10 @@ impl Rule {
 
     /// Takes at least `min` and at most `max` of the candidates, or none.
     pub(super) fn choose(&mut self, mut candidates: Vec<Candidate>, min: usize, max: usize) -> Option<Vec<usize>> {
-        if let Self::BestFit = self {
-            candidates.sort_by_key(|candidate| (candidate.richness, candidate.gap, candidate.host));
+        if !self.is_upstream() {
+            if self.is_best_fit() {
+                candidates.sort_by_key(|candidate| (candidate.richness, candidate.gap, candidate.host));
+            }
             let chosen = candidates.iter().take(max).map(|candidate| candidate.host).collect();
             return (candidates.len() >= min).then_some(chosen);
         }
