@@ -101,7 +101,7 @@ pub fn measure(
     drop((scan, ledger));
     too_much(filled, planner, budgets, solver, (&mut figures, &mut refusals));
     questions(filled, planner, budgets, solver, &mut figures);
-    figures.checked_refusals = refusals.check(filled)?;
+    figures.checked_refusals = refusals.check(filled, budgets.wall / 4)?;
     Ok(figures)
 }
 

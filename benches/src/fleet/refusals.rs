@@ -1,9 +1,10 @@
 //! Refusals on a filled fleet, each with its proof recounted.
 //!
-//! Invariant: a proof is put to `solver::check` in a problem of all hosts and of those leases alone that proofs name. It counts no
-//! other promise, so it holds in the whole problem if it holds there.
+//! Invariant: a proof is put to `solver::check` in a problem of all hosts and of those leases alone that it names. It counts no other
+//! promise, so it holds in the whole problem if it holds there.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use solver::check::check;
 use solver::decision::{Conflict, Decision, Verdict};
@@ -14,8 +15,8 @@ use solver::planner::Planner;
 use super::Filled;
 use crate::ledger::Breach;
 
-/// Most proofs that are recounted: one of a full fleet names thousands of reservations and takes the checker seconds.
-const MOST_CHECKED: usize = 10;
+/// Most refusals that are kept to be recounted.
+const MOST_KEPT: usize = 100;
 
 /// The first refusals of a run.
 #[derive(Default)]
@@ -27,9 +28,9 @@ impl Refusals {
         let Verdict::Refused { conflict } = &decision.verdict else {
             return;
         };
-        if self.0.len() < MOST_CHECKED {
+        if self.0.len() < MOST_KEPT {
             let entry = DecisionEntry {
-                request: format!("{}-{}", request.id, self.0.len()).into(),
+                request: request.id.clone(),
                 verdict: VerdictName::Refused,
                 proved: true,
                 tier: decision.tier.name().to_owned(),
@@ -39,48 +40,47 @@ impl Refusals {
                 conflict: Some(ConflictEntry::of(conflict)),
                 offers: Vec::new(),
             };
-            let mut request = request.clone();
-            request.id = entry.request.clone();
-            self.0.push((request, entry, conflict.clone()));
+            self.0.push((request.clone(), entry, conflict.clone()));
         }
     }
 
-    /// Recounts all proofs; how many there are.
-    pub(super) fn check(self, filled: &Filled) -> Result<usize, Breach> {
-        let named: HashSet<&str> = self
-            .0
-            .iter()
-            .flat_map(|(.., conflict)| &conflict.reservations)
-            .map(|id| &**id)
-            .collect();
-        let mut planner = Planner::new(0);
+    /// Recounts proofs until the time is over, at least one; how many were. A proof of a full fleet names thousands of
+    /// reservations and takes the checker seconds.
+    pub(super) fn check(self, filled: &Filled, wall: Duration) -> Result<usize, Breach> {
+        let until = Instant::now() + wall;
+        let mut fleet = Planner::new(0);
         for host in &filled.hosts {
-            planner.put_host(host.clone());
+            fleet.put_host(host.clone());
         }
-        let mut leases = filled.leases.iter();
-        let mut named = leases
-            .by_ref()
-            .filter(|lease| lease.reservations.iter().any(|held| named.contains(&*held.id)));
-        named
-            .try_for_each(|lease| planner.put_lease(lease.clone()))
-            .map_err(|error| Breach(error.to_string()))?;
-        let count = self.0.len();
-        let (requests, decisions): (Vec<Request>, Vec<DecisionEntry>) =
-            self.0.into_iter().map(|(request, entry, _)| (request, entry)).unzip();
-        let problem = Problem::of(&planner, filled.now, 0, &requests);
-        let plan = Plan {
-            format: PLAN_FORMAT.to_owned(),
-            problem: String::new(),
-            mode: "admit".to_owned(),
-            decisions,
-            last: Members::default(),
-            summary: Summary::default(),
-        };
-        let mut wrong = check(&problem, "", &plan).into_iter();
-        // What is held in the end is not written down here, only the decisions are.
-        match wrong.find(|violation| violation.place.starts_with("decisions[")) {
-            Some(violation) => Err(Breach(format!("a refusal does not hold: {violation}"))),
-            None => Ok(count),
+        let mut checked = 0;
+        for (request, entry, conflict) in self.0 {
+            if checked > 0 && Instant::now() > until {
+                break;
+            }
+            let mut planner = fleet.clone();
+            let named: HashSet<&str> = conflict.reservations.iter().map(|id| &**id).collect();
+            for lease in &filled.leases {
+                if lease.reservations.iter().any(|held| named.contains(&*held.id)) {
+                    let put = planner.put_lease(lease.clone());
+                    put.map_err(|error| Breach(error.to_string()))?;
+                }
+            }
+            let problem = Problem::of(&planner, filled.now, 0, &[request]);
+            let plan = Plan {
+                format: PLAN_FORMAT.to_owned(),
+                problem: String::new(),
+                mode: "admit".to_owned(),
+                decisions: vec![entry],
+                last: Members::default(),
+                summary: Summary::default(),
+            };
+            // What is held in the end is not written down here, only the decision is.
+            let mut wrong = check(&problem, "", &plan).into_iter();
+            if let Some(violation) = wrong.find(|violation| violation.place.starts_with("decisions[")) {
+                return Err(Breach(format!("a refusal does not hold: {violation}")));
+            }
+            checked += 1;
         }
+        Ok(checked)
     }
 }

@@ -31,17 +31,27 @@ enum Role {
     Question(Arc<AtomicBool>),
 }
 
-/// Who is with the solver or waits for it.
+/// The line before the solver.
 #[derive(Default)]
 struct Line {
-    decisions: Mutex<usize>,
-    /// The last decision has left.
-    free: Condvar,
-    question: Mutex<()>,
+    here: Mutex<Here>,
+    /// Somebody has left.
+    left: Condvar,
+}
+
+#[derive(Default)]
+struct Here {
+    /// Decisions with the solver or waiting for it.
+    decisions: usize,
+    /// Whether a question is with the solver.
+    question: bool,
 }
 
 /// A decision in the line.
 struct Deciding<'a>(&'a Line);
+
+/// A question with the solver.
+struct Asking<'a>(&'a Line);
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -49,15 +59,40 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<'a> Deciding<'a> {
     fn new(line: &'a Line) -> Self {
-        *held(&line.decisions) += 1;
+        held(&line.here).decisions += 1;
         Self(line)
+    }
+}
+
+impl<'a> Asking<'a> {
+    /// Waits until nobody is there; `None` if the time of the question is over before.
+    fn new(line: &'a Line, expired: &AtomicBool) -> Option<Self> {
+        let mut here = held(&line.here);
+        loop {
+            if expired.load(Ordering::Relaxed) {
+                return None;
+            }
+            if here.decisions == 0 && !here.question {
+                here.question = true;
+                return Some(Self(line));
+            }
+            let waited = line.left.wait_timeout(here, LOOK);
+            here = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        held(&self.0.here).question = false;
+        self.0.left.notify_all();
     }
 }
 
 impl Drop for Deciding<'_> {
     fn drop(&mut self) {
-        *held(&self.0.decisions) -= 1;
-        self.0.free.notify_all();
+        held(&self.0.here).decisions -= 1;
+        self.0.left.notify_all();
     }
 }
 
@@ -85,16 +120,7 @@ impl Precedence {
             let _deciding = Deciding::new(&self.line);
             return Some(work(seconds));
         };
-        let _alone = held(&self.line.question);
-        let mut decisions = held(&self.line.decisions);
-        while *decisions > 0 && !expired.load(Ordering::Relaxed) {
-            let waited = self.line.free.wait_timeout(decisions, LOOK);
-            decisions = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        drop(decisions);
-        if expired.load(Ordering::Relaxed) {
-            return None;
-        }
+        let _asking = Asking::new(&self.line, expired)?;
         Some(work(Some(seconds.map_or(SLICE, |seconds| seconds.min(SLICE)))))
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use history::Random;
 use solver::decision::{Decision, Verdict};
 use solver::heal::heal;
-use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Resource, Seconds};
+use solver::model::{Host, Instances, Interval, Lease, Request, RequestedReservation, Reservation, Resource, Seconds};
 use solver::planner::{Budget, Planner};
 use solver::predicate::{Operator, Predicate};
 use solver::question::{FleetChange, MOST_DECISIONS, Most, Necessity, Question, Slot, Step, changed};
@@ -408,6 +408,73 @@ fn the_most_hosts_are_one_fewer_than_what_fails() {
     }
     println!("{apart} give more with moves");
     assert!(apart > 50);
+}
+
+/// Instances of equal hosts put together on one of them are no move, though the classes count both hosts as in use.
+#[test]
+fn instances_that_make_room_inside_a_class_are_no_move() {
+    let host = |id: &str| Host {
+        id: id.into(),
+        properties: BTreeMap::new(),
+        zone: None,
+        rack: None,
+        capacity: BTreeMap::from([("VCPU".to_owned(), 8)]),
+        blocks: Vec::new(),
+        reservable: true,
+    };
+    let mut planner = Planner::new(0);
+    let hosts = vec![host("a"), host("b")];
+    hosts.iter().for_each(|host| planner.put_host(host.clone()));
+    let predicate = Arc::new(Predicate::All(Vec::new()));
+    for id in ["a", "b"] {
+        let reservation = Reservation {
+            id: id.into(),
+            resource: Resource::Instances(Arc::new(Instances {
+                resources: BTreeMap::from([("VCPU".to_owned(), 4)]),
+                affinity: None,
+            })),
+            window: Interval::new(NOW + 10, NOW + 20),
+            cleaning: 0,
+            min: 1,
+            max: 1,
+            predicate: Arc::clone(&predicate),
+            holds: vec![id.into()],
+            pinned: false,
+        };
+        let lease = Lease {
+            id: id.into(),
+            reservations: vec![reservation],
+        };
+        planner.put_lease(lease).unwrap();
+    }
+    let state = State {
+        planner,
+        hosts,
+        now: NOW,
+        freeze: 0,
+        cleaning: 0,
+    };
+    let request = Request {
+        id: "asked".into(),
+        replaces: None,
+        reservations: vec![RequestedReservation {
+            id: "asked".into(),
+            resource: Resource::Host,
+            window: Interval::new(NOW + 12, NOW + 18),
+            cleaning: 0,
+            min: 1,
+            max: 1,
+            predicate,
+        }],
+    };
+    assert_eq!(state.works(&request), Some(0));
+    let one = Most { hosts: 1, at_most: 1 };
+    assert_eq!(state.question().most(&request, 0), (one, one));
+    let slot = Slot {
+        start: Some(NOW + 12),
+        proved: true,
+    };
+    assert_eq!(state.question().earliest_without_moves(&request, NOW + 99), slot);
 }
 
 /// A search that may not decide any more says so and keeps to what it has shown.
