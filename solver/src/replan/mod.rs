@@ -11,23 +11,25 @@
 //! Two designs, for comparison ([`Design`]):
 //!
 //! * `Simplex`: `relaxation` solves the linear relaxation by a dual simplex method that knows the structure;
-//!   `whole` makes whole numbers of it.
+//!   `whole` makes whole numbers of it, by rounding or by branch and bound (`tree`).
 //! * `Flow`: the timeline-flow program F2 of the design in one piece, on the solver.
 
 mod charges;
 mod flow;
 mod place;
 mod relaxation;
+mod tree;
 mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::batch::clock::Clock;
+use crate::batch::model::Split;
 use crate::batch::timeline::Timeline;
-use crate::classes::Classes;
+use crate::classes::{ClassNumber, Classes};
 use crate::model::{HostId, Request, ReservationId, Resource, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner, StateError};
-use crate::scene::Scene;
+use crate::scene::{HostNumber, Scene};
 use crate::{mixed, verify};
 use charges::Charges;
 
@@ -70,12 +72,7 @@ pub fn replan(
     let mut clock = Clock::new(budget.seconds, micros);
     let settled = with_instances_pinned(planner, now)?;
     let seen = settled.as_ref().unwrap_or(planner);
-    let nothing = Request {
-        id: "".into(),
-        replaces: None,
-        reservations: Vec::new(),
-    };
-    let scene = Scene::new(seen, &[], &nothing, now);
+    let scene = Scene::new(seen, &[], &nothing(), now);
     let classes = Classes::new(&scene);
     let timeline = Timeline::new(&scene, &classes);
     let charges = Charges::new(&scene, &classes, &timeline);
@@ -89,21 +86,66 @@ pub fn replan(
     let Some(placed) = place::hosts(&scene, &classes, &found.splits) else {
         return Ok(None);
     };
-    if !verify::holds(&scene, &placed) {
+    let sets: Vec<BTreeSet<HostNumber>> = placed.iter().map(|hosts| hosts.iter().copied().collect()).collect();
+    if !verify::holds(&scene, &sets) {
         return Ok(None);
     }
     let cost = charges.of(&found.splits);
     let bound = if found.optimal { cost } else { found.bound.min(cost) };
-    let named = scene.demands.iter().zip(&placed).map(|(demand, hosts)| {
-        let hosts = hosts.iter().map(|&host| scene.hosts[host].id.clone());
-        (demand.reservation.clone(), hosts.collect())
-    });
     Ok(Some(Replan {
-        holds: named.collect(),
+        holds: named(&scene, &placed),
         cost: charges.in_seconds(cost),
         bound: charges.in_seconds(bound),
         proved: bound == cost,
     }))
+}
+
+/// What all pending host reservations hold, as counts per class: what a book of counts would keep.
+pub struct Counted<'a> {
+    scene: Scene<'a>,
+    classes: Classes,
+    splits: Vec<Split>,
+}
+
+impl<'a> Counted<'a> {
+    /// The counts of a planner's reservations at `now`.
+    pub fn new(planner: &'a Planner, now: Seconds) -> Self {
+        let scene = Scene::new(planner, &[], &nothing(), now);
+        let classes = Classes::new(&scene);
+        let split = |holds: &Vec<HostNumber>| -> Split {
+            let mut counts: BTreeMap<ClassNumber, u32> = BTreeMap::new();
+            for &host in holds {
+                *counts.entry(classes.fine_of[host]).or_default() += 1;
+            }
+            counts.into_iter().collect()
+        };
+        let splits = scene.demands.iter().map(|demand| split(&demand.holds)).collect();
+        Self { scene, classes, splits }
+    }
+
+    /// Hosts for the counts, each reservation's own where they are free when it starts; `None` if there are
+    /// not enough, which a sound state excludes.
+    pub fn decode(&self) -> Option<BTreeMap<ReservationId, Vec<HostId>>> {
+        let placed = place::hosts(&self.scene, &self.classes, &self.splits)?;
+        Some(named(&self.scene, &placed))
+    }
+}
+
+/// A request that asks for nothing.
+fn nothing() -> Request {
+    Request {
+        id: "".into(),
+        replaces: None,
+        reservations: Vec::new(),
+    }
+}
+
+fn named(scene: &Scene<'_>, placed: &[Vec<HostNumber>]) -> BTreeMap<ReservationId, Vec<HostId>> {
+    let named = scene.demands.iter().zip(placed).map(|(demand, hosts)| {
+        let hosts = hosts.iter().map(|&host| scene.hosts[host].id.clone());
+        (demand.reservation.clone(), hosts.collect())
+    });
+    named.collect()
 }
 
 /// The state in which pending instances may not move; `None` if there are none.

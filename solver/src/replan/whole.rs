@@ -1,7 +1,8 @@
 //! From the relaxation to whole numbers.
 //!
 //! The optimum of the relaxation is whole nearly always. Where it is not, some dives round it up demand by
-//! demand; if none meets the bound, an integer program decides over the classes a cheaper plan could use.
+//! demand; if none meets the bound, branch and bound goes on, and if that takes too long, an integer program
+//! over the classes a cheaper plan could use.
 //!
 //! Invariant: the bound comes from the relaxation's prices and is counted in whole numbers. A class is left
 //! out of the integer program only if these prices prove that every plan with it costs more than the plan at
@@ -10,6 +11,7 @@
 use super::charges::{Charges, Found};
 use super::flow;
 use super::relaxation::{Outcome, Relaxation};
+use super::tree::Tree;
 use crate::batch::clock::Clock;
 use crate::batch::formulation::float;
 use crate::batch::model::Split;
@@ -34,7 +36,11 @@ pub(crate) fn solve(
     let mut relaxation = relaxed(timeline, charges)?;
     if relaxation.solve(&mut || !clock.is_over()) != Outcome::Optimal {
         // Another method may get by where arithmetic failed.
-        return if clock.is_over() { None } else { flow::solve(timeline, charges, solver, clock) };
+        return if clock.is_over() {
+            None
+        } else {
+            flow::solve(timeline, charges, solver, clock)
+        };
     }
     let prices = Prices::new(timeline, relaxation.prices());
     let total = total(timeline, charges, &prices);
@@ -48,13 +54,11 @@ pub(crate) fn solve(
         }
         best = dive(relaxation.clone(), reach, cost, charges, clock).or(best);
     }
-    let cost = best.as_ref().map(|splits| charges.of(splits));
-    if cost.is_some_and(|cost| cost <= bound) {
-        return best.map(|splits| Found {
-            splits,
-            bound,
-            optimal: true,
-        });
+    let mut tree = Tree::new(charges, best.map(|splits| (charges.of(&splits), splits)));
+    let optimal = tree.search(relaxation, clock);
+    let (cost, best) = tree.best.unzip();
+    if optimal {
+        return best.map(|splits| Found { splits, bound, optimal });
     }
     let useful = |demand: DemandNumber| match cost {
         Some(cost) => useful(timeline, charges, &prices, demand, cost * DENOMINATOR - total),
@@ -113,11 +117,16 @@ fn dive(
 }
 
 /// Classes of a demand that a plan may use which costs no more than the bound and the gap.
-fn useful(timeline: &Timeline, charges: &Charges, prices: &Prices, demand: DemandNumber, gap: i128) -> Vec<ClassNumber> {
+fn useful(
+    timeline: &Timeline,
+    charges: &Charges,
+    prices: &Prices,
+    demand: DemandNumber,
+    gap: i128,
+) -> Vec<ClassNumber> {
     let need = &timeline.needs[demand];
-    let price = |class: ClassNumber| {
-        i128::from(charges.one(demand, class)) * DENOMINATOR + prices.of(timeline, demand, class)
-    };
+    let price =
+        |class: ClassNumber| i128::from(charges.one(demand, class)) * DENOMINATOR + prices.of(timeline, demand, class);
     let mut offers: Vec<(i128, ClassNumber)> = need.eligible.iter().map(|&class| (price(class), class)).collect();
     offers.sort_unstable();
     // What the last host costs when all are where they are cheapest: the others replace that one.
@@ -183,7 +192,10 @@ fn close(
     }
     let split = |(demand, columns): (usize, &Vec<(ClassNumber, usize)>)| -> Split {
         if columns.is_empty() {
-            return classes[demand].iter().map(|&class| (class, timeline.needs[demand].least)).collect();
+            return classes[demand]
+                .iter()
+                .map(|&class| (class, timeline.needs[demand].least))
+                .collect();
         }
         let counts = columns.iter().map(|&(class, column)| (class, values[column]));
         counts.filter(|&(_, count)| count > 0).collect()
@@ -204,7 +216,10 @@ fn limit(program: &mut Program, timeline: &Timeline, left: &[i64], users: &[(Dem
             need.first <= first && after <= need.after
         });
         let entries: Vec<(usize, i64)> = here.map(|&(_, column)| (column, 1)).collect();
-        let most: i64 = entries.iter().map(|&(column, _)| i64::from(program.columns[column].most)).sum();
+        let most: i64 = entries
+            .iter()
+            .map(|&(column, _)| i64::from(program.columns[column].most))
+            .sum();
         let room = left[first..after].iter().copied().min().unwrap_or(0);
         if most > room {
             program.row(None, Some(room), entries);

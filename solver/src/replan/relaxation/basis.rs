@@ -37,10 +37,31 @@ pub(super) struct Basis {
 /// Entries below this are zeros of arithmetic.
 const ZERO: f64 = 1e-11;
 
-/// The entries that are not zero.
-pub(super) fn sparse(vector: &[f64]) -> Sparse {
-    let entries = vector.iter().copied().enumerate();
-    entries.filter(|(_, value)| value.abs() > ZERO).collect()
+/// A vector with the entries that are not zero.
+pub(super) struct Vector {
+    all: Vec<f64>,
+    pub(super) entries: Sparse,
+}
+
+impl Vector {
+    pub(super) fn new(all: Vec<f64>) -> Self {
+        let entries = all.iter().copied().enumerate();
+        Self {
+            entries: entries.filter(|(_, value)| value.abs() > ZERO).collect(),
+            all,
+        }
+    }
+
+    /// Adds a multiple of it to a vector that may be longer.
+    fn add_to(&self, to: &mut [f64], factor: f64) {
+        if 3 * self.entries.len() > self.all.len() {
+            add(to, &self.all, factor);
+        } else {
+            for &(place, value) in &self.entries {
+                to[place] += factor * value;
+            }
+        }
+    }
 }
 
 impl Basis {
@@ -64,27 +85,22 @@ impl Basis {
         self.inverse.iter().map(of).collect()
     }
 
-    /// A new row and a new column. `column` is the inverse times the column's entries, `row` the row's entries
-    /// times the inverse, `pivot` what the column has in the row beyond their product.
-    pub(super) fn border(&mut self, (new_row, row): (Row, &Sparse), (new, column): (Column, &[f64]), pivot: f64) {
+    /// A new row and a new column. `column` is the inverse times the column's entries, `direction` minus the row's
+    /// entries times the inverse, `pivot` what the column has in the row beyond their product.
+    pub(super) fn border(&mut self, row: Row, direction: &Vector, new: Column, column: &[f64], pivot: f64) {
         for (place, inverse) in self.inverse.iter_mut().enumerate() {
             let factor = column[place] / pivot;
             if factor.abs() > ZERO {
-                for &(other, value) in row {
-                    inverse[other] += factor * value;
-                }
+                direction.add_to(inverse, -factor);
                 inverse.push(-factor);
                 self.columns[place].length = square(inverse);
             } else {
                 inverse.push(0.0);
             }
         }
-        let mut last = vec![0.0; self.rows.len() + 1];
-        for &(other, value) in row {
-            last[other] = -value / pivot;
-        }
-        last[self.rows.len()] = 1.0 / pivot;
-        self.rows.push(new_row);
+        let mut last: Vec<f64> = direction.all.iter().map(|value| value / pivot).collect();
+        last.push(1.0 / pivot);
+        self.rows.push(row);
         self.columns.push(Column {
             length: square(&last),
             ..new
@@ -92,15 +108,13 @@ impl Basis {
         self.inverse.push(last);
     }
 
-    /// A row takes another's place; `row` is its entries times the inverse.
-    pub(super) fn replace_row(&mut self, place: usize, new: Row, row: &Sparse) {
-        let pivot = row.iter().find(|entry| entry.0 == place).map_or(1.0, |entry| entry.1);
+    /// A row takes another's place; `direction` is minus its entries times the inverse.
+    pub(super) fn replace_row(&mut self, place: usize, new: Row, direction: &Vector) {
+        let pivot = -direction.all[place];
         for (inverse, column) in self.inverse.iter_mut().zip(&mut self.columns) {
             let factor = inverse[place] / pivot;
             if factor.abs() > ZERO {
-                for &(other, value) in row {
-                    inverse[other] -= factor * value;
-                }
+                direction.add_to(inverse, factor);
                 inverse[place] = factor;
                 column.length = square(inverse);
             } else {
@@ -116,34 +130,29 @@ impl Basis {
         for value in &mut pivot {
             *value /= column[place];
         }
-        let entries = sparse(&pivot);
+        let pivot = Vector::new(pivot);
         for (other, inverse) in self.inverse.iter_mut().enumerate() {
             if other != place && column[other].abs() > ZERO {
-                for &(at, value) in &entries {
-                    inverse[at] -= column[other] * value;
-                }
+                pivot.add_to(inverse, -column[other]);
                 self.columns[other].length = square(inverse);
             }
         }
         self.columns[place] = Column {
-            length: square(&pivot),
+            length: square(&pivot.all),
             ..new
         };
-        self.inverse[place] = pivot;
+        self.inverse[place] = pivot.all;
     }
 
     /// A column and a row leave; the last ones take their places.
     pub(super) fn shrink(&mut self, column: usize, row: usize) {
-        let gone = self.inverse.swap_remove(column);
+        let gone = Vector::new(self.inverse.swap_remove(column));
         self.columns.swap_remove(column);
         self.rows.swap_remove(row);
-        let entries = sparse(&gone);
         for (inverse, column) in self.inverse.iter_mut().zip(&mut self.columns) {
-            let factor = inverse[row] / gone[row];
+            let factor = inverse[row] / gone.all[row];
             if factor.abs() > ZERO {
-                for &(other, value) in &entries {
-                    inverse[other] -= factor * value;
-                }
+                gone.add_to(inverse, -factor);
                 inverse.swap_remove(row);
                 column.length = square(inverse);
             } else {
@@ -171,7 +180,11 @@ impl Basis {
             .iter()
             .map(|row| self.columns.iter().map(|column| entry(column, row)).collect())
             .collect();
-        let unit = |place: usize| (0..size).map(move |other| f64::from(u8::from(other == place))).collect();
+        let unit = |place: usize| {
+            (0..size)
+                .map(move |other| f64::from(u8::from(other == place)))
+                .collect()
+        };
         let mut inverse: Vec<Vec<f64>> = (0..size).map(unit).collect();
         for place in 0..size {
             let best = (place..size).max_by(|&one, &other| {
@@ -188,16 +201,13 @@ impl Basis {
             for value in matrix[place].iter_mut().chain(&mut inverse[place]) {
                 *value *= factor;
             }
-            let (pivot, of_inverse) = (sparse(&matrix[place]), sparse(&inverse[place]));
+            let pivot = Vector::new(matrix[place].clone());
+            let of_inverse = Vector::new(inverse[place].clone());
             for other in (0..size).filter(|&other| other != place) {
                 let factor = matrix[other][place];
                 if factor != 0.0 {
-                    for &(at, value) in &pivot {
-                        matrix[other][at] -= factor * value;
-                    }
-                    for &(at, value) in &of_inverse {
-                        inverse[other][at] -= factor * value;
-                    }
+                    pivot.add_to(&mut matrix[other], -factor);
+                    of_inverse.add_to(&mut inverse[other], -factor);
                 }
             }
         }
@@ -215,6 +225,14 @@ fn add(to: &mut [f64], row: &[f64], factor: f64) {
     }
 }
 
+/// The squared length, summed in lanes that a processor adds at once.
 fn square(vector: &[f64]) -> f64 {
-    vector.iter().map(|value| value * value).sum()
+    let (lanes, rest) = vector.as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for lane in lanes {
+        for (sum, value) in sums.iter_mut().zip(lane) {
+            *sum += value * value;
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|value| value * value).sum::<f64>()
 }

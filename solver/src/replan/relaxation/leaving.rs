@@ -5,10 +5,11 @@
 //! Goldfarb 1992). Lengths of capacities are only looked up where they may matter.
 
 use super::basis::Sparse;
+use super::loads::Peak;
 use super::{Relaxation, TOLERANCE};
 
 /// Most directions of capacities computed for one choice.
-const MOST_LOOKS: usize = 12;
+const MOST_LOOKS: usize = 8;
 
 /// What becomes feasible in the next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,16 +49,13 @@ impl Relaxation {
                 consider(key * key / length, Leaving::Key(place));
             }
         }
-        let mut seen: Vec<(usize, usize)> = Vec::with_capacity(MOST_LOOKS);
-        for _ in 0..MOST_LOOKS {
-            let Some((score, class, instant)) = self.worst_peak(&seen) else { break };
+        for (score, class, instant) in self.worst_peaks() {
             if best.is_some_and(|best| score <= best.0) {
                 break;
             }
             let row = self.basis.combine(&self.row_entries(class, instant));
             let length = 1.0 + row.iter().map(|value| value * value).sum::<f64>();
             self.lengths[class][instant] = length;
-            seen.push((class, instant));
             let excess = self.loads.excess(class, instant);
             let score = excess * excess / length;
             if best.is_none_or(|best| score > best.0) {
@@ -67,19 +65,24 @@ impl Relaxation {
         best.map(|(_, leaving)| leaving)
     }
 
-    /// The greatest violation of a capacity in relation to the length last seen, but for these.
-    fn worst_peak(&self, seen: &[(usize, usize)]) -> Option<(f64, usize, usize)> {
-        let mut worst: Option<(f64, usize, usize)> = None;
-        for (class, peaks) in self.loads.peaks.iter().enumerate() {
-            for peak in peaks {
-                let score = peak.excess * peak.excess / self.lengths[class][peak.instant];
-                let new = !seen.contains(&(class, peak.instant));
-                if worst.is_none_or(|worst| score > worst.0) && new {
-                    worst = Some((score, class, peak.instant));
-                }
-            }
+    /// The greatest violations of capacities in relation to the lengths last seen, greatest first. Those may be of long
+    /// ago, so they count for less than they would today.
+    fn worst_peaks(&self) -> Vec<(f64, usize, usize)> {
+        let peaks = self.loads.peaks.iter().zip(&self.lengths).enumerate();
+        let scores = peaks.flat_map(|(class, (peaks, lengths))| {
+            let score = |peak: &Peak| peak.excess * peak.excess / lengths[peak.instant].sqrt();
+            peaks.iter().map(move |peak| (score(peak), class, peak.instant))
+        });
+        let mut scores: Vec<(f64, usize, usize)> = scores.collect();
+        let worst_first = |one: &(f64, usize, usize), other: &(f64, usize, usize)| {
+            other.0.total_cmp(&one.0).then((one.1, one.2).cmp(&(other.1, other.2)))
+        };
+        if scores.len() > MOST_LOOKS {
+            scores.select_nth_unstable_by(MOST_LOOKS, worst_first);
+            scores.truncate(MOST_LOOKS);
         }
-        worst
+        scores.sort_unstable_by(worst_first);
+        scores
     }
 
     /// What the columns have in the row of a capacity.

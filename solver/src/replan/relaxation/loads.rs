@@ -44,8 +44,11 @@ impl Loads {
         self.load[class][instant] - self.room[class][instant]
     }
 
-    /// Forgets all loads.
+    /// Forgets all loads, and changes that were not applied.
     pub(super) fn clear(&mut self) {
+        for class in self.changed.drain(..) {
+            self.changes[class].clear();
+        }
         for load in &mut self.load {
             load.fill(0.0);
         }
@@ -94,7 +97,9 @@ impl Loads {
         for (instant, (&load_here, &room_here)) in load.iter().zip(room).enumerate() {
             let excess = load_here - room_here;
             if excess > TOLERANCE && excess >= before - TOLERANCE {
-                let after = load.get(instant + 1).map_or(f64::NEG_INFINITY, |next| next - room[instant + 1]);
+                let after = load
+                    .get(instant + 1)
+                    .map_or(f64::NEG_INFINITY, |next| next - room[instant + 1]);
                 if excess > after + TOLERANCE {
                     peaks.push(Peak { instant, excess });
                 }

@@ -33,6 +33,8 @@ pub(super) const TOLERANCE: f64 = 1e-7;
 const PERTURBATION: f64 = 0.05;
 /// Iterations after which everything is computed anew.
 const MOST_DRIFT: usize = 500;
+/// Iterations after which another method is the better bet.
+const MOST_ITERATIONS: usize = 200_000;
 /// Most answers that did not hold when everything was computed anew.
 const MOST_ATTEMPTS: usize = 8;
 
@@ -48,6 +50,8 @@ struct Demand {
     /// First instant it is active at, and the first after.
     span: (usize, usize),
     count: f64,
+    /// The demand that was added of which this is a part.
+    origin: usize,
     /// Its part of all offers.
     offers: (usize, usize),
     /// The classes of its offers as bits, modulo the width.
@@ -89,6 +93,10 @@ pub(super) struct Relaxation {
     iterations: usize,
     /// Hosts given for good: demand, class and count.
     reserved: Vec<(usize, usize, u32)>,
+    /// Demands that were added; there may be more by branching.
+    added: usize,
+    /// After an infeasibility: how prices of capacities move, with the bound, without end.
+    ray: Vec<(usize, usize, f64)>,
 }
 
 const fn bit(class: usize) -> u64 {
@@ -113,6 +121,8 @@ impl Relaxation {
             drift: 0,
             iterations: 0,
             reserved: Vec::new(),
+            added: 0,
+            ray: Vec::new(),
         }
     }
 
@@ -132,12 +142,14 @@ impl Relaxation {
         self.demands.push(Demand {
             span,
             count: f64::from(count),
+            origin: self.added,
             offers: (first, self.offers.len()),
             classes: own.iter().fold(0, |bits, offer| bits | bit(offer.class)),
             key: cheapest.class,
             columns: 0,
             elsewhere: 0.0,
         });
+        self.added += 1;
         true
     }
 
@@ -167,7 +179,8 @@ impl Relaxation {
         for attempt in 0..MOST_ATTEMPTS {
             let outcome = self.improve(go_on);
             let certain = match outcome {
-                Outcome::Optimal => self.drift == 0,
+                // A step or two more each time: that is what arithmetic is uncertain by.
+                Outcome::Optimal => self.drift <= attempt,
                 Outcome::Infeasible => attempt > 0,
                 Outcome::Stopped => !go_on(),
             };
@@ -188,7 +201,7 @@ impl Relaxation {
             let Some(leaving) = self.leaving() else {
                 return Outcome::Optimal;
             };
-            if self.iterations % 64 == 63 && !go_on() {
+            if self.iterations >= MOST_ITERATIONS || self.iterations % 64 == 63 && !go_on() {
                 return Outcome::Stopped;
             }
             self.iterations += 1;

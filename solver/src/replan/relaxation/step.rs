@@ -2,7 +2,7 @@
 //!
 //! Invariant: capacities that are rows stay exhausted, and the bound does not fall.
 
-use super::basis::{Column, Row, Sparse, sparse};
+use super::basis::{Column, Row, Sparse, Vector};
 use super::leaving::Leaving;
 use super::ratio::Entering;
 use super::{Outcome, Relaxation};
@@ -32,11 +32,17 @@ impl Relaxation {
                 (-self.basis.columns[place].value, self.basis.row(place).to_vec())
             }
         };
-        let direction = sparse(&direction);
-        let Some((entering, step)) = self.ratio_test(slope, &direction, capacity) else {
+        let direction = Vector::new(direction);
+        let Some((entering, step)) = self.ratio_test(slope, &direction.entries, capacity) else {
+            let moving = direction.entries.iter().map(|&(place, rate)| {
+                let row = &self.basis.rows[place];
+                (row.class, row.instant, rate)
+            });
+            let leaving = capacity.map(|(class, instant)| (class, instant, 1.0));
+            self.ray = moving.chain(leaving).collect();
             return Some(Outcome::Infeasible);
         };
-        self.move_prices(&direction, step);
+        self.move_prices(&direction.entries, step);
         // Rows were exhausted: what exceeds them now came with demands that changed class.
         self.loads.apply();
         let rows = self.basis.rows.iter().enumerate();
@@ -49,24 +55,25 @@ impl Relaxation {
             }
             Leaving::Column(place) | Leaving::Key(place) => self.basis.columns[place].value + changes[place],
         };
-        // How the columns follow when one unit enters, and how what leaves does.
-        let (column, pivot) = match entering {
+        // How the columns give way to one unit that enters, and what it adds to the capacity itself.
+        let (column, own) = match entering {
             Entering::Row(row) => (self.basis.times(&vec![(row, 1.0)]), 0.0),
             Entering::Offer(demand, offer) => {
                 let rows = self.basis.rows.iter().enumerate();
                 let entries = rows.map(|(place, row)| (place, self.entry((demand, offer), (row.class, row.instant))));
                 let column = self.basis.times(&entries.filter(|entry| entry.1 != 0.0).collect());
-                let own = capacity.map_or(0.0, |capacity| self.entry((demand, offer), capacity));
-                (column, own)
+                (
+                    column,
+                    capacity.map_or(0.0, |capacity| self.entry((demand, offer), capacity)),
+                )
             }
         };
-        let followed = |place: usize| column[place];
         let pivot = match leaving {
             Leaving::Capacity(..) => {
                 let moved: f64 = entries.iter().map(|&(place, entry)| entry * column[place]).sum();
-                pivot - moved
+                own - moved
             }
-            Leaving::Column(place) | Leaving::Key(place) => -followed(place),
+            Leaving::Column(place) | Leaving::Key(place) => -column[place],
         };
         if pivot.abs() < LEAST_PIVOT {
             self.loads.settle();
@@ -98,7 +105,7 @@ impl Relaxation {
         entering: Entering,
         amount: f64,
         new_row: Option<Row>,
-        (direction, column, pivot): (&Sparse, &[f64], f64),
+        (direction, column, pivot): (&Vector, &[f64], f64),
     ) {
         if let Leaving::Column(place) | Leaving::Key(place) = leaving {
             let left = self.basis.columns[place];
@@ -129,14 +136,12 @@ impl Relaxation {
         match (leaving, entering) {
             (Leaving::Capacity(..), Entering::Row(place)) => {
                 if let Some(new) = new_row {
-                    let row = direction.iter().map(|&(place, value)| (place, -value)).collect();
-                    self.basis.replace_row(place, new, &row);
+                    self.basis.replace_row(place, new, direction);
                 }
             }
             (Leaving::Capacity(..), Entering::Offer(..)) => {
                 if let (Some(row), Some(new)) = (new_row, new_column) {
-                    let negative = direction.iter().map(|&(place, value)| (place, -value)).collect();
-                    self.basis.border((row, &negative), (new, column), pivot);
+                    self.basis.border(row, direction, new, column, pivot);
                 }
             }
             (Leaving::Column(place) | Leaving::Key(place), Entering::Row(row)) => self.basis.shrink(place, row),
@@ -174,7 +179,9 @@ impl Relaxation {
     /// The class of a column becomes the key of its demand, and the key the column.
     fn exchange_key(&mut self, place: usize) {
         self.basis.exchange_key(place);
-        let Column { demand, offer, value, .. } = self.basis.columns[place];
+        let Column {
+            demand, offer, value, ..
+        } = self.basis.columns[place];
         let old = self.key_offer(demand);
         let demand = &mut self.demands[demand];
         let of_key = demand.count - demand.elsewhere;
