@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
-"""Place all requests of a problem at least cost with CP-SAT, on the class model.
+"""Plan all pending leases of a problem anew at least cost with CP-SAT, on the class model.
 
-    berth generate --hosts 1000 --classes 20 --days 20 --load 0.7 --output problem.json
-    python3 benches/cp-sat/compare.py problem.json --time-limit 60
+    berth generate --hosts 1000 --classes 20 --days 20 --load 0.7 --output requests.json
+    berth bench whole --problem requests.json --write leases.json
+    python3 benches/cp-sat/compare.py leases.json --time-limit 60
 
-Needs OR-Tools (`pip install ortools`). Reads a `berth-problem/1` document whose requests ask for whole hosts, takes as many
-of them in order of arrival as fit (by a greedy choice per class, so that the model has a solution), and asks CP-SAT for the
-cheapest counts per class: every reservation gets its hosts, no class gives more than it has at any instant. One host-hour
-costs the number of properties the host has, as in `berth bench fleet --whole`. Prints one JSON object.
+Needs OR-Tools (`pip install ortools`). Reads a `berth-problem/1` document whose leases hold whole hosts. What has started stays;
+for every other reservation CP-SAT chooses counts per class: every reservation gets its hosts, no class gives more than it has
+at any instant. A host costs, for every second it is occupied, one more than the number of live expressions it satisfies, as in
+`berth bench whole`, so the optima compare. Prints one JSON object.
 """
 
 import argparse
 import json
 import time
-from bisect import bisect_left
+from math import gcd
 
 from ortools.sat.python import cp_model
 
@@ -62,64 +63,32 @@ def matches(host, where):
 
 
 def classes_of(problem):
-    """Hosts that no property tells apart: one of them, and how many."""
+    """Hosts that no property tells apart: one of them, how many, and their names."""
     classes = {}
     for host in problem["hosts"]:
         if host.get("blocks") or not host.get("reservable", True):
             raise SystemExit("hosts with blocks or out of service are not modelled here")
         members = (host.get("zone"), host.get("rack"), tuple(sorted(host.get("properties", {}).items())))
-        classes.setdefault(members, [host, 0])[1] += 1
+        known = classes.setdefault(members, [host, 0, []])
+        known[1] += 1
+        known[2].append(host["id"])
     return list(classes.values())
 
 
-class Load:
-    """How many hosts of one class are in use, by instant."""
-
-    def __init__(self):
-        self.times, self.used = [], []
-
-    def _cut(self, at):
-        place = bisect_left(self.times, at)
-        if place == len(self.times) or self.times[place] != at:
-            self.times.insert(place, at)
-            self.used.insert(place, self.used[place - 1] if place else 0)
-        return place
-
-    def peak(self, start, end):
-        """Most in use during the interval."""
-        first, last = self._cut(start), self._cut(end)
-        return max(self.used[first:last])
-
-    def add(self, start, end, count):
-        """Uses hosts during the interval."""
-        first, last = self._cut(start), self._cut(end)
-        for place in range(first, last):
-            self.used[place] += count
-
-
-def fitting(problem, classes):
-    """Reservations that fit one after another, with the classes that suit them."""
-    loads = [Load() for _ in classes]
-    chosen = []
-    for request in problem["requests"]:
-        for part in request["reservations"]:
-            if part["type"] != "host" or request.get("replaces"):
-                continue
-            where = part.get("where", [])
-            suit = [number for number, (host, _) in enumerate(classes) if matches(host, where)]
-            suit.sort(key=lambda number: (len(classes[number][0].get("properties", {})), number))
-            left, taken = part["min"], []
-            for number in suit:
-                room = classes[number][1] - loads[number].peak(part["start"], part["end"])
-                count = min(left, room)
-                if count > 0:
-                    taken.append((number, count))
-                    left -= count
-            if left == 0:
-                for number, count in taken:
-                    loads[number].add(part["start"], part["end"], count)
-                chosen.append((part, suit))
-    return chosen
+def reservations_of(problem):
+    """What stays where it is, and what is planned anew."""
+    if problem.get("cleaning") or problem.get("freeze"):
+        raise SystemExit("cleaning and freezing are not modelled here")
+    fixed, pending = [], []
+    for lease in problem["leases"]:
+        for part in lease["reservations"]:
+            if part["type"] != "host":
+                raise SystemExit("only leases of whole hosts are modelled here")
+            started = part["start"] <= problem["now"]
+            if part.get("pinned") and not started:
+                raise SystemExit("work pinned in the future is not modelled here")
+            (fixed if started else pending).append(part)
+    return fixed, pending
 
 
 def cliques(intervals):
@@ -138,24 +107,44 @@ def main():
     with open(arguments.problem, encoding="utf-8") as file:
         problem = json.load(file)
     classes = classes_of(problem)
-    chosen = fitting(problem, classes)
+    fixed, pending = reservations_of(problem)
+    if not pending:
+        raise SystemExit("no pending leases: see the head of this file")
     began = time.monotonic()
+    class_of = {}
+    for number, (_, _, members) in enumerate(classes):
+        class_of.update((member, number) for member in members)
+    live = [part.get("where", []) for part in fixed + pending if part["end"] > problem["now"]]
+    live = {json.dumps(where): where for where in live}.values()
+    prices = [1 + sum(matches(host, where) for where in live) for host, _, _ in classes]
+    unit = 0
+    for part in pending:
+        unit = gcd(unit, part["end"] - part["start"])
+    running = [[] for _ in classes]
+    for part in fixed:
+        for host in part["holds"]:
+            running[class_of[host]].append((part["start"], part["end"]))
     model = cp_model.CpModel()
     uses = [[] for _ in classes]
     costs = []
-    for part, suit in chosen:
-        hours = -((part["start"] - part["end"]) // 3600)
+    for part in pending:
+        amount = sum(part["holds"].values())
         counts = []
-        for number in suit:
-            host, size = classes[number]
-            count = model.new_int_var(0, min(part["min"], size), "")
+        for number, (host, size, _) in enumerate(classes):
+            if not matches(host, part.get("where", [])):
+                continue
+            count = model.new_int_var(0, min(amount, size), "")
             counts.append(count)
             uses[number].append((part["start"], part["end"], count))
-            costs.append(len(host.get("properties", {})) * hours * count)
-        model.add(sum(counts) == part["min"])
-    for number, (_, size) in enumerate(classes):
-        for at in cliques([(start, end) for start, end, _ in uses[number]]):
-            model.add(sum(count for start, end, count in uses[number] if start <= at < end) <= size)
+            costs.append(prices[number] * ((part["end"] - part["start"]) // unit) * count)
+        model.add(sum(counts) == amount)
+    for number, (_, size, _) in enumerate(classes):
+        spans = [(start, end) for start, end, _ in uses[number]] + running[number]
+        for at in cliques(spans):
+            here = [count for start, end, count in uses[number] if start <= at < end]
+            busy = sum(start <= at < end for start, end in running[number])
+            if here:
+                model.add(sum(here) <= size - busy)
     model.minimize(sum(costs))
     written = time.monotonic() - began
     solver = cp_model.CpSolver()
@@ -168,11 +157,11 @@ def main():
         json.dumps(
             {
                 "classes": len(classes),
-                "reservations": len(chosen),
+                "reservations": len(pending),
                 "columns": len(costs),
                 "status": solver.status_name(status),
-                "cost": round(solver.objective_value) if found else None,
-                "bound": round(solver.best_objective_bound),
+                "cost": round(solver.objective_value) * unit if found else None,
+                "bound": round(solver.best_objective_bound) * unit,
                 "seconds_to_write": round(written, 3),
                 "seconds_to_solve": round(time.monotonic() - began, 3),
             },

@@ -2,11 +2,14 @@
 //!
 //! Per host it is what one writes down first: a binary variable for every reservation and host. Per class the same problem has a
 //! count for every reservation and class of hosts, which a decode turns into hosts (running leases begin before everything
-//! pending, so the counts suffice). Both minimise the richness of the hosts used, per minute, and have equal optima.
+//! pending, so the counts suffice). Both minimise what Berth's own re-plan minimises, so all three have equal optima: a host
+//! costs, for every second it is occupied, one more than the number of live expressions it satisfies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use solver::model::{Host, HostId, Interval, Reservation, Seconds};
+use solver::predicate::Predicate;
 use solver::program::{Column, Program};
 
 use crate::fleet::Filled;
@@ -26,6 +29,8 @@ pub struct Outlined {
     pub program: Program,
     /// Pending reservations in it.
     pub reservations: usize,
+    /// Seconds of the program's unit of time: its cost times this is in prices times seconds.
+    pub unit: Seconds,
 }
 
 /// Like hosts, or one host.
@@ -40,15 +45,16 @@ struct Group<'a> {
 pub fn outline(filled: &Filled, grain: Grain) -> Outlined {
     let mut group_of: BTreeMap<HostId, usize> = BTreeMap::new();
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut classes: BTreeMap<&BTreeMap<String, String>, usize> = BTreeMap::new();
+    let mut classes = BTreeMap::new();
     for host in &filled.hosts {
+        let members = (&host.properties, &host.zone, &host.rack);
         let known = match grain {
             Grain::Host => None,
-            Grain::Class => classes.get(&host.properties).copied(),
+            Grain::Class => classes.get(&members).copied(),
         };
         let number = known.unwrap_or(groups.len());
         if known.is_none() {
-            classes.insert(&host.properties, number);
+            classes.insert(members, number);
             groups.push(Group {
                 host,
                 size: 0,
@@ -63,13 +69,28 @@ pub fn outline(filled: &Filled, grain: Grain) -> Outlined {
         if held.is_fixed(filled.now, 0) {
             for host in &held.holds {
                 if let Some(&number) = group_of.get(host) {
-                    groups[number].running.push((held.window, 1));
+                    groups[number].running.push((held.occupation(), 1));
                 }
             }
         } else {
             pending.push(held);
         }
     }
+    let unit = pending
+        .iter()
+        .map(|held| held.occupation().seconds())
+        .fold(0, greatest_common_divisor)
+        .max(1);
+    let live = filled.leases.iter().flat_map(|lease| &lease.reservations);
+    let live: HashSet<&Arc<Predicate>> = live
+        .filter(|held| held.window.end > filled.now)
+        .map(|held| &held.predicate)
+        .collect();
+    let price = |host: &Host| {
+        let admitting = live.iter().filter(|predicate| host.matches(predicate)).count();
+        i64::try_from(1 + admitting).unwrap_or(i64::MAX)
+    };
+    let prices: Vec<i64> = groups.iter().map(|group| price(group.host)).collect();
     let mut program = Program::default();
     let mut uses: Vec<Vec<(Interval, usize)>> = groups.iter().map(|_| Vec::new()).collect();
     for held in &pending {
@@ -78,12 +99,12 @@ pub fn outline(filled: &Filled, grain: Grain) -> Outlined {
             if group.host.matches(&held.predicate) {
                 let count = u32::try_from(held.holds.len()).unwrap_or(u32::MAX).min(group.size);
                 program.columns.push(Column {
-                    cost: cost(group.host, held.window),
+                    cost: prices[number] * (held.occupation().seconds() / unit),
                     most: count,
                 });
                 let column = program.columns.len() - 1;
                 entries.push((column, 1));
-                uses[number].push((held.window, column));
+                uses[number].push((held.occupation(), column));
             }
         }
         let count = i64::try_from(held.holds.len()).unwrap_or(i64::MAX);
@@ -108,14 +129,15 @@ pub fn outline(filled: &Filled, grain: Grain) -> Outlined {
     Outlined {
         program,
         reservations: pending.len(),
+        unit,
     }
 }
 
-/// Abilities and size of a host, for every hour begun.
-fn cost(host: &Host, window: Interval) -> i64 {
-    let abilities = i64::try_from(host.properties.len()).unwrap_or(0);
-    let hours = (window.seconds() + 3_599) / 3_600;
-    abilities * hours
+const fn greatest_common_divisor(mut one: Seconds, mut other: Seconds) -> Seconds {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
 }
 
 /// Starts that are followed by an end before the next start: every other instant has no more in use.

@@ -4,17 +4,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use benches::baseline::{Grain, outline};
 use benches::fleet::{Budgets, Figures, Filled, Size, measure};
 use clap::Args;
 use serde_json::{Value, json};
-use solver::planner::{Budget, Planner};
-use solver::program::{ModelSolver, Outcome};
-use solver::replan::{Design, replan};
+use solver::planner::Budget;
 use solver_highs::Highs;
 
 use super::report::{machine, peak_memory, print, table, time};
 use super::sweep;
+use super::whole::{self, Whole};
 use crate::generate::bar;
 
 /// Measure decisions on a large fleet that carries many leases
@@ -50,17 +48,13 @@ pub(crate) struct FleetArguments {
     /// Seconds one decision may take
     #[arg(long, value_name = "S", default_value_t = 10.0)]
     pub(crate) time_limit: f64,
-    /// Also plan the whole fleet anew, by Berth and by `HiGHS` on a model of classes and one of every host, each within
-    /// this many seconds. Only for fleets of at most 1,000 hosts
+    /// Also plan the whole fleet anew, as `bench whole` does, each model within this many seconds
     #[arg(long, value_name = "S")]
     pub(crate) whole: Option<f64>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
-
-/// Largest fleet of which the whole model is written down.
-const MOST_WHOLE: u32 = 1_000;
 
 /// What one size gave.
 struct Measured {
@@ -73,17 +67,7 @@ struct Measured {
     planner_kilobytes: Option<u64>,
     peak_kilobytes: Option<u64>,
     figures: Figures,
-    whole: Vec<Whole>,
-}
-
-/// A whole re-plan.
-struct Whole {
-    model: &'static str,
-    seconds: f64,
-    /// Whether an optimum was found and proved in time.
-    proved: bool,
-    /// Of a program written down in one piece: reservations, columns and rows.
-    size: Option<[usize; 3]>,
+    whole: Option<Whole>,
 }
 
 /// Runs the command.
@@ -144,16 +128,10 @@ fn one(arguments: &FleetArguments, hosts: u32) -> anyhow::Result<Measured> {
     bar.set_length(filled.requests.len().min(arguments.decisions) as u64);
     let figures = measure(&filled, &planner, budgets, &Highs, || bar.inc(1))?;
     bar.finish_and_clear();
-    let whole = match arguments.whole {
-        Some(seconds) if hosts <= MOST_WHOLE => {
-            vec![
-                anew(&filled, &planner, seconds)?,
-                whole(&filled, Grain::Class, "HiGHS, per class", seconds),
-                whole(&filled, Grain::Host, "HiGHS, per host", seconds),
-            ]
-        }
-        _ => Vec::new(),
-    };
+    let whole = arguments
+        .whole
+        .map(|seconds| whole::measure(&filled, &planner, seconds))
+        .transpose()?;
     Ok(Measured {
         hosts,
         leases: filled.leases.len(),
@@ -168,33 +146,6 @@ fn one(arguments: &FleetArguments, hosts: u32) -> anyhow::Result<Measured> {
         peak_kilobytes: peak_memory(),
         figures,
         whole,
-    })
-}
-
-fn whole(filled: &Filled, grain: Grain, model: &'static str, seconds: f64) -> Whole {
-    let outlined = outline(filled, grain);
-    let program = &outlined.program;
-    let started = Instant::now();
-    let solved = Highs.solve(program, Some(seconds));
-    Whole {
-        model,
-        seconds: started.elapsed().as_secs_f64(),
-        proved: matches!(solved.outcome, Outcome::Optimal(_)),
-        size: Some([outlined.reservations, program.columns.len(), program.rows.len()]),
-    }
-}
-
-/// Berth's own re-plan. Its prices differ from those of the programs written down, so times compare and costs do not.
-fn anew(filled: &Filled, planner: &Planner, seconds: f64) -> anyhow::Result<Whole> {
-    let started = Instant::now();
-    let mut clock = || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let budget = Budget { seconds: Some(seconds) };
-    let found = replan(planner, filled.now, Design::default(), budget, &Highs, &mut clock)?;
-    Ok(Whole {
-        model: "Berth",
-        seconds: started.elapsed().as_secs_f64(),
-        proved: found.is_some_and(|found| found.proved),
-        size: None,
     })
 }
 
@@ -221,18 +172,6 @@ fn written(measured: &Measured) -> Value {
             ((*name).to_owned(), value)
         })
         .collect();
-    let whole: Vec<Value> = measured
-        .whole
-        .iter()
-        .map(|whole| {
-            json!({
-                "model": whole.model,
-                "reservations_columns_rows": whole.size,
-                "seconds": whole.seconds,
-                "proved": whole.proved,
-            })
-        })
-        .collect();
     let mut moves = measured.figures.moves.clone();
     moves.sort_unstable();
     json!({
@@ -246,7 +185,7 @@ fn written(measured: &Measured) -> Value {
         "checked_refusals": measured.figures.checked_refusals,
         "moves_when_rechosen": { "decisions": moves.len(), "median": moves.get(moves.len() / 2), "max": moves.last() },
         "micros": times,
-        "whole_fleet": whole,
+        "whole_fleet": measured.whole.as_ref().map(Whole::written),
     })
 }
 
@@ -277,20 +216,8 @@ fn shown(measured: &Measured) -> String {
         measured.figures.undecided,
         measured.figures.checked_refusals,
     );
-    if !measured.whole.is_empty() {
-        let mut models = table(&["whole fleet anew", "reservations", "columns", "rows", "time", "optimum"]);
-        for whole in &measured.whole {
-            let size = |place: usize| whole.size.map_or(String::new(), |size| size[place].to_string());
-            models.add_row([
-                whole.model.to_owned(),
-                size(0),
-                size(1),
-                size(2),
-                format!("{:.3} s", whole.seconds),
-                if whole.proved { "proved" } else { "not in time" }.to_owned(),
-            ]);
-        }
-        text = format!("{text}\n{models}");
+    if let Some(whole) = &measured.whole {
+        text = format!("{text}\n{}", whole.shown());
     }
     text
 }

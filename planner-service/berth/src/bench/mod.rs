@@ -8,6 +8,7 @@ mod replay;
 mod report;
 mod smptsp;
 mod sweep;
+mod whole;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ pub(crate) enum BenchCommand {
     Batch(Box<batch::BatchArguments>),
     /// Measure decisions on a large fleet that carries many leases
     Fleet(fleet::FleetArguments),
+    /// Plan all pending leases of a fleet anew, by Berth and by programs written down in one piece
+    Whole(whole::WholeArguments),
 }
 
 /// Runs the command.
@@ -33,5 +36,6 @@ pub(crate) fn run(command: &BenchCommand) -> anyhow::Result<ExitCode> {
         BenchCommand::Smptsp(arguments) => smptsp::run(arguments),
         BenchCommand::Batch(arguments) => batch::run(arguments),
         BenchCommand::Fleet(arguments) => fleet::run(arguments),
+        BenchCommand::Whole(arguments) => whole::run(arguments),
     }
 }
