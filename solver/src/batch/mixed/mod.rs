@@ -82,7 +82,22 @@ pub(crate) fn choose(
         *yard = greedy(yard, &groups, &left);
         best = Planned::of(planner, candidates, &world, yard, now).unwrap_or(best);
     }
-    best.extend(candidates, &world, (&left, Some(0.0)), now, solver, clock);
+    best.extend(candidates, &world, (&left, Some(0.0), 0.0), now, solver, clock);
+    // The yard keeps everything on its spot; the planner alone takes longer and fits more whole hosts in.
+    let mut planned = Planned::nothing(planner);
+    let seconds = clock.left().map(|left| left.min(SECONDS));
+    let order = by_density(&world, candidates);
+    planned.extend(
+        candidates,
+        &world,
+        (&order, seconds, reserved(LEFT.1)),
+        now,
+        solver,
+        clock,
+    );
+    if planned.value(candidates) > best.value(candidates) {
+        best = planned;
+    }
     let mut value = best.value(candidates);
     let finish = |value: u64, clock: &mut Clock<'_>| {
         let prices = (&world, &relaxed.bound, stores.unit);
@@ -105,7 +120,7 @@ pub(crate) fn choose(
         }
         if let Ok(mut next) = Planned::of(planner, candidates, &world, &yard, now) {
             let seconds = clock.left().map(|left| left.min(SECONDS));
-            next.extend(candidates, &world, (&left, seconds), now, solver, clock);
+            next.extend(candidates, &world, (&left, seconds, 0.0), now, solver, clock);
             if next.value(candidates) > value {
                 best = next;
                 value = best.value(candidates);
@@ -150,6 +165,27 @@ fn known(world: &World, stores: &Stores, relaxed: &Relaxed) -> Vec<Known> {
         }
     });
     known.collect()
+}
+
+/// The groups that are open, those of most value for their spots and time first.
+fn by_density(world: &World, candidates: &[Candidate<'_>]) -> Vec<usize> {
+    let density = |number: usize| {
+        let candidate = &candidates[number];
+        let asked = candidate.request.reservations.iter();
+        let of = asked.map(|asked| u128::from(asked.min) * u128::from(asked.window.seconds().unsigned_abs()));
+        u128::from(candidate.worth) * 1_000_000 / of.sum::<u128>().max(1)
+    };
+    let mut order: Vec<usize> = (0..world.groups.len()).filter(|&group| world.is_open(group)).collect();
+    order.sort_by_cached_key(|&group| {
+        let options = || world.groups[group].options.iter();
+        let densities = options().filter_map(|option| option.candidate).map(density);
+        (
+            Reverse(densities.max()),
+            Reverse(options().map(|option| option.value).max()),
+            group,
+        )
+    });
+    order
 }
 
 /// The best of several yards filled group by group, from one with only what is promised.

@@ -68,12 +68,13 @@ impl Planned {
         values.fold(0, u64::saturating_add)
     }
 
-    /// Accepts what else the planner finds room for, in this order of groups, each in so many seconds.
+    /// Accepts what else the planner finds room for, in this order of groups, each in so many seconds, until
+    /// no more than `reserved` seconds are left.
     pub(super) fn extend(
         &mut self,
         candidates: &[Candidate<'_>],
         world: &World,
-        (order, seconds): (&[usize], Option<f64>),
+        (order, seconds, reserved): (&[usize], Option<f64>, f64),
         now: Seconds,
         solver: &dyn ModelSolver,
         clock: &mut Clock<'_>,
@@ -86,7 +87,7 @@ impl Planned {
             }
             numbers.sort_by_key(|&number| std::cmp::Reverse(candidates[number].worth));
             for number in numbers {
-                if clock.is_over() {
+                if clock.left().is_some_and(|left| left <= reserved) {
                     return;
                 }
                 let request = candidates[number].request;
