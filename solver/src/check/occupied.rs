@@ -115,14 +115,12 @@ pub(super) fn check(
             continue;
         }
         let held = book.find(id);
-        match held.filter(|held| book.is_fixed(held) && !book.frees(request, held)) {
-            Some(held) => staying.add(held),
-            None => {
-                let known = held.is_some_and(|held| !book.frees(request, held));
-                findings.require(known, &format!("conflict.reservations.{id}"), || {
-                    "is unknown, or free for this request".to_owned()
-                });
-            }
+        let held = held.filter(|held| !book.frees(request, held));
+        findings.require(held.is_some(), &format!("conflict.reservations.{id}"), || {
+            "is unknown, or free for this request".to_owned()
+        });
+        if let Some(held) = held.filter(|held| book.is_fixed(held)) {
+            staying.add(held);
         }
     }
     let on_hosts = |resource: &Resource| !matches!(resource, Resource::Units(_));

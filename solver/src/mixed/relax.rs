@@ -28,7 +28,7 @@ pub(super) struct Doubt {
 
 impl Doubt {
     /// Whether it is found by other means, too; also the seconds that took.
-    pub(super) fn is_confirmed(mut self, seconds: Option<f64>) -> (bool, f64) {
+    pub(super) fn confirm(mut self, seconds: Option<f64>) -> (bool, f64) {
         let before = self.engine.elapsed();
         let confirmed = self.engine.confirm(seconds) == Status::Infeasible;
         (confirmed, self.engine.elapsed() - before)

@@ -91,7 +91,7 @@ pub(super) fn solve<'a>(
                 if let Some(proof) = search.proof(&rows, &doubt.ray) {
                     return Searched::Infeasible(Some(proof));
                 }
-                let (confirmed, spent) = doubt.is_confirmed(seconds_left);
+                let (confirmed, spent) = doubt.confirm(seconds_left);
                 seconds_left = seconds_left.map(|left| (left - spent).max(0.0));
                 if confirmed {
                     return Searched::Infeasible(None);

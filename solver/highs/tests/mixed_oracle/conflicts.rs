@@ -11,7 +11,7 @@ use solver::planner::{Budget, Planner};
 use solver_highs::Highs;
 
 use super::State;
-use super::history::{self, Random, Setting};
+use super::history::{Random, Setting};
 
 /// Histories looked at.
 const HISTORIES: u64 = 120;
