@@ -180,7 +180,7 @@ impl Contender for Rival<'_> {
         if let Some(holds) = &answer {
             let lease = granted(request, holds);
             self.mirror
-                .put_lease(lease)
+                .put_lease_since(lease, now)
                 .map_err(|error| ReplayError(format!("request `{}`: {error}", request.id)))?;
         }
         if let Some(tally) = tally {

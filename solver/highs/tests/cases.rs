@@ -64,7 +64,7 @@ fn only(property: &str, value: &str) -> Arc<Predicate> {
 }
 
 fn lease(id: &str, window: (Seconds, Seconds), holds: &[&str], pinned: bool) -> Lease {
-    let size = u32::try_from(holds.len()).unwrap();
+    let size = u32::try_from(holds.len().max(1)).unwrap();
     Lease {
         id: format!("lease-{id}").into(),
         reservations: vec![Reservation {

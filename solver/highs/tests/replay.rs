@@ -127,12 +127,16 @@ fn a_lease_shortened_while_it_runs_frees_its_hosts_early() {
 }
 
 /// Growth of a lease that has run since 0 onto the host of one that ended at 10 and is cleaned until 15.
-fn growth(at: Seconds, hosts: u32) -> Plan {
-    replayed(&fleet(&[
+fn growing(at: Seconds, hosts: u32) -> Value {
+    fleet(&[
         asked("q1", 0, (0, 60), 1),
         asked("q2", 0, (0, 10), 1),
         instead("Q1", "X1", asked("q1", at, (0, 60), hosts)),
-    ]))
+    ])
+}
+
+fn growth(at: Seconds, hosts: u32) -> Plan {
+    replayed(&growing(at, hosts))
 }
 
 #[test]
@@ -150,6 +154,22 @@ fn what_is_still_to_be_cleaned_is_in_the_way_of_a_running_lease_that_grows() {
         let conflict = plan.decisions[2].conflict.as_ref().unwrap();
         assert_eq!((conflict.reason.as_str(), conflict.from), ("capacity", at));
     }
+}
+
+/// Before 10 there was no second host; that proves nothing about what begins at 15.
+#[test]
+fn a_shortage_that_is_over_is_no_reason() {
+    let problem = growing(15, 2).to_string();
+    let mut wrong = serde_json::to_value(growth(15, 2)).unwrap();
+    wrong["decisions"][2] = json!({"request": "X1", "verdict": "refused", "proved": true, "tier": "certificate",
+        "micros": 0, "conflict": {"reason": "capacity", "from": 5, "until": 10, "needed": 3, "exist": 2,
+            "hosts_matching": ["a", "b"], "reservations": ["q1", "q2"], "text": "no"}});
+    let wrong = Plan::parse(&wrong.to_string()).unwrap();
+    let violations = check(&Problem::parse(&problem).unwrap(), &fingerprint(&problem), &wrong);
+    let found = violations
+        .iter()
+        .any(|violation| violation.reason.contains("not active all the time"));
+    assert!(found, "{violations:#?}");
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Planner {
     }
 
     /// From when on the reservations of a lease are recorded.
-    fn recorded_since(&self, lease: &LeaseId) -> impl Iterator<Item = (ReservationId, Seconds)> {
+    pub(super) fn recorded_since(&self, lease: &LeaseId) -> impl Iterator<Item = (ReservationId, Seconds)> {
         let stored = self.leases.get(lease).into_iter();
         let parts = stored.flat_map(|stored| stored.lease.reservations.iter().zip(&stored.parts));
         parts.map(|(held, part)| (held.id.clone(), part.since))

@@ -3,6 +3,7 @@
 //! Invariant: no two reservations occupy one host at one second. Every method that changes the
 //! planner either keeps that or returns an error and changes nothing.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use imbl::{OrdMap, Vector};
@@ -160,9 +161,15 @@ impl Planner {
         self.hosts.values().map(|carried| carried.host.as_ref())
     }
 
-    /// Adds a lease, or replaces the one with the same id, with the hosts it holds.
+    /// Adds a lease, or replaces the one with the same id, with the hosts it holds. What was not recorded of its
+    /// reservations is not recorded now.
     pub fn put_lease(&mut self, lease: Lease) -> Result<(), StateError> {
-        self.put_lease_since(lease, Seconds::MIN)
+        let since: BTreeMap<_, _> = self.recorded_since(&lease.id).collect();
+        let mut next = self.clone();
+        next.remove_lease(&lease.id);
+        next.occupy(lease, |held| since.get(&held.id).copied().unwrap_or(Seconds::MIN))?;
+        *self = next;
+        Ok(())
     }
 
     /// As [`Planner::put_lease`]; what the lease occupied before `since` is not recorded. No decision may be asked for an

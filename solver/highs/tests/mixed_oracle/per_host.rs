@@ -144,11 +144,6 @@ impl World<'_> {
     /// Demands, fixed work and how much the request keeps; `None` if that alone contradicts a rule.
     fn read<'r>(&'r self, request: &'r Request) -> Option<(Vec<Demand<'r>>, Vec<Fixed<'r>>, u32)> {
         let (mut demands, mut fixed, mut kept_total) = (Vec::new(), Vec::new(), 0);
-        let since = request
-            .reservations
-            .iter()
-            .map(|asked| asked.window.start)
-            .fold(self.now, Seconds::min);
         let mut replaced: &[Reservation] = &[];
         for lease in self.leases {
             let is_replaced = request.replaces.as_ref() == Some(&lease.id);
@@ -158,7 +153,7 @@ impl World<'_> {
             for held in &lease.reservations {
                 let occupation = Interval::new(held.window.start, held.window.end + held.cleaning);
                 let named = request.reservations.iter().any(|asked| asked.id == held.id);
-                if occupation.end <= since || (is_replaced && (named || held.window.start > self.now)) {
+                if occupation.end <= self.now || (is_replaced && (named || held.window.start > self.now)) {
                     continue;
                 }
                 let places = self.places(&held.resource, &held.holds);
@@ -185,7 +180,9 @@ impl World<'_> {
             }
         }
         for asked in &request.reservations {
-            let occupation = Interval::new(asked.window.start, asked.window.end + asked.cleaning);
+            // What joins a reservation that has started is its own from now on.
+            let window = Interval::new(asked.window.start.max(self.now), asked.window.end);
+            let occupation = Interval::new(window.start, window.end + asked.cleaning);
             let mut kept = Vec::new();
             if let Some(old) = replaced
                 .iter()
@@ -223,7 +220,7 @@ impl World<'_> {
                 occupation,
                 least: asked.min.saturating_sub(held),
                 most: asked.max - held,
-                permitted: self.permitted(&asked.resource, &asked.predicate, asked.window, &[], asked.max),
+                permitted: self.permitted(&asked.resource, &asked.predicate, window, &[], asked.max),
                 held: Vec::new(),
                 kept,
                 requested: true,

@@ -74,17 +74,12 @@ impl World<'_> {
         let mut fixed: Vec<Vec<Interval>> = vec![Vec::new(); self.hosts.len()];
         let mut demands: Vec<Demand<'_>> = Vec::new();
         let mut kept_hosts = 0;
-        let since = request
-            .reservations
-            .iter()
-            .map(|asked| asked.window.start)
-            .fold(self.now, Seconds::min);
         for lease in self.leases {
             let replaced = request.replaces.as_ref() == Some(&lease.id);
             for held in &lease.reservations {
                 let occupation = Interval::new(held.window.start, held.window.end + held.cleaning);
                 let named = request.reservations.iter().any(|asked| asked.id == held.id);
-                if occupation.end <= since || (replaced && (named || held.window.start > self.now)) {
+                if occupation.end <= self.now || (replaced && (named || held.window.start > self.now)) {
                     continue;
                 }
                 let holds: Vec<usize> = held.holds.iter().map(|id| self.position(id)).collect();
@@ -115,7 +110,9 @@ impl World<'_> {
             .iter()
             .find(|lease| request.replaces.as_ref() == Some(&lease.id));
         for asked in &request.reservations {
-            let occupation = Interval::new(asked.window.start, asked.window.end + asked.cleaning);
+            // What joins a reservation that has started is its own from now on.
+            let window = Interval::new(asked.window.start.max(self.now), asked.window.end);
+            let occupation = Interval::new(window.start, window.end + asked.cleaning);
             let old = replaced.and_then(|lease| lease.reservations.iter().find(|old| old.id == asked.id));
             let mut kept = Vec::new();
             if let Some(old) = old.filter(|old| self.fixed(old)) {
@@ -142,7 +139,7 @@ impl World<'_> {
             let permitted = self
                 .hosts
                 .iter()
-                .map(|host| Self::suits(host, &asked.predicate, asked.window))
+                .map(|host| Self::suits(host, &asked.predicate, window))
                 .collect();
             demands.push(Demand {
                 occupation,
