@@ -16,6 +16,14 @@ const MOST_TRIED: usize = 10;
 /// How far to go along the ray of an infeasible program before giving up.
 const RAYS: [f64; 3] = [1e4, 1e7, 1e10];
 
+/// The two parts of a program in which a value is at most, or at least, a whole number.
+struct Branching {
+    /// What they cost at least, the cheaper first.
+    bounds: (i128, i128),
+    /// Those that may hold something cheaper than is known, with what they cost at least.
+    branches: Vec<(i128, Relaxation)>,
+}
+
 /// What branch and bound knows.
 pub(crate) struct Tree<'t> {
     charges: &'t Charges,
@@ -81,7 +89,7 @@ impl<'t> Tree<'t> {
             return self.settled(bound);
         }
         // The value whose branches cost most, the cheaper of the two first, is looked for by trying some.
-        let mut chosen: Option<((i128, i128), Vec<(i128, Relaxation)>)> = None;
+        let mut chosen: Option<Branching> = None;
         for (demand, class, least) in node.branchings(MOST_TRIED) {
             let mut more = node.clone();
             more.reserve(demand, class, least + 1);
@@ -100,16 +108,18 @@ impl<'t> Tree<'t> {
             branches.sort_by_key(|branch| branch.0);
             let bounds = branches.iter().map(|branch| branch.0);
             let mut bounds = bounds.chain(std::iter::repeat(i128::MAX));
-            let score = (bounds.next().unwrap_or(i128::MAX), bounds.next().unwrap_or(i128::MAX));
-            if chosen.as_ref().is_none_or(|(best, _)| score > *best) {
+            let bounds = (bounds.next().unwrap_or(i128::MAX), bounds.next().unwrap_or(i128::MAX));
+            if chosen.as_ref().is_none_or(|best| bounds > best.bounds) {
                 let done = branches.is_empty();
-                chosen = Some((score, branches));
+                chosen = Some(Branching { bounds, branches });
                 if done {
                     break;
                 }
             }
         }
-        let Some((_, branches)) = chosen else { return false };
+        let Some(Branching { branches, .. }) = chosen else {
+            return false;
+        };
         branches
             .into_iter()
             .all(|(bound, branch)| self.descend(&branch, bound, clock))
