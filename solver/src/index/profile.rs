@@ -474,7 +474,7 @@ mod tests {
             for &interval in &intervals {
                 grown.add(interval, 1);
             }
-            let made = Profile::of(intervals.into_iter());
+            let made = Profile::of(intervals.iter().copied());
             prop_assert!(made.steps_after(-1).eq(grown.steps_after(-1)));
             let (some, others) = intervals.split_at(intervals.len() / 3);
             let parts = [some, others].map(|part| Profile::of(part.iter().copied()));
