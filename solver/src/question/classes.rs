@@ -31,7 +31,9 @@ pub(super) fn classes<'a>(
         return Vec::new();
     };
     let own = request.reservations.iter();
-    let own: Vec<PredicateNumber> = own.filter_map(|asked| planner.predicate_number(&asked.predicate)).collect();
+    let own: Vec<PredicateNumber> = own
+        .filter_map(|asked| planner.predicate_number(&asked.predicate))
+        .collect();
     let groups = index.groups(now, &own);
     let mut joined: BTreeMap<usize, Vec<IndexClass>> = BTreeMap::new();
     for &class in &eligible.classes {
