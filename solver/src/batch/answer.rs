@@ -163,7 +163,7 @@ pub(crate) fn apply(
         next.remove_lease(lease);
     }
     for lease in changed.into_values() {
-        next.put_lease(lease)?;
+        next.put_lease_since(lease, now)?;
     }
     Ok(next)
 }

@@ -49,7 +49,7 @@ pub(crate) fn readers(planner: &Planner, standing: &[Request], now: Seconds) -> 
         let own = planner.lease(request.replaces.as_ref()?)?;
         let mut later = standing[place + 1..].iter();
         let followed = later.any(|other| other.replaces == request.replaces);
-        if (replaced.len() < 2 && !followed) || Ask::read_all(planner, request, request, now).is_ok() {
+        if (replaced.len() < 2 && !followed) || Ask::read_all(planner, request, &request.ahead(now), now).is_ok() {
             return None;
         }
         let mut reader = planner.clone();

@@ -3,6 +3,7 @@
 //! Invariant: [`Batch::value`] is the sum of the values of the accepted requests and at most
 //! [`Batch::bound`]; [`Batch::proved`] says that no other subset is worth more.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -114,7 +115,13 @@ pub fn choose(
     let seen = knowing.as_ref().unwrap_or(planner);
     let standing = chain::standing(seen, requests);
     let readers = chain::readers(seen, &standing, now);
-    let (candidates, outcome) = candidates(seen, requests, (&standing, &readers), now, solver);
+    let ahead: Vec<Cow<'_, Request>> = standing.iter().map(|request| request.ahead(now)).collect();
+    let readings = Readings {
+        standing: &standing,
+        ahead: &ahead,
+        readers: &readers,
+    };
+    let (candidates, outcome) = candidates(seen, requests, readings, now, solver);
     let restrictions = Restrictions::new(seen, &candidates, now);
     let mut world = World::new(seen, &candidates, &restrictions, now);
     let classes = Classes::new(&world.scene);
@@ -202,21 +209,33 @@ fn explain(batch: &mut Batch, seen: &Planner, candidates: &[Candidate<'_>], now:
     }
 }
 
+/// The requests of a batch as they are read.
+#[derive(Clone, Copy)]
+struct Readings<'a> {
+    /// See [`chain::standing`].
+    standing: &'a [Request],
+    /// What of each is still to come.
+    ahead: &'a [Cow<'a, Request>],
+    /// See [`chain::readers`].
+    readers: &'a [Option<Planner>],
+}
+
 /// The requests that may be accepted, and what is known of the others.
 fn candidates<'a>(
     seen: &'a Planner,
     requests: &[(Request, u64)],
-    (standing, readers): (&'a [Request], &'a [Option<Planner>]),
+    readings: Readings<'a>,
     now: Seconds,
     solver: &dyn ModelSolver,
 ) -> (Vec<Candidate<'a>>, Vec<Chosen>) {
     let mut outcome: Vec<Chosen> = Vec::with_capacity(requests.len());
     let mut candidates: Vec<Candidate<'a>> = Vec::new();
-    for (place, ((request, reader), (_, value))) in standing.iter().zip(readers).zip(requests).enumerate() {
+    let asked = readings.standing.iter().zip(readings.ahead).zip(readings.readers);
+    for (place, (((request, ahead), reader), (_, value))) in asked.zip(requests).enumerate() {
         let seen = reader.as_ref().unwrap_or(seen);
         let asks = match crate::admit::untimely(seen, request, now) {
             Some(conflict) => Err(conflict),
-            None => Ask::read_all(seen, request, request, now),
+            None => Ask::read_all(seen, request, ahead, now),
         };
         match asks {
             Ok(asks) => {
