@@ -59,6 +59,7 @@ impl<'a> Berth<'a> {
     }
 
     /// The same, but what is feasible is refused if it displaces more than it is worth.
+    #[must_use]
     pub fn with_prices(mut self, prices: Prices) -> Self {
         self.prices = Some(prices);
         self

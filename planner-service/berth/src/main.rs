@@ -23,7 +23,6 @@ struct Program {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, and it is read once")]
 enum Command {
     /// Run the service: API, book and lifecycle in one process
     Serve(Box<options::ServeArguments>),

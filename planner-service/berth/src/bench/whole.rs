@@ -61,21 +61,18 @@ pub(crate) struct WholeArguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &WholeArguments) -> anyhow::Result<ExitCode> {
-    let (filled, planner) = match &arguments.problem {
-        Some(file) => {
-            let text = crate::solve::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-            booked(&Problem::parse(&text)?)?
-        }
-        None => {
-            let filled = Filled::new(Size {
-                hosts: arguments.hosts,
-                classes: arguments.classes.min(arguments.hosts as usize),
-                leases: arguments.leases.unwrap_or(2 * arguments.hosts as usize),
-                seed: arguments.seed,
-            })?;
-            let planner = filled.planner()?;
-            (filled, planner)
-        }
+    let (filled, planner) = if let Some(file) = &arguments.problem {
+        let text = crate::solve::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        booked(&Problem::parse(&text)?)?
+    } else {
+        let filled = Filled::new(Size {
+            hosts: arguments.hosts,
+            classes: arguments.classes.min(arguments.hosts as usize),
+            leases: arguments.leases.unwrap_or(2 * arguments.hosts as usize),
+            seed: arguments.seed,
+        })?;
+        let planner = filled.planner()?;
+        (filled, planner)
     };
     if let Some(file) = &arguments.write {
         let problem = Problem::of(&planner, filled.now, 0, &[]);
