@@ -222,15 +222,18 @@ pub struct Amount {
 /// A shortage in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Conflict {
-    /// `no_matching_hosts` (too few suit at any time), `capacity` (a shortage at an instant), `started`
-    /// (it contradicts what has begun), `search` (shown by trying everything).
+    /// `no_matching_hosts` (too few suit at any time), `occupied` (too few suit beside work that cannot move),
+    /// `capacity` (a shortage of hosts at an instant), `resources` (of processors, memory or disk at an instant),
+    /// `rows` (several instants that together are short), `started` (it contradicts what has begun), `search`
+    /// (shown by trying everything).
     #[schema(example = "capacity")]
     pub reason: String,
     /// The shortage lasts from here ...
     pub start: ZonedTime,
     /// ... to here.
     pub end: ZonedTime,
-    /// Hosts needed at once, by the request and by promises that compete for the same hosts.
+    /// Hosts needed at once, by the request and by promises that compete for the same hosts; instances of the
+    /// request if it is `occupied`, amounts of the class if it is `resources`.
     pub hosts_needed: u64,
     /// Hosts that exist for them.
     pub hosts_exist: u64,

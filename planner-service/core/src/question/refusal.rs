@@ -61,7 +61,7 @@ impl fmt::Display for Shortage {
 /// A shortage in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictReport {
-    /// `no_matching_hosts`, `capacity`, `started`, `search`, `malformed`
+    /// The planner's code: see [`solver::decision::Conflict::reason`].
     pub reason: &'static str,
     /// The shortage lasts from here ...
     pub from: Timestamp,
