@@ -258,7 +258,10 @@ mod tests {
         fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved {
             let _alone = held(&self.alone);
             held(&self.served).push((!program.columns.is_empty(), seconds));
-            thread::sleep(Duration::from_millis(2));
+            // Long enough for others to line up.
+            for _ in 0..100 {
+                thread::yield_now();
+            }
             Solved {
                 outcome: Outcome::Limit,
                 seconds: 0.0,
@@ -306,7 +309,10 @@ mod tests {
             })
             .collect();
         for _ in 0..50 {
-            thread::sleep(Duration::from_millis(3));
+            let so_far = held(&solver.served).len();
+            while held(&solver.served).len() == so_far {
+                thread::yield_now();
+            }
             let _here = Deciding::new(&decisions.line);
             let before = held(&solver.served).len();
             decisions.solve(&of_decision(), None);
