@@ -38,16 +38,27 @@ impl<'a> Ask<'a> {
             None => &[],
             Some(lease) => match planner.lease(lease) {
                 Some(lease) => &lease.reservations,
-                None => return Err(malformed(request, "the lease it replaces does not exist")),
+                None => {
+                    return Err(malformed(
+                        request,
+                        "the request cannot be read: the lease it replaces does not exist",
+                    ));
+                }
             },
         };
         let mut names = BTreeSet::new();
         for asked in &request.reservations {
             if asked.min == 0 || asked.min > asked.max || asked.window.start >= asked.window.end || asked.cleaning < 0 {
-                return Err(malformed(request, "its amounts or times contradict each other"));
+                return Err(malformed(
+                    request,
+                    "the request cannot be read: its amounts or times contradict each other",
+                ));
             }
             if !names.insert(&asked.id) {
-                return Err(malformed(request, "two of its reservations have one identifier"));
+                return Err(malformed(
+                    request,
+                    "the request cannot be read: two of its reservations have one identifier",
+                ));
             }
         }
         let parts = request.reservations.iter().zip(&ahead.reservations);
@@ -205,7 +216,8 @@ fn within(block: Interval, old: &Reservation, asked: &RequestedReservation) -> b
     old.window.start <= start && end <= old.window.end
 }
 
-fn malformed(request: &Request, what: &str) -> Conflict {
+/// Why a request contradicts itself or what it builds on.
+pub(crate) fn malformed(request: &Request, text: &str) -> Conflict {
     let starts = request.reservations.iter().map(|asked| asked.window.start);
     let ends = request.reservations.iter().map(|asked| asked.window.end);
     Conflict {
@@ -217,6 +229,6 @@ fn malformed(request: &Request, what: &str) -> Conflict {
         hosts_matching: Vec::new(),
         reservations: request.reservations.iter().map(|asked| asked.id.clone()).collect(),
         certificate: Vec::new(),
-        text: format!("the request cannot be read: {what}").into(),
+        text: text.into(),
     }
 }

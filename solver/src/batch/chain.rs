@@ -12,7 +12,7 @@ use super::world::Candidate;
 use crate::decision::{Conflict, Decision, Tier, Verdict};
 use crate::model::{HostId, LeaseId, Request, ReservationId, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner, StateError};
-use crate::request::Ask;
+use crate::request::{Ask, malformed};
 
 /// Hosts by reservation.
 pub(crate) type Holds = BTreeMap<ReservationId, Vec<HostId>>;
@@ -86,7 +86,10 @@ pub(crate) fn settle<'a>(
         let lease = candidate.lease().clone();
         let follows = candidate.request.replaces.is_none() && requests[candidate.place].0.replaces.is_some();
         if follows && !chains.contains_key(&lease) {
-            impossible.push((candidate.place, nothing_to_replace(candidate.request)));
+            impossible.push((
+                candidate.place,
+                malformed(candidate.request, "the request it replaces cannot be accepted"),
+            ));
             continue;
         }
         if let Some(left) = left.get_mut(&lease).filter(|left| **left > 1) {
@@ -173,21 +176,4 @@ pub(crate) fn grant(planner: &mut Planner, request: &Request, holds: &Holds, now
         tier: Tier::Mip,
     };
     planner.apply(request, &decision)
-}
-
-/// Why nothing can replace a request that cannot be accepted itself.
-pub(crate) fn nothing_to_replace(request: &Request) -> Conflict {
-    let starts = request.reservations.iter().map(|asked| asked.window.start);
-    let ends = request.reservations.iter().map(|asked| asked.window.end);
-    Conflict {
-        reason: "malformed",
-        from: starts.min().unwrap_or(0),
-        until: ends.max().unwrap_or(0),
-        needed: 0,
-        exist: 0,
-        hosts_matching: Vec::new(),
-        reservations: request.reservations.iter().map(|asked| asked.id.clone()).collect(),
-        certificate: Vec::new(),
-        text: "the request it replaces cannot be accepted".into(),
-    }
 }
