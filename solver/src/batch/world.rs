@@ -109,8 +109,7 @@ impl<'a> World<'a> {
             now,
             freeze: planner.freeze,
         };
-        let asks = || candidates.iter().flat_map(|candidate| &candidate.asks);
-        for ask in asks() {
+        for ask in candidates.iter().flat_map(|candidate| &candidate.asks) {
             builder.predicate(&ask.asked.predicate);
         }
         let alive = planner
@@ -121,8 +120,6 @@ impl<'a> World<'a> {
             builder.predicate(&held.predicate);
         }
         let real_predicates = builder.predicates.len();
-        // A started reservation that grows does so for its whole window: what ended since is in its way.
-        let since = asks().map(|ask| ask.asked.window.start).fold(now, Seconds::min);
         let mut chains: BTreeMap<&LeaseId, Vec<(usize, &Candidate<'_>)>> = BTreeMap::new();
         for (number, candidate) in candidates.iter().enumerate() {
             chains.entry(candidate.lease()).or_default().push((number, candidate));
@@ -140,7 +137,7 @@ impl<'a> World<'a> {
         }
         for lease in planner.leases() {
             let by = chains.remove(&lease.id).unwrap_or_default();
-            builder.lease(lease, &by, since, &mut groups);
+            builder.lease(lease, &by, &mut groups);
         }
         let richness = planner.hosts.values().map(|carried| carried.richness).collect();
         let (move_class_of, _) = coarse(&hosts, &builder.predicates[..real_predicates]);
@@ -298,7 +295,7 @@ impl<'a> Builder<'a> {
     }
 
     /// A promised lease and the candidates that would replace it.
-    fn lease(&mut self, lease: &'a Lease, by: &[(usize, &'a Candidate<'a>)], since: Seconds, groups: &mut Vec<Group>) {
+    fn lease(&mut self, lease: &'a Lease, by: &[(usize, &'a Candidate<'a>)], groups: &mut Vec<Group>) {
         let now = self.now;
         let frees =
             |candidate: &Candidate<'_>, held: &Reservation| Ask::frees_reservation(candidate.request, held, now);
@@ -310,7 +307,7 @@ impl<'a> Builder<'a> {
                 Resource::Instances(_) => held.is_fixed(now, freeze),
                 Resource::Units(_) => false,
             };
-            held.occupation().end > since && whole && !held.holds.is_empty()
+            held.occupation().end > now && whole && !held.holds.is_empty()
         };
         let (free, stays): (Vec<&Reservation>, Vec<&Reservation>) = lease
             .reservations

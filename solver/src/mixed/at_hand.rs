@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::resource_classes::ResourceClasses;
-use super::world::{Counts, Demand, Fixed, Place, Takes, World, times};
+use super::world::{Counts, Demand, Fixed, Place, Takes, World, kept_on, times};
 use crate::hosts::HostNumber;
 use crate::index::IndexClass;
 use crate::model::{HostId, Request, Resource, Seconds};
@@ -70,23 +70,13 @@ pub(super) fn world<'a>(planner: &'a Planner, asks: &[Ask<'a>], request: &Reques
             requested: true,
         })
         .collect();
-    let since = asks.iter().map(|ask| ask.asked.window.start).fold(now, Seconds::min);
     let mut places = Vec::with_capacity(hosts.len());
     for (number, carried) in hosts.keys().filter_map(|&host| planner.hosts.at(host)).enumerate() {
-        let mut fixed = Vec::new();
-        for demand in &demands {
-            if let Some(&count) = demand.kept.get(&number) {
-                fixed.push(Fixed {
-                    reservation: demand.reservation,
-                    interval: demand.occupation,
-                    takes: demand.takes(count),
-                });
-            }
-        }
+        let mut fixed = kept_on(&demands, number);
         let wholes = carried.occupations.iter().map(|taken| (taken, None));
         let shares = carried.shares.iter().map(|share| (&share.taken, Some(share)));
         for (taken, share) in wholes.chain(shares) {
-            if taken.interval.end > since && !Ask::frees(request, taken, now) {
+            if taken.interval.end > now && !Ask::frees(request, taken, now) {
                 fixed.push(Fixed {
                     reservation: &taken.reservation,
                     interval: taken.interval,

@@ -12,6 +12,7 @@ mod answer;
 mod at_hand;
 mod greedy;
 mod groups;
+mod grow;
 mod measure;
 mod occupied;
 mod pack;

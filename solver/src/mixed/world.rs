@@ -169,13 +169,12 @@ impl<'a> World<'a> {
             });
         }
         let requested = demands.len();
-        let since = asks.iter().map(|ask| ask.asked.window.start).fold(now, Seconds::min);
         let mut roles = vec![Role::Absent; planner.reservation_numbers() as usize];
         for stored in planner.stored() {
             let replaced = request.replaces.as_ref() == Some(&stored.lease.id);
             for (held, part) in stored.lease.reservations.iter().zip(&stored.parts) {
                 let occupation = held.occupation();
-                if occupation.end <= since {
+                if occupation.end <= now {
                     continue;
                 }
                 let alive = held.window.end > now;
@@ -310,16 +309,7 @@ fn places<'a>(
 ) -> Vec<Place<'a>> {
     let mut places = Vec::with_capacity(planner.hosts.len());
     for (number, carried) in planner.hosts.values().enumerate() {
-        let mut fixed = Vec::new();
-        for demand in &demands[..requested] {
-            if let Some(&count) = demand.kept.get(&number) {
-                fixed.push(Fixed {
-                    reservation: demand.reservation,
-                    interval: demand.occupation,
-                    takes: demand.takes(count),
-                });
-            }
-        }
+        let mut fixed = kept_on(&demands[..requested], number);
         let wholes = carried.occupations.iter().map(|taken| (taken, None));
         let shares = carried.shares.iter().map(|share| (&share.taken, Some(share)));
         for (taken, share) in wholes.chain(shares) {
@@ -347,6 +337,18 @@ fn places<'a>(
         });
     }
     places
+}
+
+/// What demands keep on a host besides what is looked for.
+pub(super) fn kept_on<'a>(demands: &[Demand<'a>], host: HostNumber) -> Vec<Fixed<'a>> {
+    let kept = |demand: &Demand<'a>| {
+        demand.kept.get(&host).map(|&count| Fixed {
+            reservation: demand.reservation,
+            interval: demand.occupation,
+            takes: demand.takes(count),
+        })
+    };
+    demands.iter().filter_map(kept).collect()
 }
 
 fn counts(planner: &Planner, holds: &[HostId]) -> Counts {

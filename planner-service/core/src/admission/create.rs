@@ -6,7 +6,7 @@ use solver::model::{Interval, Request};
 
 use super::{Placement, allocations, check_latest, minute, moved_leases, place, requested, second_check};
 use crate::authority::Caller;
-use crate::book::writer::Draft;
+use crate::book::job::Draft;
 use crate::domain::{Event, EventType, Lease, LeaseStatus, Reservation, ReservationSpec, ReservationStatus, Timestamp};
 use crate::ports::{Change, Identifiers};
 use crate::service::{LeaseDraft, ServiceError, Settings};

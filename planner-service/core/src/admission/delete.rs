@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::second_check;
 use super::update::check_idle;
 use crate::book::is_bound;
-use crate::book::writer::Draft;
+use crate::book::job::Draft;
 use crate::domain::{Event, EventStatus, EventType, Lease, LeaseStatus, ReservationStatus};
 use crate::ports::Change;
 use crate::service::ServiceError;

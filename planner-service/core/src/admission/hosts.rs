@@ -7,7 +7,7 @@ use plugin_api::HostFacts;
 
 use super::second_check;
 use crate::book::Book;
-use crate::book::writer::Draft;
+use crate::book::job::Draft;
 use crate::domain::{Host, Property, ReservationSpec, Timestamp};
 use crate::ports::{Change, Identifiers};
 use crate::properties;

@@ -1,6 +1,6 @@
 //! Decisions about leases and hosts: what may be promised, changed, taken back.
 //!
-//! Invariant: everything here is a function of a [`Draft`](crate::book::writer::Draft) and a request.
+//! Invariant: everything here is a function of a [`Draft`](crate::book::job::Draft) and a request.
 //! It either changes the draft completely or not at all, and never calls the outside world.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use solver::decision::{Decision, Move, Verdict};
 use solver::model::{Interval, Request, RequestedReservation};
 use solver::planner::Budget;
 
-use crate::book::writer::Draft;
+use crate::book::job::Draft;
 use crate::book::{Book, Contradiction, is_bound};
 use crate::domain::{Allocation, HostReservation, Lease, Timestamp};
 use crate::ports::Change;

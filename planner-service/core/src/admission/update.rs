@@ -9,7 +9,7 @@ use solver::model::{Interval, Request};
 
 use super::{allocations, check_latest, is_final, minute, moved_leases, place, requested, second_check};
 use crate::book::is_bound;
-use crate::book::writer::Draft;
+use crate::book::job::Draft;
 use crate::domain::{
     Allocation, Event, EventStatus, EventType, HostReservation, Lease, LeaseStatus, Reservation, ReservationSpec,
     ReservationStatus, Timestamp,

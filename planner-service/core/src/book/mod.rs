@@ -13,6 +13,8 @@ use crate::domain::{EventStatus, Host, Lease, LeaseStatus, Property, Reservation
 use crate::ports::{Change, Contents, Epoch};
 use crate::properties;
 
+pub mod handle;
+pub mod job;
 pub mod writer;
 
 /// Due work: when, and whose.

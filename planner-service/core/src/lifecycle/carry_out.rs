@@ -6,7 +6,7 @@ use super::Lifecycle;
 use super::assignment::assignment;
 use super::transition::{self, Begun, Skip, Work};
 use crate::book::DueEntry;
-use crate::book::writer::WriteError;
+use crate::book::job::WriteError;
 use crate::domain::{EventType, Lease, Timestamp};
 use crate::ports::Fence;
 

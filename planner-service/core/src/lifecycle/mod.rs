@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::book::writer::BookHandle;
+use crate::book::handle::BookHandle;
 use crate::domain::Timestamp;
 use crate::ports::{Clock, Store};
 use crate::service::Settings;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Lifecycle;
 use super::assignment::assignment;
-use crate::book::writer::WriteError;
+use crate::book::job::WriteError;
 use crate::domain::{Lease, LeaseStatus};
 use crate::ports::Change;
 

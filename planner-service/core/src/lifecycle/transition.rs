@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::book::writer::Draft;
+use crate::book::job::Draft;
 use crate::domain::{Event, EventStatus, EventType, Lease, LeaseStatus, ReservationStatus, Timestamp};
 use crate::ports::{Change, Fence};
 

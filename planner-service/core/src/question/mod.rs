@@ -29,7 +29,7 @@ pub use what_if::{LeaseAnswer, Outcome, WhatIfAnswer, WhatIfQuestion};
 
 use crate::admission::minute;
 use crate::authority::Policy;
-use crate::book::writer::BookHandle;
+use crate::book::handle::BookHandle;
 use crate::domain::Timestamp;
 use crate::ports::Clock;
 use crate::precedence::Precedence;

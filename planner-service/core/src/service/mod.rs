@@ -23,7 +23,9 @@ pub use listings::{AllocationFilter, HostAllocations, HostUse, PropertyListing};
 pub use settings::Settings;
 
 use crate::authority::{Caller, Policy, Target};
-use crate::book::writer::{BookHandle, Draft, WriteError, Writer};
+use crate::book::handle::BookHandle;
+use crate::book::job::{Draft, WriteError};
+use crate::book::writer::Writer;
 use crate::book::{Book, Contradiction};
 use crate::domain::{Lease, Timestamp};
 use crate::lifecycle::Lifecycle;

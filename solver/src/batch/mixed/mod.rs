@@ -8,6 +8,7 @@
 //! choices if the prices leave few; else `yard` is what the search changes, and `planned` what the planner
 //! makes of it.
 
+mod builder;
 mod planned;
 mod relaxation;
 mod stores;

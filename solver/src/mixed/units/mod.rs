@@ -90,10 +90,6 @@ pub(super) fn decide(
 
 impl<'a> Pool<'a> {
     fn new(planner: &'a Planner, id: &'a PoolId, asked: Vec<Asked<'a>>, request: &Request, now: Seconds) -> Self {
-        let since = asked
-            .iter()
-            .map(|asked| asked.ask.asked.window.start)
-            .fold(now, Seconds::min);
         let mut held = Vec::new();
         for lease in planner.leases_of_pool(id) {
             let replaced = request.replaces.as_ref() == Some(&lease.id);
@@ -102,7 +98,7 @@ impl<'a> Pool<'a> {
                     continue;
                 };
                 let absent = reservation.holds.is_empty()
-                    || reservation.window.end <= since
+                    || reservation.window.end <= now
                     || replaced && Ask::frees_reservation(request, reservation, now);
                 if units.pool == *id && !absent {
                     held.push(Held {

@@ -1,0 +1,110 @@
+//! Access to the book for everybody else: snapshots to read, work for the writer.
+//!
+//! Invariant: a snapshot never gives way to an older one.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::Book;
+use super::job::{Closure, Draft, Job, WriteError};
+use crate::ports::{Epoch, Store, StoreError};
+
+/// Access to the book: snapshots to read, jobs to change it. Cheap to clone.
+#[derive(Clone)]
+pub struct BookHandle {
+    pub(super) current: Arc<ArcSwap<Book>>,
+    pub(super) jobs: mpsc::Sender<Box<dyn Job>>,
+    pub(super) published: watch::Sender<Epoch>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) refreshing: Arc<tokio::sync::Mutex<()>>,
+    pub(super) shared: bool,
+}
+
+impl BookHandle {
+    /// The newest snapshot this process knows.
+    pub fn snapshot(&self) -> Arc<Book> {
+        self.current.load_full()
+    }
+
+    /// The newest snapshot; where other processes share the store, one that holds everything they had
+    /// committed when this was called. If the store does not answer, the newest one known.
+    pub async fn fresh(&self) -> Arc<Book> {
+        if self.shared
+            && let Err(error) = self.refresh().await
+        {
+            tracing::warn!(%error, "the change feed cannot be read; answering from the last snapshot");
+        }
+        self.snapshot()
+    }
+
+    /// The epochs of published snapshots, to wait for the next one.
+    pub fn subscribe(&self) -> watch::Receiver<Epoch> {
+        self.published.subscribe()
+    }
+
+    /// Runs `work` on the newest state and commits what it changed. `work` runs again, on a newer
+    /// state, if another process committed first.
+    ///
+    /// # Errors
+    /// As [`WriteError`]; on [`WriteError::Refused`] nothing was changed.
+    pub async fn submit<T, E>(
+        &self,
+        work: impl FnMut(&mut Draft) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, WriteError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Closure {
+            work,
+            decided: None,
+            reply: Some(reply),
+        });
+        self.jobs.send(job).await.map_err(|_| WriteError::Stopped)?;
+        answer.await.map_err(|_| WriteError::Stopped)?
+    }
+
+    /// Brings the snapshot up to what the store holds.
+    pub(super) async fn refresh(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.refreshing.lock().await;
+        let snapshot = self.snapshot();
+        if self.store.epoch().await? == snapshot.epoch() {
+            return Ok(());
+        }
+        let next = match self.store.changes_since(snapshot.epoch()).await {
+            Ok((epoch, changes)) => {
+                let mut next = (*snapshot).clone();
+                next.apply_all(&changes).map(|()| {
+                    next.set_epoch(epoch);
+                    next
+                })
+            }
+            Err(StoreError::FeedTruncated { .. }) => {
+                let contents = self.store.load().await?;
+                Book::from_contents(contents, &snapshot.region, snapshot.freeze)
+            }
+            Err(error) => return Err(error),
+        };
+        let next = next.map_err(|contradiction| StoreError::Corrupt {
+            what: contradiction.to_string(),
+        })?;
+        self.publish(next);
+        Ok(())
+    }
+
+    /// Replaces the snapshot unless it is already newer.
+    pub(super) fn publish(&self, next: Book) {
+        let next = Arc::new(next);
+        self.current.rcu(|current| {
+            if current.epoch() < next.epoch() {
+                Arc::clone(&next)
+            } else {
+                Arc::clone(current)
+            }
+        });
+        self.published.send_replace(self.snapshot().epoch());
+    }
+}

@@ -1,0 +1,130 @@
+//! A change of the book as the writer sees it: work on a draft, and whoever waits for the answer.
+//!
+//! Invariant: work says no or leaves a draft that is whole; it is told an outcome exactly once.
+
+use std::sync::Arc;
+
+use solver::planner::ModelSolver;
+use tokio::sync::oneshot;
+
+use super::{Book, Contradiction};
+use crate::domain::Timestamp;
+use crate::ports::{Change, Fence};
+
+/// Why the book did not change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError<E> {
+    /// The job itself said no.
+    #[error("{0}")]
+    Refused(E),
+    /// Other processes committed first too many times.
+    #[error("the book is contended; try again")]
+    Contended,
+    /// Another worker does the lease's work now.
+    #[error("another worker has taken the lease's work over")]
+    FenceLost,
+    /// The store does not answer; whether the change took effect is unknown.
+    #[error("the book cannot be written now: {0}")]
+    Unavailable(String),
+    /// The writer has stopped.
+    #[error("the service is shutting down")]
+    Stopped,
+}
+
+/// The working copy a job changes.
+pub struct Draft {
+    pub(super) book: Book,
+    pub(super) changes: Vec<Change>,
+    pub(super) fences: Vec<Fence>,
+    pub(super) now: Timestamp,
+    pub(super) solver: Arc<dyn ModelSolver>,
+}
+
+impl Draft {
+    /// The state as the job has left it so far.
+    pub const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// Unix seconds when the batch began.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The solver for decisions.
+    pub fn solver(&self) -> &dyn ModelSolver {
+        self.solver.as_ref()
+    }
+
+    /// Changes the book; all or nothing.
+    ///
+    /// # Errors
+    /// When the planner finds a host occupied twice: the second check of every decision.
+    pub fn change(&mut self, changes: Vec<Change>) -> Result<(), Contradiction> {
+        let mut next = self.book.clone();
+        next.apply_all(&changes)?;
+        self.book = next;
+        self.changes.extend(changes);
+        Ok(())
+    }
+
+    /// Makes the commit depend on a claim that must still be held.
+    pub fn require(&mut self, fence: Fence) {
+        self.fences.push(fence);
+    }
+}
+
+/// What a job looks like to the writer.
+pub(super) trait Job: Send {
+    /// Decides on the draft; `true` if the draft is to be kept.
+    fn decide(&mut self, draft: &mut Draft) -> bool;
+    /// Tells whoever waits.
+    fn finish(&mut self, outcome: Outcome);
+}
+
+/// How a batch ended for one of its jobs.
+#[derive(Clone)]
+pub(super) enum Outcome {
+    Committed,
+    Contended,
+    FenceLost,
+    Unavailable(String),
+}
+
+/// A job out of a closure, with whoever waits for it.
+pub(super) struct Closure<F, T, E> {
+    pub(super) work: F,
+    pub(super) decided: Option<Result<T, E>>,
+    pub(super) reply: Option<oneshot::Sender<Result<T, WriteError<E>>>>,
+}
+
+impl<F, T, E> Job for Closure<F, T, E>
+where
+    F: FnMut(&mut Draft) -> Result<T, E> + Send,
+    T: Send,
+    E: Send,
+{
+    fn decide(&mut self, draft: &mut Draft) -> bool {
+        let decided = (self.work)(draft);
+        let keep = decided.is_ok();
+        self.decided = Some(decided);
+        keep
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        let Some(reply) = self.reply.take() else { return };
+        let answer = match outcome {
+            Outcome::Committed => match self.decided.take() {
+                Some(Ok(value)) => Ok(value),
+                Some(Err(refusal)) => Err(WriteError::Refused(refusal)),
+                None => Err(WriteError::Contended),
+            },
+            // A refusal may rest on jobs of the batch that were not committed, so it is not passed on either.
+            Outcome::Contended => Err(WriteError::Contended),
+            Outcome::FenceLost => Err(WriteError::FenceLost),
+            Outcome::Unavailable(reason) => Err(WriteError::Unavailable(reason)),
+        };
+        // Whoever asked may have gone away; the change stands all the same.
+        let _ = reply.send(answer);
+    }
+}
