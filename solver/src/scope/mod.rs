@@ -13,8 +13,10 @@
 //! become known depends on the state alone, not on how it came about.
 
 mod cells;
+mod holding;
 mod part;
 mod place;
+mod suiting;
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -22,7 +24,7 @@ use std::rc::Rc;
 pub(crate) use cells::Cell;
 
 use crate::hosts::{HostNumber, ReservationNumber};
-use crate::index::{Groups, Held, Holder, Index, PredicateNumber};
+use crate::index::{Groups, Held, Index, PredicateNumber};
 use crate::model::{HostId, Interval, Request, ReservationId, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
@@ -233,42 +235,6 @@ impl<'a> Scope<'a> {
         hosts.into_iter().map(|(_, id)| id.clone()).collect()
     }
 
-    /// How many hosts of a cell pending demands hold at an instant, by expression. Only for groups that are one cell.
-    pub(crate) fn pending_kinds(&self, cell: CellNumber, at: Seconds) -> BTreeMap<PredicateNumber, i64> {
-        let mut kinds = BTreeMap::new();
-        for &class in self.groups.classes(self.cells[cell].group) {
-            for holder in self
-                .index
-                .holders(class)
-                .at(at)
-                .filter(|holder| self.is_pending(holder))
-            {
-                *kinds.entry(holder.predicate).or_default() += i64::from(holder.count);
-            }
-        }
-        kinds
-    }
-
-    /// The fixed reservations that hold hosts of a cell at an instant, and how many; `None` if hosts have to be
-    /// looked at to tell.
-    pub(crate) fn fixed_at(&self, cell: CellNumber, at: Seconds) -> Option<Vec<(ReservationNumber, u32)>> {
-        let mut fixed = Vec::new();
-        for &class in self.groups.classes(self.cells[cell].group) {
-            for holder in self
-                .index
-                .holders(class)
-                .at(at)
-                .filter(|holder| !self.is_pending(holder))
-            {
-                if holder.instances {
-                    return None;
-                }
-                fixed.push((holder.number, holder.count));
-            }
-        }
-        Some(fixed)
-    }
-
     /// Hosts that all reservations hold together, at least those of pending ones.
     pub(crate) fn allocations(&self) -> usize {
         self.index.allocations()
@@ -283,91 +249,6 @@ impl<'a> Scope<'a> {
     pub(crate) fn keeping(&self) -> Vec<CellNumber> {
         let cells = self.keeping.iter().filter_map(|&group| self.opened[group].as_ref());
         cells.flat_map(|cells| cells.iter().copied()).collect()
-    }
-
-    fn is_pending(&self, holder: &Holder) -> bool {
-        let starts = holder.interval.start;
-        !holder.stays
-            && starts > self.now
-            && starts >= self.now.saturating_add(self.planner.freeze)
-            && !self.freed.contains(&holder.number)
-    }
-
-    /// The demand that a pending reservation is.
-    fn know(&mut self, number: ReservationNumber) -> Option<DemandNumber> {
-        if let Some(&known) = self.known.get(&number) {
-            return Some(known);
-        }
-        let held = self.index.held(number)?;
-        let size = u32::try_from(held.hosts.len()).unwrap_or(u32::MAX);
-        self.demands.push(Demand {
-            reservation: &held.id,
-            window: held.window,
-            occupation: held.occupation,
-            predicate: held.part.predicate,
-            least: size,
-            most: size,
-            number: Some(number),
-            likes: Vec::new(),
-            held: None,
-            eligible: None,
-        });
-        self.known.insert(number, self.demands.len() - 1);
-        Some(self.demands.len() - 1)
-    }
-
-    /// The pending demands that hold hosts of a cell at an instant, and how many; by start, then identifier.
-    pub(crate) fn pending_at(&mut self, cell: CellNumber, at: Seconds) -> Vec<(DemandNumber, u32)> {
-        let mut pending: Vec<(DemandNumber, u32)> = Vec::new();
-        if let Some(holders) = &self.cells[cell].holders {
-            let here = holders
-                .iter()
-                .filter(|&&(number, _)| self.demands[number].occupation.contains(at));
-            pending.extend(here);
-        } else {
-            let mut found: Vec<(ReservationNumber, u32)> = Vec::new();
-            let classes = self.groups.classes(self.cells[cell].group);
-            for &class in classes {
-                let holders = self
-                    .index
-                    .holders(class)
-                    .at(at)
-                    .filter(|holder| self.is_pending(holder));
-                found.extend(holders.map(|holder| (holder.number, holder.count)));
-            }
-            if classes.len() > 1 {
-                found.sort_unstable();
-            }
-            for same in found.chunk_by(|one, other| one.0 == other.0) {
-                let count = same.iter().map(|holder| holder.1).sum();
-                pending.extend(self.know(same[0].0).map(|number| (number, count)));
-            }
-        }
-        let order = |number: DemandNumber| (self.demands[number].occupation.start, self.demands[number].reservation);
-        pending.sort_by(|one, other| order(one.0).cmp(&order(other.0)));
-        pending
-    }
-
-    /// What a pending demand holds of each cell, as far as fixed work has not taken it.
-    pub(crate) fn held(&mut self, number: DemandNumber) -> Rc<[(CellNumber, u32)]> {
-        if let Some(held) = &self.demands[number].held {
-            return Rc::clone(held);
-        }
-        let index = self.index;
-        let standing = self.demands[number].number.and_then(|number| index.held(number));
-        let mut cells: Vec<CellNumber> = Vec::new();
-        for &host in standing.map_or(&[][..], |held| held.hosts.as_slice()) {
-            cells.push(self.cell_of(host as HostNumber));
-        }
-        cells.sort_unstable();
-        let occupation = self.demands[number].occupation;
-        let counts = cells
-            .chunk_by(|one, other| one == other)
-            .filter(|same| !self.cells[same[0]].is_taken(occupation))
-            .map(|same| (same[0], u32::try_from(same.len()).unwrap_or(u32::MAX)));
-        let held: Rc<[(CellNumber, u32)]> = counts.collect();
-        self.demands[number].held = Some(Rc::clone(&held));
-        held
     }
 
     /// The cell of a host, which is opened.
@@ -392,87 +273,5 @@ impl<'a> Scope<'a> {
     /// How many hosts a requested demand would rather have than others.
     pub(crate) fn likes(&self, number: DemandNumber) -> usize {
         self.demands[number].likes.len()
-    }
-
-    /// The groups whose hosts satisfy an expression and take new work, blocks aside.
-    fn satisfying(&mut self, predicate: PredicateNumber) -> Rc<[usize]> {
-        let (index, groups) = (self.index, &self.groups);
-        let all = || {
-            let Some(eligible) = index.eligible(predicate) else {
-                return Rc::default();
-            };
-            let first = |group: usize| groups.classes(group)[0];
-            let satisfies = |&group: &usize| eligible.admits(first(group)) && index.is_reservable(first(group));
-            (0..groups.len()).filter(satisfies).collect()
-        };
-        Rc::clone(self.satisfying.entry(predicate).or_insert_with(all))
-    }
-
-    /// Cells a demand may use as far as the other demands are left aside, sorted.
-    pub(crate) fn eligible(&mut self, number: DemandNumber) -> Rc<[CellNumber]> {
-        if let Some(eligible) = &self.demands[number].eligible {
-            return Rc::clone(eligible);
-        }
-        let predicate = self.demands[number].predicate;
-        let eligible = if let Some(cells) = self.at_all_times(predicate) {
-            cells
-        } else {
-            let occupation = self.demands[number].occupation;
-            let mut cells = self.suitable(number).to_vec();
-            cells.retain(|&cell| !self.cells[cell].is_taken(occupation));
-            cells.into()
-        };
-        self.demands[number].eligible = Some(Rc::clone(&eligible));
-        eligible
-    }
-
-    /// Cells whose hosts suit a demand, all other work aside, sorted.
-    pub(crate) fn suitable(&mut self, number: DemandNumber) -> Rc<[CellNumber]> {
-        let Demand { predicate, window, .. } = self.demands[number];
-        if let Some(cells) = self.at_all_times(predicate) {
-            return cells;
-        }
-        let mut suitable: Vec<CellNumber> = Vec::new();
-        for &group in self.satisfying(predicate).iter() {
-            if self.index.in_service(self.groups.classes(group)[0], window) {
-                suitable.extend(self.open(group).iter());
-            }
-        }
-        // Where it stands it may stay.
-        let held = self.demands[number].number.and_then(|number| self.index.held(number));
-        let mut standing: Vec<usize> = Vec::new();
-        for &host in held.map_or(&[][..], |held| held.hosts.as_slice()) {
-            standing.push(self.group_of(host as HostNumber));
-        }
-        standing.sort_unstable();
-        standing.dedup();
-        for group in standing {
-            let cells = self.open(group);
-            suitable.extend(
-                cells
-                    .iter()
-                    .filter(|&&cell| self.cells[cell].exceptions.contains(&number)),
-            );
-        }
-        suitable.sort_unstable();
-        suitable.dedup();
-        suitable.into()
-    }
-
-    /// The cells for an expression, if they are the same at all times and for all who have it; sorted.
-    pub(crate) fn at_all_times(&mut self, predicate: PredicateNumber) -> Option<Rc<[CellNumber]>> {
-        if let Some(known) = self.always.get(&predicate) {
-            return known.clone();
-        }
-        let groups = self.satisfying(predicate);
-        let in_service = |group: &usize| self.index.blocks_of(self.groups.classes(*group)[0]).is_empty();
-        let plain = self.is_even() && groups.iter().all(in_service);
-        let cells = plain.then(|| {
-            let mut cells: Vec<CellNumber> = groups.iter().flat_map(|&group| self.open(group).to_vec()).collect();
-            cells.sort_unstable();
-            Rc::from(cells)
-        });
-        self.always.insert(predicate, cells.clone());
-        cells
     }
 }
