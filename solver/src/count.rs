@@ -1,10 +1,12 @@
 //! The common case: enough suitable hosts are free as things stand, and nothing has to change.
 //!
-//! Invariant: what is found is an assignment without moves. Poor classes are given away before rich ones;
-//! within a class the hosts with the smallest idle gap before the start, then by identifier. A class is
-//! opened only if its profile says that some of its hosts are free.
+//! Invariant: what is found is an assignment without moves. Poor classes are given away before rich ones, within a
+//! class poor hosts before rich ones, of equally rich ones those that fell idle last before the start, then by
+//! identifier. A class is opened only if its profile says that some of its hosts are free, and then only hosts that
+//! are given are looked at: the index knows who is idle throughout.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::decision::Verdict;
 use crate::hosts::{Carried, HostNumber};
@@ -12,9 +14,6 @@ use crate::index::{Eligible, IndexClass};
 use crate::model::{HostId, Interval, Request, ReservationId, Seconds};
 use crate::planner::Planner;
 use crate::request::Ask;
-
-/// Free hosts of a class that are compared beyond those needed: the tightest of so many is tight enough.
-const MOST_COMPARED: usize = 64;
 
 /// Hosts for every requested reservation.
 pub(crate) struct Found<'a> {
@@ -47,9 +46,14 @@ struct Search<'a> {
     asks: &'a [Ask<'a>],
     request: &'a Request,
     now: Seconds,
+    /// Hosts of the lease the request replaces, sorted: free for it, though the index counts them as used.
+    freed: Vec<HostNumber>,
     /// Hosts and times this request has taken so far.
-    taken: Vec<(HostNumber, Interval)>,
+    taken: HashMap<HostNumber, Vec<Interval>>,
 }
+
+/// A host that could be given; the first comes first.
+type Candidate = (u64, Reverse<Seconds>, HostNumber);
 
 /// Looks for hosts that are free during the whole of each requested reservation.
 pub(crate) fn search<'a>(
@@ -63,7 +67,8 @@ pub(crate) fn search<'a>(
         asks,
         request,
         now,
-        taken: Vec::new(),
+        freed: freed(planner, request, now),
+        taken: HashMap::new(),
     };
     for ask in asks {
         let occupation = ask.asked.occupation();
@@ -72,7 +77,7 @@ pub(crate) fn search<'a>(
             if !search.is_free(planner.hosts.at(number)?, occupation) {
                 return None;
             }
-            search.taken.push((number, occupation));
+            search.taken.entry(number).or_default().push(occupation);
         }
     }
     let mut chosen: Vec<BTreeSet<&HostId>> = vec![BTreeSet::new(); asks.len()];
@@ -125,7 +130,7 @@ impl<'a> Search<'a> {
             }
             let class = class as IndexClass;
             if index.in_service(class, window) && (replaces || index.room(class, occupation) > 0) {
-                self.take_from(index.hosts_of(class), ask, wanted, chosen);
+                self.take_from(class, ask, wanted, chosen);
             }
         }
         Some(chosen.len() >= wanted)
@@ -133,55 +138,62 @@ impl<'a> Search<'a> {
 
     /// Adds the hosts the reservation held before, where they still suit and are free.
     fn give_again(&mut self, ask: &Ask<'_>, wanted: usize, chosen: &mut BTreeSet<&'a HostId>) {
-        let numbers: Vec<u32> = ask
-            .before
-            .iter()
-            .filter_map(|id| self.planner.hosts.number(id))
-            .filter(|&number| {
-                let host = self.planner.hosts.at(number).map(|carried| &carried.host);
-                host.is_some_and(|host| host.suits(&ask.asked.predicate, ask.asked.window))
-            })
-            .filter_map(|number| u32::try_from(number).ok())
-            .collect();
-        self.take_from(&numbers, ask, wanted, chosen);
+        let numbers = ask.before.iter().filter_map(|id| self.planner.hosts.number(id));
+        let suits = |number: &HostNumber| {
+            let host = self.planner.hosts.at(*number).map(|carried| &carried.host);
+            host.is_some_and(|host| host.suits(&ask.asked.predicate, ask.asked.window))
+        };
+        let occupation = ask.asked.occupation();
+        let candidates = numbers
+            .filter(suits)
+            .filter_map(|host| self.candidate(host, occupation));
+        let mut candidates: Vec<Candidate> = candidates.collect();
+        candidates.sort_unstable();
+        self.take(&candidates, occupation, wanted, chosen);
     }
 
-    /// Adds free hosts out of these.
-    fn take_from(&mut self, hosts: &[u32], ask: &Ask<'_>, wanted: usize, chosen: &mut BTreeSet<&'a HostId>) {
+    /// Adds free hosts of a class.
+    fn take_from(&mut self, class: IndexClass, ask: &Ask<'_>, wanted: usize, chosen: &mut BTreeSet<&'a HostId>) {
         let occupation = ask.asked.occupation();
-        let missing = wanted.saturating_sub(chosen.len());
-        let mut free: Vec<(u64, Seconds, HostNumber, &'a HostId)> = Vec::new();
-        for &number in hosts {
-            let number = number as HostNumber;
-            let Some(carried) = self.planner.hosts.at(number) else {
-                continue;
-            };
-            let again = |(host, interval): &(HostNumber, Interval)| *host == number && interval.overlaps(&occupation);
-            if !self.is_free(carried, occupation)
-                || self.taken.iter().any(again)
-                || ask.kept.binary_search(&carried.host.id).is_ok()
-                || chosen.contains(&carried.host.id)
-            {
-                continue;
-            }
-            let earlier = carried
-                .occupations
-                .partition_point(|taken| taken.interval.end <= occupation.start);
-            let idle_since = earlier
-                .checked_sub(1)
-                .map_or(self.now, |last| carried.occupations[last].interval.end.max(self.now));
-            let gap = occupation.start.saturating_sub(idle_since);
-            free.push((carried.richness, gap, number, &carried.host.id));
-            if free.len() >= missing.saturating_add(MOST_COMPARED) {
-                break;
-            }
+        let index = self.planner.index();
+        let here = |host: &&HostNumber| index.class_of(**host) == class;
+        let freed = self.freed.iter().filter(here);
+        let mut candidates: Vec<Candidate> = freed.filter_map(|&host| self.candidate(host, occupation)).collect();
+        let idle = index.gaps(class).throughout(occupation);
+        let idle = idle.map(|(richness, gap)| (richness, Reverse(gap.idle.start), gap.host as HostNumber));
+        let other = |candidate: &Candidate| self.freed.binary_search(&candidate.2).is_err();
+        let idle = idle.filter(|candidate| other(candidate) && !self.is_taken(candidate.2, occupation));
+        candidates.extend(idle.take(wanted.saturating_sub(chosen.len())));
+        candidates.sort_unstable();
+        self.take(&candidates, occupation, wanted, chosen);
+    }
+
+    /// A host if it is free for the request.
+    fn candidate(&self, host: HostNumber, occupation: Interval) -> Option<Candidate> {
+        let carried = self.planner.hosts.at(host)?;
+        if !self.is_free(carried, occupation) || self.is_taken(host, occupation) {
+            return None;
         }
-        if free.len() > missing && missing > 0 {
-            free.select_nth_unstable(missing - 1);
-        }
-        for (.., number, id) in free.into_iter().take(missing) {
-            self.taken.push((number, occupation));
-            chosen.insert(id);
+        let stays = carried.all().filter(|taken| !Ask::frees(self.request, taken, self.now));
+        let ends = stays.map(|taken| taken.interval.end);
+        let idle_since = ends.filter(|&end| end <= occupation.start).max();
+        Some((carried.richness, Reverse(idle_since.unwrap_or(Seconds::MIN)), host))
+    }
+
+    /// Whether the request has taken a host during an interval.
+    fn is_taken(&self, host: HostNumber, occupation: Interval) -> bool {
+        let times = self.taken.get(&host);
+        times.is_some_and(|times| times.iter().any(|taken| taken.overlaps(&occupation)))
+    }
+
+    /// Gives these hosts, in their order, until there are as many as wanted, each counted once more.
+    fn take(&mut self, free: &[Candidate], occupation: Interval, wanted: usize, chosen: &mut BTreeSet<&'a HostId>) {
+        for &(.., host) in free.iter().take(wanted.saturating_sub(chosen.len())) {
+            let carried = self.planner.hosts.at(host);
+            if let Some(carried) = carried.filter(|carried| self.is_free(carried, occupation)) {
+                self.taken.entry(host).or_default().push(occupation);
+                chosen.insert(&carried.host.id);
+            }
         }
     }
 
@@ -207,4 +219,15 @@ impl<'a> Search<'a> {
         });
         Some(possible.count())
     }
+}
+
+/// Hosts of the parts of the replaced lease that the request frees, sorted.
+fn freed(planner: &Planner, request: &Request, now: Seconds) -> Vec<HostNumber> {
+    let freed = Ask::freed(planner, request, now).into_iter();
+    let standing = freed.filter_map(|number| planner.index().held(number));
+    let hosts = standing.flat_map(|held| &held.hosts);
+    let mut hosts: Vec<HostNumber> = hosts.map(|&host| host as HostNumber).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    hosts
 }

@@ -114,6 +114,35 @@ impl Carried {
         }
         used
     }
+
+    /// The times at which the host is not in use.
+    pub(crate) fn idle(&self) -> Vec<Interval> {
+        between(&self.used())
+    }
+
+    /// The time around an interval in which no host reservation but that of the interval itself, if there is one, takes
+    /// the host.
+    pub(crate) fn idle_besides(&self, interval: Interval) -> Interval {
+        let before = self
+            .occupations
+            .partition_point(|taken| taken.interval.end <= interval.start);
+        let after = self
+            .occupations
+            .partition_point(|taken| taken.interval.end <= interval.end);
+        let start = before.checked_sub(1).map(|last| self.occupations[last].interval.end);
+        let end = self.occupations.get(after).map(|taken| taken.interval.start);
+        Interval::new(start.unwrap_or(Seconds::MIN), end.unwrap_or(Seconds::MAX))
+    }
+}
+
+/// The time before, between and after disjoint intervals in order of time.
+pub(crate) fn between(used: &[Interval]) -> Vec<Interval> {
+    let starts = std::iter::once(Seconds::MIN).chain(used.iter().map(|interval| interval.end));
+    let ends = used.iter().map(|interval| interval.start);
+    let gaps = starts.zip(ends.chain(std::iter::once(Seconds::MAX)));
+    gaps.filter(|(start, end)| start < end)
+        .map(|(start, end)| Interval::new(start, end))
+        .collect()
 }
 
 /// Properties that say yes, or how many, each count once; size decides between equals.

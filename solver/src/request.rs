@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::certificate;
 use crate::decision::Conflict;
-use crate::hosts::Occupation;
+use crate::hosts::{Occupation, ReservationNumber};
 use crate::model::{HostId, Interval, Request, RequestedReservation, Reservation, Resource, Seconds};
 use crate::planner::Planner;
 use crate::wording;
@@ -153,6 +153,16 @@ impl<'a> Ask<'a> {
     pub(crate) fn frees(request: &Request, taken: &Occupation, now: Seconds) -> bool {
         request.replaces.as_ref() == Some(&taken.lease)
             && (taken.interval.start > now || request.reservations.iter().any(|asked| asked.id == taken.reservation))
+    }
+
+    /// The reservations of the replaced lease that the request frees.
+    pub(crate) fn freed(planner: &Planner, request: &Request, now: Seconds) -> Vec<ReservationNumber> {
+        let replaced = request.replaces.as_ref().and_then(|lease| planner.stored_lease(lease));
+        let parts = replaced
+            .iter()
+            .flat_map(|stored| stored.lease.reservations.iter().zip(&stored.parts));
+        let freed = parts.filter(|(held, _)| Self::frees_reservation(request, held, now));
+        freed.map(|(_, part)| part.number).collect()
     }
 
     /// As [`Ask::frees`], for a reservation of the replaced lease.

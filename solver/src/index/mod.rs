@@ -1,12 +1,13 @@
 //! What the planner derives from its hosts and promises to answer fast: classes of hosts that no known
 //! expression tells apart, which classes satisfy which expression, how many hosts of each class are in use at
-//! every instant, and who holds them.
+//! every instant, when each of them is idle, and who holds them.
 //!
 //! Invariant: hosts of one class are equal in zone, rack, blocks, reservability and capacity and satisfy the
-//! same known expressions; the profile of a class counts, at every instant, its hosts in use, and its holders
-//! are the reservations that use them. Known expressions are at least those of all promises, so a class may be
+//! same known expressions; the profile of a class counts, at every instant, its hosts in use, its gaps are
+//! the time in which each is not, and its holders are the reservations that use them. Known expressions are at least those of all promises, so a class may be
 //! finer than a decision needs.
 
+mod gaps;
 mod groups;
 mod held;
 mod holders;
@@ -17,6 +18,7 @@ mod profile;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub(crate) use gaps::{Gap, Gaps};
 pub(crate) use groups::Groups;
 pub(crate) use held::Held;
 pub(crate) use holders::{Holder, Holders};
@@ -58,6 +60,7 @@ pub(crate) struct Index {
     partition: Arc<Partition>,
     eligible: Vec<Option<Arc<Eligible>>>,
     profiles: Vec<Arc<Profile>>,
+    gaps: Vec<Arc<Gaps>>,
     /// Hosts of each class that are free at every instant.
     always_free: Vec<i32>,
     holders: Vec<Arc<Holders>>,
@@ -85,10 +88,13 @@ impl Index {
             .iter()
             .map(|class| profile(hosts, &class.hosts))
             .collect();
+        let classes = partition.classes.iter();
+        let gaps = classes.map(|class| gaps(hosts, &class.hosts)).collect();
         let mut index = Self {
             partition: Arc::new(partition),
             eligible: Vec::new(),
             profiles,
+            gaps,
             always_free: Vec::new(),
             holders: Vec::new(),
             table: Vector::new(),
@@ -142,12 +148,15 @@ impl Index {
             return;
         }
         for &class in &parted {
-            let derived = profile(hosts, &self.partition.classes[class].hosts);
+            let members = &self.partition.classes[class].hosts;
+            let (derived, idle) = (profile(hosts, members), gaps(hosts, members));
             if class < self.profiles.len() {
                 self.profiles[class] = derived;
+                self.gaps[class] = idle;
                 self.always_free[class] = self.least_free(class);
             } else {
                 self.profiles.push(derived);
+                self.gaps.push(idle);
                 self.always_free.push(self.least_free(class));
             }
         }
@@ -223,6 +232,11 @@ impl Index {
         &self.profiles[class]
     }
 
+    /// When the hosts of a class are idle.
+    pub(crate) fn gaps(&self, class: IndexClass) -> &Gaps {
+        &self.gaps[class]
+    }
+
     /// The least richness of the hosts of a class.
     pub(crate) fn richness(&self, class: IndexClass) -> u64 {
         self.partition.classes[class].richness
@@ -264,6 +278,16 @@ impl Index {
         Arc::make_mut(&mut self.profiles[class]).add(interval, change);
         self.always_free[class] = self.least_free(class);
     }
+
+    /// A host of a class, with its richness, becomes idle in a gap.
+    pub(crate) fn open_gap(&mut self, class: IndexClass, richness: u64, gap: Gap) {
+        Arc::make_mut(&mut self.gaps[class]).add(richness, gap);
+    }
+
+    /// A host of a class, with its richness, is no longer idle in just this gap.
+    pub(crate) fn close_gap(&mut self, class: IndexClass, richness: u64, gap: Gap) {
+        Arc::make_mut(&mut self.gaps[class]).remove(richness, gap);
+    }
 }
 
 fn size(hosts: &[u32]) -> i32 {
@@ -274,4 +298,12 @@ fn size(hosts: &[u32]) -> i32 {
 fn profile(hosts: &Hosts, members: &[u32]) -> Arc<Profile> {
     let carried = members.iter().filter_map(|&host| hosts.at(host as HostNumber));
     Arc::new(Profile::of(carried.flat_map(|carried| carried.used())))
+}
+
+/// When hosts are idle from what each carries.
+fn gaps(hosts: &Hosts, members: &[u32]) -> Arc<Gaps> {
+    let carried = members
+        .iter()
+        .filter_map(|&host| Some((host, hosts.at(host as HostNumber)?.as_ref())));
+    Arc::new(Gaps::of(carried))
 }

@@ -1,18 +1,32 @@
 //! Hosts taken and given back, with everything derived from that.
 //!
 //! Invariant: no two host reservations overlap on a host, nor does one overlap instances; and the index, once
-//! it exists, counts what the hosts carry.
+//! it exists, counts what the hosts carry and knows when each is idle.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Part, Planner, StateError, Stored};
-use crate::hosts::{Carried, HostNumber, Occupation, Share};
-use crate::index::{Held, IndexClass};
+use crate::hosts::{Carried, HostNumber, Occupation, Share, between};
+use crate::index::{Gap, Held, IndexClass};
 use crate::model::{Interval, Lease, LeaseId, Reservation, Resource, Seconds};
 
-/// Hosts more or fewer in use during an interval, by class.
-type Changes = BTreeMap<(IndexClass, Interval), i32>;
+/// What the index has to learn of hosts.
+#[derive(Default)]
+struct Changes {
+    /// Hosts more or fewer in use during an interval, by class.
+    used: BTreeMap<(IndexClass, Interval), i32>,
+    /// Gaps of single hosts, one after another.
+    gaps: Vec<GapChange>,
+}
+
+/// A gap that opens or closes.
+struct GapChange {
+    class: IndexClass,
+    richness: u64,
+    gap: Gap,
+    opens: bool,
+}
 
 impl Part {
     /// What the reservation occupies of its hosts; nothing if that was over before it was recorded.
@@ -77,28 +91,74 @@ impl Planner {
         };
         let before = (!carried.shares.is_empty()).then(|| carried.used());
         make(carried);
-        let Some(class) = class else { return };
+        let (Some(class), Ok(host)) = (class, u32::try_from(number)) else {
+            return;
+        };
+        let richness = carried.richness;
+        let mut note = |idle: &Interval, opens: bool| {
+            if idle.start < idle.end {
+                changes.gaps.push(GapChange {
+                    class,
+                    richness,
+                    gap: Gap { idle: *idle, host },
+                    opens,
+                });
+            }
+        };
         if before.is_none() && carried.shares.is_empty() {
-            *changes.entry((class, interval)).or_default() += change;
+            let whole = carried.idle_besides(interval);
+            let parts = [
+                Interval::new(whole.start, interval.start),
+                Interval::new(interval.end, whole.end),
+            ];
+            // What closes comes first: a gap may open where another began.
+            if change > 0 {
+                note(&whole, false);
+                parts.iter().for_each(|part| note(part, true));
+            } else {
+                parts.iter().for_each(|part| note(part, false));
+                note(&whole, true);
+            }
+            *changes.used.entry((class, interval)).or_default() += change;
             return;
         }
-        for used in before.unwrap_or_else(|| {
+        let before = before.unwrap_or_else(|| {
             let mut without = carried.clone();
             without.shares.clear();
             without.used()
-        }) {
-            *changes.entry((class, used)).or_default() -= 1;
+        });
+        let after = carried.used();
+        let (closed, opened) = (between(&before), between(&after));
+        let closing = closed.iter().filter(|gap| !opened.contains(gap));
+        closing.for_each(|gap| note(gap, false));
+        let opening = opened.iter().filter(|gap| !closed.contains(gap));
+        opening.for_each(|gap| note(gap, true));
+        for used in before {
+            *changes.used.entry((class, used)).or_default() -= 1;
         }
-        for used in carried.used() {
-            *changes.entry((class, used)).or_default() += 1;
+        for used in after {
+            *changes.used.entry((class, used)).or_default() += 1;
         }
     }
 
     /// Brings the index up to date.
     fn note(&mut self, changes: Changes) {
         if let Some(index) = self.index_mut() {
-            for ((class, interval), change) in changes {
+            for ((class, interval), change) in changes.used {
                 index.use_hosts(class, interval, change);
+            }
+            for GapChange {
+                class,
+                richness,
+                gap,
+                opens,
+            } in changes.gaps
+            {
+                if opens {
+                    index.open_gap(class, richness, gap);
+                } else {
+                    index.close_gap(class, richness, gap);
+                }
             }
         }
     }
