@@ -9,14 +9,15 @@
 //!
 //! 1. [`planner`] reads off what the request asks beyond what it keeps, and whether enough hosts suit it.
 //! 2. `count` looks for hosts that are free as things stand.
-//! 3. `tails` exchanges what equal hosts carry, when they are free one by one but not throughout.
+//! 3. `tails` exchanges what equal hosts carry, when they are free one by one but not throughout; `rearranged` writes
+//!    down what hosts carry then and recounts it.
 //! 4. `scope` reads off the index what of the fleet the request reaches, and no more: classes of equal hosts, how
 //!    full they are, and who holds hosts of them.
 //! 5. `certificate` looks for an instant at which too few hosts exist.
 //! 6. `reassign` chooses counts per class by linear programming, with the fewest moves.
-//! 7. The counts become hosts: directly, or, where equal hosts have to exchange what they carry, `scene` shows the
-//!    hosts of the classes that change, `classes` groups them into those that no reservation can tell apart, `decode`
-//!    sweeps them and `verify` checks the result.
+//! 7. The counts become hosts: on the hosts that change, with exchanges between equal ones, or, where fixed work to come
+//!    makes hosts of a class unequal, `scene` shows the hosts of the classes that change, `classes` groups them into
+//!    those that no reservation can tell apart, `decode` sweeps them and `verify` checks the result.
 
 pub mod admit;
 pub mod batch;
@@ -38,6 +39,7 @@ pub mod planner;
 pub mod predicate;
 pub mod program;
 pub mod question;
+mod rearranged;
 mod reassign;
 pub mod replan;
 pub mod replay;

@@ -128,17 +128,6 @@ impl Holders {
             .filter(move |holder| holder.interval.contains(at))
     }
 
-    /// Those that hold hosts some time within an interval, by start and number.
-    pub(crate) fn during(&self, interval: Interval) -> impl Iterator<Item = &Holder> {
-        let begun = self.blocks.partition_point(|block| block.first().0 < interval.end);
-        let blocks = self.blocks[..begun]
-            .iter()
-            .filter(move |block| block.until > interval.start);
-        blocks
-            .flat_map(|block| block.holders.iter())
-            .filter(move |holder| holder.interval.overlaps(&interval))
-    }
-
     /// Whether every one of them that does not move starts no later than `start`, and the class suits all:
     /// of those that may move, those do not that start before `fixed`.
     pub(crate) fn is_even(&self, start: Seconds, fixed: Seconds) -> bool {
@@ -200,9 +189,6 @@ mod tests {
                 let expected: Vec<&Holder> = list.iter().filter(|holder| holder.interval.contains(at)).collect();
                 prop_assert!(holders.at(at).eq(expected.iter().copied()));
                 prop_assert!(made.at(at).eq(expected));
-                let during = Interval::new(at, at + 17);
-                let expected = list.iter().filter(|holder| holder.interval.overlaps(&during));
-                prop_assert!(holders.during(during).eq(expected));
                 for fixed in [at, at + 1, at + 30] {
                     let even = list.iter().all(|holder| {
                         let moves = !holder.stays && holder.interval.start >= fixed;
