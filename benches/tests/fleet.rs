@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use benches::baseline::{Grain, outline};
+use benches::book::CountingOnly;
 use benches::fleet::{Budgets, Filled, Scan, Size, measure};
 use benches::ledger::Ledger;
 use solver::decision::Verdict;
+use solver::model::Host;
 use solver::planner::Budget;
 use solver::program::{ModelSolver, Outcome};
 use solver_highs::Highs;
@@ -48,6 +50,26 @@ fn berth_accepts_whatever_the_scan_finds() {
         assert!(!free || matches!(decision.verdict, Verdict::Accepted { .. }));
     }
     assert!(found > 0 && found < filled.requests.len());
+}
+
+/// Whoever asks for every host that suits is refused because of some instant, which is not always the one at which most
+/// of these hosts are in use: no program is needed to find it.
+#[test]
+fn asking_for_all_needs_no_program() {
+    let filled = filled(1_000);
+    let planner = filled.planner().expect("it is consistent");
+    let mut refused = 0;
+    for mut request in filled.requests.iter().take(150).cloned() {
+        for asked in &mut request.reservations {
+            let suits = |host: &&Host| host.matches(&asked.predicate);
+            asked.min = u32::try_from(filled.hosts.iter().filter(suits).count()).expect("a thousand at most");
+            asked.max = asked.min;
+        }
+        let decision = planner.decide(&request, filled.now, Budget { seconds: None }, &CountingOnly);
+        assert_ne!(decision.verdict, Verdict::Undecided, "{}", request.id);
+        refused += usize::from(matches!(decision.verdict, Verdict::Refused { .. }));
+    }
+    assert!(refused > 100);
 }
 
 #[test]

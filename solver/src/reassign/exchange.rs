@@ -6,14 +6,19 @@
 //! exactly as many no more than the least amount can be given.
 //!
 //! Invariant: counts are returned only if they need no more moves than are missing, so they are optimal
-//! for all three goals. The search for exchanges is greedy; what it does not find is left to the program.
+//! for all three goals. The search for exchanges is greedy; what it does not find soon is left to the program.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::model::Interval;
 use crate::reassign::Counts;
 use crate::reassign::loads::{Changes, order};
 use crate::scope::{CellNumber, DemandNumber, Scope};
+
+/// How often it is asked whether a cell has hosts free. What is found is found after some hundreds; where the request
+/// asks for most of a fleet and nothing can be found, there are millions to try.
+const MOST_LOOKS: u32 = 8_192;
 
 /// Optimal counts, if this way of looking finds them.
 pub(super) fn search(scope: &mut Scope<'_>) -> Option<Counts> {
@@ -30,6 +35,7 @@ pub(super) fn search(scope: &mut Scope<'_>) -> Option<Counts> {
         loads: Changes::default(),
         left: BTreeMap::new(),
         counts,
+        looks: Cell::new(0),
     };
     let usable = exchange.poorest_first(number);
     let (occupation, most, least) = {
@@ -61,6 +67,7 @@ struct Exchange<'s, 'a> {
     /// How many hosts pending demands have left where they held them.
     left: BTreeMap<(DemandNumber, CellNumber), u32>,
     counts: Counts,
+    looks: Cell<u32>,
 }
 
 impl Exchange<'_, '_> {
@@ -73,6 +80,7 @@ impl Exchange<'_, '_> {
 
     /// Whole hosts of a cell that are free during the whole interval.
     fn free(&self, cell: CellNumber, during: Interval) -> u32 {
+        self.looks.set(self.looks.get().saturating_add(1));
         let (room, _) = self.loads.room(self.scope, cell, during);
         #[expect(
             clippy::cast_possible_truncation,
@@ -92,11 +100,14 @@ impl Exchange<'_, '_> {
     }
 
     /// Sends hosts of one pending demand from a cell to another, so that as many more of the cell can be
-    /// given; how many. `None` if the cell is not full.
+    /// given; how many. `None` if the cell is not full, or too much was looked at.
     fn free_up(&mut self, number: DemandNumber, cell: CellNumber, missing: u32) -> Option<u32> {
         let occupation = self.scope.demand(number).occupation;
         let (first, last) = self.loads.tight(self.scope, cell, occupation)?;
         for (other, held) in self.scope.pending_at(cell, first) {
+            if self.looks.get() > MOST_LOOKS {
+                return None;
+            }
             let leaving = self.scope.demand(other).occupation;
             if !leaving.contains(last) {
                 continue;

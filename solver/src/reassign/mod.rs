@@ -5,9 +5,11 @@
 //!
 //! 1. [`exchange`] frees what is missing by sending hosts of pending demands elsewhere one by one. It
 //!    answers only if as many moves as hosts are missing suffice, which is the fewest there can be.
-//! 2. [`growing`] is the linear program over departures from what is held, with rows and columns added as
+//! 2. [`narrow`] says at which instants all that the request reaches has least to spare; one of them often shows that
+//!    too few hosts exist.
+//! 3. [`growing`] is the linear program over departures from what is held, with rows and columns added as
 //!    its points need them. Its points are whole nearly always.
-//! 3. [`whole`] dives from a fractional point to a whole one, and searches by branch and bound if that
+//! 4. [`whole`] dives from a fractional point to a whole one, and searches by branch and bound if that
 //!    does not meet the bound.
 //!
 //! If there is nothing to choose, `certificate` proves it in whole numbers.
@@ -19,11 +21,13 @@ mod exchange;
 mod goals;
 mod growing;
 mod loads;
+mod narrow;
 mod point;
 mod whole;
 
 use std::collections::BTreeMap;
 
+use crate::certificate;
 use crate::decision::Conflict;
 use crate::planner::Budget;
 use crate::program::{ModelSolver, Step};
@@ -31,6 +35,9 @@ use crate::reassign::goals::Goals;
 use crate::reassign::growing::Growing;
 use crate::reassign::whole::Search;
 use crate::scope::{CellNumber, DemandNumber, Scope};
+
+/// Narrow instants at which a shortage is looked for before anything is programmed.
+const NARROW_INSTANTS: usize = 4;
 
 /// Hosts per cell or class, for every demand that may differ from what it holds.
 pub(crate) type Counts = BTreeMap<DemandNumber, BTreeMap<CellNumber, u32>>;
@@ -57,6 +64,10 @@ pub(crate) fn solve(scope: &mut Scope<'_>, budget: Budget, solver: &dyn ModelSol
 fn stages(scope: &mut Scope<'_>, budget: Budget, solver: &dyn ModelSolver) -> Reassigned {
     if let Some(counts) = exchange::search(scope) {
         return Reassigned::Counts(counts);
+    }
+    let narrow = narrow::instants(scope, NARROW_INSTANTS);
+    if let Some(conflict) = certificate::at_instants(scope, narrow) {
+        return Reassigned::Infeasible(Some(conflict));
     }
     let Some(engine) = solver.engine() else {
         return Reassigned::Limit;

@@ -204,6 +204,11 @@ impl<'a> Scope<'a> {
         &self.cells[number]
     }
 
+    /// The cells that somebody has reached so far.
+    pub(crate) fn opened(&self) -> std::ops::Range<CellNumber> {
+        0..self.cells.len()
+    }
+
     /// Whether every group is one cell, the same for all who may use it.
     pub(crate) fn is_even(&self) -> bool {
         !self.uneven.contains(&true)
