@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use crate::certificate;
 use crate::decision::Conflict;
 use crate::hosts::{Occupation, ReservationNumber};
+use crate::index::IndexClass;
 use crate::model::{HostId, Interval, Request, RequestedReservation, Reservation, Resource, Seconds};
 use crate::planner::Planner;
 use crate::wording;
@@ -99,32 +100,22 @@ impl<'a> Ask<'a> {
         if self.least == 0 || self.asked.resource != Resource::Host {
             return Ok(());
         }
-        let keeps = |host: &HostId| self.kept.binary_search(host).is_ok();
         let index = planner.index();
-        let mut hosts: Vec<HostId> = self.kept.to_vec();
-        let mut enough = self.least as usize;
-        for &class in planner
-            .eligible(&self.asked.predicate)
-            .into_iter()
-            .flat_map(|eligible| &eligible.classes)
-        {
-            let class = class as usize;
-            if !index.in_service(class, self.asked.window) {
-                continue;
-            }
-            let members = index.hosts_of(class);
-            if self.kept.is_empty() && members.len() >= enough {
-                return Ok(());
-            }
-            let members = members.iter().filter_map(|&host| planner.hosts.at(host as usize));
-            for carried in members.filter(|carried| !keeps(&carried.host.id)) {
-                hosts.push(carried.host.id.clone());
-                enough -= 1;
-                if enough == 0 {
-                    return Ok(());
-                }
-            }
+        let eligible = planner.eligible(&self.asked.predicate);
+        let classes = eligible.into_iter().flat_map(|eligible| &eligible.classes);
+        let classes: Vec<IndexClass> = classes
+            .map(|&class| class as IndexClass)
+            .filter(|&class| index.in_service(class, self.asked.window))
+            .collect();
+        let all: usize = classes.iter().map(|&class| index.hosts_of(class).len()).sum();
+        let kept = self.kept.iter().filter_map(|id| planner.hosts.number(id));
+        let kept = kept.filter(|&host| classes.contains(&index.class_of(host))).count();
+        if all - kept >= self.least as usize {
+            return Ok(());
         }
+        let others = classes.iter().flat_map(|&class| index.ids_of(class));
+        let others = others.filter(|id| self.kept.binary_search(id).is_err());
+        let mut hosts: Vec<HostId> = self.kept.iter().chain(others).cloned().collect();
         hosts.sort();
         let (needed, exist) = (u64::from(self.asked.min), hosts.len() as u64);
         let window = self.asked.window;
