@@ -187,7 +187,8 @@ proptest! {
                 5 => {
                     let Some(before) = held.last() else { continue };
                     let since: Seconds = start;
-                    planner.put_lease_since(before.clone(), since).unwrap();
+                    // What it no longer occupied may be somebody else's by now; then nothing changes.
+                    planner.put_lease_since(before.clone(), since).ok();
                 }
                 _ => {
                     let mut holds = free(&planner, Interval::new(start, start + length + 2));
