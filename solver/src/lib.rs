@@ -32,6 +32,7 @@ pub mod document;
 pub mod heal;
 mod hosts;
 mod index;
+pub mod kernel;
 mod mixed;
 pub mod model;
 pub mod offers;

@@ -1,4 +1,5 @@
-//! The solver's linear and integer programs: on HiGHS, small growing ones by an own dual simplex method.
+//! The solver's linear and integer programs: on HiGHS, growing ones with few tight rows by an own dual simplex
+//! method.
 //!
 //! Invariant: an answer is handed out only after it held in integers. HiGHS works in floating point, so
 //! values are rounded and every row is recounted, and an infeasibility must be found twice, with and

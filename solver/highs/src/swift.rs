@@ -1,5 +1,5 @@
-//! The engine the planner gets: small linear programs are solved by our own dual simplex, everything else
-//! by HiGHS.
+//! The engine the planner gets: linear programs are solved by our own dual simplex as long as few of their rows are
+//! tight, everything else by HiGHS.
 //!
 //! Invariant: whichever solves knows the same program. Once HiGHS has been asked it stays asked.
 
@@ -9,9 +9,6 @@ use solver::program::{LinearEngine, Status};
 
 use crate::engine::Engine;
 use crate::simplex::{Found, Simplex};
-
-/// A dense inverse of more rows is slower than HiGHS.
-const MOST_ROWS: usize = 600;
 
 /// Own simplex, HiGHS behind it.
 #[derive(Debug)]
@@ -74,7 +71,7 @@ impl LinearEngine for Swift {
 
     fn add_row(&mut self, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize {
         let known = |&(column, _): &(usize, f64)| column < self.simplex.columns.len();
-        if self.highs.is_none() && (self.simplex.rows.len() >= MOST_ROWS || !entries.iter().all(known)) {
+        if self.highs.is_none() && !entries.iter().all(known) {
             self.highs();
         }
         match &mut self.highs {

@@ -245,6 +245,62 @@ fn nothing_is_claimed_when_the_time_is_over() {
     }
 }
 
+/// Promises that leave full classes: thousands of rows of which few are tight, and moves that all cost the same.
+fn crowd(engine: &mut dyn LinearEngine, seed: u32) {
+    const CELLS: usize = 8;
+    const INSTANTS: usize = 150;
+    let mut state = seed;
+    let mut next = |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % below
+    };
+    let mut sources = Vec::new();
+    let mut load = vec![[0_u32; INSTANTS]; CELLS];
+    for _ in 0..400 {
+        let (cell, start, amount) = (next(8) as usize, next(120) as usize, 1 + next(6));
+        let during = start..start + 1 + next(30) as usize;
+        for here in &mut load[cell][during.clone()] {
+            *here += amount;
+        }
+        sources.push((cell, during, amount));
+    }
+    for (cell, load) in load.iter().enumerate() {
+        for &load in load {
+            let (missing, free) = (f64::from(load / 12), f64::from(load / 3 + 4));
+            engine.add_row((-NONE, if cell < 4 { -missing } else { free }), &[]);
+        }
+    }
+    for (from, during, amount) in sources {
+        for to in (0..CELLS).filter(|&to| to != from) {
+            let of = |cell: usize, factor: f64| during.clone().map(move |at| (cell * INSTANTS + at, factor));
+            let entries: Vec<(usize, f64)> = of(from, -1.0).chain(of(to, 1.0)).collect();
+            engine.add_column(1.0, (0.0, f64::from(amount)), &entries);
+        }
+    }
+}
+
+/// Costs are perturbed on the way; what is answered is a bound of the program that was asked for all the same.
+#[test]
+fn equal_costs_end_and_their_bound_holds() {
+    let mut optima = 0;
+    for seed in 1..6 {
+        let (mut swift, mut highs) = (Swift::new(), Engine::new());
+        crowd(&mut swift, seed);
+        crowd(&mut highs, seed);
+        let expected = highs.solve(None);
+        assert_eq!(swift.solve(None), expected, "seed {seed}");
+        assert!(!swift.asked_highs(), "seed {seed}");
+        if expected == Status::Optimal {
+            optima += 1;
+            let cost: f64 = swift.values().iter().sum();
+            assert!(swift.bound() <= highs.bound() + 1e-6, "seed {seed}");
+            assert!(swift.bound() > highs.bound() - 0.1, "seed {seed}");
+            assert!(cost > highs.bound() - 1e-6 && cost < highs.bound() + 0.1, "seed {seed}");
+        }
+    }
+    assert!(optima > 0);
+}
+
 /// A market split problem: hard to decide, so that a tenth of a second ends in the middle.
 #[test]
 fn a_limit_in_the_middle_ends_the_solve() {

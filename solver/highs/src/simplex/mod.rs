@@ -1,43 +1,36 @@
-//! A dual simplex method for small programs that grow.
+//! A dual simplex method for programs that grow.
 //!
-//! The programs of one decision have some ten to some hundred rows, and change little between solves; a
-//! call of a general solver spends most of its time preparing and checking. This one keeps the inverse of
-//! the basis as a dense matrix and goes on from where it was.
+//! The programs of one decision have some ten to some thousand rows, few of them tight, and change little between
+//! solves; a call of a general solver spends most of its time preparing and checking. This one keeps the inverse of the
+//! basis's kernel (tight rows against basic columns) and goes on from where it was.
 //!
 //! Row `i` reads `a_i x - s_i = 0` with the row's bounds on its logical variable `s_i`. Every column has two
-//! finite bounds, so any basis is made dual feasible by putting columns to their other bound.
+//! finite bounds, so any basis is made dual feasible by putting columns to their other bound. A row is *tight* if its
+//! logical variable is not basic.
 //!
 //! Invariant: nothing is answered that was not recomputed from the program itself: an optimum satisfies all
 //! bounds and rows, its bound is the Lagrangian one of its dual values, and an infeasibility comes with
 //! weights that show it. Where that fails, or takes too long, the answer is that there is none.
 
-mod basis;
 mod dual;
+mod leaving;
+mod program;
+mod proof;
+mod ratio;
 
-use basis::Inverse;
+pub(crate) use program::{Column, Row};
+use solver::kernel::Kernel;
 
 /// How far a value may be beyond a bound.
 const FEASIBILITY: f64 = 1e-8;
 /// How far the recomputed answer may be beyond a bound or a row.
 const CHECKED: f64 = 1e-6;
-
 /// Reduced costs below this are zeros of arithmetic.
 const ZERO_COST: f64 = 1e-9;
-
-/// A column.
-#[derive(Debug, Clone)]
-pub(crate) struct Column {
-    pub(crate) cost: f64,
-    pub(crate) bounds: (f64, f64),
-    pub(crate) entries: Vec<(usize, f64)>,
-}
-
-/// A row.
-#[derive(Debug, Clone)]
-pub(crate) struct Row {
-    pub(crate) bounds: (f64, f64),
-    pub(crate) entries: Vec<(usize, f64)>,
-}
+/// What a bound may lack of the optimum where costs are perturbed: costs are whole, so less than one is nothing.
+const MOST_GAP: f64 = 0.1;
+/// Entries below this are zeros of arithmetic.
+const ZERO: f64 = 1e-9;
 
 /// A column, or the logical variable of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,10 +67,25 @@ pub(crate) struct Simplex {
     reduced: Vec<f64>,
     /// Reduced costs of the logical variables, which are the dual values of the rows.
     pub(crate) duals: Vec<f64>,
-    /// The basic variable of each row, and its value.
-    basis: Vec<Variable>,
-    basic: Vec<f64>,
-    inverse: Inverse,
+    /// Values of the columns at the moment, and the rows' totals.
+    present: Vec<f64>,
+    totals: Vec<f64>,
+    kernel: Kernel,
+    /// The kernel's columns, and the place of each column that is one.
+    basic: Vec<usize>,
+    place_of: Vec<usize>,
+    /// The kernel's rows, and the place of each row that is one.
+    tight: Vec<usize>,
+    place_of_row: Vec<usize>,
+    /// Squared lengths of the directions of rows that are not tight, as last seen.
+    lengths: Vec<f64>,
+    /// Entries of the columns in the leaving row; zero between uses.
+    entries: Vec<f64>,
+    /// What is added to the costs once it seems that many of them are equal.
+    added: Vec<f64>,
+    perturbed: bool,
+    /// Iterations since the inverse was computed.
+    drift: usize,
     /// After an optimum.
     pub(crate) values: Vec<f64>,
     pub(crate) bound: f64,
@@ -86,52 +94,15 @@ pub(crate) struct Simplex {
 }
 
 impl Simplex {
-    /// Adds a column; both bounds must be finite.
-    pub(crate) fn add_column(&mut self, cost: f64, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize {
-        let number = self.columns.len();
-        for &(row, factor) in entries {
-            self.rows[row].entries.push((number, factor));
-        }
-        self.columns.push(Column {
-            cost,
-            bounds,
-            entries: entries.to_vec(),
-        });
-        self.places.push(Place::Lower);
-        self.reduced.push(0.0);
-        number
-    }
-
-    /// Adds a row; its logical variable becomes basic.
-    pub(crate) fn add_row(&mut self, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize {
-        let number = self.rows.len();
-        let mut of_basic = vec![0.0; number];
-        for &(column, factor) in entries {
-            self.columns[column].entries.push((number, factor));
-            if self.places[column] == Place::Basic
-                && let Some(place) = self.basis.iter().position(|&basic| basic == Variable::Column(column))
-            {
-                of_basic[place] = factor;
-            }
-        }
-        self.inverse.border(&of_basic);
-        self.rows.push(Row {
-            bounds,
-            entries: entries.to_vec(),
-        });
-        self.logical_places.push(Place::Basic);
-        self.duals.push(0.0);
-        self.basis.push(Variable::Logical(number));
-        self.basic.push(0.0);
-        number
-    }
-
     /// Makes all logical variables basic.
     pub(crate) fn restart(&mut self) {
         self.places.fill(Place::Lower);
         self.logical_places.fill(Place::Basic);
-        self.basis = (0..self.rows.len()).map(Variable::Logical).collect();
-        self.inverse = Inverse::logical(self.rows.len());
+        self.basic.clear();
+        self.tight.clear();
+        self.kernel = Kernel::default();
+        self.drift = 0;
+        self.lengths.fill(1.0);
     }
 
     /// Forgets the last answer, but not the basis.
@@ -141,6 +112,12 @@ impl Simplex {
         self.bound = f64::NEG_INFINITY;
     }
 
+    /// The cost the method works with.
+    fn cost(&self, column: usize) -> f64 {
+        let added = if self.perturbed { self.added[column] } else { 0.0 };
+        self.columns[column].cost + added
+    }
+
     fn bounds(&self, variable: Variable) -> (f64, f64) {
         match variable {
             Variable::Column(column) => self.columns[column].bounds,
@@ -148,8 +125,11 @@ impl Simplex {
         }
     }
 
-    fn resting(place: Place, bounds: (f64, f64)) -> f64 {
-        if place == Place::Upper { bounds.1 } else { bounds.0 }
+    const fn resting(place: Place, bounds: (f64, f64)) -> f64 {
+        match place {
+            Place::Upper => bounds.1,
+            Place::Lower | Place::Basic => bounds.0,
+        }
     }
 
     /// Minimises. `go_on` is asked now and then.
@@ -176,7 +156,7 @@ impl Simplex {
                 Found::Infeasible if self.contradicts() => return Found::Infeasible,
                 Found::Optimal | Found::Infeasible | Found::Nothing => {}
             }
-            if !go_on() {
+            if !go_on() || self.kernel.size() >= dual::MOST_TIGHT {
                 break;
             }
         }
@@ -186,146 +166,123 @@ impl Simplex {
     /// Computes dual values and reduced costs, and puts every column to the bound its reduced cost asks
     /// for; `false` if a logical variable cannot be put where its sign asks.
     fn price(&mut self) -> bool {
-        let mut duals = vec![0.0; self.rows.len()];
-        for (place, &variable) in self.basis.iter().enumerate() {
-            if let Variable::Column(column) = variable
-                && self.columns[column].cost != 0.0
-            {
-                self.inverse.add_row_to(place, self.columns[column].cost, &mut duals);
+        let costs = self.basic.iter().enumerate();
+        let costs: Vec<(usize, f64)> = costs.map(|(place, &column)| (place, self.cost(column))).collect();
+        let prices = self.kernel.combine(&costs);
+        self.duals.fill(0.0);
+        self.reduced = (0..self.columns.len()).map(|column| self.cost(column)).collect();
+        for (&row, &price) in self.tight.iter().zip(&prices) {
+            self.duals[row] = price;
+            if price != 0.0 {
+                for &(column, factor) in &self.rows[row].entries {
+                    self.reduced[column] -= price * factor;
+                }
             }
         }
-        self.reduced.clear();
-        for (column, place) in self.columns.iter().zip(&mut self.places) {
-            let priced: f64 = column.entries.iter().map(|&(row, factor)| duals[row] * factor).sum();
-            let reduced = column.cost - priced;
+        for (reduced, place) in self.reduced.iter().zip(&mut self.places) {
             if *place != Place::Basic && reduced.abs() > ZERO_COST {
-                *place = if reduced < 0.0 { Place::Upper } else { Place::Lower };
+                *place = if *reduced < 0.0 { Place::Upper } else { Place::Lower };
             }
-            self.reduced.push(reduced);
         }
         let mut fits = true;
-        for ((place, &dual), row) in self.logical_places.iter_mut().zip(&duals).zip(&self.rows) {
-            if *place != Place::Basic {
-                *place = match row.bounds {
-                    (_, most) if dual < 0.0 && most.is_finite() => Place::Upper,
-                    (least, _) if dual >= 0.0 && least.is_finite() => Place::Lower,
-                    (least, _) if least.is_finite() => Place::Lower,
-                    _ => Place::Upper,
-                };
-                let wrong = match *place {
-                    Place::Upper => dual > FEASIBILITY,
-                    Place::Lower | Place::Basic => dual < -FEASIBILITY,
-                };
-                let free = !row.bounds.0.is_finite() && !row.bounds.1.is_finite();
-                fits &= !wrong && !free;
-            }
+        for (&row, &dual) in self.tight.iter().zip(&prices) {
+            let bounds = self.rows[row].bounds;
+            let place = match bounds {
+                (_, most) if dual < 0.0 && most.is_finite() => Place::Upper,
+                (least, _) if least.is_finite() => Place::Lower,
+                _ => Place::Upper,
+            };
+            let wrong = match place {
+                Place::Upper => dual > FEASIBILITY,
+                Place::Lower | Place::Basic => dual < -FEASIBILITY,
+            };
+            let free = !bounds.0.is_finite() && !bounds.1.is_finite();
+            fits &= !wrong && !free;
+            self.logical_places[row] = place;
         }
-        self.duals = duals;
         fits
     }
 
     /// Computes the values of the basic variables.
     fn evaluate(&mut self) {
+        self.totals.fill(0.0);
+        for (number, (column, &place)) in self.columns.iter().zip(&self.places).enumerate() {
+            let value = match place {
+                Place::Basic => 0.0,
+                Place::Lower | Place::Upper => Self::resting(place, column.bounds),
+            };
+            self.present[number] = value;
+            if value != 0.0 {
+                for &(row, factor) in &column.entries {
+                    self.totals[row] += factor * value;
+                }
+            }
+        }
+        self.tighten();
+    }
+
+    /// Moves basic columns so that tight rows are at their bounds.
+    fn tighten(&mut self) {
+        let missing = self.tight.iter().enumerate().map(|(place, &row)| {
+            let bound = Self::resting(self.logical_places[row], self.rows[row].bounds);
+            (place, bound - self.totals[row])
+        });
+        let missing: Vec<(usize, f64)> = missing.filter(|missing| missing.1 != 0.0).collect();
+        if missing.is_empty() {
+            return;
+        }
+        for (place, change) in self.kernel.times(&missing).into_iter().enumerate() {
+            self.change(self.basic[place], change);
+        }
+    }
+
+    /// Changes the value of a column.
+    fn change(&mut self, column: usize, amount: f64) {
+        if amount != 0.0 {
+            self.present[column] += amount;
+            for &(row, factor) in &self.columns[column].entries {
+                self.totals[row] += factor * amount;
+            }
+        }
+    }
+
+    /// Computes the inverse anew; `false` if the basis is singular.
+    fn reinvert(&mut self) -> bool {
+        self.drift = 0;
+        let mut matrix = vec![vec![0.0; self.basic.len()]; self.tight.len()];
+        for (place, &column) in self.basic.iter().enumerate() {
+            for &(row, factor) in &self.columns[column].entries {
+                if self.logical_places[row] != Place::Basic {
+                    matrix[self.place_of_row[row]][place] = factor;
+                }
+            }
+        }
+        self.kernel.invert(matrix)
+    }
+
+    /// Reads the values and the bound off; `false` if they do not hold.
+    fn read(&mut self) -> bool {
+        let within = |value: f64, (least, most): (f64, f64)| least - CHECKED <= value && value <= most + CHECKED;
+        let columns = self.columns.iter().zip(&self.present);
         let mut totals = vec![0.0; self.rows.len()];
-        for (column, &place) in self.columns.iter().zip(&self.places) {
-            let value = Self::resting(place, column.bounds);
-            if place != Place::Basic && value != 0.0 {
+        let mut fits = true;
+        let mut cost = 0.0;
+        for (column, &value) in columns {
+            fits &= within(value, column.bounds);
+            cost += column.cost * value;
+            if value != 0.0 {
                 for &(row, factor) in &column.entries {
                     totals[row] += factor * value;
                 }
             }
         }
-        for ((total, row), &place) in totals.iter_mut().zip(&self.rows).zip(&self.logical_places) {
-            if place != Place::Basic {
-                *total -= Self::resting(place, row.bounds);
-            }
-        }
-        self.basic = (0..self.rows.len())
-            .map(|place| -self.inverse.row_times(place, &totals))
-            .collect();
-    }
-
-    /// Reads the values and the bound off; `false` if they do not hold.
-    fn read(&mut self) -> bool {
-        let mut values: Vec<f64> = self
-            .columns
-            .iter()
-            .zip(&self.places)
-            .map(|(column, &place)| Self::resting(place, column.bounds))
-            .collect();
-        for (&variable, &value) in self.basis.iter().zip(&self.basic) {
-            if let Variable::Column(column) = variable {
-                values[column] = value;
-            }
-        }
-        let within = |value: f64, (least, most): (f64, f64)| least - CHECKED <= value && value <= most + CHECKED;
-        let columns = self.columns.iter().zip(&values);
-        let fits = columns.clone().all(|(column, &value)| within(value, column.bounds))
-            && self.rows.iter().all(|row| {
-                let total = row
-                    .entries
-                    .iter()
-                    .map(|&(column, factor)| values[column] * factor)
-                    .sum();
-                within(total, row.bounds)
-            });
-        if !fits {
+        let mut rows = self.rows.iter().zip(totals);
+        if !(fits && rows.all(|(row, total)| within(total, row.bounds))) {
             return false;
         }
-        let cost: f64 = columns.map(|(column, value)| column.cost * value).sum();
         self.bound = self.lagrangian(&self.duals);
-        self.values = values;
-        (cost - self.bound).abs() <= CHECKED * (1.0 + cost.abs())
-    }
-
-    /// The least cost if the rows only had these prices: a lower bound whatever the prices are.
-    fn lagrangian(&self, prices: &[f64]) -> f64 {
-        let least = |price: f64, (least, most): (f64, f64)| {
-            if price.abs() < 1e-12 {
-                0.0
-            } else if price > 0.0 {
-                price * least
-            } else {
-                price * most
-            }
-        };
-        // A price whose row has no bound on that side is arithmetic noise; without it the bound holds too.
-        let price = |row: usize| {
-            let (bounds, price) = (self.rows[row].bounds, prices[row]);
-            let bounded = if price > 0.0 { bounds.0 } else { bounds.1 };
-            if bounded.is_finite() { price } else { 0.0 }
-        };
-        let rows: f64 = (0..self.rows.len())
-            .map(|row| least(price(row), self.rows[row].bounds))
-            .sum();
-        let columns: f64 = self
-            .columns
-            .iter()
-            .map(|column| {
-                let priced: f64 = column.entries.iter().map(|&(row, factor)| price(row) * factor).sum();
-                least(column.cost - priced, column.bounds)
-            })
-            .sum();
-        rows + columns
-    }
-
-    /// Whether the ray shows that no values exist: with no costs but these prices, all cost too much.
-    fn contradicts(&mut self) -> bool {
-        for sign in [1.0, -1.0] {
-            let prices: Vec<f64> = self.ray.iter().map(|weight| weight * sign).collect();
-            let costs: Vec<f64> = self
-                .columns
-                .iter_mut()
-                .map(|column| std::mem::take(&mut column.cost))
-                .collect();
-            let bound = self.lagrangian(&prices);
-            for (column, cost) in self.columns.iter_mut().zip(costs) {
-                column.cost = cost;
-            }
-            if bound > CHECKED {
-                return true;
-            }
-        }
-        false
+        self.values = self.present.clone();
+        let gap = if self.perturbed { MOST_GAP } else { 0.0 };
+        (cost - self.bound).abs() <= CHECKED * (1.0 + cost.abs()) + gap
     }
 }

@@ -4,9 +4,9 @@
 //! violation in relation to the length of the direction it moves prices in (steepest edge; Forrest and
 //! Goldfarb 1992). Lengths of capacities are only looked up where they may matter.
 
-use super::basis::Sparse;
 use super::loads::Peak;
 use super::{Relaxation, TOLERANCE};
+use crate::kernel::Sparse;
 
 /// Most directions of capacities computed for one choice.
 const MOST_LOOKS: usize = 8;
@@ -33,17 +33,23 @@ impl Relaxation {
         };
         for (place, column) in self.basis.columns.iter().enumerate() {
             if column.value < -TOLERANCE {
-                consider(column.value * column.value / column.length, Leaving::Column(place));
+                consider(
+                    column.value * column.value / self.basis.kernel.length(place),
+                    Leaving::Column(place),
+                );
             }
             let demand = &self.demands[column.demand];
             let key = demand.count - demand.elsewhere;
             if key < -TOLERANCE {
                 let length = if demand.columns == 1 {
-                    column.length
+                    self.basis.kernel.length(place)
                 } else {
                     let columns = self.basis.columns.iter().enumerate();
                     let own = columns.filter(|(_, other)| other.demand == column.demand);
-                    let row = self.basis.combine(&own.map(|(other, _)| (other, 1.0)).collect());
+                    let row = self
+                        .basis
+                        .kernel
+                        .combine(&own.map(|(other, _)| (other, 1.0)).collect::<Sparse>());
                     row.iter().map(|value| value * value).sum()
                 };
                 consider(key * key / length, Leaving::Key(place));
@@ -53,7 +59,7 @@ impl Relaxation {
             if best.is_some_and(|best| score <= best.0) {
                 break;
             }
-            let row = self.basis.combine(&self.row_entries(class, instant));
+            let row = self.basis.kernel.combine(&self.row_entries(class, instant));
             let length = 1.0 + row.iter().map(|value| value * value).sum::<f64>();
             self.lengths[class][instant] = length;
             let excess = self.loads.excess(class, instant);

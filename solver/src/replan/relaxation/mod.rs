@@ -27,6 +27,8 @@ mod step;
 use basis::{Basis, Column, Row};
 use loads::Loads;
 
+use crate::kernel::Sparse;
+
 /// Values this far from a bound are at it.
 pub(super) const TOLERANCE: f64 = 1e-7;
 /// What all perturbations of costs come to at most, in units of cost.
@@ -248,7 +250,7 @@ impl Relaxation {
             let key = self.key_offer(column.demand);
             (place, self.offers[key].cost - self.offers[column.offer].cost)
         });
-        let prices = self.basis.combine(&dearer.collect());
+        let prices = self.basis.kernel.combine(&dearer.collect::<Sparse>());
         for sums in &mut self.sums {
             sums.fill(0.0);
         }
@@ -271,7 +273,7 @@ impl Relaxation {
         self.loads.apply();
         let rows = self.basis.rows.iter().enumerate();
         let left = rows.map(|(place, row)| (place, -self.loads.excess(row.class, row.instant)));
-        let values = self.basis.times(&left.collect());
+        let values = self.basis.kernel.times(&left.collect::<Sparse>());
         for (place, value) in values.into_iter().enumerate() {
             self.basis.columns[place].value = 0.0;
             self.change(place, value);

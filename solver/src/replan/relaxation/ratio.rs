@@ -5,8 +5,8 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::basis::Sparse;
 use super::{Demand, Relaxation, bit};
+use crate::kernel::Sparse;
 
 /// Changes below this are zeros of arithmetic.
 const ZERO: f64 = 1e-6;

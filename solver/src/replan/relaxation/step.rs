@@ -2,10 +2,11 @@
 //!
 //! Invariant: capacities that are rows stay exhausted, and the bound does not fall.
 
-use super::basis::{Column, Row, Sparse, Vector};
+use super::basis::{Column, Row};
 use super::leaving::Leaving;
 use super::ratio::Entering;
 use super::{Outcome, Relaxation};
+use crate::kernel::{Sparse, Vector};
 
 /// Excess below this is a zero of arithmetic.
 const ZERO: f64 = 1e-9;
@@ -24,12 +25,12 @@ impl Relaxation {
         };
         let (slope, direction) = match leaving {
             Leaving::Capacity(class, instant) => {
-                let mut row = self.basis.combine(&entries);
+                let mut row = self.basis.kernel.combine(&entries);
                 row.iter_mut().for_each(|value| *value = -*value);
                 (self.loads.excess(class, instant), row)
             }
             Leaving::Column(place) | Leaving::Key(place) => {
-                (-self.basis.columns[place].value, self.basis.row(place).to_vec())
+                (-self.basis.columns[place].value, self.basis.kernel.row(place).to_vec())
             }
         };
         let direction = Vector::new(direction);
@@ -47,7 +48,10 @@ impl Relaxation {
         self.loads.apply();
         let rows = self.basis.rows.iter().enumerate();
         let excess = rows.map(|(place, row)| (place, -self.loads.excess(row.class, row.instant)));
-        let mut changes = self.basis.times(&excess.filter(|entry| entry.1.abs() > ZERO).collect());
+        let mut changes = self
+            .basis
+            .kernel
+            .times(&excess.filter(|entry| entry.1.abs() > ZERO).collect::<Sparse>());
         let missing = match leaving {
             Leaving::Capacity(class, instant) => {
                 let moved: f64 = entries.iter().map(|&(place, entry)| entry * changes[place]).sum();
@@ -57,11 +61,14 @@ impl Relaxation {
         };
         // How the columns give way to one unit that enters, and what it adds to the capacity itself.
         let (column, own) = match entering {
-            Entering::Row(row) => (self.basis.times(&vec![(row, 1.0)]), 0.0),
+            Entering::Row(row) => (self.basis.kernel.times(&[(row, 1.0)]), 0.0),
             Entering::Offer(demand, offer) => {
                 let rows = self.basis.rows.iter().enumerate();
                 let entries = rows.map(|(place, row)| (place, self.entry((demand, offer), (row.class, row.instant))));
-                let column = self.basis.times(&entries.filter(|entry| entry.1 != 0.0).collect());
+                let column = self
+                    .basis
+                    .kernel
+                    .times(&entries.filter(|entry| entry.1 != 0.0).collect::<Sparse>());
                 (
                     column,
                     capacity.map_or(0.0, |capacity| self.entry((demand, offer), capacity)),
@@ -129,7 +136,6 @@ impl Relaxation {
                     demand: number,
                     offer,
                     value: amount,
-                    length: 0.0,
                 })
             }
         };
