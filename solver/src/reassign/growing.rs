@@ -20,13 +20,8 @@ use crate::reassign::loads::Changes;
 use crate::reassign::point::Point;
 use crate::scope::{CellNumber, DemandNumber, Scope};
 
-/// Columns that enter together.
-const MOST_ENTERING: usize = 128;
 /// Columns that are added at once before whole values are searched for.
 const MOST_COMPLETED: usize = 200_000;
-/// What a column must be better by to enter.
-const PRICED: f64 = 1e-7;
-
 /// Where a source's hosts come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -45,7 +40,7 @@ pub(super) struct Source {
     pub(super) origin: Origin,
     pub(super) amount: u32,
     /// The row that fixes or limits how many leave.
-    row: Option<usize>,
+    pub(super) row: Option<usize>,
     columns: Vec<usize>,
     /// Cells with a column of their own.
     own: Vec<CellNumber>,
@@ -77,19 +72,19 @@ pub(super) struct Growing<'s, 'a> {
     pub(super) columns: Vec<Column>,
     /// How many rows the engine has.
     rows: usize,
-    by_cell: Vec<Rows>,
+    pub(super) by_cell: Vec<Rows>,
     open: HashSet<(DemandNumber, CellNumber)>,
     /// Every source gets all its columns at once.
-    complete: bool,
+    pub(super) complete: bool,
     /// What the program's cost is higher by than the goals'.
     pub(super) offset: i64,
 }
 
 /// What the program has of a cell.
 #[derive(Default)]
-struct Rows {
+pub(super) struct Rows {
     /// The instants that are rows, sorted, with the rows' numbers.
-    instants: Vec<(Seconds, usize)>,
+    pub(super) instants: Vec<(Seconds, usize)>,
     /// The columns that give hosts of it.
     into: Vec<usize>,
     /// The sources held in it.
@@ -183,7 +178,7 @@ impl<'s, 'a> Growing<'s, 'a> {
     }
 
     /// The columns a source does not have yet: to cells with a row their own, to the others shared by cost.
-    fn missing(&mut self, source: usize) -> Vec<(i64, Target)> {
+    pub(super) fn missing(&mut self, source: usize) -> Vec<(i64, Target)> {
         let eligible = self.scope.eligible(self.sources[source].demand);
         let Source {
             occupation,
@@ -211,7 +206,7 @@ impl<'s, 'a> Growing<'s, 'a> {
         missing
     }
 
-    fn give(&mut self, source: usize, cost: i64, target: Target) {
+    pub(super) fn give(&mut self, source: usize, cost: i64, target: Target) {
         if matches!(target, Target::Shared(_)) {
             self.sources[source].shared.push(cost);
         }
@@ -236,86 +231,6 @@ impl<'s, 'a> Growing<'s, 'a> {
     /// Whether every source has all its columns.
     pub(super) const fn is_complete(&self) -> bool {
         self.complete
-    }
-
-    /// Adds the columns of held sources that would cost less than these prices of the rows say they relieve, the
-    /// best of each of the best sources; `false` if there are none. Without costs the prices are the weights of a
-    /// contradiction, and what enters may resolve it.
-    pub(super) fn enter(&mut self, prices: &[f64], costs: bool) -> bool {
-        if self.complete {
-            return false;
-        }
-        let least_cost = match (costs, self.scope.is_even()) {
-            (false, _) => 0.0,
-            (true, true) => float(self.goals.move_cost),
-            (true, false) => float(self.goals.leave_cost),
-        };
-        let mut totals: Vec<Vec<f64>> = Vec::with_capacity(self.by_cell.len());
-        for rows in &self.by_cell {
-            let mut total = 0.0;
-            let mut totals_here = vec![0.0];
-            for &(_, row) in &rows.instants {
-                total += prices.get(row).copied().unwrap_or(0.0);
-                totals_here.push(total);
-            }
-            totals.push(totals_here);
-        }
-        let price = |growing: &Self, cell: CellNumber, during: Interval| {
-            let Some(rows) = growing.by_cell.get(cell) else {
-                return 0.0;
-            };
-            let first = rows.instants.partition_point(|&(at, _)| at < during.start);
-            let after = rows.instants.partition_point(|&(at, _)| at < during.end);
-            totals[cell][after] - totals[cell][first]
-        };
-        let mut best: Vec<(f64, usize, i64, Target)> = Vec::new();
-        for source in 0..self.sources.len() {
-            let Source {
-                occupation,
-                origin: Origin::Held(from),
-                row,
-                ..
-            } = self.sources[source]
-            else {
-                continue;
-            };
-            let own = row.map_or(0.0, |row| prices.get(row).copied().unwrap_or(0.0));
-            let relief = own - price(self, from, occupation);
-            if relief <= least_cost + PRICED {
-                continue;
-            }
-            let reduced = |growing: &Self, cost: i64, target: &Target| {
-                let cost = if costs { float(cost) } else { 0.0 };
-                match target {
-                    Target::Cell(cell) => cost - relief - price(growing, *cell, occupation),
-                    Target::Shared(_) | Target::Missing => cost - relief,
-                }
-            };
-            let missing = self.missing(source).into_iter();
-            let priced = missing.map(|(cost, target)| (reduced(self, cost, &target), source, cost, target));
-            best.extend(
-                priced
-                    .filter(|column| column.0 < -PRICED)
-                    .min_by(|one, other| one.0.total_cmp(&other.0)),
-            );
-        }
-        best.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
-        let found = !best.is_empty();
-        for (_, source, cost, target) in best.into_iter().take(MOST_ENTERING) {
-            self.give(source, cost, target);
-        }
-        found
-    }
-
-    /// The price of the capacities in a contradiction: less than nothing, as for every limit from above.
-    pub(super) fn signed(&self, ray: &[f64]) -> Vec<f64> {
-        let total: f64 = self
-            .capacities()
-            .map(|(.., row)| ray.get(row).copied().unwrap_or(0.0))
-            .sum();
-        let greatest = ray.iter().fold(0.0_f64, |greatest, weight| greatest.max(weight.abs()));
-        let unit = if greatest > 0.0 { greatest } else { 1.0 };
-        ray.iter().map(|weight| -weight * total.signum() / unit).collect()
     }
 
     /// What the program has of a cell.
@@ -490,6 +405,6 @@ impl<'s, 'a> Growing<'s, 'a> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "costs and counts of hosts are far below 2^53")]
-const fn float(value: i64) -> f64 {
+pub(super) const fn float(value: i64) -> f64 {
     value as f64
 }

@@ -23,6 +23,7 @@ mod growing;
 mod loads;
 mod narrow;
 mod point;
+mod pricing;
 mod whole;
 
 use std::collections::BTreeMap;

@@ -16,8 +16,8 @@ use crate::scope::CellNumber;
 
 /// Columns fixed in one dive. Dives end after one to three; one that does not end is no shortcut.
 const MOST_FIXED: usize = 64;
-/// What the engine's arithmetic may make a cost too high by.
-const COST_TOLERANCE: f64 = 1e-4;
+/// What arithmetic and columns left out may make a cost too high by.
+const COST_TOLERANCE: f64 = 1e-2;
 
 /// One decision's way through the programs.
 pub(super) struct Search<'s, 'a> {
