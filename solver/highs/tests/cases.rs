@@ -274,3 +274,26 @@ fn a_clone_that_went_another_way_derives_nothing_for_the_state_it_left() {
     let decision = decide(&state, &request("q", (10, 20), 1, 1, gpu(Operator::Equal)), 0);
     assert_eq!(given(&decision, "q"), ["b"]);
 }
+
+/// The class asked for is full at many instants at which somebody could go elsewhere, and at one, not among the first,
+/// at which nobody can.
+#[test]
+fn the_one_instant_at_which_everything_is_full_is_found_among_many() {
+    let mut state = planner(&[host("a", &[("kind", "a")]), host("b", &[("kind", "b")])]);
+    for number in 1..40 {
+        let id = format!("h{number}");
+        state
+            .put_lease(lease(&id, (10 * number, 10 * number + 5), &["a"], false))
+            .unwrap();
+    }
+    let mut other = lease("other", (152, 153), &["b"], false);
+    other.reservations[0].predicate = only("kind", "b");
+    state.put_lease(other).unwrap();
+    let asked = request("new", (5, 500), 1, 1, only("kind", "a"));
+    let decision = state.decide(&asked, 0, Budget { seconds: None }, &Exhausted);
+    assert_eq!(decision.tier, Tier::Certificate);
+    let decision = decide(&state, &asked, 0);
+    let conflict = conflict(&decision);
+    assert_eq!((conflict.from, conflict.until), (152, 153));
+    assert_eq!(conflict.reservations, ["h15", "new", "other"].map(Into::into));
+}

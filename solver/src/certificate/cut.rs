@@ -13,10 +13,12 @@ use std::rc::Rc;
 use crate::model::Seconds;
 use crate::scope::{CellNumber, DemandNumber, Scope};
 
-/// Cells that are too few for demands that can use no others.
-pub(super) struct Short {
-    pub(super) cells: BTreeSet<CellNumber>,
-    pub(super) demands: Vec<DemandNumber>,
+/// What an instant shows.
+pub(super) enum Instant {
+    /// These cells are too few for those that can use no others.
+    Short(BTreeSet<CellNumber>),
+    /// All have some; the cells that were looked at for that.
+    Served(BTreeSet<CellNumber>),
 }
 
 /// Demands that may use the same cells.
@@ -47,7 +49,7 @@ struct Flow<'s, 'a> {
 }
 
 /// Looks for a shortage at an instant.
-pub(super) fn at(scope: &mut Scope<'_>, at: Seconds) -> Option<Short> {
+pub(super) fn at(scope: &mut Scope<'_>, at: Seconds) -> Instant {
     let mut flow = Flow {
         scope,
         at,
@@ -67,7 +69,7 @@ pub(super) fn at(scope: &mut Scope<'_>, at: Seconds) -> Option<Short> {
         if missing > 0 {
             flow.place(cell).free = 0;
             if let Some(reached) = flow.serve(Start::Cell(cell), missing) {
-                return Some(flow.short(reached));
+                return Instant::Short(reached);
             }
         }
     }
@@ -76,11 +78,25 @@ pub(super) fn at(scope: &mut Scope<'_>, at: Seconds) -> Option<Short> {
             let cells = flow.scope.suitable(number);
             let kind = flow.kind(cells);
             if let Some(reached) = flow.serve(Start::Kind(kind), i64::from(count)) {
-                return Some(flow.short(reached));
+                return Instant::Short(reached);
             }
         }
     }
-    None
+    Instant::Served(flow.places.into_keys().collect())
+}
+
+/// The demands that can use no cells but these, and want some at the instant.
+pub(super) fn confined(scope: &mut Scope<'_>, at: Seconds, cells: &BTreeSet<CellNumber>) -> Vec<DemandNumber> {
+    let mut demands: BTreeSet<DemandNumber> = scope.requested().collect();
+    demands.extend(scope.displaced().iter().map(|displaced| displaced.0));
+    for &cell in cells {
+        demands.extend(scope.pending_at(cell, at).into_iter().map(|(number, _)| number));
+    }
+    let confined = |number: &DemandNumber| {
+        let active = scope.demand(*number).occupation.contains(at);
+        active && scope.suitable(*number).iter().all(|cell| cells.contains(cell))
+    };
+    demands.into_iter().filter(confined).collect()
 }
 
 /// Where hosts are missing.
@@ -225,27 +241,6 @@ impl Flow<'_, '_> {
 
     fn take(&mut self, cell: CellNumber, kind: Kind, amount: i64) {
         self.place(cell).add(kind, amount);
-    }
-
-    /// The demands that can use no cells but these.
-    fn short(self, cells: BTreeSet<CellNumber>) -> Short {
-        let mut demands: BTreeSet<DemandNumber> = self.scope.requested().collect();
-        demands.extend(self.scope.displaced().iter().map(|displaced| displaced.0));
-        for &cell in &cells {
-            demands.extend(
-                self.scope
-                    .pending_at(cell, self.at)
-                    .into_iter()
-                    .map(|(number, _)| number),
-            );
-        }
-        let at = self.at;
-        let confined = |number: &DemandNumber| {
-            let active = self.scope.demand(*number).occupation.contains(at);
-            active && self.scope.suitable(*number).iter().all(|cell| cells.contains(cell))
-        };
-        let demands = demands.into_iter().filter(confined).collect();
-        Short { cells, demands }
     }
 }
 

@@ -18,6 +18,7 @@ mod tight;
 use std::collections::{BTreeMap, BTreeSet};
 
 use contradiction::Contradiction;
+use cut::Instant;
 use instant::{Instants, Shortage};
 pub(crate) use kept::kept_twice;
 use minimal::Member;
@@ -31,30 +32,59 @@ use crate::scene::{DemandNumber, HostNumber, Scene};
 use crate::scope::{CellNumber, Scope};
 use crate::wording;
 
-/// Tight instants that are looked at before anything is solved; the tightest nearly always tells.
-const LIKELY_INSTANTS: usize = 4;
+/// Tight instants that are looked at before anything is solved.
+const LIKELY_INSTANTS: usize = 8;
 /// Instants of a proof that are looked at.
 const MOST_INSTANTS: usize = 256;
 
 /// Looks for a proof without solving anything: an instant at which too few hosts exist, or too few hosts
 /// without fixed work during a requested reservation.
+///
+/// An instant that is not short shows which cells those could use who are in the way; the next is the one at which
+/// these cells are tightest together.
 pub(crate) fn at_likely(scope: &mut Scope<'_>) -> Option<Conflict> {
-    let likely = tight::instants(scope, LIKELY_INSTANTS);
-    at_instants(scope, likely).or_else(|| of_fixed(scope))
+    let mut seen: BTreeSet<CellNumber> = BTreeSet::new();
+    let mut tried: BTreeSet<Seconds> = BTreeSet::new();
+    while tried.len() < LIKELY_INSTANTS {
+        let mut untried = |seen: &BTreeSet<CellNumber>| {
+            let mut likely = tight::instants(scope, seen, tried.len() + 1).into_iter();
+            likely.find(|at| !tried.contains(at))
+        };
+        // Others may stand in the way at another instant, who could use other cells.
+        let Some(at) = untried(&seen).or_else(|| untried(&BTreeSet::new())) else {
+            break;
+        };
+        tried.insert(at);
+        match cut::at(scope, at) {
+            Instant::Short(cells) => {
+                if let Some(conflict) = explained(scope, at, cells) {
+                    return Some(conflict);
+                }
+            }
+            Instant::Served(cells) => seen.extend(cells),
+        }
+    }
+    of_fixed(scope)
 }
 
 /// The conflict at the first of these instants that has one.
 pub(crate) fn at_instants(scope: &mut Scope<'_>, instants: impl IntoIterator<Item = Seconds>) -> Option<Conflict> {
     let mut instants = instants.into_iter().take(MOST_INSTANTS);
-    instants.find_map(|at| {
-        let short = cut::at(scope, at)?;
-        if let Some(conflict) = counted::shortage(scope, at, &short) {
-            return Some(conflict);
-        }
-        let opened = scope.confined(short.cells, &short.demands);
-        let shortage = Instants::new(&opened.scene, &opened.classes).shortage_at(at)?;
-        Some(of_shortage(&opened.scene, &shortage))
+    instants.find_map(|at| match cut::at(scope, at) {
+        Instant::Short(cells) => explained(scope, at, cells),
+        Instant::Served(_) => None,
     })
+}
+
+/// The conflict that cells too few at an instant are.
+fn explained(scope: &mut Scope<'_>, at: Seconds, cells: BTreeSet<CellNumber>) -> Option<Conflict> {
+    if let Some(conflict) = counted::shortage(scope, at, &cells) {
+        return Some(conflict);
+    }
+    let demands = cut::confined(scope, at, &cells);
+    let opened = scope.confined(cells, &demands);
+    let shortage = Instants::new(&opened.scene, &opened.classes).shortage_at(at)?;
+    Some(of_shortage(&opened.scene, &shortage))
 }
 
 /// The conflict if some requested demand has too few hosts without fixed work to come.

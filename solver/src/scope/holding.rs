@@ -25,24 +25,11 @@ impl Scope<'_> {
         kinds
     }
 
-    /// The fixed reservations that hold hosts of a cell at an instant, and how many; `None` if hosts have to be
-    /// looked at to tell.
-    pub(crate) fn fixed_at(&self, cell: CellNumber, at: Seconds) -> Option<Vec<(ReservationNumber, u32)>> {
-        let mut fixed = Vec::new();
-        for &class in self.groups.classes(self.cells[cell].group) {
-            for holder in self
-                .index
-                .holders(class)
-                .at(at)
-                .filter(|holder| !self.is_pending(holder))
-            {
-                if holder.instances {
-                    return None;
-                }
-                fixed.push((holder.number, holder.count));
-            }
-        }
-        Some(fixed)
+    /// Everybody who holds hosts of a cell at an instant, and whether that is pending. Only for groups that are one cell.
+    pub(crate) fn holders_at(&self, cell: CellNumber, at: Seconds) -> Vec<(Holder, bool)> {
+        let classes = self.groups.classes(self.cells[cell].group).iter();
+        let holders = classes.flat_map(|&class| self.index.holders(class).at(at));
+        holders.map(|holder| (*holder, self.is_pending(holder))).collect()
     }
 
     fn is_pending(&self, holder: &Holder) -> bool {
@@ -54,7 +41,7 @@ impl Scope<'_> {
     }
 
     /// The demand that a pending reservation is.
-    pub(super) fn know(&mut self, number: ReservationNumber) -> Option<DemandNumber> {
+    pub(crate) fn know(&mut self, number: ReservationNumber) -> Option<DemandNumber> {
         if let Some(&known) = self.known.get(&number) {
             return Some(known);
         }

@@ -218,19 +218,6 @@ impl Profile {
         block.values[step.saturating_sub(1)] + self.heads[number].raise
     }
 
-    /// The time around an instant in which the value stays the same.
-    pub(crate) fn step_around(&self, at: Seconds) -> Interval {
-        let after = self.heads.partition_point(|head| head.start <= at);
-        let next_block = self.heads.get(after).map_or(Seconds::MAX, |head| head.start);
-        let Some(number) = after.checked_sub(1) else {
-            return Interval::new(Seconds::MIN, next_block);
-        };
-        let starts = &self.blocks[number].starts;
-        let step = starts.partition_point(|&start| start <= at);
-        let start = starts.get(step.saturating_sub(1)).copied().unwrap_or(at);
-        Interval::new(start, starts.get(step).copied().unwrap_or(next_block))
-    }
-
     /// Visits the parts of an interval in which the value is greater than a limit, step by step in order of time:
     /// each with its value. Blocks that are nowhere so great are not opened.
     pub(crate) fn each_above(&self, interval: Interval, limit: i32, mut visit: impl FnMut(Interval, i32)) {
@@ -322,11 +309,6 @@ mod tests {
                 prop_assert_eq!(profile.greatest_in(probe), greatest);
                 prop_assert_eq!(profile.greatest(), (*array.iter().max().unwrap()).max(0));
                 prop_assert_eq!(profile.value_at(start), array[usize::try_from(start).unwrap()]);
-                let step = profile.step_around(start);
-                prop_assert!(step.contains(start));
-                for at in step.start.max(0)..step.end.min(800) {
-                    prop_assert_eq!(array[usize::try_from(at).unwrap()], profile.value_at(start));
-                }
                 for limit in [greatest - 2, greatest - 1, greatest] {
                     let mut above: Vec<i64> = Vec::new();
                     profile.each_above(probe, limit, |part, value| {
