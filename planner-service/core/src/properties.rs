@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use solver::predicate::{self, Predicate};
 
-use crate::domain::{Host, HostReservation};
+use crate::demand::{DISK_GB, MEMORY_MB, VCPU};
+use crate::domain::Host;
 
 /// Longest expression accepted, in bytes.
 pub const MAX_EXPRESSION: usize = 64 * 1024;
@@ -34,14 +35,13 @@ pub fn parse(text: &str) -> Result<Predicate, String> {
     predicate::parse(&value).map_err(|error| error.to_string())
 }
 
-/// What a reservation asks of a host.
+/// The condition that all of these expressions hold.
 ///
 /// # Errors
 /// As [`parse`].
-pub fn requirement(reservation: &HostReservation) -> Result<Predicate, String> {
-    let both = [&reservation.hypervisor_properties, &reservation.resource_properties];
+pub fn requirement(expressions: &[&str]) -> Result<Predicate, String> {
     let mut parts = Vec::new();
-    for text in both {
+    for text in expressions {
         match parse(text)? {
             Predicate::All(mut conditions) => parts.append(&mut conditions),
             other @ (Predicate::Any(_) | Predicate::Compare { .. }) => parts.push(other),
@@ -96,9 +96,9 @@ pub fn planner_host(host: &Host, region: &str) -> solver::model::Host {
         zone: Some(host.availability_zone.clone()).filter(|zone| !zone.is_empty()),
         rack: host.capabilities.get("rack").cloned(),
         capacity: BTreeMap::from([
-            ("VCPU".to_owned(), amount(host.vcpus)),
-            ("MEMORY_MB".to_owned(), amount(host.memory_mb)),
-            ("DISK_GB".to_owned(), amount(host.local_gb)),
+            (VCPU.to_owned(), amount(host.vcpus)),
+            (MEMORY_MB.to_owned(), amount(host.memory_mb)),
+            (DISK_GB.to_owned(), amount(host.local_gb)),
         ]),
         blocks: Vec::new(),
         reservable: host.reservable,

@@ -28,8 +28,34 @@ pub struct Assignment {
     pub end: i64,
     /// What to do before the end: `default`, `snapshot` or nothing (empty).
     pub before_end: String,
-    /// The hosts that serve it, final.
+    /// The hosts that serve it, final, each once.
     pub hosts: Vec<AssignedHost>,
+    /// What instances it is of; `None`: the hosts are reserved whole.
+    pub instances: Option<AssignedInstances>,
+}
+
+/// Places for instances on hosts that other instances may share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssignedInstances {
+    /// Virtual CPUs of one instance.
+    pub vcpus: u32,
+    /// Memory of one instance, in MiB.
+    pub memory_mb: u32,
+    /// Disk of one instance, in GiB.
+    pub disk_gb: u32,
+    /// `Some(true)`: all on one host; `Some(false)`: all on different hosts; `None`: no rule.
+    pub affinity: Option<bool>,
+    /// How many places on each host, by the host's id in the book.
+    pub places: BTreeMap<String, u32>,
+}
+
+/// What the outside world calls the objects made for a reservation, as far as clients are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Created {
+    /// Nova's number of the aggregate.
+    pub aggregate_id: Option<i64>,
+    /// Nova's server group.
+    pub server_group_id: Option<String>,
 }
 
 /// A host as the outside world knows it.
@@ -84,8 +110,9 @@ pub trait ResourcePlugin: Send + Sync {
     /// The `resource_type` it serves, e.g. `physical:host`.
     fn resource_type(&self) -> &'static str;
 
-    /// Gives the project its resources: afterwards the owner can use them and nobody else.
-    async fn start(&self, assignment: &Assignment) -> Result<(), PluginError>;
+    /// Gives the project its resources: afterwards the owner can use them and nobody else. Also called when a
+    /// running reservation has grown.
+    async fn start(&self, assignment: &Assignment) -> Result<Created, PluginError>;
 
     /// The action that was asked for before the end (e.g. snapshots).
     async fn before_end(&self, assignment: &Assignment) -> Result<(), PluginError>;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use solver::model::{Interval, Request};
 
-use super::{Placement, allocations, check_latest, minute, moved_leases, place, requested, second_check};
+use super::{Placement, allocations, check_latest, cleaning_after, minute, moved_leases, place, requested, second_check};
 use crate::authority::Caller;
 use crate::book::job::Draft;
-use crate::domain::{Event, EventType, Lease, LeaseStatus, Reservation, ReservationSpec, ReservationStatus, Timestamp};
+use crate::domain::{Event, EventType, Lease, LeaseStatus, Reservation, ReservationStatus, Timestamp};
 use crate::ports::{Change, Identifiers};
 use crate::service::{LeaseDraft, ServiceError, Settings};
 
@@ -98,7 +98,7 @@ fn find_hosts(
         .reservations
         .iter()
         .zip(&identifiers.reservations)
-        .map(|(ReservationSpec::Host(spec), (id, _))| requested(id, spec, window, settings))
+        .map(|(spec, (id, _))| requested(id, spec, window, settings))
         .collect::<Result<Vec<_>, _>>()?;
     let request = Request {
         id: Arc::from(identifiers.lease.as_str()),
@@ -133,7 +133,7 @@ fn assemble(
             allocations: placement
                 .and_then(|placement| placement.holds.get(id))
                 .map_or_else(Vec::new, |hosts| {
-                    allocations(hosts, wanted.start, wanted.end, settings.cleaning)
+                    allocations(hosts, wanted.start, wanted.end, cleaning_after(spec, settings))
                 }),
         })
         .collect();

@@ -8,7 +8,7 @@ use plugin_api::HostFacts;
 use super::second_check;
 use crate::book::Book;
 use crate::book::job::Draft;
-use crate::domain::{Host, Property, ReservationSpec, Timestamp};
+use crate::domain::{Host, Property, Timestamp};
 use crate::ports::{Change, Identifiers};
 use crate::properties;
 use crate::service::ServiceError;
@@ -131,10 +131,8 @@ fn names_in_use(book: &Book, host_id: &str, now: Timestamp) -> Vec<String> {
                 .any(|allocation| allocation.host_id == host_id)
         })
         .flat_map(|reservation| {
-            let ReservationSpec::Host(spec) = &reservation.spec;
-            let mut names = properties::names(&spec.resource_properties);
-            names.extend(properties::names(&spec.hypervisor_properties));
-            names
+            let expressions = reservation.spec.expressions();
+            expressions.into_iter().flat_map(properties::names).collect::<Vec<_>>()
         })
         .collect()
 }

@@ -12,9 +12,9 @@ use solver::planner::Budget;
 
 use crate::book::job::Draft;
 use crate::book::{Book, Contradiction, is_bound};
-use crate::domain::{Allocation, HostReservation, Lease, Timestamp};
+use crate::demand::demand;
+use crate::domain::{Allocation, Lease, ReservationSpec, Timestamp};
 use crate::ports::Change;
-use crate::properties;
 use crate::question::Shortage;
 use crate::service::{ServiceError, Settings};
 
@@ -22,6 +22,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod hosts;
 pub(crate) mod listing;
+mod parameters;
 pub(crate) mod update;
 
 /// The first second of the minute `time` lies in: the granularity of leases.
@@ -73,24 +74,32 @@ pub(crate) fn place(draft: &Draft, request: &Request, settings: &Settings) -> Re
     }
 }
 
-/// What the planner is asked for one host reservation.
+/// What the planner is asked for one reservation.
 pub(crate) fn requested(
     id: &str,
-    spec: &HostReservation,
+    spec: &ReservationSpec,
     window: Interval,
     settings: &Settings,
 ) -> Result<RequestedReservation, ServiceError> {
-    let predicate = properties::requirement(spec)
-        .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
+    let demand =
+        demand(spec).map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
     Ok(RequestedReservation {
         id: Arc::from(id),
-        resource: solver::model::Resource::Host,
+        resource: demand.resource,
         window,
-        cleaning: settings.cleaning,
-        min: spec.min,
-        max: spec.max,
-        predicate: Arc::new(predicate),
+        cleaning: if demand.is_cleaned { settings.cleaning } else { 0 },
+        min: demand.min,
+        max: demand.max,
+        predicate: demand.predicate,
     })
+}
+
+/// Seconds that what a reservation holds stays free after it.
+pub(crate) const fn cleaning_after(spec: &ReservationSpec, settings: &Settings) -> i64 {
+    match spec {
+        ReservationSpec::Host(_) => settings.cleaning,
+        ReservationSpec::Instance(_) => 0,
+    }
 }
 
 /// The leases whose tentative hosts a placement exchanges, with their new hosts.
@@ -108,11 +117,14 @@ pub(crate) fn moved_leases(book: &Book, placement: &Placement) -> Vec<Change> {
         else {
             continue;
         };
+        // Instances name a host once for each of them.
+        let mut given_up: Vec<&str> = change.from.iter().map(AsRef::as_ref).collect();
         let mut taken = change.to.iter();
         for allocation in &mut reservation.allocations {
-            if change.from.iter().any(|host| **host == *allocation.host_id)
+            if let Some(place) = given_up.iter().position(|host| **host == *allocation.host_id)
                 && let Some(host) = taken.next()
             {
+                given_up.swap_remove(place);
                 allocation.host_id = host.to_string();
             }
         }

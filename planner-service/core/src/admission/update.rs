@@ -7,17 +7,16 @@ use std::sync::Arc;
 
 use solver::model::{Interval, Request};
 
-use super::{allocations, check_latest, is_final, minute, moved_leases, place, requested, second_check};
+use super::parameters::{check_kept, new_specs};
+use super::{allocations, check_latest, cleaning_after, is_final, minute, moved_leases, place, requested, second_check};
 use crate::book::is_bound;
 use crate::book::job::Draft;
 use crate::domain::{
-    Allocation, Event, EventStatus, EventType, HostReservation, Lease, LeaseStatus, Reservation, ReservationSpec,
-    ReservationStatus, Timestamp,
+    Allocation, Event, EventStatus, EventType, Lease, LeaseStatus, Reservation, ReservationSpec, ReservationStatus,
+    Timestamp,
 };
 use crate::ports::Change;
-use crate::properties;
-use crate::question::Shortage;
-use crate::service::{LeaseChange, ReservationChange, ServiceError, Settings};
+use crate::service::{LeaseChange, ServiceError, Settings};
 
 /// Whether an update or deletion may begin: nothing of the lease is being carried out.
 pub(crate) fn check_idle(lease: &Lease) -> Result<(), ServiceError> {
@@ -87,53 +86,6 @@ fn check_dates(lease: &Lease, next: &Lease, now: Timestamp) -> Result<(), Servic
     check_latest(next.end)
 }
 
-/// The reservations' new parameters, by reservation id.
-fn new_specs(lease: &Lease, changes: &[ReservationChange]) -> Result<BTreeMap<String, HostReservation>, ServiceError> {
-    let known = |id: &str| lease.reservations.iter().find(|reservation| reservation.id == id);
-    let unknown: Vec<&str> = changes
-        .iter()
-        .map(|change| change.id.as_str())
-        .filter(|id| known(id).is_none())
-        .collect();
-    if !unknown.is_empty() {
-        return Err(ServiceError::Invalid(format!(
-            "Please enter valid reservation IDs. Invalid reservation IDs are: {}",
-            unknown.join(",")
-        )));
-    }
-    let mut specs = BTreeMap::new();
-    for reservation in &lease.reservations {
-        let ReservationSpec::Host(spec) = &reservation.spec;
-        specs.insert(reservation.id.clone(), spec.clone());
-    }
-    for change in changes {
-        let Some(spec) = specs.get_mut(&change.id) else {
-            continue;
-        };
-        if change
-            .resource_type
-            .as_deref()
-            .is_some_and(|name| name != HostReservation::RESOURCE_TYPE)
-        {
-            return Err(ServiceError::Conflict("resource_type cannot be updated".to_owned()));
-        }
-        spec.min = change.min.unwrap_or(spec.min);
-        spec.max = change.max.unwrap_or(spec.max);
-        if spec.max < spec.min {
-            return Err(ServiceError::Invalid(
-                "Invalid values for min/max of hosts. Max must be equal to or larger than min.".to_owned(),
-            ));
-        }
-        if let Some(text) = &change.hypervisor_properties {
-            spec.hypervisor_properties.clone_from(text);
-        }
-        if let Some(text) = &change.resource_properties {
-            spec.resource_properties.clone_from(text);
-        }
-    }
-    Ok(specs)
-}
-
 /// Moves the events with the window: the before-end event keeps its lead unless a time is given, and
 /// is armed again if it had run.
 fn move_events(
@@ -174,21 +126,21 @@ fn replace_hosts(
     draft: &Draft,
     lease: &Lease,
     next: &mut Lease,
-    specs: &BTreeMap<String, HostReservation>,
+    specs: &BTreeMap<String, ReservationSpec>,
     event_id: &str,
     settings: &Settings,
 ) -> Result<Vec<Change>, ServiceError> {
     let window = Interval::new(next.start, next.end);
     let inside = lease.start <= next.start && next.end <= lease.end;
-    let same_specs = lease.reservations.iter().all(|reservation| {
-        let ReservationSpec::Host(spec) = &reservation.spec;
-        specs.get(&reservation.id) == Some(spec)
-    });
+    let same_specs = lease
+        .reservations
+        .iter()
+        .all(|reservation| specs.get(&reservation.id) == Some(&reservation.spec));
     let now = draft.now();
     if inside && same_specs {
         for reservation in &mut next.reservations {
             let hosts = hosts_of(reservation);
-            reservation.allocations = joined(lease, &reservation.allocations, &hosts, window, now, settings);
+            reservation.allocations = joined(lease, reservation, &hosts, window, now, settings);
         }
         return Ok(Vec::new());
     }
@@ -221,11 +173,11 @@ fn replace_hosts(
         };
         let hosts = placement.holds.get(&reservation.id).cloned().unwrap_or_default();
         grown |= reservation.status == ReservationStatus::Active && hosts.len() > reservation.allocations.len();
-        if reservation.spec != ReservationSpec::Host(spec.clone()) {
-            reservation.spec = ReservationSpec::Host(spec.clone());
+        if reservation.spec != *spec {
+            reservation.spec = spec.clone();
             reservation.updated_at = Some(now);
         }
-        reservation.allocations = joined(lease, &reservation.allocations, &hosts, window, now, settings);
+        reservation.allocations = joined(lease, reservation, &hosts, window, now, settings);
     }
     if grown {
         next.events.retain(|event| event.event_type != EventType::ApplyChange);
@@ -235,53 +187,26 @@ fn replace_hosts(
     Ok(moved_leases(draft.book(), &placement))
 }
 
-/// The allocations of these hosts in the new window. A host that joins a lease that has started is its own from now on.
+/// The allocations of these hosts in the new window. What joins a lease that has started is its own from now on.
 fn joined(
     lease: &Lease,
-    before: &[Allocation],
+    reservation: &Reservation,
     hosts: &[String],
     window: Interval,
     now: Timestamp,
     settings: &Settings,
 ) -> Vec<Allocation> {
-    let mut rows = allocations(hosts, window.start, window.end, settings.cleaning);
+    let cleaning = cleaning_after(&reservation.spec, settings);
+    let mut rows = allocations(hosts, window.start, window.end, cleaning);
     if lease.start <= now {
+        let mut before: Vec<&Allocation> = reservation.allocations.iter().collect();
         for row in &mut rows {
-            let held = before.iter().find(|held| held.host_id == row.host_id);
-            row.start = held.map_or(now, |held| held.start);
+            let held = before.iter().position(|held| held.host_id == row.host_id);
+            row.start = held.map_or(now, |place| before.swap_remove(place).start);
         }
     }
     rows.sort();
     rows
-}
-
-/// A reservation whose hosts are final keeps them: they must satisfy the new parameters.
-fn check_kept(draft: &Draft, reservation: &Reservation, spec: &HostReservation) -> Result<(), ServiceError> {
-    let held = reservation.allocations.len();
-    if usize::try_from(spec.max).is_ok_and(|max| max < held) {
-        return Err(shortage(format!(
-            "the reservation starts soon or has started and keeps its {held} hosts; max must be at least {held}, not {}",
-            spec.max
-        )));
-    }
-    let predicate = properties::requirement(spec).map_err(ServiceError::Invalid)?;
-    for allocation in &reservation.allocations {
-        let Some(host) = draft.book().host(&allocation.host_id) else {
-            continue;
-        };
-        let planned = properties::planner_host(host, draft.book().region());
-        if !predicate.matches(&|name| planned.lookup(name)) {
-            return Err(shortage(format!(
-                "the reservation starts soon or has started and keeps host {}, which does not have the properties asked for",
-                host.hypervisor_hostname
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn shortage(text: String) -> ServiceError {
-    ServiceError::Shortage(Box::new(Shortage::said(text)))
 }
 
 fn hosts_of(reservation: &Reservation) -> Vec<String> {

@@ -9,7 +9,8 @@ use imbl::{OrdMap, OrdSet};
 use plugin_api::Finding;
 use solver::planner::Planner;
 
-use crate::domain::{EventStatus, Host, Lease, LeaseStatus, Property, ReservationSpec, Timestamp};
+use crate::demand::demand;
+use crate::domain::{EventStatus, Host, Lease, LeaseStatus, Property, Timestamp};
 use crate::ports::{Change, Contents, Epoch};
 use crate::properties;
 
@@ -322,7 +323,7 @@ fn planner_lease(lease: &Lease) -> Result<solver::model::Lease, String> {
         .iter()
         .filter(|reservation| !reservation.allocations.is_empty())
         .map(|reservation| {
-            let ReservationSpec::Host(spec) = &reservation.spec;
+            let demand = demand(&reservation.spec)?;
             let mut holds: Vec<Arc<str>> = reservation
                 .allocations
                 .iter()
@@ -337,12 +338,12 @@ fn planner_lease(lease: &Lease) -> Result<solver::model::Lease, String> {
                 });
             Ok(solver::model::Reservation {
                 id: Arc::from(reservation.id.as_str()),
-                resource: solver::model::Resource::Host,
+                resource: demand.resource,
                 window: solver::model::Interval::new(lease.start, lease.end),
                 cleaning: window.1 - lease.end,
-                min: spec.min,
-                max: spec.max,
-                predicate: Arc::new(properties::requirement(spec)?),
+                min: demand.min,
+                max: demand.max,
+                predicate: demand.predicate,
                 holds,
                 pinned: bound,
             })

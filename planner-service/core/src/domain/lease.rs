@@ -1,6 +1,6 @@
 //! Leases and what they consist of.
 
-use super::{EventStatus, EventType, LeaseStatus, ReservationStatus, Timestamp};
+use super::{EventStatus, EventType, LeaseStatus, ReservationSpec, ReservationStatus, Timestamp};
 
 /// A time window owned by a project, with reservations and events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,43 +68,7 @@ pub struct Reservation {
     pub allocations: Vec<Allocation>,
 }
 
-/// What is reserved, by resource type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReservationSpec {
-    /// `physical:host`
-    Host(HostReservation),
-}
-
-impl ReservationSpec {
-    /// The `resource_type` on the wire.
-    pub const fn resource_type(&self) -> &'static str {
-        match self {
-            Self::Host(_) => HostReservation::RESOURCE_TYPE,
-        }
-    }
-}
-
-/// A reservation of whole physical hosts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostReservation {
-    /// Fewest hosts.
-    pub min: u32,
-    /// Most hosts.
-    pub max: u32,
-    /// Property expression as the user wrote it, `""` for none.
-    pub hypervisor_properties: String,
-    /// Property expression as the user wrote it, `""` for none.
-    pub resource_properties: String,
-    /// `""`, `default` or `snapshot`.
-    pub before_end: String,
-}
-
-impl HostReservation {
-    /// The `resource_type` on the wire.
-    pub const RESOURCE_TYPE: &'static str = "physical:host";
-}
-
-/// A host held by a reservation, for a time.
+/// A host, or a place for one instance on it, held by a reservation for a time. Several places may be on one host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Allocation {
     /// The host's id.

@@ -4,10 +4,12 @@
 
 pub mod host;
 pub mod lease;
+pub mod specification;
 pub mod status;
 
 pub use host::{Host, Property};
-pub use lease::{Allocation, Event, HostReservation, Lease, Reservation, ReservationSpec};
+pub use lease::{Allocation, Event, Lease, Reservation};
+pub use specification::{HostReservation, InstanceObjects, InstanceReservation, InstanceSize, ReservationSpec};
 pub use status::{EventStatus, EventType, LeaseStatus, ReservationStatus};
 
 /// Whole Unix seconds, UTC.

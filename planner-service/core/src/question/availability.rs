@@ -5,7 +5,7 @@ use solver::question::Step;
 
 use super::{LONGEST_RANGE, Questions};
 use crate::authority::{Caller, Target, rules};
-use crate::domain::{HostReservation, Timestamp};
+use crate::domain::Timestamp;
 use crate::ports::Epoch;
 use crate::properties;
 use crate::service::ServiceError;
@@ -67,14 +67,8 @@ impl Questions {
     ) -> Result<AvailabilityAnswer, ServiceError> {
         self.may_ask(rules::CAPACITY_GET, caller)?;
         check_range(question.start, question.end)?;
-        let spec = HostReservation {
-            min: 1,
-            max: 1,
-            hypervisor_properties: question.hypervisor_properties,
-            resource_properties: question.resource_properties,
-            before_end: String::new(),
-        };
-        let predicate = properties::requirement(&spec)
+        let expressions = [&*question.hypervisor_properties, &*question.resource_properties];
+        let predicate = properties::requirement(&expressions)
             .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
         let book = self.book.fresh().await;
         let range = Interval::new(question.start, question.end);

@@ -185,7 +185,7 @@ fn request(question: &WhatIfQuestion, now: Timestamp, settings: &Settings) -> Re
     // Names that no reservation of the book has: those are UUIDs.
     let reservations = (0..).zip(&question.reservations);
     let reservations = reservations
-        .map(|(number, ReservationSpec::Host(spec))| requested(&format!("asked-{number}"), spec, window, settings))
+        .map(|(number, spec)| requested(&format!("asked-{number}"), spec, window, settings))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Some(Request {
         id: Arc::from("asked"),

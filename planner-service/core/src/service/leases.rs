@@ -41,7 +41,7 @@ pub struct LeaseChange {
     pub reservations: Vec<ReservationChange>,
 }
 
-/// A change of one reservation.
+/// A change of one reservation. Members that its resource type does not have are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReservationChange {
     /// The reservation.
@@ -56,6 +56,16 @@ pub struct ReservationChange {
     pub hypervisor_properties: Option<String>,
     /// New property expression.
     pub resource_properties: Option<String>,
+    /// New number of instances.
+    pub amount: Option<u32>,
+    /// New virtual CPUs of an instance.
+    pub vcpus: Option<u32>,
+    /// New memory of an instance, in MiB.
+    pub memory_mb: Option<u32>,
+    /// New disk of an instance, in GiB.
+    pub disk_gb: Option<u32>,
+    /// New rule of affinity, `Some(None)` for none.
+    pub affinity: Option<Option<bool>>,
 }
 
 /// A lease with what its owner needs to know about work that waits.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cloud::{CloudError, Compute, Images, Placement};
-use plugin_api::{Assignment, Finding, PluginError, ResourcePlugin};
+use plugin_api::{Assignment, Created, Finding, PluginError, ResourcePlugin};
 
 pub(crate) use inventory::capabilities;
 
@@ -131,8 +131,10 @@ impl ResourcePlugin for OpenStackHosts {
         RESOURCE_TYPE
     }
 
-    async fn start(&self, assignment: &Assignment) -> Result<(), PluginError> {
-        self.start_reservation(assignment).await
+    async fn start(&self, assignment: &Assignment) -> Result<Created, PluginError> {
+        self.start_reservation(assignment).await?;
+        // Clients are not told the aggregate of reserved hosts.
+        Ok(Created::default())
     }
 
     async fn before_end(&self, assignment: &Assignment) -> Result<(), PluginError> {

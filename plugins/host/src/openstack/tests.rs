@@ -44,6 +44,7 @@ fn assignment(reservation: &str, project: &str, hosts: &[&str]) -> Assignment {
         end: 2_000,
         before_end: "snapshot".to_owned(),
         hosts: hosts.iter().map(|name| host(name)).collect(),
+        instances: None,
     }
 }
 
@@ -58,7 +59,7 @@ async fn call(cloud: &FakeCloud, method: Method, assignment: &Assignment) -> Res
     // A new plugin each time: whatever it knew is lost, as after a crash.
     let plugin = plugin(cloud);
     match method {
-        Method::Start => plugin.start(assignment).await,
+        Method::Start => plugin.start(assignment).await.map(drop),
         Method::BeforeEnd => plugin.before_end(assignment).await,
         Method::End => plugin.end(assignment).await,
     }

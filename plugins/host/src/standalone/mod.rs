@@ -11,7 +11,7 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use plugin_api::{
+use plugin_api::{Created, 
     AssignedHost, Assignment, Finding, HostFacts, HostInventory, HostRegistration, InventoryError, PluginError,
     ResourcePlugin,
 };
@@ -62,8 +62,9 @@ impl ResourcePlugin for StandaloneHosts {
         RESOURCE_TYPE
     }
 
-    async fn start(&self, assignment: &Assignment) -> Result<(), PluginError> {
-        self.tell("start", "start:told", assignment).await
+    async fn start(&self, assignment: &Assignment) -> Result<Created, PluginError> {
+        self.tell("start", "start:told", assignment).await?;
+        Ok(Created::default())
     }
 
     async fn before_end(&self, assignment: &Assignment) -> Result<(), PluginError> {

@@ -39,6 +39,7 @@ fn assignment() -> Assignment {
             hypervisor_hostname: "rack-1".to_owned(),
             service_name: "rack-1".to_owned(),
         }],
+        instances: None,
     }
 }
 

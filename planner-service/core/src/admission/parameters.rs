@@ -1,0 +1,163 @@
+//! New parameters of the reservations of a lease.
+//!
+//! Invariant: what has started, or soon will, keeps what it holds: parameters that contradict that are refused.
+
+use std::collections::BTreeMap;
+
+use crate::book::job::Draft;
+use crate::domain::{
+    HostReservation, InstanceReservation, Lease, Reservation, ReservationSpec, ReservationStatus,
+};
+use crate::properties;
+use crate::question::Shortage;
+use crate::service::{ReservationChange, ServiceError};
+
+/// The reservations' new parameters, by reservation id.
+pub(super) fn new_specs(
+    lease: &Lease,
+    changes: &[ReservationChange],
+) -> Result<BTreeMap<String, ReservationSpec>, ServiceError> {
+    let known = |id: &str| lease.reservations.iter().find(|reservation| reservation.id == id);
+    let unknown: Vec<&str> = changes
+        .iter()
+        .map(|change| change.id.as_str())
+        .filter(|id| known(id).is_none())
+        .collect();
+    if !unknown.is_empty() {
+        return Err(ServiceError::Invalid(format!(
+            "Please enter valid reservation IDs. Invalid reservation IDs are: {}",
+            unknown.join(",")
+        )));
+    }
+    let mut specs = BTreeMap::new();
+    for reservation in &lease.reservations {
+        let change = changes.iter().find(|change| change.id == reservation.id);
+        let spec = match change {
+            None => reservation.spec.clone(),
+            Some(change) => changed(reservation, change)?,
+        };
+        specs.insert(reservation.id.clone(), spec);
+    }
+    Ok(specs)
+}
+
+fn changed(reservation: &Reservation, change: &ReservationChange) -> Result<ReservationSpec, ServiceError> {
+    let renamed = |name: &str| name != reservation.spec.resource_type();
+    if change.resource_type.as_deref().is_some_and(renamed) {
+        return Err(ServiceError::Conflict("resource_type cannot be updated".to_owned()));
+    }
+    match &reservation.spec {
+        ReservationSpec::Host(spec) => changed_hosts(spec, change).map(ReservationSpec::Host),
+        ReservationSpec::Instance(spec) => {
+            changed_instances(reservation.status, spec, change).map(ReservationSpec::Instance)
+        }
+    }
+}
+
+fn changed_hosts(spec: &HostReservation, change: &ReservationChange) -> Result<HostReservation, ServiceError> {
+    let mut spec = spec.clone();
+    spec.min = change.min.unwrap_or(spec.min);
+    spec.max = change.max.unwrap_or(spec.max);
+    if spec.max < spec.min {
+        return Err(ServiceError::Invalid(
+            "Invalid values for min/max of hosts. Max must be equal to or larger than min.".to_owned(),
+        ));
+    }
+    if let Some(text) = &change.hypervisor_properties {
+        spec.hypervisor_properties.clone_from(text);
+    }
+    if let Some(text) = &change.resource_properties {
+        spec.resource_properties.clone_from(text);
+    }
+    Ok(spec)
+}
+
+fn changed_instances(
+    status: ReservationStatus,
+    spec: &InstanceReservation,
+    change: &ReservationChange,
+) -> Result<InstanceReservation, ServiceError> {
+    let others = change.vcpus.is_some()
+        || change.memory_mb.is_some()
+        || change.disk_gb.is_some()
+        || change.affinity.is_some()
+        || change.resource_properties.is_some();
+    if status == ReservationStatus::Error && (others || change.amount.is_some()) {
+        return Err(ServiceError::Conflict(
+            "An error reservation doesn't accept an updating request.".to_owned(),
+        ));
+    }
+    if status == ReservationStatus::Active {
+        if others {
+            return Err(ServiceError::Conflict(
+                "An active reservation only accepts to update amount.".to_owned(),
+            ));
+        }
+        if change.amount.is_some_and(|amount| amount < spec.amount) {
+            return Err(ServiceError::Conflict(
+                "Instance reservation doesn't allow to reduce/replace reserved instance slots when the reservation \
+                 is in active status."
+                    .to_owned(),
+            ));
+        }
+    }
+    let mut spec = spec.clone();
+    spec.amount = change.amount.unwrap_or(spec.amount);
+    spec.affinity = change.affinity.unwrap_or(spec.affinity);
+    spec.size.vcpus = change.vcpus.unwrap_or(spec.size.vcpus);
+    spec.size.memory_mb = change.memory_mb.unwrap_or(spec.size.memory_mb);
+    spec.size.disk_gb = change.disk_gb.unwrap_or(spec.size.disk_gb);
+    if let Some(text) = &change.resource_properties {
+        spec.resource_properties.clone_from(text);
+    }
+    if spec.size.vcpus == 0 && spec.size.memory_mb == 0 && spec.size.disk_gb == 0 {
+        return Err(ServiceError::Invalid(
+            "Malformed parameter vcpus, memory_mb and disk_gb (at least one must be greater than 0)".to_owned(),
+        ));
+    }
+    Ok(spec)
+}
+
+/// A reservation that has started, or soon will, keeps what it holds: that must satisfy the new parameters.
+pub(super) fn check_kept(
+    draft: &Draft,
+    reservation: &Reservation,
+    spec: &ReservationSpec,
+) -> Result<(), ServiceError> {
+    let held = reservation.allocations.len();
+    let (most, kept, parameter) = match spec {
+        ReservationSpec::Host(spec) => (spec.max, "hosts", "max"),
+        ReservationSpec::Instance(spec) => (spec.amount, "places", "amount"),
+    };
+    if usize::try_from(most).is_ok_and(|most| most < held) {
+        return Err(shortage(format!(
+            "the reservation starts soon or has started and keeps its {held} {kept}; {parameter} must be at least {held}, not {most}",
+        )));
+    }
+    if let (ReservationSpec::Instance(before), ReservationSpec::Instance(after)) = (&reservation.spec, spec)
+        && (before.size != after.size || before.affinity != after.affinity)
+    {
+        return Err(shortage(
+            "the reservation starts soon and keeps its places, so that vcpus, memory_mb, disk_gb and affinity stay as they are"
+                .to_owned(),
+        ));
+    }
+    let predicate = properties::requirement(&spec.expressions()).map_err(ServiceError::Invalid)?;
+    for allocation in &reservation.allocations {
+        let Some(host) = draft.book().host(&allocation.host_id) else {
+            continue;
+        };
+        let planned = properties::planner_host(host, draft.book().region());
+        if !predicate.matches(&|name| planned.lookup(name)) {
+            return Err(shortage(format!(
+                "the reservation starts soon or has started and keeps host {}, which does not have the properties asked for",
+                host.hypervisor_hostname
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn shortage(text: String) -> ServiceError {
+    ServiceError::Shortage(Box::new(Shortage::said(text)))
+}

@@ -1,0 +1,67 @@
+//! What a reservation asks of the planner.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use solver::model::{Instances, Resource};
+use solver::predicate::Predicate;
+
+use crate::domain::{HostReservation, InstanceReservation, InstanceSize, ReservationSpec};
+use crate::properties;
+
+/// Resource class of virtual CPUs.
+pub(crate) const VCPU: &str = "VCPU";
+/// Resource class of memory, in MiB.
+pub(crate) const MEMORY_MB: &str = "MEMORY_MB";
+/// Resource class of disk, in GiB.
+pub(crate) const DISK_GB: &str = "DISK_GB";
+
+/// A reservation in the planner's terms, times aside.
+pub(crate) struct Demand {
+    pub(crate) resource: Resource,
+    /// Fewest hosts or instances.
+    pub(crate) min: u32,
+    /// Most of them.
+    pub(crate) max: u32,
+    pub(crate) predicate: Arc<Predicate>,
+    /// Whether hosts stay free for cleaning after it.
+    pub(crate) is_cleaned: bool,
+}
+
+/// What a reservation asks.
+///
+/// # Errors
+/// Says which expression is wrong, and how.
+pub(crate) fn demand(spec: &ReservationSpec) -> Result<Demand, String> {
+    let predicate = Arc::new(properties::requirement(&spec.expressions())?);
+    Ok(match spec {
+        ReservationSpec::Host(HostReservation { min, max, .. }) => Demand {
+            resource: Resource::Host,
+            min: *min,
+            max: *max,
+            predicate,
+            is_cleaned: true,
+        },
+        ReservationSpec::Instance(spec) => Demand {
+            resource: Resource::Instances(Arc::new(instances(spec))),
+            min: spec.amount,
+            max: spec.amount,
+            predicate,
+            is_cleaned: false,
+        },
+    })
+}
+
+fn instances(spec: &InstanceReservation) -> Instances {
+    let InstanceSize {
+        vcpus,
+        memory_mb,
+        disk_gb,
+    } = spec.size;
+    let amounts = [(VCPU, vcpus), (MEMORY_MB, memory_mb), (DISK_GB, disk_gb)];
+    let amounts = amounts.map(|(class, amount)| (class.to_owned(), u64::from(amount)));
+    Instances {
+        resources: BTreeMap::from(amounts),
+        affinity: spec.affinity,
+    }
+}

@@ -1,0 +1,88 @@
+//! What a reservation reserves, by resource type.
+
+/// What is reserved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReservationSpec {
+    /// `physical:host`
+    Host(HostReservation),
+    /// `virtual:instance`
+    Instance(InstanceReservation),
+}
+
+impl ReservationSpec {
+    /// The `resource_type` on the wire.
+    pub const fn resource_type(&self) -> &'static str {
+        match self {
+            Self::Host(_) => HostReservation::RESOURCE_TYPE,
+            Self::Instance(_) => InstanceReservation::RESOURCE_TYPE,
+        }
+    }
+
+    /// Property expressions as the user wrote them, `""` for none; a host must satisfy all of them.
+    pub fn expressions(&self) -> Vec<&str> {
+        match self {
+            Self::Host(spec) => vec![&spec.hypervisor_properties, &spec.resource_properties],
+            Self::Instance(spec) => vec![&spec.resource_properties],
+        }
+    }
+}
+
+/// A reservation of whole physical hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostReservation {
+    /// Fewest hosts.
+    pub min: u32,
+    /// Most hosts.
+    pub max: u32,
+    /// Property expression as the user wrote it, `""` for none.
+    pub hypervisor_properties: String,
+    /// Property expression as the user wrote it, `""` for none.
+    pub resource_properties: String,
+    /// `""`, `default` or `snapshot`.
+    pub before_end: String,
+}
+
+impl HostReservation {
+    /// The `resource_type` on the wire.
+    pub const RESOURCE_TYPE: &'static str = "physical:host";
+}
+
+/// A reservation of places for instances on hosts that other instances may share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceReservation {
+    /// What one instance takes. Not everything is 0.
+    pub size: InstanceSize,
+    /// How many instances, at least 1.
+    pub amount: u32,
+    /// `Some(true)`: all on one host; `Some(false)`: all on different hosts; `None`: no rule.
+    pub affinity: Option<bool>,
+    /// Property expression as the user wrote it, `""` for none.
+    pub resource_properties: String,
+    /// What the cloud calls the objects made for it; nothing before the start.
+    pub objects: InstanceObjects,
+}
+
+impl InstanceReservation {
+    /// The `resource_type` on the wire.
+    pub const RESOURCE_TYPE: &'static str = "virtual:instance";
+}
+
+/// What one instance takes of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstanceSize {
+    /// Virtual CPUs.
+    pub vcpus: u32,
+    /// Memory in MiB.
+    pub memory_mb: u32,
+    /// Disk in GiB.
+    pub disk_gb: u32,
+}
+
+/// What the cloud calls the objects made for a reservation of instances.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InstanceObjects {
+    /// Nova's number of the aggregate.
+    pub aggregate_id: Option<i64>,
+    /// Nova's server group, if there is a rule of affinity.
+    pub server_group_id: Option<String>,
+}
