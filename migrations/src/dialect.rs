@@ -64,6 +64,15 @@ impl Dialect {
         }
     }
 
+    /// The definition of a table, if it is not there yet.
+    pub(crate) fn table(self, name: &str, columns: &[String]) -> String {
+        format!(
+            "CREATE TABLE IF NOT EXISTS {name} ({}){}",
+            columns.join(", "),
+            self.table_options()
+        )
+    }
+
     /// What follows the closing parenthesis of a table.
     pub(crate) fn table_options(self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@
 
 mod dialect;
 mod m0001_first_schema;
+mod m0002_instances;
 
 use async_trait::async_trait;
 pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -16,7 +17,10 @@ pub struct Migrator;
 #[async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first_schema::Migration)]
+        vec![
+            Box::new(m0001_first_schema::Migration),
+            Box::new(m0002_instances::Migration),
+        ]
     }
 }
 

@@ -42,13 +42,7 @@ impl MigrationTrait for Migration {
 
 /// Every table but `allocations`, parents first.
 fn tables(dialect: Dialect) -> Vec<String> {
-    let table = |name: &str, columns: &[String]| {
-        format!(
-            "CREATE TABLE IF NOT EXISTS {name} ({}){}",
-            columns.join(", "),
-            dialect.table_options()
-        )
-    };
+    let table = |name: &str, columns: &[String]| dialect.table(name, columns);
     let long = dialect.long_text();
     let dates = || ["created_at BIGINT NOT NULL".to_owned(), "updated_at BIGINT".to_owned()];
     let [created_at, updated_at] = dates();

@@ -83,6 +83,8 @@ pub struct Reservation {
 pub enum Parameters {
     /// Of `physical:host`.
     Host(HostParameters),
+    /// Of `virtual:instance`.
+    Instance(InstanceParameters),
     /// Of a resource type not known here.
     Other(serde_json::Map<String, serde_json::Value>),
 }
@@ -103,6 +105,30 @@ pub struct HostParameters {
     pub min: u32,
     /// Most hosts.
     pub max: u32,
+}
+
+/// Parameters of `virtual:instance`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstanceParameters {
+    /// Virtual CPUs of one instance.
+    pub vcpus: u32,
+    /// Memory of one instance, in MiB.
+    pub memory_mb: u32,
+    /// Disk of one instance, in GiB.
+    pub disk_gb: u32,
+    /// How many instances.
+    pub amount: u32,
+    /// All on one host, all on different hosts, or no rule.
+    pub affinity: Option<bool>,
+    /// Property expression, `""` for none.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub resource_properties: String,
+    /// The flavor that boots into the reservation: the reservation's id.
+    pub flavor_id: String,
+    /// Nova's number of the aggregate, once there is one.
+    pub aggregate_id: Option<i64>,
+    /// Nova's server group, once there is one.
+    pub server_group_id: Option<String>,
 }
 
 /// A scheduled action.

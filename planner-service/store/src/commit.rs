@@ -11,12 +11,10 @@ use planner_core::ports::{Change, Commit, Epoch, Fence, StoreError};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 
-use crate::convert::{
-    LeaseRows, allocation_row, capability_rows, event_row, finding_row, host_reservation_row, host_row, lease_row,
-    position, property_row, reservation_row,
-};
+use crate::convert::{LeaseRows, capability_rows, finding_row, host_row, position, property_row};
 use crate::entity::{
-    allocation, book, change, claim, event, finding, host, host_capability, host_reservation, lease, property,
+    allocation, book, change, claim, event, finding, host, host_capability, host_reservation, instance_reservation,
+    lease, property,
 };
 use crate::failure::Failure;
 use crate::limits;
@@ -136,26 +134,6 @@ impl Rows {
     }
 }
 
-impl LeaseRows {
-    fn add(&mut self, lease: &Lease) {
-        self.leases.push(lease_row(lease));
-        for (index, reservation) in lease.reservations.iter().enumerate() {
-            self.reservations.push(reservation_row(lease, index, reservation));
-            self.host_reservations.push(host_reservation_row(reservation));
-            let allocations = reservation.allocations.iter().enumerate();
-            self.allocations
-                .extend(allocations.map(|(index, held)| allocation_row(reservation, index, held)));
-        }
-        self.events.extend(
-            lease
-                .events
-                .iter()
-                .enumerate()
-                .map(|(index, event)| event_row(lease, index, event)),
-        );
-    }
-}
-
 /// Does the whole work of a commit inside the transaction it is given; returns the new epoch.
 pub(crate) async fn write(
     connection: &impl ConnectionTrait,
@@ -258,6 +236,13 @@ async fn insert(connection: &impl ConnectionTrait, rows: &Rows) -> Result<(), Fa
     )
     .await?;
     insert_all(connection, &leases.allocations, |_| 0).await?;
+    insert_all(
+        connection,
+        &leases.instance_reservations,
+        |row: &instance_reservation::Model| row.resource_properties.len(),
+    )
+    .await?;
+    insert_all(connection, &leases.instance_places, |_| 0).await?;
     insert_all(connection, &leases.events, |row: &event::Model| {
         row.waiting.as_ref().map_or(0, String::len)
     })

@@ -79,6 +79,11 @@ pub(crate) fn lease(lease: &Lease) -> Result<(), StoreError> {
                 long_text("a reservation's resource properties", &spec.resource_properties)?;
                 bounded("a reservation's before_end", &spec.before_end, WORD_LENGTH)?;
             }
+            ReservationSpec::Instance(spec) => {
+                long_text("a reservation's resource properties", &spec.resource_properties)?;
+                let group = spec.objects.server_group_id.as_deref();
+                group.map_or(Ok(()), |group| id("a server group's id", group))?;
+            }
         }
         reservation.allocations.iter().try_for_each(allocation)?;
     }

@@ -12,7 +12,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelec
 
 use crate::convert::{LeaseRows, findings_from_row, hosts_from_rows, leases_from_rows, property_from_row};
 use crate::entity::{
-    allocation, book, change, event, finding, host, host_capability, host_reservation, lease, property, reservation,
+    allocation, book, change, event, finding, host, host_capability, host_reservation, instance_place,
+    instance_reservation, lease, property, reservation,
 };
 use crate::failure::Failure;
 
@@ -123,7 +124,20 @@ async fn lease_rows(connection: &impl ConnectionTrait, scope: Scope) -> Result<L
             reservations.clone(),
         )
         .await?,
-        allocations: rows::<allocation::Entity, _>(connection, allocation::Column::ReservationId, reservations).await?,
+        allocations: rows::<allocation::Entity, _>(connection, allocation::Column::ReservationId, reservations.clone())
+            .await?,
+        instance_reservations: rows::<instance_reservation::Entity, _>(
+            connection,
+            instance_reservation::Column::ReservationId,
+            reservations.clone(),
+        )
+        .await?,
+        instance_places: rows::<instance_place::Entity, _>(
+            connection,
+            instance_place::Column::ReservationId,
+            reservations,
+        )
+        .await?,
         events: rows::<event::Entity, _>(connection, event::Column::LeaseId, leases).await?,
     })
 }

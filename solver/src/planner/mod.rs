@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use imbl::{OrdMap, Vector};
 
 mod apply;
+mod capacity;
 mod decide;
 mod kinds;
 mod occupy;

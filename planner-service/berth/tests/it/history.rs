@@ -69,7 +69,9 @@ impl Promises {
         );
         for lease in &contents.leases {
             for reservation in &lease.reservations {
-                let ReservationSpec::Host(spec) = &reservation.spec;
+                let ReservationSpec::Host(spec) = &reservation.spec else {
+                    panic!("{context}: only hosts were asked for");
+                };
                 if reservation.status == ReservationStatus::Deleted {
                     assert!(
                         reservation.allocations.is_empty(),
@@ -84,7 +86,7 @@ impl Promises {
                     spec.min,
                     spec.max
                 );
-                let predicate = properties::requirement(spec).expect("it was accepted");
+                let predicate = properties::requirement(&reservation.spec.expressions()).expect("it was accepted");
                 for allocation in &reservation.allocations {
                     let host = properties::planner_host(hosts[allocation.host_id.as_str()], "north");
                     assert!(

@@ -261,7 +261,9 @@ async fn a_pending_lease_is_moved_for_one_that_would_not_fit_otherwise() {
     let flexible = world.book(NOON + 600, NOON + 1200, 1).await;
     let held = flexible.reservations[0].allocations[0].host_id.clone();
     let mut wanted = draft(NOON + 600, NOON + 1200, 1);
-    let planner_core::domain::ReservationSpec::Host(spec) = &mut wanted.reservations[0];
+    let planner_core::domain::ReservationSpec::Host(spec) = &mut wanted.reservations[0] else {
+        panic!("hosts were asked for");
+    };
     spec.hypervisor_properties = format!("[\"==\", \"$id\", \"{held}\"]");
     let named = world.service.create_lease(&caller(), wanted).await.unwrap();
     assert_eq!(named.reservations[0].allocations[0].host_id, held);

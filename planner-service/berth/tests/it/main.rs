@@ -11,6 +11,7 @@
 mod crash;
 mod fault;
 mod history;
+mod instances;
 mod kill;
 mod lifecycle;
 mod program;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use solver::model::{Interval, Request};
 
-use super::{Placement, allocations, check_latest, cleaning_after, minute, moved_leases, place, requested, second_check};
+use super::{
+    Placement, allocations, check_latest, cleaning_after, minute, moved_leases, place, requested, second_check,
+};
 use crate::authority::Caller;
 use crate::book::job::Draft;
 use crate::domain::{Event, EventType, Lease, LeaseStatus, Reservation, ReservationStatus, Timestamp};

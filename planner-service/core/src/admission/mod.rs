@@ -81,8 +81,7 @@ pub(crate) fn requested(
     window: Interval,
     settings: &Settings,
 ) -> Result<RequestedReservation, ServiceError> {
-    let demand =
-        demand(spec).map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
+    let demand = demand(spec).map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
     Ok(RequestedReservation {
         id: Arc::from(id),
         resource: demand.resource,

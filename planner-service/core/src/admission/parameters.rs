@@ -5,9 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::book::job::Draft;
-use crate::domain::{
-    HostReservation, InstanceReservation, Lease, Reservation, ReservationSpec, ReservationStatus,
-};
+use crate::domain::{HostReservation, InstanceReservation, Lease, Reservation, ReservationSpec, ReservationStatus};
 use crate::properties;
 use crate::question::Shortage;
 use crate::service::{ReservationChange, ServiceError};
@@ -119,11 +117,7 @@ fn changed_instances(
 }
 
 /// A reservation that has started, or soon will, keeps what it holds: that must satisfy the new parameters.
-pub(super) fn check_kept(
-    draft: &Draft,
-    reservation: &Reservation,
-    spec: &ReservationSpec,
-) -> Result<(), ServiceError> {
+pub(super) fn check_kept(draft: &Draft, reservation: &Reservation, spec: &ReservationSpec) -> Result<(), ServiceError> {
     let held = reservation.allocations.len();
     let (most, kept, parameter) = match spec {
         ReservationSpec::Host(spec) => (spec.max, "hosts", "max"),

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use solver::model::{Interval, Request};
 
 use super::parameters::{check_kept, new_specs};
-use super::{allocations, check_latest, cleaning_after, is_final, minute, moved_leases, place, requested, second_check};
+use super::{
+    allocations, check_latest, cleaning_after, is_final, minute, moved_leases, place, requested, second_check,
+};
 use crate::book::is_bound;
 use crate::book::job::Draft;
 use crate::domain::{

@@ -8,7 +8,7 @@ use solver::planner::ModelSolver;
 use tokio::sync::oneshot;
 
 use super::{Book, Contradiction};
-use crate::domain::Timestamp;
+use crate::domain::{Allocation, InstanceSize, Lease, ReservationSpec, Timestamp};
 use crate::ports::{Change, Fence};
 
 /// Why the book did not change.
@@ -59,10 +59,20 @@ impl Draft {
     /// Changes the book; all or nothing.
     ///
     /// # Errors
-    /// When the planner finds a host occupied twice: the second check of every decision.
+    /// When the planner finds a host occupied twice, or instances that do not fit: the second check of every decision.
     pub fn change(&mut self, changes: Vec<Change>) -> Result<(), Contradiction> {
         let mut next = self.book.clone();
         next.apply_all(&changes)?;
+        for change in &changes {
+            if let Change::PutLease(lease) = change
+                && self
+                    .book
+                    .lease(&lease.id)
+                    .is_none_or(|before| holds_other(before, lease))
+            {
+                next.check_capacity(&lease.id)?;
+            }
+        }
         self.book = next;
         self.changes.extend(changes);
         Ok(())
@@ -127,4 +137,19 @@ where
         // Whoever asked may have gone away; the change stands all the same.
         let _ = reply.send(answer);
     }
+}
+
+/// Whether instances of a lease are others, or stand elsewhere, than before. What stands may stand on although its host
+/// has become smaller.
+fn holds_other(before: &Lease, after: &Lease) -> bool {
+    let parts = |lease: &Lease| -> Vec<(InstanceSize, Vec<Allocation>)> {
+        let reservations = lease.reservations.iter();
+        reservations
+            .filter_map(|reservation| match &reservation.spec {
+                ReservationSpec::Host(_) => None,
+                ReservationSpec::Instance(spec) => Some((spec.size, reservation.allocations.clone())),
+            })
+            .collect()
+    };
+    parts(before) != parts(after)
 }

@@ -126,6 +126,20 @@ impl Book {
         ordered.into_iter().try_for_each(|change| self.apply(change))
     }
 
+    /// Counts once more whether the instances of a lease fit the hosts they stand on.
+    ///
+    /// # Errors
+    /// When they do not.
+    pub(crate) fn check_capacity(&self, lease_id: &str) -> Result<(), Contradiction> {
+        match self.planner.overbooked(&Arc::from(lease_id)) {
+            None => Ok(()),
+            Some(overbooked) => Err(Contradiction {
+                lease_id: lease_id.to_owned(),
+                reason: overbooked.to_string(),
+            }),
+        }
+    }
+
     /// Sets the epoch the book stands at.
     pub fn set_epoch(&mut self, epoch: Epoch) {
         self.epoch = epoch;

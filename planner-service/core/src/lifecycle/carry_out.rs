@@ -1,6 +1,8 @@
 //! Carrying out one event: claim, begin, act, record.
 
-use plugin_api::{Assignment, PluginError};
+use std::collections::BTreeMap;
+
+use plugin_api::{Assignment, Created, PluginError};
 
 use super::Lifecycle;
 use super::assignment::assignment;
@@ -68,9 +70,11 @@ impl Lifecycle {
         };
         self.steps.reached("event:acted");
         let recorded = match acted {
-            Ok(()) => {
+            Ok(created) => {
                 let work = work.clone();
-                self.book.submit(move |draft| transition::succeed(draft, &work)).await
+                self.book
+                    .submit(move |draft| transition::succeed(draft, &work, &created))
+                    .await
             }
             Err(error) => {
                 let reason = error.to_string();
@@ -112,9 +116,10 @@ impl Lifecycle {
         }
     }
 
-    /// Calls the plugins of the lease's reservations.
-    async fn act(&self, lease: &Lease, event_type: EventType) -> Result<(), PluginError> {
+    /// Calls the plugins of the lease's reservations. Gives what they made, by reservation.
+    async fn act(&self, lease: &Lease, event_type: EventType) -> Result<BTreeMap<String, Created>, PluginError> {
         let book = self.book.snapshot();
+        let mut made = BTreeMap::new();
         for reservation in &lease.reservations {
             let resource_type = reservation.spec.resource_type();
             let plugin = self
@@ -123,12 +128,14 @@ impl Lifecycle {
                 .ok_or_else(|| PluginError::Rejected(format!("no plugin for {resource_type} is configured")))?;
             let assignment: Assignment = assignment(&book, lease, reservation);
             match event_type {
-                EventType::StartLease | EventType::ApplyChange => plugin.start(&assignment).await?,
+                EventType::StartLease | EventType::ApplyChange => {
+                    made.insert(reservation.id.clone(), plugin.start(&assignment).await?);
+                }
                 EventType::BeforeEndLease => plugin.before_end(&assignment).await?,
                 EventType::EndLease | EventType::DeleteLease => plugin.end(&assignment).await?,
             }
         }
-        Ok(())
+        Ok(made)
     }
 
     /// Renews the claim for as long as it can; returns when it is lost.

@@ -3,10 +3,15 @@
 //! Invariant: each function moves lease, reservations and event together, in one change of the book,
 //! and only while the worker's claim is held.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use plugin_api::Created;
+
 use crate::book::job::Draft;
-use crate::domain::{Event, EventStatus, EventType, Lease, LeaseStatus, ReservationStatus, Timestamp};
+use crate::domain::{
+    Event, EventStatus, EventType, InstanceObjects, Lease, LeaseStatus, ReservationSpec, ReservationStatus, Timestamp,
+};
 use crate::ports::{Change, Fence};
 
 /// How much of a failure's reason is kept, in characters.
@@ -108,8 +113,8 @@ fn close_start(lease: &mut Lease, now: Timestamp) {
     lease.updated_at = Some(now);
 }
 
-/// Records that the event has been carried out.
-pub(super) fn succeed(draft: &mut Draft, work: &Work) -> Result<(), Skip> {
+/// Records that the event has been carried out, and what was made for the reservations.
+pub(super) fn succeed(draft: &mut Draft, work: &Work, created: &BTreeMap<String, Created>) -> Result<(), Skip> {
     let (mut lease, event_type) = work.find(draft)?;
     let now = draft.now();
     if event_type == EventType::DeleteLease {
@@ -124,6 +129,7 @@ pub(super) fn succeed(draft: &mut Draft, work: &Work) -> Result<(), Skip> {
         event.waiting = None;
         event.not_before = None;
     });
+    note_created(&mut lease, created);
     let mut changes = Vec::new();
     match event_type {
         EventType::StartLease => set_reservations(&mut lease, now, ReservationStatus::Active),
@@ -192,6 +198,19 @@ fn set_event(lease: &mut Lease, event_type: EventType, now: Timestamp, change: i
     if let Some(event) = lease.event_mut(event_type) {
         change(event);
         event.updated_at = Some(now);
+    }
+}
+
+fn note_created(lease: &mut Lease, created: &BTreeMap<String, Created>) {
+    for reservation in &mut lease.reservations {
+        if let ReservationSpec::Instance(spec) = &mut reservation.spec
+            && let Some(created) = created.get(&reservation.id)
+        {
+            spec.objects = InstanceObjects {
+                aggregate_id: created.aggregate_id,
+                server_group_id: created.server_group_id.clone(),
+            };
+        }
     }
 }
 

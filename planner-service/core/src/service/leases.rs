@@ -151,6 +151,9 @@ impl Service {
     /// As [`ServiceError`]; nothing is booked then.
     pub async fn create_lease(&self, caller: &Caller, draft: LeaseDraft) -> Result<Arc<Lease>, ServiceError> {
         self.may_create_lease(caller)?;
+        for spec in &draft.reservations {
+            self.check_supported(spec.resource_type())?;
+        }
         let identifiers = LeaseIdentifiers::draw(self.identifiers.as_ref(), draft.reservations.len());
         let settings = Arc::clone(&self.settings);
         let created = {
@@ -161,6 +164,16 @@ impl Service {
         match created {
             Ok(lease) => Ok(lease),
             Err(error) => Err(self.explained(caller, error).await),
+        }
+    }
+
+    /// Refuses a resource type that nothing is configured for.
+    fn check_supported(&self, resource_type: &str) -> Result<(), ServiceError> {
+        match self.lifecycle.plugins.get(resource_type) {
+            Some(_) => Ok(()),
+            None => Err(ServiceError::Invalid(format!(
+                "The {resource_type} resource type is not supported"
+            ))),
         }
     }
 

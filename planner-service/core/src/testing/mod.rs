@@ -2,9 +2,11 @@
 //! allow everything, a solver-less start.
 
 mod clock;
+mod plugin;
 mod store;
 
 pub use clock::ManualClock;
+pub use plugin::Obliging;
 pub use store::MemoryStore;
 
 use crate::authority::{Caller, Policy, Target};

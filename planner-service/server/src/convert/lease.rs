@@ -48,6 +48,17 @@ fn reservation(lease_id: &str, reservation: &Reservation) -> wire::Reservation {
             min: host.min,
             max: host.max,
         }),
+        ReservationSpec::Instance(instance) => wire::Parameters::Instance(wire::InstanceParameters {
+            vcpus: instance.size.vcpus,
+            memory_mb: instance.size.memory_mb,
+            disk_gb: instance.size.disk_gb,
+            amount: instance.amount,
+            affinity: instance.affinity,
+            resource_properties: instance.resource_properties.clone(),
+            flavor_id: reservation.id.clone(),
+            aggregate_id: instance.objects.aggregate_id,
+            server_group_id: instance.objects.server_group_id.clone(),
+        }),
     };
     wire::Reservation {
         id: reservation.id.clone(),

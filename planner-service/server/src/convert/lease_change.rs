@@ -7,8 +7,8 @@ use planner_core::service::{LeaseChange, ReservationChange};
 
 use super::lease_draft::reservations;
 use super::parameter::{before_end_date, date_or_now, lease_name, malformed, missing, shortened};
-use super::python;
 use super::reservation::{changed_bounds, expression};
+use super::{instance, python};
 use crate::body::Object;
 use crate::error::ApiError;
 
@@ -41,12 +41,14 @@ fn reservation(entry: &Object) -> Result<ReservationChange, ApiError> {
         .map(python::str)
         .ok_or_else(|| missing("reservation ID"))?;
     let (min, max) = changed_bounds(entry)?;
-    Ok(ReservationChange {
+    let change = ReservationChange {
         id,
         resource_type: entry.get("resource_type").map(python::str),
         min,
         max,
         hypervisor_properties: expression(entry, "hypervisor_properties")?,
         resource_properties: expression(entry, "resource_properties")?,
-    })
+        ..ReservationChange::default()
+    };
+    instance::changed(entry, change)
 }

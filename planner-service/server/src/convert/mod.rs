@@ -7,6 +7,7 @@ pub(crate) mod allocation;
 pub(crate) mod capability;
 pub(crate) mod capacity;
 pub(crate) mod host;
+pub(crate) mod instance;
 pub(crate) mod lease;
 pub(crate) mod lease_change;
 pub(crate) mod lease_draft;

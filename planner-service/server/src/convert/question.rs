@@ -4,7 +4,7 @@
 
 use api_types::capacity::{AddedHosts, HostChanges, WhatIfLease, WhatIfRequest};
 use api_types::date::ZonedTime;
-use planner_core::domain::{ReservationSpec, Timestamp};
+use planner_core::domain::{InstanceReservation, ReservationSpec, Timestamp};
 use planner_core::question::{AvailabilityQuestion, HostChange, MOST_HOSTS, MOST_STEPS, WhatIfQuestion};
 use serde_json::{Map, Value};
 
@@ -153,7 +153,7 @@ fn reservations(entries: Vec<Object>) -> Result<Vec<ReservationSpec>, ApiError> 
 
 /// An entry with the defaults this API has and `POST /v1/leases` has not.
 fn specification(place: usize, mut entry: Object) -> Result<ReservationSpec, ApiError> {
-    const MEMBERS: [&str; 6] = [
+    const OF_HOSTS: &[&str] = &[
         "resource_type",
         "min",
         "max",
@@ -161,11 +161,22 @@ fn specification(place: usize, mut entry: Object) -> Result<ReservationSpec, Api
         "resource_properties",
         "before_end",
     ];
-    if let Some(unknown) = entry.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
+    const OF_INSTANCES: &[&str] = &[
+        "resource_type",
+        "vcpus",
+        "memory_mb",
+        "disk_gb",
+        "amount",
+        "affinity",
+        "resource_properties",
+    ];
+    let is_instances = entry.get("resource_type").and_then(Value::as_str) == Some(InstanceReservation::RESOURCE_TYPE);
+    let members = if is_instances { OF_INSTANCES } else { OF_HOSTS };
+    if let Some(unknown) = entry.keys().find(|name| !members.contains(&name.as_str())) {
         return Err(ApiError::invalid(format!(
             "lease.reservations[{place}].{}: there is no such member; allowed are {}",
             shortened(unknown),
-            MEMBERS.join(", ")
+            members.join(", ")
         )));
     }
     let min = entry.get("min").cloned();
@@ -174,10 +185,14 @@ fn specification(place: usize, mut entry: Object) -> Result<ReservationSpec, Api
             entry.insert(name.to_owned(), value);
         }
     };
-    default("resource_type", Some("physical:host".into()));
-    default("max", min);
-    default("hypervisor_properties", Some("".into()));
     default("resource_properties", Some("".into()));
+    if is_instances {
+        default("affinity", Some(Value::Null));
+    } else {
+        default("resource_type", Some("physical:host".into()));
+        default("max", min);
+        default("hypervisor_properties", Some("".into()));
+    }
     reservation::spec(&entry).map_err(|error| ApiError::invalid(format!("lease.reservations[{place}]: {error}")))
 }
 

@@ -1,11 +1,11 @@
-//! Parameters of `physical:host` reservations, in upstream's order and words.
+//! Parameters of reservations: the resource type, `physical:host`, and expressions; in upstream's order and words.
 
-use planner_core::domain::{HostReservation, ReservationSpec};
+use planner_core::domain::{HostReservation, InstanceReservation, ReservationSpec};
 use planner_core::properties;
 use serde_json::Value;
 
 use super::parameter::{int_like, malformed, missing, shortened};
-use super::python;
+use super::{instance, python};
 use crate::body::Object;
 use crate::error::ApiError;
 
@@ -13,6 +13,9 @@ use crate::error::ApiError;
 pub(crate) fn spec(entry: &Object) -> Result<ReservationSpec, ApiError> {
     match entry.get("resource_type") {
         Some(Value::String(kind)) if kind == HostReservation::RESOURCE_TYPE => host(entry).map(ReservationSpec::Host),
+        Some(Value::String(kind)) if kind == InstanceReservation::RESOURCE_TYPE => {
+            instance::read(entry).map(ReservationSpec::Instance)
+        }
         Some(other) => Err(ApiError::invalid(format!(
             "The {} resource type is not supported",
             shortened(&python::str(other))

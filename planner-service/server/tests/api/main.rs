@@ -7,6 +7,7 @@ mod capacity;
 mod errors;
 mod hosts;
 mod identity;
+mod instances;
 mod leases;
 mod serving;
 mod support;

@@ -10,7 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use planner_core::ports::{Clock as _, Identifiers};
 use planner_core::service::{Parts, Service, Settings};
-use planner_core::testing::{ManualClock, MemoryStore};
+use planner_core::testing::{ManualClock, MemoryStore, Obliging};
 use plugin_api::{AssignedHost, HostFacts, HostInventory, HostRegistration, InventoryError, NoObserver, Plugins};
 use policy::Rules;
 use serde_json::{Value, json};
@@ -178,7 +178,9 @@ impl Api {
             identifiers: Arc::new(Counter::default()),
             policy: Arc::new(RulePolicy::new(rules)),
             solver: Arc::new(NoSolver),
-            plugins: Plugins::default(),
+            plugins: Plugins::default()
+                .with(Arc::new(Obliging("physical:host")))
+                .with(Arc::new(Obliging("virtual:instance"))),
             inventory: Arc::new(Inventory(Arc::clone(&slow))),
             settings: Settings::default(),
             steps: Arc::new(NoObserver),
@@ -265,6 +267,18 @@ impl Api {
         answer.json()["host"]["id"].as_str().expect("an id is text").to_owned()
     }
 
+    /// Waits until a lease has a status.
+    pub(crate) async fn until(&self, lease: &Value, status: &str) {
+        let path = format!("/v1/leases/{}", lease["id"].as_str().expect("an id is text"));
+        let waiting = async {
+            while self.get(&path, ADMIN).await.json()["lease"]["status"] != status {
+                tokio::task::yield_now().await;
+            }
+        };
+        let in_time = tokio::time::timeout(std::time::Duration::from_mins(1), waiting).await;
+        assert!(in_time.is_ok(), "the lease is {}", self.get(&path, ADMIN).await.text);
+    }
+
     /// A lease of one host by the member; answers its body.
     pub(crate) async fn lease(&self, token: &str) -> Value {
         let answer = self
@@ -292,6 +306,19 @@ pub(crate) fn physical_host(min: u32, max: u32) -> Value {
         "min": min,
         "max": max,
         "hypervisor_properties": "",
+        "resource_properties": "",
+    })
+}
+
+/// Places for instances of 2 vCPUs and 4096 MiB on the hosts of [`Inventory`], which have 4 and 8192.
+pub(crate) fn virtual_instance(amount: u32) -> Value {
+    json!({
+        "resource_type": "virtual:instance",
+        "vcpus": 2,
+        "memory_mb": 4096,
+        "disk_gb": 0,
+        "amount": amount,
+        "affinity": "None",
         "resource_properties": "",
     })
 }

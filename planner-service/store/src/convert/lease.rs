@@ -1,19 +1,17 @@
-//! Leases with everything in them, and their rows in five tables.
+//! Leases with everything in them, and their rows in seven tables.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use planner_core::domain::{
-    Allocation, Event, EventStatus, EventType, HostReservation, Lease, LeaseStatus, Reservation, ReservationSpec,
-    ReservationStatus,
-};
+use planner_core::domain::{Event, EventStatus, EventType, Lease, LeaseStatus, Reservation, ReservationStatus};
 use planner_core::ports::StoreError;
 
+use super::specification::{Specifications, add_rows};
 use super::{corrupt, position};
-use crate::entity::{allocation, event, host_reservation, lease, reservation};
+use crate::entity::{allocation, event, host_reservation, instance_place, instance_reservation, lease, reservation};
 
 /// The row of a lease.
-pub(crate) fn lease_row(lease: &Lease) -> lease::Model {
+fn lease_row(lease: &Lease) -> lease::Model {
     lease::Model {
         id: lease.id.clone(),
         name: lease.name.clone(),
@@ -30,7 +28,7 @@ pub(crate) fn lease_row(lease: &Lease) -> lease::Model {
 }
 
 /// The row of the `index`-th reservation of a lease.
-pub(crate) fn reservation_row(lease: &Lease, index: usize, reservation: &Reservation) -> reservation::Model {
+fn reservation_row(lease: &Lease, index: usize, reservation: &Reservation) -> reservation::Model {
     reservation::Model {
         id: reservation.id.clone(),
         lease_id: lease.id.clone(),
@@ -45,32 +43,8 @@ pub(crate) fn reservation_row(lease: &Lease, index: usize, reservation: &Reserva
     }
 }
 
-/// The row of what a reservation of hosts reserves.
-pub(crate) fn host_reservation_row(reservation: &Reservation) -> host_reservation::Model {
-    let ReservationSpec::Host(spec) = &reservation.spec;
-    host_reservation::Model {
-        reservation_id: reservation.id.clone(),
-        minimum: spec.min.into(),
-        maximum: spec.max.into(),
-        hypervisor_properties: spec.hypervisor_properties.clone(),
-        resource_properties: spec.resource_properties.clone(),
-        before_end: spec.before_end.clone(),
-    }
-}
-
-/// The row of the `index`-th allocation of a reservation.
-pub(crate) fn allocation_row(reservation: &Reservation, index: usize, allocation: &Allocation) -> allocation::Model {
-    allocation::Model {
-        reservation_id: reservation.id.clone(),
-        position: position(index),
-        host_id: allocation.host_id.clone(),
-        start_at: allocation.start,
-        occupied_until: allocation.occupied_until,
-    }
-}
-
 /// The row of the `index`-th event of a lease.
-pub(crate) fn event_row(lease: &Lease, index: usize, event: &Event) -> event::Model {
+fn event_row(lease: &Lease, index: usize, event: &Event) -> event::Model {
     event::Model {
         id: event.id.clone(),
         lease_id: lease.id.clone(),
@@ -93,20 +67,30 @@ pub(crate) struct LeaseRows {
     pub(crate) reservations: Vec<reservation::Model>,
     pub(crate) host_reservations: Vec<host_reservation::Model>,
     pub(crate) allocations: Vec<allocation::Model>,
+    pub(crate) instance_reservations: Vec<instance_reservation::Model>,
+    pub(crate) instance_places: Vec<instance_place::Model>,
     pub(crate) events: Vec<event::Model>,
+}
+
+impl LeaseRows {
+    /// Adds the rows of a lease.
+    pub(crate) fn add(&mut self, lease: &Lease) {
+        self.leases.push(lease_row(lease));
+        for (index, reservation) in lease.reservations.iter().enumerate() {
+            self.reservations.push(reservation_row(lease, index, reservation));
+            add_rows(self, reservation);
+        }
+        let events = lease.events.iter().enumerate();
+        self.events
+            .extend(events.map(|(index, event)| event_row(lease, index, event)));
+    }
 }
 
 /// Leases from their rows.
 pub(crate) fn leases_from_rows(mut rows: LeaseRows) -> Result<Vec<Lease>, StoreError> {
     rows.reservations.sort_unstable_by_key(|row| row.position);
-    rows.allocations.sort_unstable_by_key(|row| row.position);
     rows.events.sort_unstable_by_key(|row| row.position);
-    let mut specs: HashMap<String, host_reservation::Model> = rows
-        .host_reservations
-        .into_iter()
-        .map(|row| (row.reservation_id.clone(), row))
-        .collect();
-    let mut allocations = group(rows.allocations, |row| row.reservation_id.clone());
+    let mut specifications = Specifications::of(&mut rows);
     let mut reservations = group(rows.reservations, |row| row.lease_id.clone());
     let mut events = group(rows.events, |row| row.lease_id.clone());
     rows.leases
@@ -117,11 +101,7 @@ pub(crate) fn leases_from_rows(mut rows: LeaseRows) -> Result<Vec<Lease>, StoreE
                     .remove(&row.id)
                     .unwrap_or_default()
                     .into_iter()
-                    .map(|row| {
-                        let spec = specs.remove(&row.id);
-                        let allocations = allocations.remove(&row.id).unwrap_or_default();
-                        reservation(row, spec, allocations)
-                    })
+                    .map(|row| reservation(row, &mut specifications))
                     .collect::<Result<_, _>>()?,
                 events: events
                     .remove(&row.id)
@@ -146,7 +126,7 @@ pub(crate) fn leases_from_rows(mut rows: LeaseRows) -> Result<Vec<Lease>, StoreE
         .collect()
 }
 
-fn group<K: Eq + Hash, T>(rows: Vec<T>, key: impl Fn(&T) -> K) -> HashMap<K, Vec<T>> {
+pub(super) fn group<K: Eq + Hash, T>(rows: Vec<T>, key: impl Fn(&T) -> K) -> HashMap<K, Vec<T>> {
     let mut groups: HashMap<K, Vec<T>> = HashMap::new();
     for row in rows {
         groups.entry(key(&row)).or_default().push(row);
@@ -154,45 +134,18 @@ fn group<K: Eq + Hash, T>(rows: Vec<T>, key: impl Fn(&T) -> K) -> HashMap<K, Vec
     groups
 }
 
-fn reservation(
-    row: reservation::Model,
-    spec: Option<host_reservation::Model>,
-    allocations: Vec<allocation::Model>,
-) -> Result<Reservation, StoreError> {
-    let spec = match (row.resource_type.as_str(), spec) {
-        (HostReservation::RESOURCE_TYPE, Some(spec)) => ReservationSpec::Host(HostReservation {
-            min: count("minimum", &row.id, spec.minimum)?,
-            max: count("maximum", &row.id, spec.maximum)?,
-            hypervisor_properties: spec.hypervisor_properties,
-            resource_properties: spec.resource_properties,
-            before_end: spec.before_end,
-        }),
-        (HostReservation::RESOURCE_TYPE, None) => {
-            return Err(corrupt(format!(
-                "reservation {} of hosts without what is reserved",
-                row.id
-            )));
-        }
-        (other, _) => return Err(corrupt(format!("resource type `{other}` of reservation {}", row.id))),
-    };
+fn reservation(row: reservation::Model, specifications: &mut Specifications) -> Result<Reservation, StoreError> {
     Ok(Reservation {
         status: ReservationStatus::parse(&row.status)
             .ok_or_else(|| corrupt(format!("status `{}` of reservation {}", row.status, row.id)))?,
+        spec: specifications.spec(&row.id, &row.resource_type)?,
+        allocations: specifications.held(&row.id),
         id: row.id,
         resource_id: row.resource_id,
         missing_resources: row.missing_resources,
         resources_changed: row.resources_changed,
         created_at: row.created_at,
         updated_at: row.updated_at,
-        spec,
-        allocations: allocations
-            .into_iter()
-            .map(|row| Allocation {
-                host_id: row.host_id,
-                start: row.start_at,
-                occupied_until: row.occupied_until,
-            })
-            .collect(),
     })
 }
 
@@ -212,6 +165,6 @@ fn event(row: event::Model) -> Result<Event, StoreError> {
     })
 }
 
-fn count(what: &str, id: &str, value: i64) -> Result<u32, StoreError> {
+pub(super) fn count(what: &str, id: &str, value: i64) -> Result<u32, StoreError> {
     u32::try_from(value).map_err(|_| corrupt(format!("{value} as the {what} of {id}")))
 }

@@ -6,14 +6,13 @@
 mod finding;
 mod host;
 mod lease;
+mod specification;
 
 use planner_core::ports::StoreError;
 
 pub(crate) use finding::{finding_row, findings_from_row};
 pub(crate) use host::{capability_rows, host_row, hosts_from_rows, property_from_row, property_row};
-pub(crate) use lease::{
-    LeaseRows, allocation_row, event_row, host_reservation_row, lease_row, leases_from_rows, reservation_row,
-};
+pub(crate) use lease::{LeaseRows, leases_from_rows};
 
 /// A place in a list as the column `position` holds it.
 pub(crate) fn position(index: usize) -> i64 {

@@ -14,6 +14,8 @@ pub(crate) mod finding;
 pub(crate) mod host;
 pub(crate) mod host_capability;
 pub(crate) mod host_reservation;
+pub(crate) mod instance_place;
+pub(crate) mod instance_reservation;
 pub(crate) mod lease;
 pub(crate) mod property;
 pub(crate) mod reservation;

@@ -6,7 +6,7 @@ use planner_core::ports::{Change, Commit, Fence, Store, StoreError};
 use tokio::task::JoinSet;
 
 use crate::on_each_engine;
-use crate::samples::{DAY, commit, host, lease, put};
+use crate::samples::{DAY, commit, host, lease, lease_of_instances, put};
 use store::testing::{Engine, TestDatabase, run_as_admin};
 
 on_each_engine!(
@@ -14,6 +14,7 @@ on_each_engine!(
     a_commit_on_an_old_epoch_is_stale_and_changes_nothing,
     a_failing_commit_leaves_nothing,
     a_lease_is_replaced_whole,
+    instances_share_hosts_and_come_back_unchanged,
     the_last_change_of_an_object_counts,
     a_store_outlives_its_sessions,
     an_open_writer_does_not_disturb_readers,
@@ -62,6 +63,24 @@ async fn a_commit_on_an_old_epoch_is_stale_and_changes_nothing(database: TestDat
         );
     }
     assert_eq!(store.load().await.unwrap(), before);
+}
+
+/// Also a lease that was of hosts and becomes one of instances, and is gone at last.
+async fn instances_share_hosts_and_come_back_unchanged(database: TestDatabase) {
+    let store = database.store().await;
+    let one = lease_of_instances("one", &["1", "1", "2"], 0, DAY);
+    let other = lease_of_instances("other", &["1", "2", "2"], DAY / 2, 2 * DAY);
+    commit(&store, vec![put(lease("one", &["1"], 0, DAY))]).await.unwrap();
+    let epoch = commit(&store, vec![put(one.clone()), put(other.clone())])
+        .await
+        .unwrap();
+    assert_eq!(store.load().await.unwrap().leases, [one.clone(), other.clone()]);
+    let (_, changes) = store.changes_since(epoch - 1).await.unwrap();
+    assert_eq!(changes, [put(one), put(other.clone())]);
+    commit(&store, vec![Change::DeleteLease("one".to_owned())])
+        .await
+        .unwrap();
+    assert_eq!(store.load().await.unwrap().leases, [other]);
 }
 
 async fn a_failing_commit_leaves_nothing(database: TestDatabase) {

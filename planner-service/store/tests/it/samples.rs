@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use planner_core::domain::{
-    Allocation, Event, EventStatus, EventType, Host, HostReservation, Lease, LeaseStatus, Property, Reservation,
-    ReservationSpec, ReservationStatus,
+    Allocation, Event, EventStatus, EventType, Host, HostReservation, InstanceObjects, InstanceReservation,
+    InstanceSize, Lease, LeaseStatus, Property, Reservation, ReservationSpec, ReservationStatus,
 };
 use planner_core::ports::{Change, Commit, Epoch, Store, StoreError};
 
@@ -64,6 +64,36 @@ pub(crate) fn lease(id: &str, hosts: &[&str], start: i64, end: i64) -> Lease {
             })
             .collect(),
     }
+}
+
+/// A lease with two reservations of instances, the second with a rule and objects in the cloud; places may repeat a host.
+pub(crate) fn lease_of_instances(id: &str, places: &[&str], start: i64, end: i64) -> Lease {
+    let mut lease = lease(id, places, start, end);
+    let spec = |affinity, objects| {
+        ReservationSpec::Instance(InstanceReservation {
+            size: InstanceSize {
+                vcpus: 2,
+                memory_mb: u32::MAX,
+                disk_gb: 0,
+            },
+            amount: 3,
+            affinity,
+            resource_properties: r#"["==", "$gpu", "True"]"#.to_owned(),
+            objects,
+        })
+    };
+    lease.reservations[0].spec = spec(None, InstanceObjects::default());
+    let mut second = lease.reservations[0].clone();
+    second.id.push_str("-second");
+    second.spec = spec(
+        Some(false),
+        InstanceObjects {
+            aggregate_id: Some(i64::MAX),
+            server_group_id: Some("group".to_owned()),
+        },
+    );
+    lease.reservations.push(second);
+    lease
 }
 
 pub(crate) fn host(id: &str) -> Host {

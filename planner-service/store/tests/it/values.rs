@@ -38,7 +38,9 @@ async fn strange_texts_come_back_unchanged(database: TestDatabase) {
         lease.user_id = text.repeat(3);
         lease.events[0].waiting = Some(huge.clone());
         lease.events[0].attempts = u32::MAX;
-        let ReservationSpec::Host(spec) = &mut lease.reservations[0].spec;
+        let ReservationSpec::Host(spec) = &mut lease.reservations[0].spec else {
+            panic!("the sample reserves hosts");
+        };
         spec.hypervisor_properties = text.repeat(1000);
         leases.push(lease);
         let mut host = host(&index.to_string());

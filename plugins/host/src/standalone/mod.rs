@@ -11,9 +11,9 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use plugin_api::{Created, 
-    AssignedHost, Assignment, Finding, HostFacts, HostInventory, HostRegistration, InventoryError, PluginError,
-    ResourcePlugin,
+use plugin_api::{
+    AssignedHost, Assignment, Created, Finding, HostFacts, HostInventory, HostRegistration, InventoryError,
+    PluginError, ResourcePlugin,
 };
 
 pub use action::{Action, Command, Webhook};

@@ -1,0 +1,114 @@
+//! Parameters of `virtual:instance` reservations, in upstream's order and words.
+
+use planner_core::domain::{InstanceObjects, InstanceReservation, InstanceSize};
+use planner_core::service::ReservationChange;
+use serde_json::Value;
+
+use super::parameter::{int_like, malformed, missing};
+use super::reservation::expression;
+use crate::body::Object;
+use crate::error::ApiError;
+
+/// Parameters without which there is no reservation.
+const REQUIRED: [&str; 6] = [
+    "vcpus",
+    "memory_mb",
+    "disk_gb",
+    "amount",
+    "affinity",
+    "resource_properties",
+];
+
+/// Most instances in a reservation, and the most of anything an instance may take: upstream's columns are no wider.
+const MOST: i64 = 2_147_483_647;
+
+/// Words that mean yes, whatever their case.
+const YES: [&str; 6] = ["true", "yes", "on", "t", "y", "1"];
+/// Words that mean no, whatever their case.
+const NO: [&str; 6] = ["false", "no", "off", "f", "n", "0"];
+
+/// The entry of `reservations` as what it reserves.
+pub(crate) fn read(entry: &Object) -> Result<InstanceReservation, ApiError> {
+    let absent: Vec<&str> = REQUIRED.into_iter().filter(|name| !entry.contains_key(*name)).collect();
+    if !absent.is_empty() {
+        return Err(missing(&absent.join(",")));
+    }
+    let size = InstanceSize {
+        vcpus: size(entry, "vcpus")?.unwrap_or_default(),
+        memory_mb: size(entry, "memory_mb")?.unwrap_or_default(),
+        disk_gb: size(entry, "disk_gb")?.unwrap_or_default(),
+    };
+    if size.vcpus == 0 && size.memory_mb == 0 && size.disk_gb == 0 {
+        return Err(malformed(
+            "vcpus, memory_mb and disk_gb",
+            "at least one must be greater than 0",
+        ));
+    }
+    Ok(InstanceReservation {
+        size,
+        amount: amount(entry)?.unwrap_or(1),
+        affinity: affinity(entry)?.flatten(),
+        resource_properties: expression(entry, "resource_properties")?.unwrap_or_default(),
+        objects: InstanceObjects::default(),
+    })
+}
+
+/// Members of a change of a reservation that are about instances.
+pub(crate) fn changed(entry: &Object, change: ReservationChange) -> Result<ReservationChange, ApiError> {
+    Ok(ReservationChange {
+        amount: amount(entry)?,
+        vcpus: size(entry, "vcpus")?,
+        memory_mb: size(entry, "memory_mb")?,
+        disk_gb: size(entry, "disk_gb")?,
+        affinity: affinity(entry)?,
+        ..change
+    })
+}
+
+/// What one instance takes of something; absent: `None`.
+fn size(entry: &Object, name: &str) -> Result<Option<u32>, ApiError> {
+    let Some(value) = entry.get(name) else { return Ok(None) };
+    int_like(value)
+        .filter(|size| (0..=MOST).contains(size))
+        .and_then(|size| u32::try_from(size).ok())
+        .map(Some)
+        .ok_or_else(|| malformed(name, &format!("must be an integer from 0 to {MOST}")))
+}
+
+/// How many instances; absent: `None`.
+fn amount(entry: &Object) -> Result<Option<u32>, ApiError> {
+    let Some(value) = entry.get("amount") else {
+        return Ok(None);
+    };
+    let Some(amount) = int_like(value) else {
+        return Err(ApiError::invalid("amount must be an integer"));
+    };
+    if amount < 1 {
+        return Err(ApiError::invalid("amount must be >= 1"));
+    }
+    let amount = u32::try_from(amount).ok().filter(|_| amount <= MOST);
+    amount
+        .map(Some)
+        .ok_or_else(|| ApiError::invalid(format!("amount must be <= {MOST}")))
+}
+
+/// A rule of affinity, `Some(None)` for none; absent: `None`.
+fn affinity(entry: &Object) -> Result<Option<Option<bool>>, ApiError> {
+    let Some(value) = entry.get("affinity") else {
+        return Ok(None);
+    };
+    let word = match value {
+        Value::Null => return Ok(Some(None)),
+        Value::Bool(rule) => return Ok(Some(Some(*rule))),
+        Value::String(word) => word.to_lowercase(),
+        Value::Number(number) => number.to_string(),
+        Value::Array(_) | Value::Object(_) => String::new(),
+    };
+    let is = |words: &[&str]| words.contains(&word.as_str());
+    match () {
+        () if word == "none" => Ok(Some(None)),
+        () if is(&YES) => Ok(Some(Some(true))),
+        () if is(&NO) => Ok(Some(Some(false))),
+        () => Err(malformed("affinity", "must be a bool value or None")),
+    }
+}

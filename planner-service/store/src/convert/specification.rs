@@ -1,0 +1,146 @@
+//! What a reservation reserves and holds, and its rows in two tables for each resource type.
+
+use std::collections::HashMap;
+
+use planner_core::domain::{
+    Allocation, HostReservation, InstanceObjects, InstanceReservation, InstanceSize, Reservation, ReservationSpec,
+};
+use planner_core::ports::StoreError;
+
+use super::lease::{LeaseRows, count, group};
+use super::{corrupt, position};
+use crate::entity::{allocation, host_reservation, instance_place, instance_reservation};
+
+/// Adds the rows of a reservation.
+pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) {
+    let held = reservation.allocations.iter().enumerate();
+    let reservation_id = || reservation.id.clone();
+    match &reservation.spec {
+        ReservationSpec::Host(spec) => {
+            rows.host_reservations.push(host_reservation::Model {
+                reservation_id: reservation_id(),
+                minimum: spec.min.into(),
+                maximum: spec.max.into(),
+                hypervisor_properties: spec.hypervisor_properties.clone(),
+                resource_properties: spec.resource_properties.clone(),
+                before_end: spec.before_end.clone(),
+            });
+            rows.allocations.extend(held.map(|(index, held)| allocation::Model {
+                reservation_id: reservation_id(),
+                position: position(index),
+                host_id: held.host_id.clone(),
+                start_at: held.start,
+                occupied_until: held.occupied_until,
+            }));
+        }
+        ReservationSpec::Instance(spec) => {
+            rows.instance_reservations.push(instance_reservation::Model {
+                reservation_id: reservation_id(),
+                vcpus: spec.size.vcpus.into(),
+                memory_mb: spec.size.memory_mb.into(),
+                disk_gb: spec.size.disk_gb.into(),
+                amount: spec.amount.into(),
+                affinity: spec.affinity,
+                resource_properties: spec.resource_properties.clone(),
+                aggregate_id: spec.objects.aggregate_id,
+                server_group_id: spec.objects.server_group_id.clone(),
+            });
+            rows.instance_places
+                .extend(held.map(|(index, held)| instance_place::Model {
+                    reservation_id: reservation_id(),
+                    position: position(index),
+                    host_id: held.host_id.clone(),
+                    start_at: held.start,
+                    occupied_until: held.occupied_until,
+                }));
+        }
+    }
+}
+
+/// What reservations reserve and hold, by reservation.
+pub(super) struct Specifications {
+    hosts: HashMap<String, host_reservation::Model>,
+    instances: HashMap<String, instance_reservation::Model>,
+    held: HashMap<String, Vec<Allocation>>,
+}
+
+impl Specifications {
+    /// Takes them out of the rows.
+    pub(super) fn of(rows: &mut LeaseRows) -> Self {
+        rows.allocations.sort_unstable_by_key(|row| row.position);
+        rows.instance_places.sort_unstable_by_key(|row| row.position);
+        let hosts = rows.allocations.drain(..).map(|row| {
+            let held = Allocation {
+                host_id: row.host_id,
+                start: row.start_at,
+                occupied_until: row.occupied_until,
+            };
+            (row.reservation_id, held)
+        });
+        let places = rows.instance_places.drain(..).map(|row| {
+            let held = Allocation {
+                host_id: row.host_id,
+                start: row.start_at,
+                occupied_until: row.occupied_until,
+            };
+            (row.reservation_id, held)
+        });
+        let held = group(hosts.chain(places).collect(), |(id, _)| id.clone());
+        Self {
+            hosts: rows
+                .host_reservations
+                .drain(..)
+                .map(|row| (row.reservation_id.clone(), row))
+                .collect(),
+            instances: rows
+                .instance_reservations
+                .drain(..)
+                .map(|row| (row.reservation_id.clone(), row))
+                .collect(),
+            held: held
+                .into_iter()
+                .map(|(id, held)| (id, held.into_iter().map(|(_, held)| held).collect()))
+                .collect(),
+        }
+    }
+
+    /// What a reservation holds, in order.
+    pub(super) fn held(&mut self, id: &str) -> Vec<Allocation> {
+        self.held.remove(id).unwrap_or_default()
+    }
+
+    /// What a reservation of this type reserves.
+    pub(super) fn spec(&mut self, id: &str, resource_type: &str) -> Result<ReservationSpec, StoreError> {
+        let incomplete = || corrupt(format!("reservation {id} of {resource_type} without what is reserved"));
+        match resource_type {
+            HostReservation::RESOURCE_TYPE => {
+                let row = self.hosts.remove(id).ok_or_else(incomplete)?;
+                Ok(ReservationSpec::Host(HostReservation {
+                    min: count("minimum", id, row.minimum)?,
+                    max: count("maximum", id, row.maximum)?,
+                    hypervisor_properties: row.hypervisor_properties,
+                    resource_properties: row.resource_properties,
+                    before_end: row.before_end,
+                }))
+            }
+            InstanceReservation::RESOURCE_TYPE => {
+                let row = self.instances.remove(id).ok_or_else(incomplete)?;
+                Ok(ReservationSpec::Instance(InstanceReservation {
+                    size: InstanceSize {
+                        vcpus: count("vcpus", id, row.vcpus)?,
+                        memory_mb: count("memory_mb", id, row.memory_mb)?,
+                        disk_gb: count("disk_gb", id, row.disk_gb)?,
+                    },
+                    amount: count("amount", id, row.amount)?,
+                    affinity: row.affinity,
+                    resource_properties: row.resource_properties,
+                    objects: InstanceObjects {
+                        aggregate_id: row.aggregate_id,
+                        server_group_id: row.server_group_id,
+                    },
+                }))
+            }
+            other => Err(corrupt(format!("resource type `{other}` of reservation {id}"))),
+        }
+    }
+}
