@@ -238,6 +238,16 @@ fn show_findings(view: &View, output: &mut Output<'_>) -> Result<(), ClientError
 /// A reservation in one line.
 fn describe(reservation: &Value) -> String {
     let mut text = format!("{} {}", size(reservation), text_of(reservation, "resource_type"));
+    if reservation.get("vcpus").is_some() {
+        let of = |name| text_of(reservation, name);
+        let (vcpus, memory, disk) = (of("vcpus"), of("memory_mb"), of("disk_gb"));
+        text.push_str(&format!(" of {vcpus} vCPUs, {memory} MiB, {disk} GiB"));
+        match reservation.get("affinity").and_then(Value::as_bool) {
+            Some(true) => text.push_str(", all on one host"),
+            Some(false) => text.push_str(", each on another host"),
+            None => {}
+        }
+    }
     for name in ["hypervisor_properties", "resource_properties"] {
         let condition = text_of(reservation, name);
         if !condition.is_empty() && condition != "[]" {

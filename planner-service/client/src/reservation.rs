@@ -1,6 +1,7 @@
 //! What to reserve, from the command line to the body of a request.
 //!
-//! Invariant: a reservation is sent complete, with the defaults the API's other clients send.
+//! Invariant: a reservation is sent complete, with the defaults the API's other clients send; the virtual CPUs of an instance
+//! have none.
 
 use std::str::FromStr;
 
@@ -11,7 +12,9 @@ use crate::condition::parse_condition;
 use crate::error::ClientError;
 
 /// The resource type of whole hosts.
-pub(crate) const HOST_TYPE: &str = "physical:host";
+const HOST_TYPE: &str = "physical:host";
+/// The resource type of places for instances.
+const INSTANCE_TYPE: &str = "virtual:instance";
 
 /// A number of hosts, or a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,33 @@ pub(crate) struct ReservationArguments {
     /// How many whole hosts: 2, or 2-4 for at least two and at most four
     #[arg(long, value_name = "N[-M]", help_heading = "What to reserve")]
     pub(crate) hosts: Option<HostCount>,
+    /// How many places for instances on hosts that others may share
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..),
+        conflicts_with = "hosts",
+        help_heading = "What to reserve"
+    )]
+    pub(crate) instances: Option<u32>,
+    /// Virtual CPUs of an instance
+    #[arg(long, value_name = "N", conflicts_with = "hosts", help_heading = "What to reserve")]
+    pub(crate) vcpus: Option<u32>,
+    /// Memory of an instance, in MiB
+    #[arg(long, value_name = "MIB", conflicts_with = "hosts", help_heading = "What to reserve")]
+    pub(crate) memory_mb: Option<u32>,
+    /// Disk of an instance, in GiB
+    #[arg(long, value_name = "GIB", conflicts_with = "hosts", help_heading = "What to reserve")]
+    pub(crate) disk_gb: Option<u32>,
+    /// Whether all instances go on the same host, or each on a different one
+    #[arg(
+        long,
+        value_name = "RULE",
+        value_parser = ["same", "different", "none"],
+        conflicts_with = "hosts",
+        help_heading = "What to reserve"
+    )]
+    pub(crate) affinity: Option<String>,
     /// Which hosts, e.g. 'gpu=True and vcpus>=8'; and, or, parentheses, = != >= <= > <
     #[arg(long = "where", value_name = "CONDITION", help_heading = "What to reserve")]
     pub(crate) condition: Option<String>,
@@ -73,11 +103,21 @@ impl ReservationArguments {
     /// Whether none of the options was given.
     pub(crate) const fn is_empty(&self) -> bool {
         self.hosts.is_none()
+            && !self.is_of_instances()
             && self.condition.is_none()
             && self.hypervisor_properties.is_none()
             && self.resource_properties.is_none()
             && self.before_end_action.is_none()
             && self.reservation.is_empty()
+    }
+
+    /// Whether one of the options that only instances have was given.
+    const fn is_of_instances(&self) -> bool {
+        self.instances.is_some()
+            || self.vcpus.is_some()
+            || self.memory_mb.is_some()
+            || self.disk_gb.is_some()
+            || self.affinity.is_some()
     }
 
     /// The members that the plain options set; empty if none was given.
@@ -86,6 +126,23 @@ impl ReservationArguments {
         if let Some(HostCount { min, max }) = self.hosts {
             members.insert("min".to_owned(), json!(min));
             members.insert("max".to_owned(), json!(max));
+        }
+        let amounts = [
+            ("amount", self.instances),
+            ("vcpus", self.vcpus),
+            ("memory_mb", self.memory_mb),
+            ("disk_gb", self.disk_gb),
+        ];
+        for (name, amount) in amounts {
+            members.extend(amount.map(|amount| (name.to_owned(), json!(amount))));
+        }
+        if let Some(rule) = &self.affinity {
+            let affinity = match rule.as_str() {
+                "same" => json!(true),
+                "different" => json!(false),
+                _ => Value::Null,
+            };
+            members.insert("affinity".to_owned(), affinity);
         }
         if let Some(condition) = &self.condition {
             members.insert(
@@ -111,7 +168,10 @@ impl ReservationArguments {
     /// [`ClientError::Usage`] if nothing is to be reserved or a reservation cannot be read.
     pub(crate) fn for_creation(&self) -> Result<Vec<Value>, ClientError> {
         let mut reservations = Vec::new();
-        let plain = self.plain_members()?;
+        let mut plain = self.plain_members()?;
+        if self.is_of_instances() {
+            plain.insert("resource_type".to_owned(), json!(INSTANCE_TYPE));
+        }
         if !plain.is_empty() {
             reservations.push(with_defaults(plain));
         }
@@ -120,7 +180,7 @@ impl ReservationArguments {
         }
         if reservations.is_empty() {
             return Err(ClientError::Usage(
-                "nothing to reserve: say how many hosts, e.g. --hosts 2".to_owned(),
+                "nothing to reserve: say how many hosts, e.g. --hosts 2, or instances, e.g. --instances 4 --vcpus 2 --memory-mb 4096".to_owned(),
             ));
         }
         Ok(reservations)
@@ -166,15 +226,27 @@ fn with_defaults(mut members: Map<String, Value>) -> Value {
         .entry("resource_type")
         .or_insert_with(|| json!(HOST_TYPE))
         .clone();
-    if kind == HOST_TYPE {
-        for (name, default) in [
-            ("min", json!(1)),
-            ("max", members.get("min").cloned().unwrap_or(json!(1))),
-            ("hypervisor_properties", json!("")),
-            ("resource_properties", json!("")),
-        ] {
-            members.entry(name).or_insert(default);
-        }
+    let min = members.get("min").cloned().unwrap_or(json!(1));
+    let of_hosts = [
+        ("min", json!(1)),
+        ("max", min),
+        ("hypervisor_properties", json!("")),
+        ("resource_properties", json!("")),
+    ];
+    let of_instances = [
+        ("amount", json!(1)),
+        ("memory_mb", json!(0)),
+        ("disk_gb", json!(0)),
+        ("affinity", Value::Null),
+        ("resource_properties", json!("")),
+    ];
+    let defaults: &[(&str, Value)] = match kind.as_str() {
+        Some(HOST_TYPE) => &of_hosts,
+        Some(INSTANCE_TYPE) => &of_instances,
+        _ => &[],
+    };
+    for (name, default) in defaults {
+        members.entry(*name).or_insert(default.clone());
     }
     Value::Object(members)
 }
@@ -241,6 +313,19 @@ mod tests {
             [
                 json!({"min": 2, "max": 4, "resource_properties": r#"["==","$gpu","True"]"#,
                 "resource_type": "physical:host", "hypervisor_properties": ""})
+            ]
+        );
+        let instances = ReservationArguments {
+            instances: Some(4),
+            vcpus: Some(2),
+            affinity: Some("different".to_owned()),
+            ..ReservationArguments::default()
+        };
+        assert_eq!(
+            instances.for_creation().unwrap(),
+            [
+                json!({"resource_type": "virtual:instance", "amount": 4, "vcpus": 2, "memory_mb": 0, "disk_gb": 0,
+                "affinity": false, "resource_properties": ""})
             ]
         );
         for wrong in ["0", "4-2", "-1", "two", "1-", ""] {
