@@ -63,10 +63,10 @@ class Account:
             path, method, json=body, endpoint_filter={"service_type": "reservation", "region_name": settings.REGION},
             raise_exc=False, timeout=timeout, headers={"Accept": "application/json"})
 
-    def boot(self, name, *more):
+    def boot(self, name, *more, flavor="m1.tiny"):
         """Starts `openstack server create` without waiting for the server; returns the process."""
         return subprocess.Popen(
-            ["openstack", "server", "create", "--image", "fake", "--flavor", "m1.tiny", "--nic", "none", *more, name,
+            ["openstack", "server", "create", "--image", "fake", "--flavor", flavor, "--nic", "none", *more, name,
              "-f", "json"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 

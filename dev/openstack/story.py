@@ -1,4 +1,4 @@
-"""The whole life of host reservations on a real cloud, told with unmodified clients.
+"""The whole life of reservations of hosts and instances on a real cloud, told with unmodified clients.
 
     python story.py [--peer berth|upstream]
 
@@ -18,6 +18,7 @@ import clients
 import processes
 import service
 import settings
+from instances import Instances
 from ledger import Ledger, eventually, expect
 
 # How long to wait for what the service does at its time. Upstream looks every 10 s; shared machines are slow.
@@ -472,6 +473,7 @@ class Story:
         if self.peer.exact:
             self.kill_at_end()
             self.without_nova()
+            Instances(self, HOSTS, DUE, CLEANED).tell()
         self.farewell()
 
 
