@@ -49,7 +49,7 @@ pub(crate) struct DatabaseArguments {
 /// What `serve` is told.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArguments {
-    /// TOML file with any of these options; keys are the flags' names
+    /// TOML file with any of these options, whose keys are the flags' names; or Blazar's own file, if it ends in .conf or .ini
     #[arg(long, env = "BERTH_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Address and port of the API
@@ -68,6 +68,13 @@ pub(crate) struct ServeArguments {
     /// What executes leases
     #[arg(long, env = "BERTH_CLOUD", value_enum, default_value = "standalone")]
     pub(crate) cloud: CloudKind,
+    /// What can be reserved
+    #[arg(long, env = "BERTH_RESOURCE_TYPES", value_name = "TYPE,...", value_delimiter = ',',
+          default_value = "physical:host,virtual:instance", value_parser = ["physical:host", "virtual:instance"])]
+    pub(crate) resource_types: Vec<String>,
+    /// YAML or JSON file with policy rules that replace the default ones
+    #[arg(long, env = "BERTH_POLICY_FILE", value_name = "FILE")]
+    pub(crate) policy_file: Option<PathBuf>,
     /// How callers prove who they are (default: none on a loopback address with a standalone cloud, else keystone)
     #[arg(long, env = "BERTH_AUTH", value_enum)]
     pub(crate) auth: Option<AuthenticationKind>,

@@ -5,10 +5,12 @@
 
 pub mod defaults;
 pub mod expression;
+pub mod file;
 pub mod parse;
 pub mod rules;
 
 pub use defaults::DEFAULT_RULES;
 pub use expression::{Expression, Operand, Piece, Template};
+pub use file::{FileError, rules_of_file};
 pub use parse::ParseError;
 pub use rules::{Credentials, LoadError, Rules, Target};

@@ -8,6 +8,7 @@ mod drivers;
 mod fleet;
 mod logging;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         store: Arc::new(database.store.clone()),
         clock: Arc::new(SystemClock),
         identifiers: Arc::new(RandomIdentifiers),
-        policy: Arc::new(RulePolicy::new(Rules::load(&std::collections::BTreeMap::new(), true)?)),
+        policy: Arc::new(RulePolicy::new(rules(arguments)?)),
         solver: Arc::new(Highs),
         plugins: drivers.plugins,
         inventory: drivers.inventory,
@@ -85,6 +86,17 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     database.store.close().await;
     served?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Upstream's rules, with those of the policy file over them.
+fn rules(arguments: &ServeArguments) -> anyhow::Result<Rules> {
+    let Some(path) = &arguments.policy_file else {
+        return Ok(Rules::load(&BTreeMap::new(), true)?);
+    };
+    let failed = || format!("--policy-file {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(failed)?;
+    let overrides = policy::rules_of_file(&text).with_context(failed)?;
+    Rules::load(&overrides, true).with_context(failed)
 }
 
 fn settings(arguments: &ServeArguments, shared: bool) -> Settings {

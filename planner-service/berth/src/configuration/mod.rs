@@ -1,11 +1,15 @@
-//! Layers of configuration: flag, then environment variable, then file, then default.
+//! Layers of configuration: flag, then environment variable, then file, then default. A file that ends in `.conf` or `.ini`
+//! is Blazar's.
 //!
 //! The file's keys become flags in front of the given ones, so that one parser knows every option, its
 //! type and its limits, and every complaint names the option, the value and what is allowed.
 
+mod blazar;
+
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -21,9 +25,25 @@ pub(crate) fn with_file(arguments: Vec<OsString>, program: &Command) -> anyhow::
     };
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
-    let table: toml::Table = text
-        .parse()
-        .with_context(|| format!("the configuration file {} is not TOML", path.display()))?;
+    let is_blazars = path.extension().is_some_and(|kind| kind == "conf" || kind == "ini");
+    let table: toml::Table = if is_blazars {
+        let read = blazar::read(&text).with_context(|| format!("in the configuration file {}", path.display()))?;
+        for ignored in &read.ignored {
+            // The log is not there yet: options say how it is written.
+            writeln!(std::io::stderr(), "berth: {}: not used: {ignored}", path.display())?;
+        }
+        let mut options = read.options;
+        if let Some(toml::Value::String(file)) = options.get_mut("policy_file")
+            && let Some(folder) = path.parent()
+        {
+            // As OpenStack does: relative to the file that names it.
+            *file = folder.join(&*file).to_string_lossy().into_owned();
+        }
+        options
+    } else {
+        text.parse()
+            .with_context(|| format!("the configuration file {} is not TOML", path.display()))?
+    };
     let mut result = arguments[..2].to_vec();
     result.extend(flags(&table, program).with_context(|| format!("in the configuration file {}", path.display()))?);
     result.extend_from_slice(&arguments[2..]);

@@ -1,0 +1,229 @@
+//! Blazar's own configuration file, as options of `berth serve`.
+//!
+//! Invariant: every option of the file is used or named as ignored; none is taken for something else. The database of
+//! the file is Blazar's and is never opened by the service.
+
+use anyhow::{Context, bail};
+use oslo_config::{DEFAULT_GROUP, Document};
+use toml::{Table, Value};
+
+/// Group of Berth's own options in the file; names are the flags', with underscores.
+const OWN_GROUP: &str = "berth";
+
+/// Options that mean the same under another name: group, name, Berth's name.
+const SAME: [(&str, &str, &str); 19] = [
+    (DEFAULT_GROUP, "os_admin_username", "os_username"),
+    (DEFAULT_GROUP, "os_admin_password", "os_password"),
+    (DEFAULT_GROUP, "os_admin_project_name", "os_project_name"),
+    (DEFAULT_GROUP, "os_admin_user_domain_name", "os_user_domain_name"),
+    (DEFAULT_GROUP, "os_admin_project_domain_name", "os_project_domain_name"),
+    (DEFAULT_GROUP, "os_region_name", "region"),
+    (DEFAULT_GROUP, "cafile", "os_cacert"),
+    (DEFAULT_GROUP, "endpoint_type", "endpoint_type"),
+    ("placement", "endpoint_type", "endpoint_type"),
+    ("nova", "endpoint_type", "endpoint_type"),
+    (DEFAULT_GROUP, "cleaning_time", "cleaning_time"),
+    ("manager", "minutes_before_end_lease", "minutes_before_end_lease"),
+    ("physical:host", "blazar_az_prefix", "blazar_az_prefix"),
+    ("physical:host", "before_end", "before_end"),
+    // Where it was before Blazar moved it.
+    ("physical:host", "aggregate_freepool_name", "aggregate_freepool_name"),
+    ("nova", "aggregate_freepool_name", "aggregate_freepool_name"),
+    ("nova", "image_prefix", "image_prefix"),
+    ("nova", "blazar_owner", "blazar_owner"),
+    ("oslo_policy", "policy_file", "policy_file"),
+];
+
+/// Parts of Keystone's URL with upstream's defaults, in the order in which they stand in it.
+const AUTHENTICATION: [(&str, &str); 5] = [
+    ("os_auth_protocol", "http"),
+    ("os_auth_host", "127.0.0.1"),
+    ("os_auth_port", "5000"),
+    ("os_auth_prefix", ""),
+    ("os_auth_version", "v3"),
+];
+
+/// Address and port of the API with upstream's defaults.
+const LISTEN: [(&str, &str); 2] = [("host", "0.0.0.0"), ("port", "1234")];
+
+/// Blazar's plugins and the resource types they stand for.
+const PLUGINS: [(&str, &str); 2] = [
+    ("physical.host.plugin", "physical:host"),
+    ("virtual.instance.plugin", "virtual:instance"),
+];
+
+/// What a file says.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// Berth's options.
+    pub(super) options: Table,
+    /// What of the file is not used, each with a reason or just its name.
+    pub(super) ignored: Vec<String>,
+}
+
+/// Reads the text of a `blazar.conf`.
+pub(super) fn read(text: &str) -> anyhow::Result<Read> {
+    let document = Document::parse(text).context("it is not a configuration file of OpenStack")?;
+    let mut read = Read {
+        options: Table::new(),
+        ignored: Vec::new(),
+    };
+    read.set("cloud", "openstack");
+    read.set("auth", "keystone");
+    let [host, port] = parts(&document, LISTEN)?;
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    read.set("listen", format!("{host}:{port}"));
+    let [protocol, host, port, prefix, version] = parts(&document, AUTHENTICATION)?;
+    let prefix = match prefix.trim_matches('/') {
+        "" => String::new(),
+        prefix => format!("/{prefix}"),
+    };
+    read.set("os_auth_url", format!("{protocol}://{host}:{port}{prefix}/{version}"));
+    for (group, name, own) in SAME {
+        if let Some(value) = document.value(group, name)? {
+            read.set(own, value);
+        }
+    }
+    read.plugins(&document)?;
+    for (group, name) in document.options() {
+        if group == OWN_GROUP {
+            let value = document.value(group, name)?.unwrap_or_default();
+            let value = match value.to_ascii_lowercase().as_str() {
+                "true" => Value::Boolean(true),
+                "false" => Value::Boolean(false),
+                _ => Value::String(value),
+            };
+            read.options.insert(name.to_owned(), value);
+        } else if !is_used(group, name) {
+            read.ignored.push(match (group, name) {
+                ("database", "connection") => {
+                    "[database] connection: it is Blazar's database; take it over with `berth \
+                     import-blazar`, and name Berth's own with --database or [berth] database"
+                        .to_owned()
+                }
+                _ => format!("[{group}] {name}"),
+            });
+        }
+    }
+    Ok(read)
+}
+
+/// Whether the option has been looked at by name.
+fn is_used(group: &str, name: &str) -> bool {
+    let same = SAME.iter().any(|(of, known, _)| *of == group && *known == name);
+    let composed = AUTHENTICATION.iter().chain(&LISTEN).any(|(known, _)| *known == name);
+    same || group == DEFAULT_GROUP && composed || (group, name) == ("manager", "plugins")
+}
+
+/// Options of the default group that make one value together.
+fn parts<const N: usize>(document: &Document, names: [(&str, &str); N]) -> anyhow::Result<[String; N]> {
+    let mut values = names.map(|(_, default)| default.to_owned());
+    for (value, (name, _)) in values.iter_mut().zip(names) {
+        if let Some(given) = document.value(DEFAULT_GROUP, name)? {
+            *value = given;
+        }
+    }
+    Ok(values)
+}
+
+impl Read {
+    fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.options.insert(name.to_owned(), Value::String(value.into()));
+    }
+
+    /// The resource types of the plugins that are named.
+    fn plugins(&mut self, document: &Document) -> anyhow::Result<()> {
+        let named = document.list("manager", "plugins")?;
+        if named.is_empty() {
+            return Ok(());
+        }
+        let mut types = Vec::new();
+        for plugin in &named {
+            match PLUGINS.iter().find(|(name, _)| name == plugin) {
+                Some((_, resource_type)) => types.push(*resource_type),
+                None => self
+                    .ignored
+                    .push(format!("[manager] plugins: {plugin} is not offered here")),
+            }
+        }
+        if types.is_empty() {
+            let known = PLUGINS.map(|(name, _)| name).join(", ");
+            bail!(
+                "[manager] plugins: {} offers no resource type; allowed are {known}",
+                named.join(", ")
+            );
+        }
+        self.set("resource_types", types.join(","));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "
+[DEFAULT]
+host = 192.0.2.7
+os_auth_host = keystone
+os_auth_prefix = identity
+os_auth_port = 443
+os_auth_protocol = https
+os_admin_username = blazar
+os_admin_password = p$$w
+os_region_name = north
+log_exchange = true
+[manager]
+plugins = physical.host.plugin,virtual.instance.plugin,virtual.floatingip.plugin
+minutes_before_end_lease = 30
+[database]
+connection = mysql+pymysql://blazar:secret@db/blazar
+[nova]
+aggregate_freepool_name = pool
+[berth]
+database = postgres://berth@db/berth
+trusts = True
+";
+
+    #[test]
+    fn options_are_taken_over_or_named() {
+        let read = read(FILE).unwrap();
+        let expected = [
+            ("aggregate_freepool_name", "pool"),
+            ("auth", "keystone"),
+            ("cloud", "openstack"),
+            ("database", "postgres://berth@db/berth"),
+            ("listen", "192.0.2.7:1234"),
+            ("minutes_before_end_lease", "30"),
+            ("os_auth_url", "https://keystone:443/identity/v3"),
+            ("os_password", "p$w"),
+            ("os_username", "blazar"),
+            ("region", "north"),
+            ("resource_types", "physical:host,virtual:instance"),
+        ];
+        let mut options = read.options;
+        assert_eq!(options.remove("trusts"), Some(Value::Boolean(true)));
+        let expected: Table = expected
+            .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())))
+            .into_iter()
+            .collect();
+        assert_eq!(options, expected);
+        assert_eq!(read.ignored.len(), 3, "{:?}", read.ignored);
+        assert_eq!(
+            read.ignored[0],
+            "[manager] plugins: virtual.floatingip.plugin is not offered here"
+        );
+        assert_eq!(read.ignored[1], "[DEFAULT] log_exchange");
+        assert!(read.ignored[2].starts_with("[database] connection: it is Blazar's"));
+    }
+
+    #[test]
+    fn defaults_are_upstreams() {
+        let options = read("").unwrap().options;
+        assert_eq!(options["listen"].as_str(), Some("0.0.0.0:1234"));
+        assert_eq!(options["os_auth_url"].as_str(), Some("http://127.0.0.1:5000/v3"));
+        assert!(!options.contains_key("resource_types"));
+        assert!(read("[manager]\nplugins = dummy.vm.plugin\n").is_err());
+        assert!(read("[DEFAULT]\nhost\n").is_err());
+    }
+}
