@@ -86,7 +86,8 @@ async fn a_booking_is_sent_complete() {
         "reservations": [
             {"resource_type": "physical:host", "min": 2, "max": 4, "hypervisor_properties": "",
              "resource_properties": "[\"and\",[\"==\",\"$gpu\",\"True\"],[\">=\",\"$vcpus\",\"8\"]]"},
-            {"resource_type": "virtual:instance", "amount": 1}]});
+            {"resource_type": "virtual:instance", "amount": 1, "vcpus": 2, "memory_mb": 0, "disk_gb": 0,
+             "affinity": null, "resource_properties": ""}]});
     Mock::given(method("POST"))
         .and(path("/v1/leases"))
         .and(header("X-Auth-Token", "secret"))
@@ -110,7 +111,7 @@ async fn a_booking_is_sent_complete() {
             "--where",
             "gpu=True and vcpus>=8",
             "--reservation",
-            "resource_type=virtual:instance,amount=1",
+            "resource_type=virtual:instance,amount=1,vcpus=2",
             "--field",
             "id",
         ],
