@@ -74,8 +74,10 @@ pub struct Server {
     pub project_id: String,
     /// e.g. `ACTIVE`
     pub status: String,
-    /// The compute service host it runs on.
+    /// The compute service host it runs on, empty while it is on none.
     pub host: String,
+    /// The id of the flavor it was made of.
+    pub flavor_id: String,
 }
 
 /// The compute service.
@@ -118,6 +120,10 @@ pub trait Compute: Send + Sync {
 
     /// Servers of all projects on a host. Never contains a server of another host.
     async fn servers_on(&self, service_host: &str) -> Result<Vec<Server>, CloudError>;
+
+    /// Servers of all projects that were made of a flavor, wherever they are. Never contains a server of another
+    /// flavor; empty if there is no such flavor.
+    async fn servers_of_flavor(&self, flavor_id: &str) -> Result<Vec<Server>, CloudError>;
 
     /// Begins to delete a server; it is gone when lists no longer show it.
     async fn delete_server(&self, id: &str) -> Result<(), CloudError>;

@@ -8,13 +8,17 @@ mod compute;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 pub mod fake;
+mod flavors;
 mod identity;
 mod images;
 pub mod openstack;
 mod placement;
+mod server_groups;
 
 pub use compute::{Aggregate, Compute, Hypervisor, HypervisorName, Server};
 pub use error::{CloudError, Failure};
+pub use flavors::{Flavor, Flavors};
 pub use identity::{Identity, TokenInfo};
 pub use images::{Image, Images};
 pub use placement::{Inventory, Placement, Provider};
+pub use server_groups::{Policy, ServerGroup, ServerGroups};

@@ -46,4 +46,23 @@ pub trait Placement: Send + Sync {
 
     /// Inventories of a provider by resource class.
     async fn inventories(&self, provider: &Provider) -> Result<BTreeMap<String, Inventory>, CloudError>;
+
+    /// Sets the amount of one resource class at a provider, which is given out one by one and never more than there
+    /// is; other classes stay. Repeated a few times if others change the provider meanwhile.
+    /// [`CloudError::Refused`] if there is no such class.
+    async fn set_inventory(&self, provider: &Provider, class: &str, total: u32) -> Result<(), CloudError>;
+
+    /// Removes one resource class from a provider. [`CloudError::NotFound`] if it has none,
+    /// [`CloudError::Conflict`] while something is allocated from it.
+    async fn delete_inventory(&self, provider: &Provider, class: &str) -> Result<(), CloudError>;
+
+    /// Providers that can still give out one of the class; none if there is no such class.
+    async fn providers_with(&self, class: &str) -> Result<Vec<Provider>, CloudError>;
+
+    /// Sees to it that a resource class exists.
+    async fn ensure_class(&self, class: &str) -> Result<(), CloudError>;
+
+    /// Deletes a resource class. [`CloudError::NotFound`] if there is none, [`CloudError::Conflict`] while a provider
+    /// has it.
+    async fn delete_class(&self, class: &str) -> Result<(), CloudError>;
 }

@@ -1,7 +1,7 @@
 //! Nova over HTTP.
 //!
-//! Invariant: a server is only said to be on a host if Nova itself says so for that server, because
-//! Nova ignores the filter by host for callers that are not administrators.
+//! Invariant: a server is only said to be on a host, or of a flavor, if Nova itself says so for that server,
+//! because Nova ignores filters that a caller may not use.
 
 use std::collections::BTreeMap;
 
@@ -126,6 +126,14 @@ struct WireServer {
     status: String,
     #[serde(default, rename = "OS-EXT-SRV-ATTR:host")]
     host: HostAttribute,
+    #[serde(default)]
+    flavor: WireFlavor,
+}
+
+#[derive(Deserialize, Default)]
+struct WireFlavor {
+    #[serde(default)]
+    id: String,
 }
 
 /// What Nova says about where a server is. An attribute that is absent is one it does not show.
@@ -163,6 +171,43 @@ impl OpenStack {
             .send(&Call::new(Service::Nova, Method::POST, path, operation).json(action))
             .await
             .map(drop)
+    }
+
+    /// All pages of a list of servers of all projects, those on no host with an empty one.
+    async fn list_servers(&self, first: Call) -> Result<Vec<Server>, CloudError> {
+        let mut call = first.clone();
+        let mut servers: Vec<Server> = Vec::new();
+        let mut marker: Option<String> = None;
+        loop {
+            let page: Servers = self.session.send(&call).await?.read(&call)?;
+            let last = page.servers.last().map(|server| server.id.clone());
+            for server in page.servers {
+                let host = match server.host {
+                    HostAttribute::Hidden => {
+                        let reason = "it does not tell the host of a server; the service's user needs the admin role";
+                        return Err(call.nonsense(Some(200), reason));
+                    }
+                    HostAttribute::On(host) => host,
+                    HostAttribute::Nowhere(()) => String::new(),
+                };
+                servers.push(Server {
+                    id: server.id,
+                    name: server.name,
+                    project_id: server.tenant_id,
+                    status: server.status,
+                    host,
+                    flavor_id: server.flavor.id,
+                });
+            }
+            if page.links.iter().all(|link| link.rel != "next") {
+                return Ok(servers);
+            }
+            if last.is_none() || last == marker {
+                return Err(call.nonsense(Some(200), "its list of servers does not come to an end"));
+            }
+            call = first.clone().query("marker", last.clone().unwrap_or_default());
+            marker = last;
+        }
     }
 }
 
@@ -289,37 +334,19 @@ impl Compute for OpenStack {
         let first = Call::new(Service::Nova, Method::GET, "servers/detail", operation)
             .query("all_tenants", "1")
             .query("host", service_host);
-        let mut call = first.clone();
-        let mut servers: Vec<Server> = Vec::new();
-        let mut marker: Option<String> = None;
-        loop {
-            let page: Servers = self.session.send(&call).await?.read(&call)?;
-            let last = page.servers.last().map(|server| server.id.clone());
-            for server in page.servers {
-                match server.host {
-                    HostAttribute::Hidden => {
-                        let reason = "it does not tell the host of a server; the service's user needs the admin role";
-                        return Err(call.nonsense(Some(200), reason));
-                    }
-                    HostAttribute::On(host) if host == service_host => servers.push(Server {
-                        id: server.id,
-                        name: server.name,
-                        project_id: server.tenant_id,
-                        status: server.status,
-                        host,
-                    }),
-                    HostAttribute::On(_) | HostAttribute::Nowhere(()) => {}
-                }
-            }
-            if page.links.iter().all(|link| link.rel != "next") {
-                return Ok(servers);
-            }
-            if last.is_none() || last == marker {
-                return Err(call.nonsense(Some(200), "its list of servers does not come to an end"));
-            }
-            call = first.clone().query("marker", last.clone().unwrap_or_default());
-            marker = last;
-        }
+        let mut servers = self.list_servers(first).await?;
+        servers.retain(|server| server.host == service_host);
+        Ok(servers)
+    }
+
+    async fn servers_of_flavor(&self, flavor_id: &str) -> Result<Vec<Server>, CloudError> {
+        let operation = format!("list servers of flavor {flavor_id}");
+        let first = Call::new(Service::Nova, Method::GET, "servers/detail", operation)
+            .query("all_tenants", "1")
+            .query("flavor", flavor_id);
+        let mut servers = self.list_servers(first).await?;
+        servers.retain(|server| server.flavor_id == flavor_id);
+        Ok(servers)
     }
 
     async fn delete_server(&self, id: &str) -> Result<(), CloudError> {

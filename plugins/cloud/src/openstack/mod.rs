@@ -5,12 +5,15 @@
 
 mod compute;
 mod credentials;
+mod flavors;
 mod identity;
 mod images;
 mod placement;
+mod server_groups;
 mod session;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::OpenStack;
 use super::session::{Call, Service, segment};
@@ -49,6 +49,16 @@ struct WireInventory {
     reserved: i64,
     #[serde(default = "no_overcommitment")]
     allocation_ratio: f64,
+}
+
+/// How often a change of a provider is tried before others are to blame.
+const TRIES: usize = 5;
+
+/// Inventories as they are, so that what we do not know of them is written back unchanged.
+#[derive(Deserialize)]
+struct RawInventories {
+    resource_provider_generation: i64,
+    inventories: Map<String, Value>,
 }
 
 fn no_overcommitment() -> f64 {
@@ -101,5 +111,79 @@ impl Placement for OpenStack {
                 (class, inventory)
             })
             .collect())
+    }
+
+    async fn set_inventory(&self, provider: &Provider, class: &str, total: u32) -> Result<(), CloudError> {
+        let path = format!("resource_providers/{}/inventories", segment(&provider.id));
+        let operation = format!("set the inventory of {class} at {} to {total}", provider.name);
+        let call = |method| Call::new(Service::Placement, method, path.clone(), operation.clone());
+        let wanted = json!({
+            "total": total, "reserved": 0, "min_unit": 1, "max_unit": 1, "step_size": 1, "allocation_ratio": 1.0,
+        });
+        let mut tries = 0;
+        loop {
+            let get = call(Method::GET);
+            let mut found: RawInventories = self.session.send(&get).await?.read(&get)?;
+            if found.inventories.get(class) == Some(&wanted) {
+                return Ok(());
+            }
+            found.inventories.insert(class.to_owned(), wanted.clone());
+            let put = call(Method::PUT).json(json!({
+                "resource_provider_generation": found.resource_provider_generation,
+                "inventories": found.inventories,
+            }));
+            tries += 1;
+            match self.session.send(&put).await {
+                Err(error) if error.is_conflict() && tries < TRIES => {}
+                other => return other.map(drop),
+            }
+        }
+    }
+
+    async fn delete_inventory(&self, provider: &Provider, class: &str) -> Result<(), CloudError> {
+        let path = format!(
+            "resource_providers/{}/inventories/{}",
+            segment(&provider.id),
+            segment(class)
+        );
+        let operation = format!("delete the inventory of {class} at {}", provider.name);
+        self.session
+            .send(&Call::new(Service::Placement, Method::DELETE, path, operation))
+            .await
+            .map(drop)
+    }
+
+    async fn providers_with(&self, class: &str) -> Result<Vec<Provider>, CloudError> {
+        let operation = format!("find resource providers with {class}");
+        let path = format!("resource_classes/{}", segment(class));
+        let known = Call::new(Service::Placement, Method::GET, path, operation.clone());
+        // Placement refuses a search for a class it does not know as a bad request.
+        match self.session.send(&known).await {
+            Ok(_) => {}
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        }
+        let call = Call::new(Service::Placement, Method::GET, "resource_providers", operation)
+            .query("resources", format!("{class}:1"));
+        let list: Providers = self.session.send(&call).await?.read(&call)?;
+        Ok(list.resource_providers.into_iter().map(Provider::from).collect())
+    }
+
+    async fn ensure_class(&self, class: &str) -> Result<(), CloudError> {
+        let path = format!("resource_classes/{}", segment(class));
+        let operation = format!("create resource class {class}");
+        self.session
+            .send(&Call::new(Service::Placement, Method::PUT, path, operation))
+            .await
+            .map(drop)
+    }
+
+    async fn delete_class(&self, class: &str) -> Result<(), CloudError> {
+        let path = format!("resource_classes/{}", segment(class));
+        let operation = format!("delete resource class {class}");
+        self.session
+            .send(&Call::new(Service::Placement, Method::DELETE, path, operation))
+            .await
+            .map(drop)
     }
 }

@@ -13,8 +13,8 @@ use openstack_sdk::api::{ApiError, AsyncClient, BodyError, QueryAsync, RestEndpo
 use openstack_sdk::config::CloudConfig;
 use openstack_sdk::{AsyncOpenStack, AuthError, OpenStackError, RestError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -141,7 +141,7 @@ impl Call {
         CloudError::nonsense(self.service.name(), &self.operation, status, reason)
     }
 
-    fn unavailable(&self, reason: impl Into<String>) -> CloudError {
+    pub(super) fn unavailable(&self, reason: impl Into<String>) -> CloudError {
         CloudError::unavailable(self.service.name(), &self.operation, reason)
     }
 
@@ -203,6 +203,21 @@ impl Answer {
     }
 }
 
+/// An answer before it is known whether it is a success.
+pub(super) struct Response {
+    status: u16,
+    /// The token a login is answered with.
+    pub(super) subject_token: Option<HeaderValue>,
+    body: Vec<u8>,
+}
+
+impl Response {
+    /// The answer, if it is one.
+    pub(super) fn classified(&self, call: &Call) -> Result<Answer, CloudError> {
+        classify(call, self.status, &self.body)
+    }
+}
+
 /// The login and what was tried for it.
 #[derive(Default)]
 struct Login {
@@ -248,7 +263,7 @@ impl Session {
     }
 
     /// The logged-in client, after a login if there is none or `refused` is it.
-    async fn client(
+    pub(super) async fn client(
         &self,
         refused: Option<&Arc<AsyncOpenStack>>,
         call: &Call,
@@ -317,17 +332,16 @@ impl Session {
         classify(call, response.status().as_u16(), response.body())
     }
 
-    /// Makes a call to Keystone with somebody else's token.
+    /// Makes a call with somebody else's token.
     pub(super) async fn send_as(&self, token: HeaderValue, call: &Call) -> Result<Answer, CloudError> {
         let client = self.client(None, call).await?;
-        let endpoint = client
-            .get_service_endpoint(&call.service.catalog_type(), None)
-            .await
-            .map_err(|error| call.transport_failure(&error))?;
-        let path = versioned(&client, call.service, call).await?;
-        let url = endpoint
-            .build_request_url(&path)
-            .map_err(|error| call.unavailable(causes(&error)))?;
+        let url = url_of(&client, call).await?;
+        let response = self.request(token, call, url).await?;
+        response.classified(call)
+    }
+
+    /// Makes a call with this token, whatever it is answered.
+    pub(super) async fn request(&self, token: HeaderValue, call: &Call, url: Url) -> Result<Response, CloudError> {
         let mut request = self
             .client
             .request(call.method.clone(), url)
@@ -339,11 +353,25 @@ impl Session {
         }
         let response = request.send().await.map_err(|error| call.unavailable(causes(&error)))?;
         let status = response.status().as_u16();
+        let subject_token = response.headers().get("X-Subject-Token").cloned();
         let body = response
             .bytes()
             .await
             .map_err(|error| call.unavailable(causes(&error)))?;
-        classify(call, status, &body)
+        Ok(Response {
+            status,
+            subject_token,
+            body: body.to_vec(),
+        })
+    }
+
+    /// The project of the service's own login; `None` if it has none.
+    pub(super) async fn own_project_id(&self, call: &Call) -> Result<Option<String>, CloudError> {
+        let client = self.client(None, call).await?;
+        let info = client
+            .get_auth_info()
+            .ok_or_else(|| call.unavailable("the service is not logged in"))?;
+        Ok(info.token.project.and_then(|project| project.id))
     }
 
     /// The service's own user.
@@ -354,6 +382,18 @@ impl Session {
             .ok_or_else(|| call.unavailable("the service is not logged in"))?;
         Ok(info.token.user.id)
     }
+}
+
+/// Where a call goes.
+pub(super) async fn url_of(client: &AsyncOpenStack, call: &Call) -> Result<Url, CloudError> {
+    let endpoint = client
+        .get_service_endpoint(&call.service.catalog_type(), None)
+        .await
+        .map_err(|error| call.transport_failure(&error))?;
+    let path = versioned(client, call.service, call).await?;
+    endpoint
+        .build_request_url(&path)
+        .map_err(|error| call.unavailable(causes(&error)))
 }
 
 /// The path under the catalog's URL, which may or may not end with a version.

@@ -1,0 +1,83 @@
+//! Acting for the owner of a lease.
+//!
+//! Invariant: a token for a trust lives for one purpose and is shown in no log.
+
+use reqwest::Method;
+use reqwest::header::HeaderValue;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::session::{Answer, Call, Service, Session, url_of};
+use crate::CloudError;
+
+/// A token for the project of a trust.
+pub(super) struct Trusted {
+    token: HeaderValue,
+    project_id: String,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    token: GrantedToken,
+}
+
+#[derive(Deserialize)]
+struct GrantedToken {
+    project: GrantedProject,
+}
+
+#[derive(Deserialize)]
+struct GrantedProject {
+    id: String,
+}
+
+impl Session {
+    /// Lets the service act in the project a trust is for. [`CloudError::Unauthorized`] or
+    /// [`CloudError::NotFound`] if Keystone does not accept the trust (any more).
+    pub(super) async fn trusted(&self, trust_id: &str, purpose: &Call) -> Result<Trusted, CloudError> {
+        let operation = format!("use trust {trust_id} to {}", purpose.operation);
+        let call = Call::new(Service::Keystone, Method::POST, "auth/tokens", operation);
+        // The token of the login may have been refused meanwhile; a call of our own renews it.
+        let probe = Call::new(Service::Keystone, Method::GET, "auth/projects", call.operation.clone());
+        self.send(&probe).await?;
+        let client = self.client(None, &call).await?;
+        let own = client
+            .get_auth_token()
+            .ok_or_else(|| call.unavailable("the service is not logged in"))?;
+        let own_header = HeaderValue::from_str(own.expose_secret())
+            .map_err(|_| call.nonsense(None, "the token of the login is malformed"))?;
+        let call = call.json(json!({"auth": {
+            "identity": {"methods": ["token"], "token": {"id": own.expose_secret()}},
+            "scope": {"OS-TRUST:trust": {"id": trust_id}},
+        }}));
+        let url = url_of(&client, &call).await?;
+        let response = self.request(own_header, &call, url).await?;
+        let subject_token = response.subject_token.clone();
+        let granted: Granted = response.classified(&call)?.read(&call)?;
+        let mut token = subject_token.ok_or_else(|| call.nonsense(None, "there is no token in its answer"))?;
+        token.set_sensitive(true);
+        Ok(Trusted {
+            token,
+            project_id: granted.token.project.id,
+        })
+    }
+
+    /// Makes a call in the project of a trust.
+    pub(super) async fn send_for(&self, owner: &Trusted, call: &Call) -> Result<Answer, CloudError> {
+        let client = self.client(None, call).await?;
+        let mut url = url_of(&client, call).await?;
+        // Older catalogs name the project in the URL, ours for ours.
+        if let Some(own) = self.own_project_id(call).await? {
+            let path: Vec<_> = url.path().split('/').collect();
+            let path: Vec<_> = path
+                .into_iter()
+                .map(|part| if part == own { &owner.project_id } else { part })
+                .collect();
+            let path = path.join("/");
+            url.set_path(&path);
+        }
+        let response = self.request(owner.token.clone(), call, url).await?;
+        response.classified(call)
+    }
+}
