@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use cloud::Server;
 use plugin_api::{Assignment, PluginError};
+use pools::unavailable;
 
-use super::{OpenStackHosts, unavailable};
+use super::OpenStackHosts;
 
 /// Image property that says which server was saved for which end of which reservation.
 const SAVED_FOR: &str = "berth_saved_for";

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use cloud::CloudError;
 use plugin_api::{Assignment, PluginError};
+use pools::unavailable;
 
-use super::{OpenStackHosts, unavailable};
+use super::OpenStackHosts;
 
 impl OpenStackHosts {
     pub(super) async fn end_reservation(&self, assignment: &Assignment) -> Result<(), PluginError> {
@@ -25,7 +26,7 @@ impl OpenStackHosts {
         let mut left = 0;
         let mut busy = Vec::new();
         for host in &own.hosts {
-            if pools.other_holder(host).is_some() {
+            if pools.holder(host).is_some() {
                 continue;
             }
             let on_host = self.clear_host(host, "end:server_deleted").await?;
@@ -42,7 +43,7 @@ impl OpenStackHosts {
         }
 
         for host in &own.hosts {
-            if pools.other_holder(host).is_some() {
+            if pools.host_holder(host).is_some() {
                 CloudError::missing_is_fine(self.compute.remove_host(own, host).await).map_err(unavailable)?;
                 continue;
             }
@@ -64,7 +65,7 @@ impl OpenStackHosts {
             let name = host.service_name.as_str();
             let freepool = pools.freepool_if_any();
             let homeless = !own.contains(name)
-                && pools.other_holder(name).is_none()
+                && pools.host_holder(name).is_none()
                 && freepool.is_some_and(|pool| pool.availability_zone.is_some() && !pool.contains(name));
             if homeless && let Some(freepool) = freepool {
                 CloudError::missing_is_fine(self.compute.add_host(freepool, name).await).map_err(unavailable)?;

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use cloud::{CloudError, Hypervisor, Provider, Server};
+use cloud::{Aggregate, CloudError, Hypervisor, Provider, Server};
 use plugin_api::{AssignedHost, HostFacts, HostInventory, HostRegistration, InventoryError};
+use pools::provider_name;
 
 use super::OpenStackHosts;
-use super::pools::Pools;
 
 /// Longest allowed key of an extra capability.
 const LONGEST_KEY: usize = 64;
@@ -64,19 +64,14 @@ fn refuse_servers(servers: &[Server], hostname: &str) -> Result<(), InventoryErr
     )))
 }
 
-fn refuse_reserved(pools: &Pools, service_host: &str, hostname: &str) -> Result<(), InventoryError> {
-    match pools.other_holder(service_host) {
+fn refuse_reserved(holder: Option<&Aggregate>, hostname: &str) -> Result<(), InventoryError> {
+    match holder {
         Some(holder) => Err(InventoryError::Conflict(format!(
             "Host {hostname} is in the aggregate of reservation {}",
             holder.name
         ))),
         None => Ok(()),
     }
-}
-
-/// The provider that holds a host's instance reservations.
-fn provider_name(hostname: &str) -> String {
-    format!("blazar_{hostname}")
 }
 
 impl OpenStackHosts {
@@ -153,7 +148,8 @@ impl OpenStackHosts {
             None
         };
         let pools = self.pools("").await.map_err(|error| unavailable(&error))?;
-        refuse_reserved(&pools, &service_host, &hostname)?;
+        // One that shares the host with others is no obstacle: it needs the host in the freepool.
+        refuse_reserved(pools.host_holder(&service_host), &hostname)?;
         let Some(freepool) = pools.freepool_if_any() else {
             return Err(InventoryError::NotFound("No Freepool found".to_owned()));
         };
@@ -207,7 +203,7 @@ impl OpenStackHosts {
             .map_err(|error| unavailable(&error))?;
         refuse_servers(&servers, &host.hypervisor_hostname)?;
         let pools = self.pools("").await.map_err(|error| unavailable(&error))?;
-        refuse_reserved(&pools, &host.service_name, &host.hypervisor_hostname)?;
+        refuse_reserved(pools.holder(&host.service_name), &host.hypervisor_hostname)?;
         if let Some(freepool) = pools
             .freepool_if_any()
             .filter(|freepool| freepool.contains(&host.service_name))

@@ -4,10 +4,10 @@
 //! aggregate (during a move in both), so that the scheduler filter never offers it to ordinary
 //! servers, and nothing is ever done to a host that another reservation holds.
 
+mod aggregate;
 mod before_end;
 mod end;
 mod inventory;
-mod pools;
 mod reconcile;
 mod start;
 #[cfg(test)]
@@ -16,12 +16,10 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cloud::{CloudError, Compute, Images, Placement};
-use plugin_api::{Assignment, Created, Finding, PluginError, ResourcePlugin};
+use cloud::{Compute, Images, Placement};
+use plugin_api::{Assignment, Created, Finding, PluginError, ResourcePlugin, StepObserver};
 
 pub(crate) use inventory::capabilities;
-
-use plugin_api::StepObserver;
 
 use crate::RESOURCE_TYPE;
 
@@ -107,21 +105,6 @@ impl OpenStackHosts {
             config,
             steps,
         }
-    }
-}
-
-/// The next call of the same method may succeed whatever the cause: an operator can mend a refusal too.
-fn unavailable(error: CloudError) -> PluginError {
-    let cloud::Failure {
-        service,
-        operation,
-        reason,
-        ..
-    } = error.into_failure();
-    PluginError::Unavailable {
-        service,
-        operation,
-        reason,
     }
 }
 

@@ -5,9 +5,9 @@
 
 use cloud::{Aggregate, CloudError};
 use plugin_api::{AssignedHost, Assignment, Finding, PluginError};
+use pools::{Pools, unavailable};
 
-use super::pools::Pools;
-use super::{OpenStackHosts, unavailable};
+use super::OpenStackHosts;
 
 fn finding(kind: &str, host: &str, detail: String, repaired: bool) -> Finding {
     Finding {
@@ -99,7 +99,7 @@ impl OpenStackHosts {
             findings.push(finding("host_gone", name, detail, false));
             return Ok(());
         }
-        if let Some(other) = pools.other_holder(service_host) {
+        if let Some(other) = pools.holder(service_host) {
             let detail = format!(
                 "host {name} of reservation {} is in the aggregate of {}",
                 own.name, other.name
@@ -165,7 +165,7 @@ impl OpenStackHosts {
             return Ok(());
         }
         let steps = ("reconcile:extra_in_freepool", "reconcile:extra_removed");
-        if pools.other_holder(extra).is_some() {
+        if pools.host_holder(extra).is_some() {
             CloudError::missing_is_fine(self.compute.remove_host(own, extra).await).map_err(unavailable)?;
         } else {
             match self.move_host(extra, Some(own), pools.freepool()?, steps).await {

@@ -5,8 +5,9 @@
 //! they run on sufferance.
 
 use plugin_api::{Assignment, PluginError};
+use pools::unavailable;
 
-use super::{OpenStackHosts, unavailable};
+use super::OpenStackHosts;
 
 impl OpenStackHosts {
     pub(super) async fn start_reservation(&self, assignment: &Assignment) -> Result<(), PluginError> {
@@ -37,7 +38,7 @@ impl OpenStackHosts {
         let mut waiting = Vec::new();
         for host in &assignment.hosts {
             let service_host = host.service_name.as_str();
-            if let Some(other) = pools.other_holder(service_host) {
+            if let Some(other) = pools.holder(service_host) {
                 waiting.push(format!(
                     "host {} still belongs to reservation {}",
                     host.hypervisor_hostname, other.name

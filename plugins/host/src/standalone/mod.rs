@@ -3,7 +3,6 @@
 //! Invariant: the book alone says who holds a host. Start and end tell the operator's own machinery,
 //! with the same key for every repetition, so that it can carry each out once.
 
-mod action;
 mod registration;
 #[cfg(test)]
 mod tests;
@@ -13,12 +12,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use plugin_api::{
     AssignedHost, Assignment, Created, Finding, HostFacts, HostInventory, HostRegistration, InventoryError,
-    PluginError, ResourcePlugin,
+    PluginError, ResourcePlugin, StepObserver,
 };
 
-pub use action::{Action, Command, Webhook};
-
-use plugin_api::StepObserver;
+pub use plugin_action::{Action, Command, Webhook};
 
 use crate::RESOURCE_TYPE;
 

@@ -1,75 +1,20 @@
-//! Which aggregates are the freepool, this reservation's, and other reservations'.
+//! The aggregate of a reservation, and how hosts get into it and out of it.
 //!
-//! Invariant: an aggregate counts as a reservation's only if its availability zone or our mark says
-//! so; the operator's own aggregates are never touched.
+//! Invariant: a host that is moved is in one of the two aggregates at every moment where Nova allows it.
 
 use std::collections::BTreeMap;
 
 use cloud::{Aggregate, CloudError};
 use plugin_api::{Assignment, PluginError};
+use pools::{MARK, Pools, unavailable};
 
-use super::{OpenStackHosts, OpenStackHostsConfig, unavailable};
-
-/// Metadata key of the aggregates Berth has made; its value is the reservation's id.
-pub(super) const MARK: &str = "berth:reservation";
-
-/// The aggregates of a cloud at one moment, seen by one reservation (or by none: an empty id).
-pub(super) struct Pools {
-    freepool: Option<Aggregate>,
-    pub(super) own: Option<Aggregate>,
-    others: Vec<Aggregate>,
-}
-
-impl Pools {
-    fn sort(aggregates: Vec<Aggregate>, reservation_id: &str, config: &OpenStackHostsConfig) -> Self {
-        let mut pools = Self {
-            freepool: None,
-            own: None,
-            others: Vec::new(),
-        };
-        for aggregate in aggregates {
-            let reserved = aggregate.metadata.contains_key(MARK)
-                || aggregate
-                    .availability_zone
-                    .as_deref()
-                    .is_some_and(|zone| zone.starts_with(&config.az_prefix));
-            if aggregate.name == config.freepool {
-                pools.freepool = Some(aggregate);
-            } else if aggregate.name == reservation_id {
-                pools.own = Some(aggregate);
-            } else if reserved {
-                pools.others.push(aggregate);
-            }
-        }
-        pools
-    }
-
-    /// The freepool, which only the operator makes.
-    pub(super) fn freepool(&self) -> Result<&Aggregate, PluginError> {
-        self.freepool
-            .as_ref()
-            .ok_or_else(|| PluginError::Waiting("No Freepool found".to_owned()))
-    }
-
-    /// The freepool, if there is one.
-    pub(super) fn freepool_if_any(&self) -> Option<&Aggregate> {
-        self.freepool.as_ref()
-    }
-
-    /// The other reservation that holds a host.
-    pub(super) fn other_holder(&self, service_host: &str) -> Option<&Aggregate> {
-        self.others.iter().find(|aggregate| aggregate.contains(service_host))
-    }
-}
+use super::OpenStackHosts;
 
 impl OpenStackHosts {
     /// Reads the aggregates.
     pub(super) async fn pools(&self, reservation_id: &str) -> Result<Pools, CloudError> {
-        Ok(Pools::sort(
-            self.compute.aggregates().await?,
-            reservation_id,
-            &self.config,
-        ))
+        let config = &self.config;
+        Pools::read(&*self.compute, reservation_id, &config.freepool, &config.az_prefix).await
     }
 
     /// The availability zone of a reservation.

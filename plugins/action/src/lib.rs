@@ -6,7 +6,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use plugin_api::{Assignment, PluginError};
+use plugin_api::{AssignedInstances, Assignment, PluginError};
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 
@@ -32,7 +32,7 @@ pub struct Webhook {
 }
 
 /// A program that gets the JSON document on its standard input and its main values in `BERTH_*`
-/// variables; exit code 0 is success.
+/// variables; exit code 0 is success. `BERTH_PLACES` counts instances for each of `BERTH_HOSTS`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// Program and arguments; no shell is involved.
@@ -46,6 +46,18 @@ struct Host<'a> {
     id: &'a str,
     hypervisor_hostname: &'a str,
     service_name: &'a str,
+    /// How many instances may run here; absent where the host is reserved whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    places: Option<u32>,
+}
+
+/// The size of one instance and where the instances may be.
+#[derive(Serialize)]
+struct Instances {
+    vcpus: u32,
+    memory_mb: u32,
+    disk_gb: u32,
+    affinity: Option<bool>,
 }
 
 /// What a receiver is told.
@@ -62,13 +74,33 @@ struct Message<'a> {
     start: i64,
     /// Unix seconds.
     end: i64,
+    /// Absent where whole hosts are reserved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instances: Option<Instances>,
+}
+
+impl Instances {
+    fn of(assigned: &AssignedInstances) -> Self {
+        Self {
+            vcpus: assigned.vcpus,
+            memory_mb: assigned.memory_mb,
+            disk_gb: assigned.disk_gb,
+            affinity: assigned.affinity,
+        }
+    }
 }
 
 impl<'a> Message<'a> {
     fn new(event: &'static str, assignment: &'a Assignment) -> Self {
-        let idempotency_key = match event {
+        let places = |id: &str| Some(assignment.instances.as_ref()?.places.get(id).copied().unwrap_or(0));
+        let idempotency_key = match (event, &assignment.instances) {
             // An extended reservation comes to a new end.
-            "before_end" => format!("{}:{event}:{}", assignment.reservation_id, assignment.end),
+            ("before_end", _) => format!("{}:{event}:{}", assignment.reservation_id, assignment.end),
+            // One that has grown starts anew with what it has then.
+            ("start", Some(instances)) => {
+                let amount: u64 = instances.places.values().map(|&count| u64::from(count)).sum();
+                format!("{}:{event}:{amount}", assignment.reservation_id)
+            }
             _ => format!("{}:{event}", assignment.reservation_id),
         };
         Self {
@@ -85,11 +117,38 @@ impl<'a> Message<'a> {
                     id: &host.id,
                     hypervisor_hostname: &host.hypervisor_hostname,
                     service_name: &host.service_name,
+                    places: places(&host.id),
                 })
                 .collect(),
             start: assignment.start,
             end: assignment.end,
+            instances: assignment.instances.as_ref().map(Instances::of),
         }
+    }
+
+    /// What a program finds in its environment.
+    fn variables(&self) -> Vec<(&'static str, String)> {
+        let list = |item: &dyn Fn(&Host<'_>) -> String| self.hosts.iter().map(item).collect::<Vec<_>>().join(",");
+        let mut variables = vec![
+            ("BERTH_EVENT", self.event.to_owned()),
+            ("BERTH_IDEMPOTENCY_KEY", self.idempotency_key.clone()),
+            ("BERTH_LEASE_ID", self.lease_id.to_owned()),
+            ("BERTH_RESERVATION_ID", self.reservation_id.to_owned()),
+            ("BERTH_USER_ID", self.user_id.to_owned()),
+            ("BERTH_PROJECT_ID", self.project_id.to_owned()),
+            ("BERTH_HOSTS", list(&|host| host.hypervisor_hostname.to_owned())),
+            ("BERTH_START", self.start.to_string()),
+            ("BERTH_END", self.end.to_string()),
+        ];
+        if let Some(instances) = &self.instances {
+            variables.extend([
+                ("BERTH_PLACES", list(&|host| host.places.unwrap_or(0).to_string())),
+                ("BERTH_VCPUS", instances.vcpus.to_string()),
+                ("BERTH_MEMORY_MB", instances.memory_mb.to_string()),
+                ("BERTH_DISK_GB", instances.disk_gb.to_string()),
+            ]);
+        }
+        variables
     }
 
     fn json(&self) -> Result<Vec<u8>, PluginError> {
@@ -115,7 +174,8 @@ fn shortened(text: &str) -> String {
 }
 
 impl Action {
-    pub(super) async fn carry_out(
+    /// Tells the receiver; done when it says so. The event is `start`, `before_end` or `end`.
+    pub async fn carry_out(
         &self,
         client: &reqwest::Client,
         event: &'static str,
@@ -155,19 +215,10 @@ impl Command {
         let Some((program, arguments)) = self.argv.split_first() else {
             return Err(PluginError::Rejected("the configured command is empty".to_owned()));
         };
-        let hosts: Vec<_> = message.hosts.iter().map(|host| host.hypervisor_hostname).collect();
         let document = message.json()?;
         let mut child = tokio::process::Command::new(program)
             .args(arguments)
-            .env("BERTH_EVENT", message.event)
-            .env("BERTH_IDEMPOTENCY_KEY", &message.idempotency_key)
-            .env("BERTH_LEASE_ID", message.lease_id)
-            .env("BERTH_RESERVATION_ID", message.reservation_id)
-            .env("BERTH_USER_ID", message.user_id)
-            .env("BERTH_PROJECT_ID", message.project_id)
-            .env("BERTH_HOSTS", hosts.join(","))
-            .env("BERTH_START", message.start.to_string())
-            .env("BERTH_END", message.end.to_string())
+            .envs(message.variables())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -1,0 +1,148 @@
+//! Places for instances in an OpenStack cloud: a flavor of their own, and on each host so many of a resource class
+//! of their own as there are places.
+//!
+//! Invariant: the hosts stay in the freepool, so that ordinary servers do not come to them, and the project can use
+//! the flavor only while everything that limits it is there.
+
+mod end;
+mod objects;
+mod reconcile;
+mod start;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cloud::{CloudError, Compute, Flavors, Placement, ServerGroups};
+use plugin_api::{Assignment, Created, Finding, PluginError, ResourcePlugin, StepObserver};
+use pools::{Pools, unavailable};
+
+use crate::RESOURCE_TYPE;
+
+/// How reservations look in the cloud. The defaults are upstream's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenStackInstancesConfig {
+    /// Name of the aggregate that holds the hosts nobody has for himself.
+    pub freepool: String,
+    /// Availability zones of reservations of whole hosts begin with this.
+    pub az_prefix: String,
+    /// Metadata key that names the project a reservation belongs to.
+    pub blazar_owner: String,
+}
+
+impl Default for OpenStackInstancesConfig {
+    fn default() -> Self {
+        Self {
+            freepool: "freepool".to_owned(),
+            az_prefix: "blazar_".to_owned(),
+            blazar_owner: "blazar:owner".to_owned(),
+        }
+    }
+}
+
+/// Reservations of instances through Nova and Placement.
+pub struct OpenStackInstances {
+    compute: Arc<dyn Compute>,
+    flavors: Arc<dyn Flavors>,
+    server_groups: Arc<dyn ServerGroups>,
+    placement: Arc<dyn Placement>,
+    config: OpenStackInstancesConfig,
+    steps: Arc<dyn StepObserver>,
+}
+
+impl OpenStackInstances {
+    /// Every step, in the order in which the life of a reservation reaches them.
+    pub const STEPS: &'static [&'static str] = &[
+        "start:group_created",
+        "start:flavor_deleted",
+        "start:flavor_created",
+        "start:specs_set",
+        "start:aggregate_created",
+        "start:metadata_set",
+        "start:class_created",
+        "start:host_added",
+        "start:provider_created",
+        "start:inventory_set",
+        "start:access_given",
+        "reconcile:flavor_created",
+        "reconcile:specs_set",
+        "reconcile:aggregate_created",
+        "reconcile:metadata_set",
+        "reconcile:host_added",
+        "reconcile:host_in_freepool",
+        "reconcile:provider_created",
+        "reconcile:class_created",
+        "reconcile:inventory_set",
+        "reconcile:extra_in_freepool",
+        "reconcile:extra_removed",
+        "reconcile:inventory_deleted",
+        "reconcile:access_given",
+        "end:access_removed",
+        "end:server_deleted",
+        "end:inventory_deleted",
+        "end:class_deleted",
+        "end:group_deleted",
+        "end:host_in_freepool",
+        "end:host_removed",
+        "end:aggregate_deleted",
+        "end:flavor_deleted",
+    ];
+
+    /// A plugin on the services of one cloud.
+    pub fn new<Cloud>(cloud: Arc<Cloud>, config: OpenStackInstancesConfig, steps: Arc<dyn StepObserver>) -> Self
+    where
+        Cloud: Compute + Flavors + ServerGroups + Placement + 'static,
+    {
+        Self {
+            compute: cloud.clone(),
+            flavors: cloud.clone(),
+            server_groups: cloud.clone(),
+            placement: cloud,
+            config,
+            steps,
+        }
+    }
+
+    async fn pools(&self, reservation_id: &str) -> Result<Pools, PluginError> {
+        let config = &self.config;
+        Pools::read(&*self.compute, reservation_id, &config.freepool, &config.az_prefix)
+            .await
+            .map_err(unavailable)
+    }
+
+    /// Reports the step of a removal that had something to remove; it is fine if it had not.
+    fn removed(&self, result: Result<(), CloudError>, step: &'static str) -> Result<(), PluginError> {
+        match result {
+            Ok(()) => {
+                self.steps.reached(step);
+                Ok(())
+            }
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+}
+
+#[async_trait]
+impl ResourcePlugin for OpenStackInstances {
+    fn resource_type(&self) -> &'static str {
+        RESOURCE_TYPE
+    }
+
+    async fn start(&self, assignment: &Assignment) -> Result<Created, PluginError> {
+        self.start_reservation(assignment).await
+    }
+
+    async fn before_end(&self, _assignment: &Assignment) -> Result<(), PluginError> {
+        Ok(())
+    }
+
+    async fn end(&self, assignment: &Assignment) -> Result<(), PluginError> {
+        self.end_reservation(assignment).await
+    }
+
+    async fn reconcile(&self, assignment: &Assignment) -> Result<Vec<Finding>, PluginError> {
+        self.reconcile_reservation(assignment).await
+    }
+}
