@@ -4,123 +4,14 @@
 //! step and called again, ends where an undisturbed call ends; if an end after any part of a start leaves nothing
 //! behind; and if the end of what never started changes nothing.
 
+#[cfg(feature = "testing")]
 mod life;
+#[cfg(feature = "testing")]
+mod subject;
+#[cfg(feature = "testing")]
 mod violation;
 
-use std::sync::Arc;
-
-use cloud::fake::{FakeCloud, Fault};
-use plugin_api::{Assignment, ResourcePlugin, StepObserver};
-
-use life::{Interruption, Life, Method};
+#[cfg(feature = "testing")]
+pub use subject::{Report, Subject};
+#[cfg(feature = "testing")]
 pub use violation::Violation;
-
-/// A plugin with the cloud it works in and the reservation it serves.
-#[derive(Clone)]
-pub struct Subject {
-    /// Makes the plugin. Called for every single method, so that it forgets what it knew, as after a crash.
-    pub plugin: fn(&FakeCloud, Arc<dyn StepObserver>) -> Arc<dyn ResourcePlugin>,
-    /// Every step the plugin names.
-    pub steps: &'static [&'static str],
-    /// The cloud before the reservation starts.
-    pub cloud: fn() -> FakeCloud,
-    /// The reservation.
-    pub assignment: Assignment,
-    /// The same, grown while it runs.
-    pub grown: Assignment,
-    /// What its owner and others do while it runs.
-    pub use_it: fn(&FakeCloud),
-    /// What goes wrong in the cloud while it runs, and can be repaired.
-    pub damage: fn(&FakeCloud),
-    /// What must hold at every moment; else what is wrong.
-    pub always: fn(&FakeCloud) -> Result<(), String>,
-}
-
-/// How much was tried.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Calls to the cloud that were disturbed, each in two ways.
-    pub calls: usize,
-    /// Steps after which the process died.
-    pub steps: usize,
-}
-
-impl Subject {
-    /// Checks everything.
-    pub async fn check(&self) -> Result<Report, Violation> {
-        let mut report = Report::default();
-        for life in [
-            Life::fresh(Method::Start),
-            Life::running(Method::StartGrown),
-            Life::running(Method::BeforeEnd),
-            Life::damaged(Method::Reconcile),
-            Life::running(Method::End),
-        ] {
-            let checked = self.interrupt_everywhere(life).await?;
-            report.calls += checked.calls;
-            report.steps += checked.steps;
-        }
-        self.end_after_every_part_of(Life::fresh(Method::Start)).await?;
-        self.end_after_every_part_of(Life::running(Method::StartGrown)).await?;
-        self.end_of_what_never_started().await?;
-        Ok(report)
-    }
-
-    /// Every interruption of a method: each call before and after its effect, and death after each step.
-    async fn interruptions(&self, life: Life) -> Result<Vec<Interruption>, Violation> {
-        let cloud = life.prepare(self).await?;
-        let steps = self.until_done(&cloud, life.method).await?;
-        let calls = cloud.calls().len();
-        if let Some(step) = steps.iter().find(|step| !self.steps.contains(step)) {
-            return Err(Violation::UnknownStep { step });
-        }
-        let faults = [Fault::BeforeEffect, Fault::AfterEffect];
-        let at_calls = (1..=calls).flat_map(|number| faults.map(|fault| Interruption::Call(number, fault)));
-        let at_steps = (1..=steps.len()).map(Interruption::Step);
-        Ok(at_calls.chain(at_steps).collect())
-    }
-
-    async fn interrupt_everywhere(&self, life: Life) -> Result<Report, Violation> {
-        let cloud = life.prepare(self).await?;
-        self.until_done(&cloud, life.method).await?;
-        let expected = cloud.snapshot();
-        let mut report = Report::default();
-        for interruption in self.interruptions(life).await? {
-            let what = || format!("{:?} after {interruption:?}", life.method);
-            let cloud = life.prepare(self).await?;
-            self.interrupted(&cloud, life.method, interruption).await?;
-            self.until_done(&cloud, life.method).await?;
-            Violation::unless_equal(&expected, cloud.snapshot(), what)?;
-            self.until_done(&cloud, life.method).await?;
-            Violation::unless_equal(&expected, cloud.snapshot(), || format!("repeated {}", what()))?;
-            match interruption {
-                Interruption::Call(_, Fault::BeforeEffect) => report.calls += 1,
-                Interruption::Call(_, Fault::AfterEffect) => {}
-                Interruption::Step(_) => report.steps += 1,
-            }
-        }
-        Ok(report)
-    }
-
-    async fn end_after_every_part_of(&self, life: Life) -> Result<(), Violation> {
-        let before = (self.cloud)().snapshot().of_reservations();
-        for interruption in self.interruptions(life).await? {
-            let cloud = life.prepare(self).await?;
-            self.interrupted(&cloud, life.method, interruption).await?;
-            self.until_done(&cloud, Method::End).await?;
-            Violation::unless_equal(&before, cloud.snapshot().of_reservations(), || {
-                format!("End after {:?} and {interruption:?}", life.method)
-            })?;
-        }
-        Ok(())
-    }
-
-    async fn end_of_what_never_started(&self) -> Result<(), Violation> {
-        let cloud = (self.cloud)();
-        let before = cloud.snapshot();
-        self.call(&cloud, Method::End)
-            .await
-            .map_err(|reason| Violation::NeverStarted { reason })?;
-        Violation::unless_equal(&before, cloud.snapshot(), || "End without a start".to_owned())
-    }
-}

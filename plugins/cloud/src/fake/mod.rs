@@ -44,11 +44,15 @@ struct FakeServer {
     holds: Vec<(String, String)>,
 }
 
-#[derive(Debug, Clone, Default)]
-struct FakeFlavor {
-    flavor: Flavor,
-    extra_specs: BTreeMap<String, String>,
-    access: BTreeSet<String>,
+/// A flavor and who may use it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FakeFlavor {
+    /// Its id, name and size.
+    pub flavor: Flavor,
+    /// What else it asks for.
+    pub extra_specs: BTreeMap<String, String>,
+    /// Projects that may use it.
+    pub access: BTreeSet<String>,
 }
 
 #[derive(Default)]

@@ -89,7 +89,12 @@ impl FakeCloud {
         id
     }
 
-    /// Whether a server of the flavor could be booted by the project now, and on which of the hosts.
+    /// Removes every server, and what they hold, behind everyone's back.
+    pub fn drop_servers(&self) {
+        self.lock().servers.clear();
+    }
+
+    /// Hosts on which the project could boot a server of the flavor now.
     pub fn bootable(&self, flavor_id: &str, project_id: &str) -> Vec<String> {
         let state = self.lock();
         let may = state
@@ -239,6 +244,16 @@ impl FakeCloud {
             policies: vec![policy.as_str().to_owned()],
         });
         id
+    }
+
+    /// Removes a provider with its inventories behind everyone's back.
+    pub fn drop_provider(&self, name: &str) {
+        let mut state = self.lock();
+        state.providers.retain(|provider| provider.name != name);
+        let State {
+            providers, inventories, ..
+        } = &mut *state;
+        inventories.retain(|id, _| providers.iter().any(|provider| provider.id == *id));
     }
 
     /// Adds a provider for a host's reservations, as its registration does.

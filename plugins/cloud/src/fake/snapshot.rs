@@ -5,16 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::FakeCloud;
-use crate::{Aggregate, Flavor};
+use super::{FakeCloud, FakeFlavor};
+use crate::Aggregate;
 
 /// The cloud at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
     /// Aggregates by name, without ids, hosts sorted.
     pub aggregates: BTreeMap<String, Aggregate>,
-    /// Flavors by id, with extra specs and the projects that have access.
-    pub flavors: BTreeMap<String, (Flavor, BTreeMap<String, String>, BTreeSet<String>)>,
+    /// Flavors by id.
+    pub flavors: BTreeMap<String, FakeFlavor>,
     /// Server groups: name, project, policies.
     pub server_groups: Vec<(String, String, Vec<String>)>,
     /// Resource classes made.
@@ -63,8 +63,11 @@ impl FakeCloud {
             (seen.name.clone(), seen)
         });
         let flavors = state.flavors.iter().map(|(id, found)| {
-            let specs = without_ids(&found.extra_specs);
-            (id.clone(), (found.flavor.clone(), specs, found.access.clone()))
+            let seen = FakeFlavor {
+                extra_specs: without_ids(&found.extra_specs),
+                ..found.clone()
+            };
+            (id.clone(), seen)
         });
         let mut server_groups: Vec<_> = state
             .server_groups

@@ -1,5 +1,7 @@
 //! The adapter against services that are slow, broken or not what they claim to be.
 
+mod instances;
+
 use std::time::Duration;
 
 use secrecy::SecretString;

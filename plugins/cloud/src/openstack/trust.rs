@@ -2,8 +2,8 @@
 //!
 //! Invariant: a token for a trust lives for one purpose and is shown in no log.
 
-use reqwest::Method;
 use reqwest::header::HeaderValue;
+use reqwest::{Method, Url};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
@@ -67,17 +67,45 @@ impl Session {
     pub(super) async fn send_for(&self, owner: &Trusted, call: &Call) -> Result<Answer, CloudError> {
         let client = self.client(None, call).await?;
         let mut url = url_of(&client, call).await?;
-        // Older catalogs name the project in the URL, ours for ours.
         if let Some(own) = self.own_project_id(call).await? {
-            let path: Vec<_> = url.path().split('/').collect();
-            let path: Vec<_> = path
-                .into_iter()
-                .map(|part| if part == own { &owner.project_id } else { part })
-                .collect();
-            let path = path.join("/");
-            url.set_path(&path);
+            name_project(&mut url, &own, &owner.project_id);
         }
         let response = self.request(owner.token.clone(), call, url).await?;
         response.classified(call)
+    }
+}
+
+/// Older catalogs name the project in the URL, ours our own.
+fn name_project(url: &mut Url, own: &str, project: &str) {
+    let parts: Vec<_> = url
+        .path()
+        .split('/')
+        .map(|part| if part == own { project } else { part })
+        .collect();
+    let path = parts.join("/");
+    url.set_path(&path);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Url, name_project};
+
+    #[test]
+    fn a_url_that_names_our_project_names_the_owners() {
+        for (before, after) in [
+            (
+                "http://nova/v2.1/ours/os-server-groups?x=1",
+                "http://nova/v2.1/theirs/os-server-groups?x=1",
+            ),
+            (
+                "http://nova/compute/v2.1/os-server-groups",
+                "http://nova/compute/v2.1/os-server-groups",
+            ),
+            ("http://nova/v2.1/notours/a", "http://nova/v2.1/notours/a"),
+        ] {
+            let mut url: Url = before.parse().unwrap();
+            name_project(&mut url, "ours", "theirs");
+            assert_eq!(url.as_str(), after);
+        }
     }
 }
