@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use cloud::{Aggregate, CloudError, Provider, Server};
+use cloud::{Aggregate, CloudError, Server};
 use plugin_api::{Assignment, PluginError};
-use pools::{Pools, provider_name, unavailable};
+use pools::{Pools, unavailable};
 
 use super::OpenStackInstances;
 use super::objects::{class_of, name_of};
@@ -23,7 +23,7 @@ impl OpenStackInstances {
         self.removed(taken, "end:access_removed")?;
 
         self.end_servers(reservation, pools.own.as_ref()).await?;
-        self.end_inventories(assignment).await?;
+        self.end_inventories(reservation).await?;
         let groups = self
             .server_groups
             .find_server_groups(&name_of(reservation), &assignment.project_id)
@@ -79,24 +79,16 @@ impl OpenStackInstances {
         Ok(servers.into_iter().map(|server| (server.id.clone(), server)).collect())
     }
 
-    async fn end_inventories(&self, assignment: &Assignment) -> Result<(), PluginError> {
-        let class = class_of(&assignment.reservation_id);
+    async fn end_inventories(&self, reservation: &str) -> Result<(), PluginError> {
+        let class = class_of(reservation);
         // A class nobody has inventory of goes at once, which spares asking for every host.
         match self.placement.delete_class(&class).await {
             Err(error) if error.is_conflict() => {}
             result => return self.removed(result, "end:class_deleted"),
         }
-        // Its own hosts by name, because the search leaves out what is used up; hosts it had before by the search.
-        let mut providers: BTreeMap<String, Provider> = BTreeMap::new();
-        for host in &assignment.hosts {
-            let name = provider_name(&host.hypervisor_hostname);
-            let found = self.placement.find_provider(&name).await.map_err(unavailable)?;
-            providers.extend(found.map(|provider| (provider.name.clone(), provider)));
-        }
-        let others = self.placement.providers_with(&class).await.map_err(unavailable)?;
-        providers.extend(others.into_iter().map(|provider| (provider.name.clone(), provider)));
-        for provider in providers.values() {
-            let deleted = self.placement.delete_inventory(provider, &class).await;
+        // No server holds any of them by now, so that the search finds all, also on hosts the reservation has left.
+        for provider in self.placement.providers_with(&class).await.map_err(unavailable)? {
+            let deleted = self.placement.delete_inventory(&provider, &class).await;
             self.removed(deleted, "end:inventory_deleted")?;
         }
         let deleted = self.placement.delete_class(&class).await;

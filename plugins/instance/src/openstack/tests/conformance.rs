@@ -45,7 +45,7 @@ fn subject(affinity: Option<bool>) -> Subject {
         assignment: assignment(affinity, &[("c1", 1), ("c2", 2)]),
         grown: assignment(affinity, &[("c1", 2), ("c2", 2), ("c4", 1)]),
         use_it: |cloud| {
-            // The first uses its host up, so that Placement does not find it by what is free.
+            // The first uses its host up: Placement finds it there only when the server is gone.
             cloud.boot_of("a-1", "c1", "project-a", "first");
             cloud.boot_of("a-1", "c2", "project-a", "second");
         },

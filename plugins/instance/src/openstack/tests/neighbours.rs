@@ -71,6 +71,20 @@ async fn each_waits_for_the_other() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_reserved_whole_is_not_put_back_by_others() {
+    let cloud = three_hosts();
+    let shared = assignment(None, &[("c1", 1)]);
+    plugin(&cloud).start(&shared).await.unwrap();
+    cloud.tamper("a-1", |own| own.hosts.clear());
+    hosts(&cloud).start(&whole("whole", &["c1", "c2"])).await.unwrap();
+    cloud.tamper("a-1", |own| own.hosts.extend(["c1", "c2"].map(str::to_owned)));
+    plugin(&cloud).reconcile(&shared).await.unwrap();
+    assert_eq!(cloud.aggregates_of("c2"), ["whole"]);
+    until_ended(&cloud, &shared).await;
+    assert_eq!(cloud.aggregates_of("c1"), ["whole"]);
+}
+
+#[tokio::test]
 async fn a_host_in_several_reservations_of_instances_is_shared() {
     let cloud = three_hosts();
     let one = assignment(None, &[("c1", 1)]);
