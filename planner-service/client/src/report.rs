@@ -241,7 +241,7 @@ fn describe(reservation: &Value) -> String {
     if reservation.get("vcpus").is_some() {
         let of = |name| text_of(reservation, name);
         let (vcpus, memory, disk) = (of("vcpus"), of("memory_mb"), of("disk_gb"));
-        text.push_str(&format!(" of {vcpus} vCPUs, {memory} MiB, {disk} GiB"));
+        text = format!("{text} of {vcpus} vCPUs, {memory} MiB, {disk} GiB");
         match reservation.get("affinity").and_then(Value::as_bool) {
             Some(true) => text.push_str(", all on one host"),
             Some(false) => text.push_str(", each on another host"),

@@ -8,7 +8,8 @@ use cloud::Identity;
 use cloud::openstack::{OpenStack, Password, ServiceCredentials};
 use host_plugin::standalone::{Command, Webhook};
 use host_plugin::{Action, OpenStackHosts, OpenStackHostsConfig, StandaloneHosts, StandaloneHostsConfig};
-use plugin_api::{HostInventory, Plugins, StepObserver};
+use instance_plugin::{OpenStackInstances, OpenStackInstancesConfig, StandaloneInstances};
+use plugin_api::{HostInventory, Plugins, ResourcePlugin, StepObserver};
 use secrecy::SecretString;
 
 use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
@@ -44,6 +45,12 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                 before_end: arguments.before_end.clone(),
                 ..OpenStackHostsConfig::default()
             };
+            let places = OpenStackInstancesConfig {
+                freepool: config.freepool.clone(),
+                az_prefix: config.az_prefix.clone(),
+                blazar_owner: config.blazar_owner.clone(),
+            };
+            let instances = OpenStackInstances::new(openstack.clone(), places, steps.clone());
             let hosts = Arc::new(OpenStackHosts::new(
                 openstack.clone(),
                 openstack.clone(),
@@ -52,7 +59,7 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                 steps,
             ));
             Ok(Drivers {
-                plugins: Plugins::default().with(hosts.clone()),
+                plugins: offered(arguments, [hosts.clone(), Arc::new(instances)]),
                 inventory: hosts,
                 identity,
             })
@@ -62,14 +69,25 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                 actions: actions(arguments)?,
                 before_end: arguments.before_end.clone(),
             };
+            let instances = StandaloneInstances::new(config.actions.clone(), reqwest::Client::new(), steps.clone());
             let hosts = Arc::new(StandaloneHosts::new(config, reqwest::Client::new(), steps));
             Ok(Drivers {
-                plugins: Plugins::default().with(hosts.clone()),
+                plugins: offered(arguments, [hosts.clone(), Arc::new(instances)]),
                 inventory: hosts,
                 identity,
             })
         }
     }
+}
+
+/// Those of the plugins whose resource types are to be offered.
+fn offered(arguments: &ServeArguments, all: [Arc<dyn ResourcePlugin>; 2]) -> Plugins {
+    let is_offered = |plugin: &Arc<dyn ResourcePlugin>| {
+        let kinds = &arguments.resource_types;
+        kinds.iter().any(|kind| kind == plugin.resource_type())
+    };
+    let chosen = all.into_iter().filter(is_offered);
+    chosen.fold(Plugins::default(), Plugins::with)
 }
 
 /// The service's own credentials: a named cloud, else user and password, else whatever the OS_* variables say.

@@ -37,7 +37,13 @@ impl StepObserver for DieAt {
 }
 
 /// Runs the lease to the status, restarting the process if it dies; answers whether it died.
-async fn run_to(outside: Outside, lease_id: &str, until: i64, status: LeaseStatus, step: usize) -> (World, bool) {
+pub(crate) async fn run_to(
+    outside: Outside,
+    lease_id: &str,
+    until: i64,
+    status: LeaseStatus,
+    step: usize,
+) -> (World, bool) {
     let observer = DieAt::new(step);
     let world = World::start_with(outside, settings(), observer.clone()).await;
     world
@@ -104,7 +110,7 @@ async fn dying_at_any_step_of_an_end_loses_nothing() {
 }
 
 /// The deaths are panics in tasks; their traces would drown the output.
-fn silence_expected_panics() {
+pub(crate) fn silence_expected_panics() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();

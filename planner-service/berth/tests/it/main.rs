@@ -14,6 +14,7 @@ mod history;
 mod instances;
 mod kill;
 mod lifecycle;
+mod places;
 mod program;
 mod question;
 mod race;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cloud::fake::FakeCloud;
 use host_plugin::{OpenStackHosts, OpenStackHostsConfig};
+use instance_plugin::{OpenStackInstances, OpenStackInstancesConfig};
 use planner_core::authority::Caller;
 use planner_core::domain::{HostReservation, Lease, LeaseStatus, ReservationSpec, ReservationStatus, Timestamp};
 use planner_core::environment::RandomIdentifiers;
@@ -77,6 +78,7 @@ impl World {
         let tasks = TaskTracker::new();
         let shutdown = CancellationToken::new();
         let cloud = Arc::new(outside.cloud.clone());
+        let instances = OpenStackInstances::new(cloud.clone(), OpenStackInstancesConfig::default(), Arc::clone(&steps));
         let hosts = Arc::new(OpenStackHosts::new(
             cloud.clone(),
             cloud.clone(),
@@ -90,7 +92,7 @@ impl World {
             identifiers: Arc::new(RandomIdentifiers),
             policy: Arc::new(AllowAll),
             solver: Arc::new(Highs),
-            plugins: Plugins::default().with(hosts.clone()),
+            plugins: Plugins::default().with(hosts.clone()).with(Arc::new(instances)),
             inventory: hosts,
             settings,
             steps,

@@ -8,7 +8,7 @@ use crate::book::job::Draft;
 use crate::domain::{HostReservation, InstanceReservation, Lease, Reservation, ReservationSpec, ReservationStatus};
 use crate::properties;
 use crate::question::Shortage;
-use crate::service::{ReservationChange, ServiceError};
+use crate::service::{NewAffinity, ReservationChange, ServiceError};
 
 /// The reservations' new parameters, by reservation id.
 pub(super) fn new_specs(
@@ -101,7 +101,9 @@ fn changed_instances(
     }
     let mut spec = spec.clone();
     spec.amount = change.amount.unwrap_or(spec.amount);
-    spec.affinity = change.affinity.unwrap_or(spec.affinity);
+    if let Some(NewAffinity(rule)) = change.affinity {
+        spec.affinity = rule;
+    }
     spec.size.vcpus = change.vcpus.unwrap_or(spec.size.vcpus);
     spec.size.memory_mb = change.memory_mb.unwrap_or(spec.size.memory_mb);
     spec.size.disk_gb = change.disk_gb.unwrap_or(spec.size.disk_gb);

@@ -64,9 +64,13 @@ pub struct ReservationChange {
     pub memory_mb: Option<u32>,
     /// New disk of an instance, in GiB.
     pub disk_gb: Option<u32>,
-    /// New rule of affinity, `Some(None)` for none.
-    pub affinity: Option<Option<bool>>,
+    /// New rule of affinity.
+    pub affinity: Option<NewAffinity>,
 }
+
+/// A rule of affinity, as in [`crate::domain::InstanceReservation`], that takes the place of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewAffinity(pub Option<bool>);
 
 /// A lease with what its owner needs to know about work that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]

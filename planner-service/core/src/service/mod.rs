@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use error::ServiceError;
-pub use leases::{LeaseChange, LeaseDraft, LeaseReport, ReservationChange};
+pub use leases::{LeaseChange, LeaseDraft, LeaseReport, NewAffinity, ReservationChange};
 pub use listings::{AllocationFilter, HostAllocations, HostUse, PropertyListing};
 pub use settings::Settings;
 

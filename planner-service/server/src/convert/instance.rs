@@ -1,7 +1,7 @@
 //! Parameters of `virtual:instance` reservations, in upstream's order and words.
 
 use planner_core::domain::{InstanceObjects, InstanceReservation, InstanceSize};
-use planner_core::service::ReservationChange;
+use planner_core::service::{NewAffinity, ReservationChange};
 use serde_json::Value;
 
 use super::parameter::{int_like, malformed, missing};
@@ -47,7 +47,7 @@ pub(crate) fn read(entry: &Object) -> Result<InstanceReservation, ApiError> {
     Ok(InstanceReservation {
         size,
         amount: amount(entry)?.unwrap_or(1),
-        affinity: affinity(entry)?.flatten(),
+        affinity: affinity(entry)?.and_then(|NewAffinity(rule)| rule),
         resource_properties: expression(entry, "resource_properties")?.unwrap_or_default(),
         objects: InstanceObjects::default(),
     })
@@ -92,23 +92,23 @@ fn amount(entry: &Object) -> Result<Option<u32>, ApiError> {
         .ok_or_else(|| ApiError::invalid(format!("amount must be <= {MOST}")))
 }
 
-/// A rule of affinity, `Some(None)` for none; absent: `None`.
-fn affinity(entry: &Object) -> Result<Option<Option<bool>>, ApiError> {
+/// A rule of affinity; absent: `None`.
+fn affinity(entry: &Object) -> Result<Option<NewAffinity>, ApiError> {
     let Some(value) = entry.get("affinity") else {
         return Ok(None);
     };
     let word = match value {
-        Value::Null => return Ok(Some(None)),
-        Value::Bool(rule) => return Ok(Some(Some(*rule))),
+        Value::Null => return Ok(Some(NewAffinity(None))),
+        Value::Bool(rule) => return Ok(Some(NewAffinity(Some(*rule)))),
         Value::String(word) => word.to_lowercase(),
         Value::Number(number) => number.to_string(),
         Value::Array(_) | Value::Object(_) => String::new(),
     };
     let is = |words: &[&str]| words.contains(&word.as_str());
     match () {
-        () if word == "none" => Ok(Some(None)),
-        () if is(&YES) => Ok(Some(Some(true))),
-        () if is(&NO) => Ok(Some(Some(false))),
+        () if word == "none" => Ok(Some(NewAffinity(None))),
+        () if is(&YES) => Ok(Some(NewAffinity(Some(true)))),
+        () if is(&NO) => Ok(Some(NewAffinity(Some(false)))),
         () => Err(malformed("affinity", "must be a bool value or None")),
     }
 }

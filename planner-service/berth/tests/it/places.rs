@@ -1,0 +1,170 @@
+//! The life of a reservation of instances beside one of hosts, on a cloud in memory: it starts, grows and ends, and the
+//! process may die at any step of that.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use planner_core::domain::{InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, ReservationSpec};
+use planner_core::service::{LeaseChange, LeaseDraft, ReservationChange};
+
+use crate::crash::{run_to, silence_expected_panics};
+use crate::world::{NOON, Outside, World, caller, draft};
+
+const HOSTS: [&str; 3] = ["c1", "c2", "c3"];
+
+/// One whole host, and three places for instances of half a host.
+fn mixed(start: i64, end: i64) -> LeaseDraft {
+    let mut wanted = draft(start, end, 1);
+    wanted.reservations.push(ReservationSpec::Instance(InstanceReservation {
+        size: InstanceSize {
+            vcpus: 4,
+            memory_mb: 1024,
+            disk_gb: 0,
+        },
+        amount: 3,
+        affinity: None,
+        resource_properties: String::new(),
+        objects: InstanceObjects::default(),
+    }));
+    wanted
+}
+
+async fn book(world: &World, start: i64, end: i64) -> Arc<Lease> {
+    let booked = world.service.create_lease(&caller(), mixed(start, end)).await;
+    booked.expect("the lease is booked")
+}
+
+fn resource_class(reservation_id: &str) -> String {
+    format!("CUSTOM_RESERVATION_{}", reservation_id.to_uppercase().replace('-', "_"))
+}
+
+/// How many places of a reservation the cloud has, host by host.
+fn places(outside: &Outside, reservation_id: &str) -> Vec<i64> {
+    let of = |host: &&str| {
+        outside
+            .cloud
+            .inventory(&format!("blazar_{host}"), &resource_class(reservation_id))
+            .unwrap_or(0)
+    };
+    HOSTS.iter().map(of).collect()
+}
+
+/// Cloud and book agree on the reservation of instances of a lease that runs.
+fn assert_places(outside: &Outside, lease: &Lease, amount: i64) {
+    let reservation = &lease.reservations[1];
+    let places = places(outside, &reservation.id);
+    assert_eq!(places.iter().sum::<i64>(), amount, "{places:?}");
+    assert!(places.iter().all(|&count| count <= 2), "half a host each: {places:?}");
+    let aggregate = outside.cloud.aggregate(&reservation.id).expect("the aggregate exists");
+    let used: BTreeSet<&str> = HOSTS
+        .into_iter()
+        .zip(&places)
+        .filter(|(_, count)| **count > 0)
+        .map(|(host, _)| host)
+        .collect();
+    assert_eq!(
+        aggregate.hosts.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+        used
+    );
+    let freepool = outside.cloud.aggregate("freepool").expect("there is one");
+    assert!(
+        used.iter().all(|host| freepool.contains(host)),
+        "they stay in the freepool"
+    );
+    let ReservationSpec::Instance(spec) = &reservation.spec else {
+        panic!("it is of instances");
+    };
+    assert_eq!(spec.objects.aggregate_id, Some(aggregate.id));
+    assert!(!outside.cloud.bootable(&reservation.id, &lease.project_id).is_empty());
+    let whole = outside.cloud.aggregate(&lease.reservations[0].id).expect("it exists");
+    assert!(
+        whole.hosts.iter().all(|host| !used.contains(host.as_str())),
+        "a whole host is not shared"
+    );
+}
+
+/// Nothing of a lease is left in the cloud.
+fn assert_gone(outside: &Outside, lease: &Lease) {
+    for reservation in &lease.reservations {
+        assert!(outside.cloud.aggregate(&reservation.id).is_none(), "{}", reservation.id);
+        assert!(outside.cloud.bootable(&reservation.id, &lease.project_id).is_empty());
+        assert_eq!(places(outside, &reservation.id), [0, 0, 0]);
+    }
+    let freepool = outside.cloud.aggregate("freepool").expect("there is one");
+    assert!(HOSTS.iter().all(|host| freepool.contains(host)));
+    assert!(outside.cloud.servers().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_of_instances_starts_grows_and_ends() {
+    let world = World::start(Outside::new(&HOSTS)).await;
+    world.register(&HOSTS).await;
+    let lease = book(&world, NOON + 60, NOON + 6000).await;
+    assert!(world.outside.cloud.aggregate(&lease.reservations[1].id).is_none());
+    world
+        .advance_to_status(&lease.id, NOON + 120, LeaseStatus::Active)
+        .await;
+    let running = world.lease(&lease.id).await.unwrap();
+    assert_places(&world.outside, &running, 3);
+
+    let growing = LeaseChange {
+        reservations: vec![ReservationChange {
+            id: lease.reservations[1].id.clone(),
+            amount: Some(4),
+            ..ReservationChange::default()
+        }],
+        ..LeaseChange::default()
+    };
+    world.service.update_lease(&caller(), &lease.id, growing).await.unwrap();
+    let is_grown = |lease: Option<&Lease>| lease.is_some_and(|lease| lease.events.len() == 2);
+    world.advance_until(&lease.id, NOON + 180, is_grown).await;
+    let grown = world.lease(&lease.id).await.unwrap();
+    assert_places(&world.outside, &grown, 4);
+
+    let reservation = &lease.reservations[1].id;
+    let host = world.outside.cloud.bootable(reservation, &lease.project_id)[0].clone();
+    world
+        .outside
+        .cloud
+        .boot_of(reservation, &host, &lease.project_id, "worker");
+    world.outside.cloud.servers_linger(2);
+    world.outside.clock.set(NOON + 6000);
+    world
+        .advance_to_status(&lease.id, NOON + 6100, LeaseStatus::Terminated)
+        .await;
+    assert_gone(&world.outside, &lease);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dying_at_any_step_of_a_life_with_instances_loses_nothing() {
+    silence_expected_panics();
+    let mut is_whole = [false, false];
+    for step in 1.. {
+        let world = World::start(Outside::new(&HOSTS)).await;
+        world.register(&HOSTS).await;
+        let lease = book(&world, NOON + 60, NOON + 6000).await;
+        let outside = world.stop().await;
+        outside.clock.set(NOON + 60);
+        let (world, died) = run_to(outside, &lease.id, NOON + 90, LeaseStatus::Active, step).await;
+        is_whole[0] = !died;
+        let running = world.lease(&lease.id).await.unwrap();
+        assert_places(&world.outside, &running, 3);
+        let reservation = &lease.reservations[1].id;
+        let host = world.outside.cloud.bootable(reservation, &lease.project_id)[0].clone();
+        world
+            .outside
+            .cloud
+            .boot_of(reservation, &host, &lease.project_id, "worker");
+        let outside = world.stop().await;
+        outside.clock.set(NOON + 6000);
+        let (world, died) = run_to(outside, &lease.id, NOON + 6030, LeaseStatus::Terminated, step).await;
+        is_whole[1] = !died;
+        assert_gone(&world.outside, &lease);
+        world.stop().await;
+        if is_whole == [true, true] {
+            assert!(step > 12, "a life has steps: {step}");
+            return;
+        }
+    }
+}
