@@ -30,8 +30,9 @@ def has_class(seen, resource_class):
 class Instances:
     """One reservation of instances from its booking to its deletion."""
 
-    def __init__(self, story, hosts, due, cleaned):
+    def __init__(self, story, hosts, end, due, cleaned):
         self.story = story
+        self.end = end
         self.step = story.step
         self.hosts = hosts
         self.due = due
@@ -44,7 +45,7 @@ class Instances:
     def book(self):
         demo = self.story.demo
         with self.step("openstack reservation lease create of two instances, each on another host"):
-            demo.openstack("reservation", "lease", "create", "--start-date", "now", NAME, "--reservation",
+            demo.openstack("reservation", "lease", "create", "--end-date", self.end, NAME, "--reservation",
                            "resource_type=virtual:instance,vcpus=1,memory_mb=512,disk_gb=1,"
                            f"amount={AMOUNT},affinity=False,resource_properties=")
             self.lease = demo.openstack("reservation", "lease", "show", NAME)["id"]

@@ -473,7 +473,7 @@ class Story:
         if self.peer.exact:
             self.kill_at_end()
             self.without_nova()
-            Instances(self, HOSTS, DUE, CLEANED).tell()
+            Instances(self, HOSTS, minute(7200), DUE, CLEANED).tell()
         self.farewell()
 
 
