@@ -148,6 +148,11 @@ wire_time! {
 }
 
 wire_time! {
+    /// Dates in what usage filters are told: `2050-12-26T12:00:00`.
+    WholeTime, write: "%Y-%m-%dT%H:%M:%S", read: |text| parse_naive(text, "%Y-%m-%dT%H:%M:%S%.f")
+}
+
+wire_time! {
     /// When a record was made or changed: `2050-12-20 10:00:00`.
     RecordTime, write: "%Y-%m-%d %H:%M:%S", read: |text| parse_naive(text, "%Y-%m-%d %H:%M:%S%.f")
 }

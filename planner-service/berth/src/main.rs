@@ -47,7 +47,7 @@ enum Command {
         shell: clap_complete::Shell,
     },
     #[command(flatten)]
-    Client(client::Command),
+    Client(Box<client::Command>),
 }
 
 fn main() -> ExitCode {
@@ -89,7 +89,7 @@ fn run() -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Program::command(), "berth", &mut script);
             print(&script)
         }
-        Command::Client(command) => Ok(runtime()?.block_on(client::run_from_terminal(command))),
+        Command::Client(command) => Ok(runtime()?.block_on(client::run_from_terminal(*command))),
     }
 }
 

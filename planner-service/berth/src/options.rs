@@ -35,6 +35,17 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// What is asked whether a lease may be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FilterKind {
+    /// No lease lasts longer than a limit
+    #[value(name = "MaxLeaseDurationFilter")]
+    MaxLeaseDuration,
+    /// An HTTP service decides
+    #[value(name = "ExternalServiceFilter")]
+    ExternalService,
+}
+
 /// Which database.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DatabaseArguments {
@@ -44,6 +55,56 @@ pub(crate) struct DatabaseArguments {
     /// Database: `sqlite:///FILE`, `postgres://...`, `mysql://...` (also `mariadb://`)
     #[arg(long, env = "BERTH_DATABASE", value_name = "URL", hide_env_values = true)]
     pub(crate) database: Option<String>,
+}
+
+/// Usage enforcement.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EnforcementArguments {
+    /// Filters that are asked before a lease is booked or changed, in this order
+    #[arg(
+        long,
+        env = "BERTH_ENABLED_FILTERS",
+        value_name = "FILTER,...",
+        value_delimiter = ',',
+        value_enum
+    )]
+    pub(crate) enabled_filters: Vec<FilterKind>,
+    /// `MaxLeaseDurationFilter`: most seconds from start to end; -1: no limit
+    #[arg(long, env = "BERTH_MAX_LEASE_DURATION", value_name = "SECONDS", default_value_t = -1,
+          allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
+    pub(crate) max_lease_duration: i64,
+    /// `MaxLeaseDurationFilter`: projects that no limit holds for
+    #[arg(
+        long,
+        env = "BERTH_MAX_LEASE_DURATION_EXEMPT_PROJECT_IDS",
+        value_name = "ID,...",
+        value_delimiter = ','
+    )]
+    pub(crate) max_lease_duration_exempt_project_ids: Vec<String>,
+    /// `ExternalServiceFilter`: URL, ending in /, below which check-create, check-update and on-end are called
+    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_BASE_ENDPOINT", value_name = "URL")]
+    pub(crate) external_service_base_endpoint: Option<String>,
+    /// `ExternalServiceFilter`: URL that is asked before a lease is booked
+    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_CHECK_CREATE_ENDPOINT", value_name = "URL")]
+    pub(crate) external_service_check_create_endpoint: Option<String>,
+    /// `ExternalServiceFilter`: URL that is asked before a lease is changed
+    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_CHECK_UPDATE_ENDPOINT", value_name = "URL")]
+    pub(crate) external_service_check_update_endpoint: Option<String>,
+    /// `ExternalServiceFilter`: URL that is told when a lease ends
+    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_ON_END_ENDPOINT", value_name = "URL")]
+    pub(crate) external_service_on_end_endpoint: Option<String>,
+    /// `ExternalServiceFilter`: sent as X-Auth-Token; better in the environment or the file than on the command line
+    #[arg(
+        long,
+        env = "BERTH_EXTERNAL_SERVICE_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) external_service_token: Option<String>,
+    /// `ExternalServiceFilter`: seconds a call may take; without an answer the lease is denied
+    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_TIMEOUT", value_name = "SECONDS", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(1..=300))]
+    pub(crate) external_service_timeout: u32,
 }
 
 /// What `serve` is told.
@@ -116,6 +177,8 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "BERTH_RETRY_CEILING", value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(i64).range(1..=3600))]
     pub(crate) retry_ceiling: i64,
+    #[command(flatten)]
+    pub(crate) enforcement: EnforcementArguments,
     /// Region of the cloud, also what $region means in property expressions
     #[arg(long, env = "OS_REGION_NAME", value_name = "NAME")]
     pub(crate) region: Option<String>,

@@ -17,3 +17,4 @@ pub mod question;
 pub mod service;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod usage;

@@ -79,7 +79,7 @@ impl ApiError {
             Self::Service(error) => match error {
                 ServiceError::NotFound { .. } | ServiceError::Missing(_) => StatusCode::NOT_FOUND,
                 ServiceError::Forbidden { .. } | ServiceError::OutOfLimits(_) => StatusCode::FORBIDDEN,
-                ServiceError::Invalid(_) => StatusCode::BAD_REQUEST,
+                ServiceError::Invalid(_) | ServiceError::Denied(_) => StatusCode::BAD_REQUEST,
                 ServiceError::Conflict(_) | ServiceError::Shortage(_) => StatusCode::CONFLICT,
                 ServiceError::Undecided(_) | ServiceError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             },

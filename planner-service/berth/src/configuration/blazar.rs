@@ -11,7 +11,7 @@ use toml::{Table, Value};
 const OWN_GROUP: &str = "berth";
 
 /// Options that mean the same under another name: group, name, Berth's name.
-const SAME: [(&str, &str, &str); 19] = [
+const SAME: [(&str, &str, &str); 25] = [
     (DEFAULT_GROUP, "os_admin_username", "os_username"),
     (DEFAULT_GROUP, "os_admin_password", "os_password"),
     (DEFAULT_GROUP, "os_admin_project_name", "os_project_name"),
@@ -32,7 +32,32 @@ const SAME: [(&str, &str, &str); 19] = [
     ("nova", "image_prefix", "image_prefix"),
     ("nova", "blazar_owner", "blazar_owner"),
     ("oslo_policy", "policy_file", "policy_file"),
+    ("enforcement", "max_lease_duration", "max_lease_duration"),
+    (
+        "enforcement",
+        "external_service_base_endpoint",
+        "external_service_base_endpoint",
+    ),
+    (
+        "enforcement",
+        "external_service_check_create_endpoint",
+        "external_service_check_create_endpoint",
+    ),
+    (
+        "enforcement",
+        "external_service_check_update_endpoint",
+        "external_service_check_update_endpoint",
+    ),
+    (
+        "enforcement",
+        "external_service_on_end_endpoint",
+        "external_service_on_end_endpoint",
+    ),
+    ("enforcement", "external_service_token", "external_service_token"),
 ];
+
+/// Lists of the group `enforcement` that mean the same under the same name.
+const SAME_LISTS: [&str; 2] = ["enabled_filters", "max_lease_duration_exempt_project_ids"];
 
 /// Parts of Keystone's URL with upstream's defaults, in the order in which they stand in it.
 const AUTHENTICATION: [(&str, &str); 5] = [
@@ -84,6 +109,12 @@ pub(super) fn read(text: &str) -> anyhow::Result<Read> {
             read.set(own, value);
         }
     }
+    for name in SAME_LISTS {
+        let values = document.list("enforcement", name)?;
+        if !values.is_empty() {
+            read.set(name, values.join(","));
+        }
+    }
     read.plugins(&document)?;
     for (group, name) in document.options() {
         if group == OWN_GROUP {
@@ -112,7 +143,8 @@ pub(super) fn read(text: &str) -> anyhow::Result<Read> {
 fn is_used(group: &str, name: &str) -> bool {
     let same = SAME.iter().any(|(of, known, _)| *of == group && *known == name);
     let composed = AUTHENTICATION.iter().chain(&LISTEN).any(|(known, _)| *known == name);
-    same || group == DEFAULT_GROUP && composed || (group, name) == ("manager", "plugins")
+    let lists = group == "enforcement" && SAME_LISTS.contains(&name);
+    same || lists || group == DEFAULT_GROUP && composed || (group, name) == ("manager", "plugins")
 }
 
 /// Options of the default group that make one value together.
@@ -215,6 +247,40 @@ trusts = True
         );
         assert_eq!(read.ignored[1], "[DEFAULT] log_exchange");
         assert!(read.ignored[2].starts_with("[database] connection: it is Blazar's"));
+    }
+
+    #[test]
+    fn usage_enforcement_is_taken_over() {
+        let read = read(
+            "
+[enforcement]
+enabled_filters = ExternalServiceFilter, MaxLeaseDurationFilter
+max_lease_duration = -1
+max_lease_duration_exempt_project_ids = p1,p2
+external_service_base_endpoint = http://filter/v1/
+external_service_check_create_endpoint = http://filter/c
+external_service_check_update_endpoint = http://filter/u
+external_service_on_end_endpoint = http://filter/e
+external_service_token = s$$cret
+",
+        )
+        .unwrap();
+        let expected = [
+            ("enabled_filters", "ExternalServiceFilter,MaxLeaseDurationFilter"),
+            ("max_lease_duration", "-1"),
+            ("max_lease_duration_exempt_project_ids", "p1,p2"),
+            ("external_service_base_endpoint", "http://filter/v1/"),
+            ("external_service_check_create_endpoint", "http://filter/c"),
+            ("external_service_check_update_endpoint", "http://filter/u"),
+            ("external_service_on_end_endpoint", "http://filter/e"),
+            ("external_service_token", "s$cret"),
+        ];
+        for (name, value) in expected {
+            assert_eq!(read.options[name].as_str(), Some(value), "{name}");
+        }
+        assert_eq!(read.ignored, [] as [String; 0]);
+        let empty = super::read("[enforcement]\nenabled_filters =\n").unwrap();
+        assert!(!empty.options.contains_key("enabled_filters"));
     }
 
     #[test]

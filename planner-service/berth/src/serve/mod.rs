@@ -5,6 +5,7 @@
 mod authentication;
 mod database;
 mod drivers;
+mod enforcement;
 mod fleet;
 mod logging;
 
@@ -40,6 +41,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     let tasks = TaskTracker::new();
     let steps: Arc<CrashPoint> = Arc::new(CrashPoint::from_environment());
     let drivers = drivers::choose(arguments, steps.clone())?;
+    let filters = enforcement::choose(arguments)?;
     let authenticator = authentication::choose(arguments, drivers.identity.as_ref())?;
     let database = database::open(&arguments.database).await?;
     let parts = Parts {
@@ -50,6 +52,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         solver: Arc::new(Highs),
         plugins: drivers.plugins,
         inventory: drivers.inventory,
+        filters,
         settings: settings(arguments, database.shared),
         steps,
     };

@@ -12,13 +12,13 @@ use crate::world::{NOON, Outside, World, assert_given_back, assert_running, sett
 const HOSTS: [&str; 2] = ["c1", "c2"];
 
 /// Lets the N-th step be the last thing the process does.
-struct DieAt {
+pub(crate) struct DieAt {
     left: AtomicUsize,
-    died: AtomicBool,
+    pub(crate) died: AtomicBool,
 }
 
 impl DieAt {
-    fn new(step: usize) -> Arc<Self> {
+    pub(crate) fn new(step: usize) -> Arc<Self> {
         Arc::new(Self {
             left: AtomicUsize::new(step),
             died: AtomicBool::new(false),

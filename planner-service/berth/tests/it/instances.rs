@@ -213,6 +213,7 @@ async fn nothing_feasible_is_refused_and_no_host_is_overbooked() {
             .with(hosts.clone())
             .with(Arc::new(Obliging("virtual:instance"))),
         inventory: hosts,
+        filters: Vec::new(),
         settings: settings(),
         steps: Arc::new(NoObserver),
     };

@@ -9,6 +9,7 @@
 )]
 
 mod crash;
+mod enforcement;
 mod fault;
 mod history;
 mod instances;

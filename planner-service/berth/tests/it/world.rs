@@ -13,6 +13,7 @@ use planner_core::environment::RandomIdentifiers;
 use planner_core::ports::{Clock, Store};
 use planner_core::service::{LeaseDraft, Parts, Service, Settings};
 use planner_core::testing::{AllowAll, ManualClock, MemoryStore};
+use planner_core::usage::UsageFilter;
 use plugin_api::{HostRegistration, NoObserver, Plugins, StepObserver};
 use solver_highs::Highs;
 use tokio_util::sync::CancellationToken;
@@ -75,6 +76,15 @@ impl World {
     }
 
     pub(crate) async fn start_with(outside: Outside, settings: Settings, steps: Arc<dyn StepObserver>) -> Self {
+        Self::start_enforced(outside, settings, steps, Vec::new()).await
+    }
+
+    pub(crate) async fn start_enforced(
+        outside: Outside,
+        settings: Settings,
+        steps: Arc<dyn StepObserver>,
+        filters: Vec<Arc<dyn UsageFilter>>,
+    ) -> Self {
         let tasks = TaskTracker::new();
         let shutdown = CancellationToken::new();
         let cloud = Arc::new(outside.cloud.clone());
@@ -94,6 +104,7 @@ impl World {
             solver: Arc::new(Highs),
             plugins: Plugins::default().with(hosts.clone()).with(Arc::new(instances)),
             inventory: hosts,
+            filters,
             settings,
             steps,
         };

@@ -19,8 +19,14 @@ pub(crate) enum Deletion {
     UnderWay,
 }
 
-/// Deletes the lease, or has its resources given back first.
-pub(crate) fn delete(draft: &mut Draft, lease: &Arc<Lease>, event_id: &str) -> Result<Deletion, ServiceError> {
+/// Deletes the lease, or has its resources given back first. `is_told`: somebody is to be told of the end of a lease that
+/// has not ended, so that deleting it is work to be carried out in any case.
+pub(crate) fn delete(
+    draft: &mut Draft,
+    lease: &Arc<Lease>,
+    event_id: &str,
+    is_told: bool,
+) -> Result<Deletion, ServiceError> {
     if lease.event(EventType::DeleteLease).is_some() {
         return Ok(Deletion::UnderWay);
     }
@@ -30,7 +36,10 @@ pub(crate) fn delete(draft: &mut Draft, lease: &Arc<Lease>, event_id: &str) -> R
             .reservations
             .iter()
             .any(|reservation| reservation.status != ReservationStatus::Deleted);
-    let (change, deletion) = if owns_resources {
+    let has_ended = lease
+        .event(EventType::EndLease)
+        .is_none_or(|event| event.status != EventStatus::Undone);
+    let (change, deletion) = if owns_resources || is_told && !has_ended {
         let now = draft.now();
         let mut next = (**lease).clone();
         next.status = LeaseStatus::Deleting;
@@ -40,6 +49,13 @@ pub(crate) fn delete(draft: &mut Draft, lease: &Arc<Lease>, event_id: &str) -> R
             if event.status == EventStatus::Undone {
                 event.status = EventStatus::Done;
                 event.updated_at = Some(now);
+            }
+        }
+        if !is_bound(lease) {
+            // Nothing was ever made for them.
+            for reservation in &mut next.reservations {
+                reservation.status = ReservationStatus::Deleted;
+                reservation.updated_at = Some(now);
             }
         }
         next.events

@@ -50,12 +50,8 @@ pub(crate) fn update(
     if let Some(name) = &change.name {
         next.name.clone_from(name);
     }
-    let only_renamed = LeaseChange {
-        name: None,
-        ..change.clone()
-    } == LeaseChange::default();
     let mut changes = Vec::new();
-    if !only_renamed {
+    if !change.is_rename() {
         next.start = change.start.unwrap_or(lease.start);
         next.end = change.end.unwrap_or(lease.end);
         check_dates(lease, &next, now)?;

@@ -41,6 +41,17 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// A draft on a snapshot that no writer will commit.
+    pub(crate) fn on(book: &Book, now: Timestamp, solver: Arc<dyn ModelSolver>) -> Self {
+        Self {
+            book: book.clone(),
+            changes: Vec::new(),
+            fences: Vec::new(),
+            now,
+            solver,
+        }
+    }
+
     /// The state as the job has left it so far.
     pub const fn book(&self) -> &Book {
         &self.book

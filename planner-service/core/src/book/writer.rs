@@ -155,13 +155,7 @@ impl Writer {
         let now = self.clock.now();
         let solver = Arc::clone(&self.solver);
         tokio::task::spawn_blocking(move || {
-            let mut draft = Draft {
-                book: (*base).clone(),
-                changes: Vec::new(),
-                fences: Vec::new(),
-                now,
-                solver,
-            };
+            let mut draft = Draft::on(&base, now, solver);
             let mut fenced = Vec::with_capacity(batch.len());
             for job in &mut batch {
                 let (book, changes, fences) = (draft.book.clone(), draft.changes.len(), draft.fences.len());

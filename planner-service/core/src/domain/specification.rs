@@ -45,6 +45,8 @@ pub struct HostReservation {
 impl HostReservation {
     /// The `resource_type` on the wire.
     pub const RESOURCE_TYPE: &'static str = "physical:host";
+    /// The `before_end` of a reservation that was asked for without one.
+    pub const DEFAULT_BEFORE_END: &'static str = "default";
 }
 
 /// A reservation of places for instances on hosts that other instances may share.

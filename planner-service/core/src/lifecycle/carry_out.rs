@@ -6,11 +6,13 @@ use plugin_api::{Assignment, Created, PluginError};
 
 use super::Lifecycle;
 use super::assignment::assignment;
+use super::eligibility::gives_back;
 use super::transition::{self, Begun, Skip, Work};
 use crate::book::DueEntry;
 use crate::book::job::WriteError;
-use crate::domain::{EventType, Lease, Timestamp};
+use crate::domain::{EventType, Lease, ReservationStatus, Timestamp};
 use crate::ports::Fence;
+use crate::usage::{Ending, held_hosts};
 
 impl Lifecycle {
     /// Carries one event out. Returns when to look at the lease again if it could not even begin.
@@ -62,7 +64,7 @@ impl Lifecycle {
         tracing::info!(lease = %lease.id, event = %event_type, "carrying out");
         self.steps.reached("event:begun");
         let acted = tokio::select! {
-            acted = self.act(&lease, event_type) => acted,
+            ((), acted) = async { tokio::join!(self.tell_end(&lease, event_type), self.act(&lease, event_type)) } => acted,
             () = self.keep_claim(&work.fence) => {
                 tracing::warn!(lease = %lease.id, "the claim was lost; leaving the work to its new holder");
                 return Some(self.clock.now() + 1);
@@ -116,11 +118,24 @@ impl Lifecycle {
         }
     }
 
+    /// Tells the usage filters that the lease ends. Resources are given back meanwhile. The attempt counts only when the
+    /// outcome is recorded: after a crash they are told again, when the end is put off they are not.
+    async fn tell_end(&self, lease: &Lease, event_type: EventType) {
+        let is_first = lease.event(event_type).is_none_or(|event| event.attempts == 0);
+        if is_first && gives_back(event_type) && !self.filters.is_empty() {
+            let hosts = held_hosts(&self.book.snapshot(), lease);
+            self.filters.on_end(Ending { lease, hosts: &hosts }).await;
+        }
+    }
+
     /// Calls the plugins of the lease's reservations. Gives what they made, by reservation.
     async fn act(&self, lease: &Lease, event_type: EventType) -> Result<BTreeMap<String, Created>, PluginError> {
         let book = self.book.snapshot();
         let mut made = BTreeMap::new();
         for reservation in &lease.reservations {
+            if gives_back(event_type) && reservation.status == ReservationStatus::Deleted {
+                continue;
+            }
             let resource_type = reservation.spec.resource_type();
             let plugin = self
                 .plugins

@@ -54,7 +54,8 @@ pub(super) fn plan(book: &Book, now: Timestamp, busy: impl Fn(&str) -> bool) -> 
     }
 }
 
-const fn gives_back(event_type: EventType) -> bool {
+/// Whether carrying the event out takes the lease's resources back for good.
+pub(super) const fn gives_back(event_type: EventType) -> bool {
     matches!(event_type, EventType::EndLease | EventType::DeleteLease)
 }
 

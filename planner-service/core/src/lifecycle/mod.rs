@@ -17,6 +17,7 @@ use crate::book::handle::BookHandle;
 use crate::domain::Timestamp;
 use crate::ports::{Clock, Store};
 use crate::service::Settings;
+use crate::usage::UsageFilters;
 
 mod assignment;
 mod carry_out;
@@ -42,6 +43,8 @@ pub struct Lifecycle {
     pub store: Arc<dyn Store>,
     /// Resource types.
     pub plugins: Plugins,
+    /// Told of ends.
+    pub(crate) filters: UsageFilters,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Configuration.

@@ -22,6 +22,9 @@ pub enum ServiceError {
     /// 400: the request is wrong; the text names field, value and what is allowed.
     #[error("{0}")]
     Invalid(String),
+    /// 400: a usage filter does not allow it.
+    #[error("{0}")]
+    Denied(String),
     /// 403: the request is wrong in a way upstream answers with 403.
     #[error("{0}")]
     OutOfLimits(String),

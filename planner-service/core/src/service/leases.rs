@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use plugin_api::Finding;
 
+use super::enforcement::is_as_before;
 use super::{Service, ServiceError};
 use crate::admission::create::LeaseIdentifiers;
 use crate::admission::delete::Deletion;
@@ -39,6 +40,20 @@ pub struct LeaseChange {
     pub before_end: Option<Timestamp>,
     /// Changes of reservations, by reservation id.
     pub reservations: Vec<ReservationChange>,
+}
+
+impl LeaseChange {
+    /// Whether at most the name is changed.
+    pub fn is_rename(&self) -> bool {
+        let Self {
+            name: _,
+            start,
+            end,
+            before_end,
+            reservations,
+        } = self;
+        start.is_none() && end.is_none() && before_end.is_none() && reservations.is_empty()
+    }
 }
 
 /// A change of one reservation. Members that its resource type does not have are ignored.
@@ -85,6 +100,9 @@ pub struct LeaseReport {
 
 /// Seconds a deletion waits for resources to be given back before it answers; the work goes on after that.
 const DELETION_WAIT: i64 = 50;
+
+/// How often filters are asked about a change of a lease that others change at the same time.
+const MOST_CHECKS: u32 = 5;
 
 impl Service {
     /// A refusal with its proof and with offers; any other error as it is.
@@ -159,6 +177,10 @@ impl Service {
             self.check_supported(spec.resource_type())?;
         }
         let identifiers = LeaseIdentifiers::draw(self.identifiers.as_ref(), draft.reservations.len());
+        let identifiers = Arc::new(identifiers);
+        if let Err(error) = self.check_create(caller, &draft, &identifiers).await {
+            return Err(self.explained(caller, error).await);
+        }
         let settings = Arc::clone(&self.settings);
         let created = {
             let caller = caller.clone();
@@ -192,19 +214,38 @@ impl Service {
         change: LeaseChange,
     ) -> Result<Arc<Lease>, ServiceError> {
         let event_id = self.identifiers.next();
-        let updated = {
-            let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
-            self.submit(move |draft| {
-                service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
-                let lease = service.lease_for(draft.book(), rules::LEASES_PUT, &caller, &id)?;
-                update::update(draft, &lease, &change, &event_id, &service.settings)
-            })
-            .await
-        };
-        match updated {
-            Ok(lease) => Ok(lease),
-            Err(error) => Err(self.explained(caller, error).await),
+        for _ in 0..MOST_CHECKS {
+            match self.try_update(caller, id, &change, &event_id).await {
+                Ok(Some(lease)) => return Ok(lease),
+                Ok(None) => {}
+                Err(error) => return Err(self.explained(caller, error).await),
+            }
         }
+        Err(ServiceError::Conflict(
+            "The lease was changed again and again while it was checked whether it may be; try again.".to_owned(),
+        ))
+    }
+
+    /// Changes the lease; `None` if it is no longer the one that the filters were asked about.
+    async fn try_update(
+        &self,
+        caller: &Caller,
+        id: &str,
+        change: &LeaseChange,
+        event_id: &str,
+    ) -> Result<Option<Arc<Lease>>, ServiceError> {
+        let checked = self.check_update(caller, id, change, event_id).await?;
+        let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
+        let (change, event_id) = (change.clone(), event_id.to_owned());
+        self.submit(move |draft| {
+            service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
+            let lease = service.lease_for(draft.book(), rules::LEASES_PUT, &caller, &id)?;
+            if checked.as_ref().is_some_and(|checked| !is_as_before(checked, &lease)) {
+                return Ok(None);
+            }
+            update::update(draft, &lease, &change, &event_id, &service.settings).map(Some)
+        })
+        .await
     }
 
     /// Deletes a lease; one that has started gives its resources back first, which may still be under
@@ -220,7 +261,7 @@ impl Service {
             self.submit(move |draft| {
                 service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
                 let lease = service.lease_for(draft.book(), rules::LEASES_DELETE, &caller, &id)?;
-                delete::delete(draft, &lease, &event_id)
+                delete::delete(draft, &lease, &event_id, !service.lifecycle.filters.is_empty())
             })
             .await?
         };

@@ -4,6 +4,7 @@
 //! the [`crate::book::writer`], which decides on the newest snapshot, commits, and publishes the next
 //! snapshot. Nova is not called on the way.
 
+mod enforcement;
 mod error;
 mod hosts;
 mod leases;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use plugin_api::{HostInventory, Plugins, StepObserver};
 use solver::planner::ModelSolver;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +34,7 @@ use crate::lifecycle::Lifecycle;
 use crate::ports::{Clock, Identifiers, Store, StoreError};
 use crate::precedence::Precedence;
 use crate::question::Questions;
+use crate::usage::{UsageFilter, UsageFilters};
 
 /// Everything the service works with, chosen by configuration.
 pub struct Parts {
@@ -49,6 +52,8 @@ pub struct Parts {
     pub plugins: Plugins,
     /// Where hosts come from.
     pub inventory: Arc<dyn HostInventory>,
+    /// Asked about leases, in this order.
+    pub filters: Vec<Arc<dyn UsageFilter>>,
     /// Configuration.
     pub settings: Settings,
     /// Is told how far the work on an event has come.
@@ -77,6 +82,8 @@ pub struct Service {
     settings: Arc<Settings>,
     lifecycle: Lifecycle,
     questions: Questions,
+    /// Decisions on snapshots for usage filters wait here.
+    rehearsals: Arc<Semaphore>,
 }
 
 impl Service {
@@ -94,6 +101,7 @@ impl Service {
             solver,
             plugins,
             inventory,
+            filters,
             settings,
             steps,
         } = parts;
@@ -118,6 +126,7 @@ impl Service {
             book: handle.clone(),
             store,
             plugins,
+            filters: UsageFilters::new(filters),
             clock: Arc::clone(&clock),
             settings: Arc::clone(&settings),
             steps,
@@ -141,6 +150,7 @@ impl Service {
             inventory,
             settings,
             lifecycle,
+            rehearsals: enforcement::turns(),
         })
     }
 

@@ -1,10 +1,7 @@
-//! Hosts: domain to wire, and the bodies that register and change them.
+//! The bodies that register and change hosts.
 
 use std::collections::BTreeMap;
 
-use api_types::date::RecordTime;
-use api_types::host as wire;
-use planner_core::domain::Host;
 use planner_core::service::ServiceError;
 use plugin_api::HostRegistration;
 use serde_json::Value;
@@ -13,30 +10,6 @@ use super::parameter::{malformed, shortened};
 use super::{capability, python};
 use crate::body::Object;
 use crate::error::ApiError;
-
-/// A host as clients see it.
-pub(crate) fn write(host: &Host) -> wire::Host {
-    wire::Host {
-        columns: wire::HostColumns {
-            id: host.id.clone(),
-            vcpus: host.vcpus,
-            cpu_info: host.cpu_info.clone(),
-            hypervisor_type: host.hypervisor_type.clone(),
-            hypervisor_version: host.hypervisor_version,
-            hypervisor_hostname: host.hypervisor_hostname.clone(),
-            service_name: host.service_name.clone(),
-            memory_mb: host.memory_mb,
-            local_gb: host.local_gb,
-            status: None,
-            availability_zone: host.availability_zone.clone(),
-            trust_id: host.trust_id.clone(),
-            reservable: host.reservable,
-            created_at: RecordTime(host.created_at),
-            updated_at: host.updated_at.map(RecordTime),
-        },
-        capabilities: host.capabilities.clone(),
-    }
-}
 
 /// The body of `POST /v1/os-hosts`.
 pub(crate) fn registration(mut body: Object) -> Result<HostRegistration, ApiError> {

@@ -1,4 +1,4 @@
-//! Wire to domain and back.
+//! Wire to domain, and back what the crate `presentation` does not show.
 //!
 //! Invariant: a value that has passed here fits every store: bounded, and free of the character
 //! U+0000, which PostgreSQL cannot keep.
@@ -8,7 +8,6 @@ pub(crate) mod capability;
 pub(crate) mod capacity;
 pub(crate) mod host;
 pub(crate) mod instance;
-pub(crate) mod lease;
 pub(crate) mod lease_change;
 pub(crate) mod lease_draft;
 pub(crate) mod parameter;

@@ -36,7 +36,7 @@ fn host(entry: &Object) -> Result<HostReservation, ApiError> {
     let resource_properties =
         expression(entry, "resource_properties")?.ok_or_else(|| missing("resource_properties"))?;
     let before_end = match entry.get("before_end") {
-        None => "default".to_owned(),
+        None => HostReservation::DEFAULT_BEFORE_END.to_owned(),
         Some(Value::String(action)) if matches!(action.as_str(), "" | "default" | "snapshot") => action.clone(),
         Some(_) => return Err(ApiError::invalid("Malformed parameter before_end")),
     };

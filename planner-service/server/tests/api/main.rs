@@ -4,6 +4,7 @@
 mod authorization;
 mod bodies;
 mod capacity;
+mod enforcement;
 mod errors;
 mod hosts;
 mod identity;

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use planner_core::ports::{Clock as _, Identifiers};
 use planner_core::service::{Parts, Service, Settings};
 use planner_core::testing::{ManualClock, MemoryStore, Obliging};
+use planner_core::usage::UsageFilter;
 use plugin_api::{AssignedHost, HostFacts, HostInventory, HostRegistration, InventoryError, NoObserver, Plugins};
 use policy::Rules;
 use serde_json::{Value, json};
@@ -156,17 +157,22 @@ impl Api {
     }
 
     pub(crate) async fn start_with(authenticator: Arc<dyn Authenticator>, enforce_new_defaults: bool) -> Self {
-        Self::assemble(authenticator, enforce_new_defaults, None).await
+        Self::assemble(authenticator, enforce_new_defaults, None, Vec::new()).await
     }
 
     pub(crate) async fn start_with_trusts(trusts: Arc<dyn Trusts>) -> Self {
-        Self::assemble(Arc::new(token_file()), true, Some(trusts)).await
+        Self::assemble(Arc::new(token_file()), true, Some(trusts), Vec::new()).await
+    }
+
+    pub(crate) async fn start_with_filters(filters: Vec<Arc<dyn UsageFilter>>) -> Self {
+        Self::assemble(Arc::new(token_file()), true, None, filters).await
     }
 
     async fn assemble(
         authenticator: Arc<dyn Authenticator>,
         enforce_new_defaults: bool,
         trusts: Option<Arc<dyn Trusts>>,
+        filters: Vec<Arc<dyn UsageFilter>>,
     ) -> Self {
         let clock = ManualClock::at(NOW);
         let rules = Rules::load(&BTreeMap::new(), enforce_new_defaults).expect("the default rules load");
@@ -182,6 +188,7 @@ impl Api {
                 .with(Arc::new(Obliging("physical:host")))
                 .with(Arc::new(Obliging("virtual:instance"))),
             inventory: Arc::new(Inventory(Arc::clone(&slow))),
+            filters,
             settings: Settings::default(),
             steps: Arc::new(NoObserver),
         };

@@ -28,7 +28,7 @@ pub(crate) async fn handle(
     Ok(json(
         StatusCode::CREATED,
         &HostBody {
-            host: host::write(&registered),
+            host: presentation::host::write(&registered),
         },
     ))
 }

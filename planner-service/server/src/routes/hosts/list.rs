@@ -7,7 +7,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use planner_core::authority::Caller;
 
-use crate::convert::host;
 use crate::error::ApiError;
 use crate::respond::json;
 use crate::state::ApiState;
@@ -21,7 +20,7 @@ pub(crate) async fn handle(
     Ok(json(
         StatusCode::OK,
         &HostsBody {
-            hosts: hosts.iter().map(|entry| host::write(entry)).collect(),
+            hosts: hosts.iter().map(|entry| presentation::host::write(entry)).collect(),
         },
     ))
 }

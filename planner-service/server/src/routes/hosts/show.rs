@@ -8,7 +8,6 @@ use axum::response::Response;
 use planner_core::authority::Caller;
 
 use crate::body::PathId;
-use crate::convert::host;
 use crate::error::ApiError;
 use crate::respond::json;
 use crate::state::ApiState;
@@ -23,7 +22,7 @@ pub(crate) async fn handle(
     Ok(json(
         StatusCode::OK,
         &HostBody {
-            host: host::write(&found),
+            host: presentation::host::write(&found),
         },
     ))
 }

@@ -27,7 +27,7 @@ pub(crate) async fn handle(
     Ok(json(
         StatusCode::OK,
         &HostBody {
-            host: host::write(&updated),
+            host: presentation::host::write(&updated),
         },
     ))
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use planner_core::authority::Caller;
 
 use crate::body;
-use crate::convert::{lease, lease_draft};
+use crate::convert::lease_draft;
 use crate::error::ApiError;
 use crate::respond::json;
 use crate::state::ApiState;
@@ -30,7 +30,7 @@ pub(crate) async fn handle(
     Ok(json(
         StatusCode::CREATED,
         &LeaseBody {
-            lease: lease::write(&created),
+            lease: presentation::lease::write(&created),
         },
     ))
 }

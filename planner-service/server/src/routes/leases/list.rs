@@ -7,7 +7,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use planner_core::authority::Caller;
 
-use crate::convert::lease;
 use crate::error::ApiError;
 use crate::respond::json;
 use crate::state::ApiState;
@@ -21,7 +20,7 @@ pub(crate) async fn handle(
     Ok(json(
         StatusCode::OK,
         &LeasesBody {
-            leases: leases.iter().map(|entry| lease::write(entry)).collect(),
+            leases: leases.iter().map(|entry| presentation::lease::write(entry)).collect(),
         },
     ))
 }

@@ -8,7 +8,6 @@ use axum::response::Response;
 use planner_core::authority::Caller;
 
 use crate::body::PathId;
-use crate::convert::lease;
 use crate::error::ApiError;
 use crate::respond::json;
 use crate::state::ApiState;
@@ -23,7 +22,7 @@ pub(crate) async fn handle(
     Ok(json(
         StatusCode::OK,
         &LeaseBody {
-            lease: lease::write(&found),
+            lease: presentation::lease::write(&found),
         },
     ))
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use planner_core::authority::Caller;
 
 use crate::body::{self, PathId};
-use crate::convert::{lease, lease_change};
+use crate::convert::lease_change;
 use crate::error::ApiError;
 use crate::respond::json;
 use crate::state::ApiState;
@@ -28,7 +28,7 @@ pub(crate) async fn handle(
     Ok(json(
         StatusCode::OK,
         &LeaseBody {
-            lease: lease::write(&updated),
+            lease: presentation::lease::write(&updated),
         },
     ))
 }

@@ -5,7 +5,7 @@ use api_types::lease as wire;
 use planner_core::domain::{Event, EventType, Lease, Reservation, ReservationSpec};
 
 /// A lease as clients see it. Internal events are not shown.
-pub(crate) fn write(lease: &Lease) -> wire::Lease {
+pub fn write(lease: &Lease) -> wire::Lease {
     wire::Lease {
         id: lease.id.clone(),
         name: lease.name.clone(),

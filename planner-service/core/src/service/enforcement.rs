@@ -1,0 +1,130 @@
+//! Asking the usage filters about a lease before the writer books or changes it.
+//!
+//! Invariants: the writer never waits for a filter; without filters nothing of this happens. What is changed in the end is
+//! what the filters were asked about: a lease that has become another meanwhile is asked about again.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::{LeaseChange, LeaseDraft, Service, ServiceError};
+use crate::admission::create::{self, LeaseIdentifiers};
+use crate::admission::update;
+use crate::authority::{Caller, rules};
+use crate::book::job::Draft;
+use crate::domain::Lease;
+use crate::usage::{Amendment, Booking, Denial, Owner, held_hosts};
+
+/// Decisions on snapshots at the same time; more wait, so that they leave room for those of the writer.
+const AT_ONCE: usize = 2;
+
+/// The line for decisions on snapshots.
+pub(super) fn turns() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(AT_ONCE))
+}
+
+impl Service {
+    /// Asks the filters whether the lease may be booked.
+    pub(super) async fn check_create(
+        &self,
+        caller: &Caller,
+        lease: &LeaseDraft,
+        identifiers: &Arc<LeaseIdentifiers>,
+    ) -> Result<(), ServiceError> {
+        let filters = &self.lifecycle.filters;
+        if filters.is_empty() {
+            return Ok(());
+        }
+        let hosts = {
+            let (caller, lease, settings) = (caller.clone(), lease.clone(), Arc::clone(&self.settings));
+            let identifiers = Arc::clone(identifiers);
+            self.rehearse(move |draft| {
+                let booked = create::create(draft, &caller, &lease, &identifiers, &settings)?;
+                Ok(held_hosts(draft.book(), &booked))
+            })
+            .await?
+        };
+        let booking = Booking {
+            owner: Owner {
+                user_id: &caller.user_id,
+                project_id: &caller.project_id,
+            },
+            lease,
+            hosts: &hosts,
+        };
+        filters.check_create(booking).await.map_err(denied)
+    }
+
+    /// Asks the filters whether the lease may be changed. Answers the lease they were asked about, `None` if there was
+    /// nothing to ask.
+    pub(super) async fn check_update(
+        &self,
+        caller: &Caller,
+        id: &str,
+        change: &LeaseChange,
+        event_id: &str,
+    ) -> Result<Option<Arc<Lease>>, ServiceError> {
+        let filters = &self.lifecycle.filters;
+        if filters.is_empty() || change.is_rename() {
+            return Ok(None);
+        }
+        let (current, current_hosts, next, next_hosts) = {
+            let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
+            let (change, event_id) = (change.clone(), event_id.to_owned());
+            self.rehearse(move |draft| {
+                service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
+                let current = service.lease_for(draft.book(), rules::LEASES_PUT, &caller, &id)?;
+                let current_hosts = held_hosts(draft.book(), &current);
+                let next = update::update(draft, &current, &change, &event_id, &service.settings)?;
+                let next_hosts = held_hosts(draft.book(), &next);
+                Ok((current, current_hosts, next, next_hosts))
+            })
+            .await?
+        };
+        let amendment = Amendment {
+            current: &current,
+            current_hosts: &current_hosts,
+            change,
+            next: &next,
+            next_hosts: &next_hosts,
+        };
+        filters.check_update(amendment).await.map_err(denied)?;
+        Ok(Some(current))
+    }
+
+    /// Runs `work` on a copy of the newest snapshot that is thrown away.
+    async fn rehearse<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Draft) -> Result<T, ServiceError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let failed = |error: &dyn std::fmt::Display| {
+            tracing::error!(%error, "a decision on a snapshot failed");
+            ServiceError::Unavailable("deciding failed; this is a fault of the service".to_owned())
+        };
+        let turn = Arc::clone(&self.rehearsals).acquire_owned().await;
+        let turn = turn.map_err(|error| failed(&error))?;
+        let book = self.book.fresh().await;
+        let (now, solver) = (self.clock.now(), Arc::new(self.questions.solver.clone()));
+        let deciding = tokio::task::spawn_blocking(move || {
+            let decided = work(&mut Draft::on(&book, now, solver));
+            drop(turn);
+            decided
+        });
+        deciding.await.map_err(|error| failed(&error))?
+    }
+}
+
+fn denied(denial: Denial) -> ServiceError {
+    ServiceError::Denied(denial.0)
+}
+
+/// Whether a change of the one lease asks for the same as a change of the other.
+pub(super) fn is_as_before(before: &Lease, now: &Lease) -> bool {
+    let specs = |lease: &Lease| -> Vec<_> {
+        let reservations = lease.reservations.iter();
+        reservations
+            .map(|reservation| (reservation.id.clone(), reservation.spec.clone()))
+            .collect()
+    };
+    (before.start, before.end) == (now.start, now.end) && specs(before) == specs(now)
+}

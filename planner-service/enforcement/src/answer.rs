@@ -1,0 +1,79 @@
+//! What the service's answers mean.
+//!
+//! Invariant: no more than [`LONGEST`] bytes of an answer are read, and only where they can matter.
+
+use reqwest::{Response, StatusCode};
+use serde::Deserialize;
+
+/// The text for the caller when the service says no without one, or says nothing that is understood.
+pub(crate) const DENIED: &str = "External service enforcement filter denied the request.";
+
+/// Most bytes of an answer.
+const LONGEST: usize = 64 * 1024;
+/// Most characters of the service's text that are passed on.
+const LONGEST_TEXT: usize = 1000;
+
+/// What the service says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It may be.
+    Allowed,
+    /// It may not be, for this reason.
+    Denied(String),
+}
+
+/// Why an answer is none.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AnswerError {
+    /// It broke off.
+    #[error("its answer {status} broke off")]
+    Broken {
+        status: StatusCode,
+        #[source]
+        source: reqwest::Error,
+    },
+    /// Neither "yes" nor "no".
+    #[error("it answered {0}, where 204 means yes and 403 means no")]
+    Status(StatusCode),
+    /// Longer than is read.
+    #[error("its answer 403 is longer than {LONGEST} bytes")]
+    TooLong,
+    /// A "no" without a reason.
+    #[error("its answer 403 is not a JSON object with a text `message`")]
+    NoMessage,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    message: String,
+}
+
+/// Reads an answer: 204 is a "yes", 403 with a JSON `message` is a "no" with that text.
+pub(crate) async fn read(mut answer: Response) -> Result<Answer, AnswerError> {
+    let status = answer.status();
+    if status == StatusCode::NO_CONTENT {
+        return Ok(Answer::Allowed);
+    }
+    if status != StatusCode::FORBIDDEN {
+        return Err(AnswerError::Status(status));
+    }
+    let mut body = Vec::new();
+    loop {
+        let chunk = answer.chunk().await;
+        let chunk = chunk.map_err(|source| AnswerError::Broken {
+            status,
+            source: source.without_url(),
+        })?;
+        let Some(chunk) = chunk else { break };
+        if body.len() + chunk.len() > LONGEST {
+            return Err(AnswerError::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    match serde_json::from_slice::<Refusal>(&body) {
+        Ok(Refusal { message }) if !message.is_empty() => {
+            Ok(Answer::Denied(message.chars().take(LONGEST_TEXT).collect()))
+        }
+        Ok(_) | Err(_) => Err(AnswerError::NoMessage),
+    }
+}

@@ -1,0 +1,160 @@
+//! Asking the service.
+
+use std::error::Error;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use planner_core::usage::{Amendment, Booking, Denial, Ending, NotTold, UsageFilter};
+use reqwest::Client;
+use reqwest::header::HeaderValue;
+use reqwest::redirect::Policy;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use url::Url;
+
+use crate::answer::{self, Answer, AnswerError, DENIED};
+use crate::endpoints::Endpoints;
+use crate::message;
+
+/// What the service is told about the cloud.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Context {
+    /// URL of Keystone, empty where there is none.
+    pub auth_url: String,
+    /// The region, if it has a name.
+    pub region_name: Option<String>,
+}
+
+/// How the service is called.
+#[derive(Debug)]
+pub struct ExternalServiceConfig {
+    /// Where.
+    pub endpoints: Endpoints,
+    /// Sent as `X-Auth-Token`, if there is one.
+    pub token: Option<SecretString>,
+    /// For the whole of a call.
+    pub timeout: Duration,
+    /// About the cloud.
+    pub context: Context,
+}
+
+/// Why the filter cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No HTTP header can carry the token.
+    #[error("external_service_token holds characters that a header cannot carry")]
+    Token,
+    /// No HTTP client can be made.
+    #[error("there is no HTTP client for the external service")]
+    Client(#[source] reqwest::Error),
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+enum CallError {
+    #[error("the lease cannot be written as JSON")]
+    Message(#[from] serde_json::Error),
+    #[error("it does not answer")]
+    Silent(#[source] reqwest::Error),
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+}
+
+/// The filter. A service that does not answer in time denies.
+pub struct ExternalService {
+    endpoints: Endpoints,
+    token: Option<HeaderValue>,
+    client: Client,
+    context: Context,
+}
+
+impl ExternalService {
+    /// A filter that asks the configured service.
+    ///
+    /// # Errors
+    /// When the token cannot be sent, or no HTTP client can be made.
+    pub fn new(config: ExternalServiceConfig) -> Result<Self, StartError> {
+        let header = |token: &SecretString| {
+            let mut value = HeaderValue::from_str(token.expose_secret()).map_err(|_| StartError::Token)?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        let client = Client::builder()
+            .timeout(config.timeout)
+            // The token and the lease are for the configured URL alone.
+            .redirect(Policy::none())
+            .build()
+            .map_err(StartError::Client)?;
+        Ok(Self {
+            endpoints: config.endpoints,
+            token: config.token.as_ref().map(header).transpose()?,
+            client,
+            context: config.context,
+        })
+    }
+
+    async fn call(&self, url: &Url, message: serde_json::Result<Value>) -> Result<Answer, CallError> {
+        let mut request = self.client.post(url.clone()).json(&message?);
+        if let Some(token) = &self.token {
+            request = request.header("X-Auth-Token", token.clone());
+        }
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| CallError::Silent(error.without_url()))?;
+        Ok(answer::read(answer).await?)
+    }
+
+    async fn check(&self, url: &Url, message: serde_json::Result<Value>) -> Result<(), Denial> {
+        match self.call(url, message).await {
+            Ok(Answer::Allowed) => Ok(()),
+            Ok(Answer::Denied(text)) => Err(Denial(text)),
+            Err(error) => {
+                tracing::warn!(error = %causes(&error), "the external service of usage enforcement did not say yes or no");
+                Err(Denial(DENIED.to_owned()))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl UsageFilter for ExternalService {
+    fn name(&self) -> &'static str {
+        "ExternalServiceFilter"
+    }
+
+    async fn check_create(&self, booking: Booking<'_>) -> Result<(), Denial> {
+        match &self.endpoints.check_create {
+            Some(url) => self.check(url, message::create(&self.context, booking)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn check_update(&self, amendment: Amendment<'_>) -> Result<(), Denial> {
+        match &self.endpoints.check_update {
+            Some(url) => self.check(url, message::update(&self.context, amendment)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn on_end(&self, ending: Ending<'_>) -> Result<(), NotTold> {
+        let Some(url) = &self.endpoints.on_end else {
+            return Ok(());
+        };
+        match self.call(url, message::end(&self.context, ending)).await {
+            Ok(Answer::Allowed) => Ok(()),
+            Ok(Answer::Denied(text)) => Err(NotTold(text)),
+            Err(error) => Err(NotTold(causes(&error))),
+        }
+    }
+}
+
+/// An error and what it came from, on one line.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,192 @@
+//! What the service is told, member by member as upstream tells it.
+//!
+//! Invariant: every reservation carries its own allocations, also beside others of its resource type.
+
+use std::sync::Arc;
+
+use api_types::date::WholeTime;
+use planner_core::domain::{Host, HostReservation, Lease, ReservationSpec, Timestamp};
+use planner_core::service::NewAffinity;
+use planner_core::usage::{Amendment, Booking, Ending, Owner};
+use serde::Serialize;
+use serde::ser::Error as _;
+use serde_json::{Map, Result, Value, json};
+
+use crate::external::Context;
+
+/// Status of a lease that does not exist yet.
+const CREATING: &str = "CREATING";
+/// Status of a lease that is to be changed.
+const UPDATING: &str = "UPDATING";
+
+/// Body of the question whether a lease may be booked.
+pub(crate) fn create(context: &Context, booking: Booking<'_>) -> Result<Value> {
+    let Booking { owner, lease, hosts } = booking;
+    let mut members = Members::default();
+    members.put("name", &lease.name)?;
+    members.put("start_date", date(lease.start))?;
+    members.put("end_date", date(lease.end))?;
+    members.put_given("before_end_date", lease.before_end.map(date))?;
+    members.put("user_id", owner.user_id)?;
+    members.put("project_id", owner.project_id)?;
+    members.put("status", CREATING)?;
+    let reservations = lease.reservations.iter().zip(hosts);
+    let reservations = reservations.map(|(spec, hosts)| asked(spec)?.with_allocations(hosts));
+    members.put("reservations", reservations.collect::<Result<Vec<_>>>()?)?;
+    Ok(json!({"context": about(context, owner), "lease": members.0}))
+}
+
+/// Body of the question whether a lease may be changed.
+pub(crate) fn update(context: &Context, amendment: Amendment<'_>) -> Result<Value> {
+    let Amendment {
+        current,
+        current_hosts,
+        change,
+        next,
+        next_hosts,
+    } = amendment;
+    let mut members = Members::default();
+    members.put_given("name", change.name.as_ref())?;
+    members.put("start_date", date(next.start))?;
+    members.put("end_date", date(next.end))?;
+    members.put_given("before_end_date", change.before_end.map(date))?;
+    let reservations = if change.reservations.is_empty() {
+        stored_reservations(current, next_hosts)?
+    } else {
+        supplied(amendment)?
+    };
+    members.put("reservations", reservations)?;
+    let mut current_lease = stored(current, current_hosts)?;
+    current_lease.put("status", UPDATING)?;
+    let context = about(context, owner(current));
+    Ok(json!({"context": context, "current_lease": current_lease.0, "lease": members.0}))
+}
+
+/// Body of the news that a lease ends.
+pub(crate) fn end(context: &Context, ending: Ending<'_>) -> Result<Value> {
+    let Ending { lease, hosts } = ending;
+    Ok(json!({"context": about(context, owner(lease)), "lease": stored(lease, hosts)?.0}))
+}
+
+fn owner(lease: &Lease) -> Owner<'_> {
+    Owner {
+        user_id: &lease.user_id,
+        project_id: &lease.project_id,
+    }
+}
+
+fn about(context: &Context, owner: Owner<'_>) -> Value {
+    json!({
+        "user_id": owner.user_id,
+        "project_id": owner.project_id,
+        "auth_url": context.auth_url,
+        "region_name": context.region_name,
+    })
+}
+
+const fn date(time: Timestamp) -> WholeTime {
+    WholeTime(time)
+}
+
+/// A reservation that is asked for.
+fn asked(spec: &ReservationSpec) -> Result<Members> {
+    let mut members = Members::default();
+    members.put("resource_type", spec.resource_type())?;
+    match spec {
+        ReservationSpec::Host(spec) => {
+            members.put("min", spec.min)?;
+            members.put("max", spec.max)?;
+            members.put("hypervisor_properties", &spec.hypervisor_properties)?;
+            members.put("resource_properties", &spec.resource_properties)?;
+            let given = Some(&spec.before_end).filter(|action| *action != HostReservation::DEFAULT_BEFORE_END);
+            members.put_given("before_end", given)?;
+        }
+        ReservationSpec::Instance(spec) => {
+            members.put("vcpus", spec.size.vcpus)?;
+            members.put("memory_mb", spec.size.memory_mb)?;
+            members.put("disk_gb", spec.size.disk_gb)?;
+            members.put("amount", spec.amount)?;
+            members.put("affinity", spec.affinity)?;
+            members.put("resource_properties", &spec.resource_properties)?;
+        }
+    }
+    Ok(members)
+}
+
+/// The changes of reservations that are asked for, with what each reservation would have.
+fn supplied(amendment: Amendment<'_>) -> Result<Vec<Value>> {
+    let mut reservations = Vec::new();
+    for change in &amendment.change.reservations {
+        let stored = amendment.next.reservations.iter().zip(amendment.next_hosts);
+        let mut stored = stored.filter(|(reservation, _)| reservation.id == change.id);
+        let Some((reservation, hosts)) = stored.next() else {
+            continue;
+        };
+        let mut members = Members::default();
+        members.put("id", &change.id)?;
+        members.put("resource_type", reservation.spec.resource_type())?;
+        members.put_given("min", change.min)?;
+        members.put_given("max", change.max)?;
+        members.put_given("hypervisor_properties", change.hypervisor_properties.as_ref())?;
+        members.put_given("resource_properties", change.resource_properties.as_ref())?;
+        members.put_given("vcpus", change.vcpus)?;
+        members.put_given("memory_mb", change.memory_mb)?;
+        members.put_given("disk_gb", change.disk_gb)?;
+        members.put_given("amount", change.amount)?;
+        members.put_given("affinity", change.affinity.map(|NewAffinity(rule)| rule))?;
+        reservations.push(members.with_allocations(hosts)?);
+    }
+    Ok(reservations)
+}
+
+/// A lease as the API shows it, but for its dates, and with allocations.
+fn stored(lease: &Lease, hosts: &[Vec<Arc<Host>>]) -> Result<Members> {
+    let shown = presentation::lease::write(lease);
+    let mut members = Members::of(&shown)?;
+    members.put("start_date", date(shown.start_date.0))?;
+    members.put("end_date", date(shown.end_date.0))?;
+    let events = shown.events.iter().map(|event| {
+        let mut members = Members::of(event)?;
+        members.put("time", date(event.time.0))?;
+        Ok(Value::Object(members.0))
+    });
+    members.put("events", events.collect::<Result<Vec<_>>>()?)?;
+    members.put("reservations", stored_reservations(lease, hosts)?)?;
+    Ok(members)
+}
+
+fn stored_reservations(lease: &Lease, hosts: &[Vec<Arc<Host>>]) -> Result<Vec<Value>> {
+    let shown = presentation::lease::write(lease).reservations;
+    let reservations = shown.iter().zip(hosts);
+    reservations
+        .map(|(reservation, hosts)| Members::of(reservation)?.with_allocations(hosts))
+        .collect()
+}
+
+/// An object in the making.
+#[derive(Default)]
+struct Members(Map<String, Value>);
+
+impl Members {
+    fn of(value: &impl Serialize) -> Result<Self> {
+        let Value::Object(members) = serde_json::to_value(value)? else {
+            return Err(serde_json::Error::custom("a value is not an object"));
+        };
+        Ok(Self(members))
+    }
+
+    fn put(&mut self, name: &str, value: impl Serialize) -> Result<()> {
+        self.0.insert(name.to_owned(), serde_json::to_value(value)?);
+        Ok(())
+    }
+
+    fn put_given(&mut self, name: &str, value: Option<impl Serialize>) -> Result<()> {
+        value.map_or(Ok(()), |value| self.put(name, value))
+    }
+
+    fn with_allocations(mut self, hosts: &[Arc<Host>]) -> Result<Value> {
+        let hosts: Vec<_> = hosts.iter().map(|host| presentation::host::write(host)).collect();
+        self.put("allocations", hosts)?;
+        Ok(Value::Object(self.0))
+    }
+}
