@@ -64,6 +64,15 @@ impl Dialect {
         }
     }
 
+    /// A text that holds several texts without a limit.
+    pub(crate) fn longest_text(self) -> &'static str {
+        match self {
+            // MEDIUMTEXT ends at 16 MiB.
+            Self::MariaDb => "LONGTEXT",
+            Self::Sqlite | Self::Postgres => "TEXT",
+        }
+    }
+
     /// The definition of a table, if it is not there yet.
     pub(crate) fn table(self, name: &str, columns: &[String]) -> String {
         format!(

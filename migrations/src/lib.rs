@@ -6,6 +6,7 @@
 mod dialect;
 mod m0001_first_schema;
 mod m0002_instances;
+mod m0004_outbox;
 
 use async_trait::async_trait;
 pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_first_schema::Migration),
             Box::new(m0002_instances::Migration),
+            Box::new(m0004_outbox::Migration),
         ]
     }
 }

@@ -10,6 +10,7 @@ mod demand;
 pub mod domain;
 pub mod environment;
 pub mod lifecycle;
+pub mod notification;
 pub mod ports;
 mod precedence;
 pub mod properties;

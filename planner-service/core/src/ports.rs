@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::domain::{Host, Lease, Property, Timestamp};
+use crate::domain::{Host, Lease, Notification, Property, Timestamp};
 
 /// Number of changes of the book so far; each commit advances it by one.
 pub type Epoch = i64;
@@ -49,6 +49,8 @@ pub enum Change {
         /// Everything known now; empty removes all.
         findings: Arc<Vec<plugin_api::Finding>>,
     },
+    /// Put a notification behind the others that wait in the outbox. It is no part of the book's state.
+    Notify(Arc<Notification>),
 }
 
 /// A worker's right to carry out a lease's work: the commit fails if somebody took the lease over since.
@@ -69,6 +71,24 @@ pub struct Commit {
     pub changes: Vec<Change>,
     /// Claims that must still be held.
     pub fences: Vec<Fence>,
+}
+
+/// Place of a notification in the outbox, in the order of commits and of changes within one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OutboxPosition {
+    /// The epoch of its commit.
+    pub epoch: Epoch,
+    /// Its place among the notifications of that commit.
+    pub index: i64,
+}
+
+/// A notification that waits to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxEntry {
+    /// Its place.
+    pub position: OutboxPosition,
+    /// What is to be sent.
+    pub notification: Notification,
 }
 
 /// Everything in the book at one epoch.
@@ -161,4 +181,10 @@ pub trait Store: Send + Sync {
 
     /// Gives back every claim of owners that start with `prefix`: for a process that knows it is alone.
     async fn release_all(&self, prefix: &str) -> Result<(), StoreError>;
+
+    /// The first notifications that wait, at most `most`, in order.
+    async fn outbox(&self, most: u64) -> Result<Vec<OutboxEntry>, StoreError>;
+
+    /// Forgets the notifications up to and with this one: they have been sent.
+    async fn remove_from_outbox(&self, through: OutboxPosition) -> Result<(), StoreError>;
 }

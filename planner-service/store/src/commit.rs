@@ -11,10 +11,10 @@ use planner_core::ports::{Change, Commit, Epoch, Fence, StoreError};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 
-use crate::convert::{LeaseRows, capability_rows, finding_row, host_row, position, property_row};
+use crate::convert::{LeaseRows, capability_rows, finding_row, host_row, outbox_row, position, property_row};
 use crate::entity::{
     allocation, book, change, claim, event, finding, host, host_capability, host_reservation, instance_reservation,
-    lease, property,
+    lease, outbox, property,
 };
 use crate::failure::Failure;
 use crate::limits;
@@ -40,6 +40,7 @@ pub(crate) struct Rows {
     capabilities: Vec<host_capability::Model>,
     properties: Vec<property::Model>,
     findings: Vec<finding::Model>,
+    outbox: Vec<outbox::Model>,
 }
 
 impl Rows {
@@ -52,6 +53,7 @@ impl Rows {
         let mut hosts: BTreeMap<&str, Option<&Host>> = BTreeMap::new();
         let mut properties: BTreeMap<&str, &Property> = BTreeMap::new();
         let mut findings: BTreeMap<&str, Option<&Change>> = BTreeMap::new();
+        let mut outbox = Vec::new();
         for change in &commit.changes {
             match change {
                 Change::PutLease(lease) => {
@@ -79,10 +81,17 @@ impl Rows {
                 } => {
                     findings.insert(lease_id, (!found.is_empty()).then_some(change));
                 }
+                Change::Notify(notification) => {
+                    limits::notification(notification)?;
+                    outbox.push(outbox_row(commit.expected + 1, outbox.len(), notification));
+                }
             }
         }
 
-        let mut rows = Self::default();
+        let mut rows = Self {
+            outbox,
+            ..Self::default()
+        };
         for (id, lease) in leases {
             rows.touch(Kind::Lease, "a lease's id", id)?;
             match lease {
@@ -247,7 +256,8 @@ async fn insert(connection: &impl ConnectionTrait, rows: &Rows) -> Result<(), Fa
         row.waiting.as_ref().map_or(0, String::len)
     })
     .await?;
-    insert_all(connection, &rows.findings, |row: &finding::Model| row.content.len()).await
+    insert_all(connection, &rows.findings, |row: &finding::Model| row.content.len()).await?;
+    insert_all(connection, &rows.outbox, |row: &outbox::Model| row.payload.len()).await
 }
 
 async fn insert_all<M, A>(

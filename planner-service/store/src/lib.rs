@@ -12,6 +12,7 @@ mod convert;
 mod entity;
 mod failure;
 mod limits;
+mod outbox;
 mod read;
 mod sql_store;
 #[cfg(feature = "testing")]

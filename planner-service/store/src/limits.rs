@@ -5,7 +5,7 @@
 //! periods after the year 9999, SQLite no limits at all.
 
 use migrations::{ID_LENGTH, LEASE_NAME_LENGTH, NAME_LENGTH, WORD_LENGTH};
-use planner_core::domain::{Allocation, Host, Lease, Property, ReservationSpec};
+use planner_core::domain::{Allocation, Host, Lease, Notification, Property, ReservationSpec};
 use planner_core::ports::StoreError;
 
 /// Longest text without a limit of its own, in bytes.
@@ -123,6 +123,14 @@ pub(crate) fn host(host: &Host) -> Result<(), StoreError> {
         name("a capability's name", capability)?;
         long_text("a capability's value", value)
     })
+}
+
+/// A notification. Its payload holds texts whose lengths have been checked.
+pub(crate) fn notification(notification: &Notification) -> Result<(), StoreError> {
+    id("a notification's id", &notification.id)?;
+    name("a notification's project", &notification.project_id)?;
+    name("a notification's user", &notification.user_id)?;
+    no_nul("a notification's payload", &notification.payload)
 }
 
 /// A property.

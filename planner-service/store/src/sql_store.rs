@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use migrations::{Migrator, MigratorTrait};
 use planner_core::domain::Timestamp;
-use planner_core::ports::{Change, Commit, Contents, Epoch, Fence, Store, StoreError};
+use planner_core::ports::{Change, Commit, Contents, Epoch, Fence, OutboxEntry, OutboxPosition, Store, StoreError};
 use sea_orm::{
     AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
     IsolationLevel, QueryFilter, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -20,7 +20,7 @@ use crate::commit::{self, Rows};
 use crate::connection::{self, ConnectError, Connections, StoreOptions};
 use crate::entity::{allocation, reservation};
 use crate::failure::{Failure, unavailable};
-use crate::{claims, limits, read};
+use crate::{claims, limits, outbox, read};
 
 /// How often a transaction that lost against another is tried.
 const ATTEMPTS: usize = 8;
@@ -355,5 +355,15 @@ impl Store for SqlStore {
             claims::release_all(&self.connections.writer, prefix)
         })
         .await
+    }
+
+    async fn outbox(&self, most: u64) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.attempt("read the outbox", || outbox::first(&self.connections.reader, most))
+            .await
+    }
+
+    async fn remove_from_outbox(&self, through: OutboxPosition) -> Result<(), StoreError> {
+        self.attempt("empty the outbox", || outbox::remove(&self.connections.writer, through))
+            .await
     }
 }

@@ -55,6 +55,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         filters,
         settings: settings(arguments, database.shared),
         steps,
+        notifications: None,
     };
     let service = Service::start(parts, &tasks, &shutdown).await?;
     if let Some(path) = &arguments.fleet {

@@ -216,6 +216,7 @@ async fn nothing_feasible_is_refused_and_no_host_is_overbooked() {
         filters: Vec::new(),
         settings: settings(),
         steps: Arc::new(NoObserver),
+        notifications: None,
     };
     let service = Service::start(parts, &tasks, &shutdown)
         .await

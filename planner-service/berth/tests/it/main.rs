@@ -15,6 +15,7 @@ mod history;
 mod instances;
 mod kill;
 mod lifecycle;
+mod notifications;
 mod places;
 mod program;
 mod question;

@@ -10,6 +10,7 @@ use instance_plugin::{OpenStackInstances, OpenStackInstancesConfig};
 use planner_core::authority::Caller;
 use planner_core::domain::{HostReservation, Lease, LeaseStatus, ReservationSpec, ReservationStatus, Timestamp};
 use planner_core::environment::RandomIdentifiers;
+use planner_core::notification::Notifications;
 use planner_core::ports::{Clock, Store};
 use planner_core::service::{LeaseDraft, Parts, Service, Settings};
 use planner_core::testing::{AllowAll, ManualClock, MemoryStore};
@@ -31,6 +32,7 @@ pub(crate) struct Outside {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) cloud: FakeCloud,
     pub(crate) clock: ManualClock,
+    pub(crate) notifications: Option<Notifications>,
 }
 
 impl Outside {
@@ -39,6 +41,7 @@ impl Outside {
             store: Arc::new(MemoryStore::default()),
             cloud: FakeCloud::with_hosts("freepool", hosts),
             clock: ManualClock::at(NOON),
+            notifications: None,
         }
     }
 }
@@ -107,6 +110,7 @@ impl World {
             filters,
             settings,
             steps,
+            notifications: outside.notifications.clone(),
         };
         let service = Service::start(parts, &tasks, &shutdown)
             .await

@@ -9,7 +9,9 @@ use super::{
 };
 use crate::authority::Caller;
 use crate::book::job::Draft;
-use crate::domain::{Event, EventType, Lease, LeaseStatus, Reservation, ReservationStatus, Timestamp};
+use crate::domain::{
+    Event, EventType, Lease, LeaseStatus, NotificationType, Reservation, ReservationStatus, Timestamp,
+};
 use crate::ports::{Change, Identifiers};
 use crate::service::{LeaseDraft, ServiceError, Settings};
 
@@ -83,6 +85,7 @@ pub(crate) fn create(
     let mut changes = placement.map_or_else(Vec::new, |placement| moved_leases(draft.book(), &placement));
     changes.push(Change::PutLease(Arc::clone(&lease)));
     draft.change(changes).map_err(second_check)?;
+    draft.notify(NotificationType::Create, &lease);
     Ok(lease)
 }
 

@@ -6,7 +6,7 @@ use super::second_check;
 use super::update::check_idle;
 use crate::book::is_bound;
 use crate::book::job::Draft;
-use crate::domain::{Event, EventStatus, EventType, Lease, LeaseStatus, ReservationStatus};
+use crate::domain::{Event, EventStatus, EventType, Lease, LeaseStatus, NotificationType, ReservationStatus};
 use crate::ports::Change;
 use crate::service::ServiceError;
 
@@ -65,5 +65,12 @@ pub(crate) fn delete(
         (Change::DeleteLease(lease.id.clone()), Deletion::Done)
     };
     draft.change(vec![change]).map_err(second_check)?;
+    if deletion == Deletion::Done {
+        let told = Lease {
+            status: LeaseStatus::Deleting,
+            ..(**lease).clone()
+        };
+        draft.notify(NotificationType::Delete, &told);
+    }
     Ok(deletion)
 }

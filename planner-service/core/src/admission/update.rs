@@ -14,8 +14,8 @@ use super::{
 use crate::book::is_bound;
 use crate::book::job::Draft;
 use crate::domain::{
-    Allocation, Event, EventStatus, EventType, Lease, LeaseStatus, Reservation, ReservationSpec, ReservationStatus,
-    Timestamp,
+    Allocation, Event, EventStatus, EventType, Lease, LeaseStatus, NotificationType, Reservation, ReservationSpec,
+    ReservationStatus, Timestamp,
 };
 use crate::ports::Change;
 use crate::service::{LeaseChange, ServiceError, Settings};
@@ -62,7 +62,17 @@ pub(crate) fn update(
     let next = Arc::new(next);
     changes.push(Change::PutLease(Arc::clone(&next)));
     draft.change(changes).map_err(second_check)?;
+    draft.notify(NotificationType::Update, &next);
+    if is_armed_again(lease, &next) {
+        draft.notify(NotificationType::BeforeEndStop, &next);
+    }
     Ok(next)
+}
+
+/// Whether the before-end action has been carried out and will be once more.
+fn is_armed_again(before: &Lease, after: &Lease) -> bool {
+    let status = |lease: &Lease| lease.event(EventType::BeforeEndLease).map(|event| event.status);
+    status(before) == Some(EventStatus::Done) && status(after) == Some(EventStatus::Undone)
 }
 
 fn check_dates(lease: &Lease, next: &Lease, now: Timestamp) -> Result<(), ServiceError> {

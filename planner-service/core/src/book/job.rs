@@ -8,7 +8,8 @@ use solver::planner::ModelSolver;
 use tokio::sync::oneshot;
 
 use super::{Book, Contradiction};
-use crate::domain::{Allocation, InstanceSize, Lease, ReservationSpec, Timestamp};
+use crate::domain::{Allocation, InstanceSize, Lease, NotificationType, ReservationSpec, Timestamp};
+use crate::notification::Announcer;
 use crate::ports::{Change, Fence};
 
 /// Why the book did not change.
@@ -38,17 +39,24 @@ pub struct Draft {
     pub(super) fences: Vec<Fence>,
     pub(super) now: Timestamp,
     pub(super) solver: Arc<dyn ModelSolver>,
+    pub(super) announcer: Option<Announcer>,
 }
 
 impl Draft {
-    /// A draft on a snapshot that no writer will commit.
-    pub(crate) fn on(book: &Book, now: Timestamp, solver: Arc<dyn ModelSolver>) -> Self {
+    /// A draft on a snapshot; without an announcer nobody is told of anything.
+    pub(crate) fn on(
+        book: &Book,
+        now: Timestamp,
+        solver: Arc<dyn ModelSolver>,
+        announcer: Option<Announcer>,
+    ) -> Self {
         Self {
             book: book.clone(),
             changes: Vec::new(),
             fences: Vec::new(),
             now,
             solver,
+            announcer,
         }
     }
 
@@ -87,6 +95,13 @@ impl Draft {
         self.book = next;
         self.changes.extend(changes);
         Ok(())
+    }
+
+    /// Tells, once this is committed, what has happened to the lease; nothing if notifications are switched off.
+    pub(crate) fn notify(&mut self, event_type: NotificationType, lease: &Lease) {
+        let announcer = self.announcer.as_ref();
+        let notification = announcer.and_then(|announcer| announcer.announce(event_type, lease, self.now));
+        self.changes.extend(notification.map(Change::Notify));
     }
 
     /// Makes the commit depend on a claim that must still be held.

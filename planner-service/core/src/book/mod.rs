@@ -120,6 +120,7 @@ impl Book {
             Change::PutHost(_) | Change::PutProperty(_) => 1,
             Change::PutLease(_) | Change::PutFindings { .. } => 2,
             Change::DeleteHost(_) => 3,
+            Change::Notify(_) => 4,
         };
         let mut ordered: Vec<&Change> = changes.iter().collect();
         ordered.sort_by_key(|change| rank(change));
@@ -196,6 +197,7 @@ impl Book {
                     self.findings.insert(lease_id.clone(), Arc::clone(findings));
                 }
             }
+            Change::Notify(_) => {}
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Book;
 use super::handle::BookHandle;
 use super::job::{Draft, Job, Outcome};
+use crate::notification::Announcer;
 use crate::ports::{Clock, Commit, Store, StoreError};
 
 /// Most jobs committed together.
@@ -30,18 +31,20 @@ pub struct Writer {
     jobs: mpsc::Receiver<Box<dyn Job>>,
     clock: Arc<dyn Clock>,
     solver: Arc<dyn ModelSolver>,
+    announcer: Option<Announcer>,
     /// A commit ended without an answer: the store may be ahead of the snapshot.
     in_doubt: bool,
 }
 
 impl Writer {
     /// A writer over `book`, which must be the store's present state, and the handle to it.
-    pub fn new(
+    pub(crate) fn new(
         book: Book,
         shared: bool,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         solver: Arc<dyn ModelSolver>,
+        announcer: Option<Announcer>,
     ) -> (Self, BookHandle) {
         let (sender, receiver) = mpsc::channel(4 * MAX_BATCH);
         let (published, _) = watch::channel(book.epoch());
@@ -59,6 +62,7 @@ impl Writer {
                 jobs: receiver,
                 clock,
                 solver,
+                announcer,
                 in_doubt: false,
             },
             handle,
@@ -154,8 +158,9 @@ impl Writer {
         let base = Arc::clone(base);
         let now = self.clock.now();
         let solver = Arc::clone(&self.solver);
+        let announcer = self.announcer.clone();
         tokio::task::spawn_blocking(move || {
-            let mut draft = Draft::on(&base, now, solver);
+            let mut draft = Draft::on(&base, now, solver, announcer);
             let mut fenced = Vec::with_capacity(batch.len());
             for job in &mut batch {
                 let (book, changes, fences) = (draft.book.clone(), draft.changes.len(), draft.fences.len());

@@ -4,11 +4,13 @@
 
 pub mod host;
 pub mod lease;
+pub mod notification;
 pub mod specification;
 pub mod status;
 
 pub use host::{Host, Property};
 pub use lease::{Allocation, Event, Lease, Reservation};
+pub use notification::{Notification, NotificationType};
 pub use specification::{HostReservation, InstanceObjects, InstanceReservation, InstanceSize, ReservationSpec};
 pub use status::{EventStatus, EventType, LeaseStatus, ReservationStatus};
 

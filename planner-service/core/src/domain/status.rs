@@ -29,6 +29,8 @@ macro_rules! text_enum {
     };
 }
 
+pub(super) use text_enum;
+
 text_enum! {
     /// Where a lease is in its life.
     LeaseStatus {

@@ -10,7 +10,8 @@ use plugin_api::Created;
 
 use crate::book::job::Draft;
 use crate::domain::{
-    Event, EventStatus, EventType, InstanceObjects, Lease, LeaseStatus, ReservationSpec, ReservationStatus, Timestamp,
+    Event, EventStatus, EventType, InstanceObjects, Lease, LeaseStatus, NotificationType, ReservationSpec,
+    ReservationStatus, Timestamp,
 };
 use crate::ports::{Change, Fence};
 
@@ -77,7 +78,9 @@ pub(super) fn begin(draft: &mut Draft, work: &Work) -> Result<Begun, Skip> {
     }
     if event_type == EventType::StartLease && now >= lease.end {
         close_start(&mut lease, now);
-        work.write(draft, vec![Change::PutLease(Arc::new(lease))])?;
+        let lease = Arc::new(lease);
+        work.write(draft, vec![Change::PutLease(Arc::clone(&lease))])?;
+        draft.notify(NotificationType::Start, &lease);
         return Ok(Begun::GivenUp);
     }
     match event_type {
@@ -122,7 +125,9 @@ pub(super) fn succeed(draft: &mut Draft, work: &Work, created: &BTreeMap<String,
             lease_id: lease.id.clone(),
             findings: Arc::default(),
         };
-        return work.write(draft, vec![findings, Change::DeleteLease(lease.id)]);
+        work.write(draft, vec![findings, Change::DeleteLease(lease.id.clone())])?;
+        draft.notify(NotificationType::Delete, &lease);
+        return Ok(());
     }
     set_event(&mut lease, event_type, now, |event| {
         event.status = EventStatus::Done;
@@ -157,8 +162,19 @@ pub(super) fn succeed(draft: &mut Draft, work: &Work, created: &BTreeMap<String,
     }
     lease.status = settled(&lease);
     lease.updated_at = Some(now);
-    changes.push(Change::PutLease(Arc::new(lease)));
-    work.write(draft, changes)
+    let lease = Arc::new(lease);
+    changes.push(Change::PutLease(Arc::clone(&lease)));
+    work.write(draft, changes)?;
+    let told = match event_type {
+        EventType::StartLease => Some(NotificationType::Start),
+        EventType::BeforeEndLease => Some(NotificationType::BeforeEnd),
+        EventType::EndLease => Some(NotificationType::End),
+        EventType::ApplyChange | EventType::DeleteLease => None,
+    };
+    if let Some(told) = told {
+        draft.notify(told, &lease);
+    }
+    Ok(())
 }
 
 /// Records that the event could not be carried out yet, why, and when it is tried again.

@@ -106,7 +106,7 @@ impl Service {
         let book = self.book.fresh().await;
         let (now, solver) = (self.clock.now(), Arc::new(self.questions.solver.clone()));
         let deciding = tokio::task::spawn_blocking(move || {
-            let decided = work(&mut Draft::on(&book, now, solver));
+            let decided = work(&mut Draft::on(&book, now, solver, None));
             drop(turn);
             decided
         });

@@ -31,6 +31,7 @@ use crate::book::writer::Writer;
 use crate::book::{Book, Contradiction};
 use crate::domain::{Lease, Timestamp};
 use crate::lifecycle::Lifecycle;
+use crate::notification::{Announcer, Notifications, Sender};
 use crate::ports::{Clock, Identifiers, Store, StoreError};
 use crate::precedence::Precedence;
 use crate::question::Questions;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Is told how far the work on an event has come.
     pub steps: Arc<dyn StepObserver>,
+    /// Who is told what happens to leases; `None`: nobody, and nothing is kept for later.
+    pub notifications: Option<Notifications>,
 }
 
 /// Why the service cannot start.
@@ -104,6 +107,7 @@ impl Service {
             filters,
             settings,
             steps,
+            notifications,
         } = parts;
         if !settings.shared {
             // Alone on the store: whoever held claims before is dead.
@@ -120,8 +124,22 @@ impl Service {
             Arc::clone(&store),
             Arc::clone(&clock),
             Arc::new(solver.clone()),
+            notifications.as_ref().map(|notifications| Announcer {
+                format: Arc::clone(&notifications.format),
+                identifiers: Arc::clone(&identifiers),
+            }),
         );
         tasks.spawn(writer.run(shutdown.clone()));
+        if let Some(Notifications { sink, .. }) = notifications {
+            let sender = Sender {
+                book: handle.clone(),
+                store: Arc::clone(&store),
+                sink,
+                clock: Arc::clone(&clock),
+                settings: Arc::clone(&settings),
+            };
+            tasks.spawn(sender.run(shutdown.clone()));
+        }
         let lifecycle = Lifecycle {
             book: handle.clone(),
             store,

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::domain::{Host, Lease, Property, Timestamp};
-use crate::ports::{Change, Commit, Contents, Epoch, Fence, Store, StoreError};
+use crate::domain::{Host, Lease, Notification, Property, Timestamp};
+use crate::ports::{Change, Commit, Contents, Epoch, Fence, OutboxEntry, OutboxPosition, Store, StoreError};
 
 #[derive(Debug, Default)]
 struct State {
@@ -17,6 +17,7 @@ struct State {
     findings: BTreeMap<String, Vec<plugin_api::Finding>>,
     feed: Vec<(Epoch, Key)>,
     claims: BTreeMap<String, Claim>,
+    outbox: BTreeMap<OutboxPosition, Notification>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,8 +46,9 @@ impl MemoryStore {
 }
 
 impl State {
-    fn write(&mut self, change: &Change) -> Key {
-        match change {
+    /// Writes the change; gives the object it is about.
+    fn write(&mut self, change: &Change) -> Option<Key> {
+        Some(match change {
             Change::PutLease(lease) => {
                 self.leases.insert(lease.id.clone(), (**lease).clone());
                 Key::Lease(lease.id.clone())
@@ -75,7 +77,15 @@ impl State {
                 }
                 Key::Findings(lease_id.clone())
             }
-        }
+            Change::Notify(notification) => {
+                let epoch = self.epoch;
+                let index = self.outbox.keys().filter(|position| position.epoch == epoch).count();
+                let index = i64::try_from(index).unwrap_or(i64::MAX);
+                self.outbox
+                    .insert(OutboxPosition { epoch, index }, (**notification).clone());
+                return None;
+            }
+        })
     }
 
     fn present(&self, key: &Key) -> Option<Change> {
@@ -151,7 +161,7 @@ impl Store for MemoryStore {
         let epoch = state.epoch;
         for change in &commit.changes {
             let key = state.write(change);
-            state.feed.push((epoch, key));
+            state.feed.extend(key.map(|key| (epoch, key)));
         }
         Ok(epoch)
     }
@@ -207,6 +217,25 @@ impl Store for MemoryStore {
                 claim.owner = None;
             }
         }
+        Ok(())
+    }
+
+    async fn outbox(&self, most: u64) -> Result<Vec<OutboxEntry>, StoreError> {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let state = self.state();
+        let entries = state
+            .outbox
+            .iter()
+            .take(most)
+            .map(|(position, notification)| OutboxEntry {
+                position: *position,
+                notification: notification.clone(),
+            });
+        Ok(entries.collect())
+    }
+
+    async fn remove_from_outbox(&self, through: OutboxPosition) -> Result<(), StoreError> {
+        self.state().outbox.retain(|position, _| *position > through);
         Ok(())
     }
 }

@@ -191,6 +191,7 @@ impl Api {
             filters,
             settings: Settings::default(),
             steps: Arc::new(NoObserver),
+            notifications: None,
         };
         let service = Service::start(parts, &tasks, &shutdown)
             .await

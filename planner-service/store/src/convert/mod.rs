@@ -6,6 +6,7 @@
 mod finding;
 mod host;
 mod lease;
+mod notification;
 mod specification;
 
 use planner_core::ports::StoreError;
@@ -13,6 +14,7 @@ use planner_core::ports::StoreError;
 pub(crate) use finding::{finding_row, findings_from_row};
 pub(crate) use host::{capability_rows, host_row, hosts_from_rows, property_from_row, property_row};
 pub(crate) use lease::{LeaseRows, leases_from_rows};
+pub(crate) use notification::{outbox_entry, outbox_row};
 
 /// A place in a list as the column `position` holds it.
 pub(crate) fn position(index: usize) -> i64 {

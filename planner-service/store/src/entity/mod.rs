@@ -17,5 +17,6 @@ pub(crate) mod host_reservation;
 pub(crate) mod instance_place;
 pub(crate) mod instance_reservation;
 pub(crate) mod lease;
+pub(crate) mod outbox;
 pub(crate) mod property;
 pub(crate) mod reservation;

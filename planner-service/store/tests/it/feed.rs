@@ -52,6 +52,8 @@ impl Replica {
                 Change::PutFindings { lease_id, findings } => {
                     self.findings.insert(lease_id, Arc::unwrap_or_clone(findings));
                 }
+                // Waits elsewhere, for whoever sends it.
+                Change::Notify(_) => {}
             }
         }
     }

@@ -14,6 +14,7 @@ mod claims;
 mod commits;
 mod faults;
 mod feed;
+mod outbox;
 mod overlap;
 mod samples;
 mod schema;

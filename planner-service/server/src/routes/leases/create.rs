@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use planner_core::authority::Caller;
+use presentation::lease;
 
 use crate::body;
 use crate::convert::lease_draft;

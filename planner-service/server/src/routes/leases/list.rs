@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use planner_core::authority::Caller;
+use presentation::lease;
 
 use crate::error::ApiError;
 use crate::respond::json;

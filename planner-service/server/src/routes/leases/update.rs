@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use planner_core::authority::Caller;
+use presentation::lease;
 
 use crate::body::{self, PathId};
 use crate::convert::lease_change;
