@@ -107,6 +107,40 @@ pub(crate) struct EnforcementArguments {
     pub(crate) external_service_timeout: u32,
 }
 
+/// Who is told what happens to leases.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NotificationArguments {
+    /// RabbitMQ for notifications, as oslo.messaging writes it: `rabbit://USER:PASSWORD@HOST:PORT,.../VHOST` with `?ssl=1`,
+    /// `&ssl_ca_file=FILE`, `&amqp_durable_queues=1` if wanted (default: no notifications)
+    #[arg(long, env = "BERTH_TRANSPORT_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) transport_url: Option<String>,
+    /// Topics of notifications; the queue of each is TOPIC.info
+    #[arg(
+        long,
+        env = "BERTH_NOTIFICATION_TOPICS",
+        value_name = "TOPIC,...",
+        value_delimiter = ',',
+        default_value = "notifications"
+    )]
+    pub(crate) notification_topics: Vec<String>,
+    /// Exchange of notifications
+    #[arg(
+        long,
+        env = "BERTH_CONTROL_EXCHANGE",
+        value_name = "NAME",
+        default_value = "openstack"
+    )]
+    pub(crate) control_exchange: String,
+    /// Who notifications say they are from
+    #[arg(
+        long,
+        env = "BERTH_PUBLISHER_ID",
+        value_name = "NAME",
+        default_value = "blazar.lease"
+    )]
+    pub(crate) publisher_id: String,
+}
+
 /// What `serve` is told.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArguments {
@@ -248,6 +282,8 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "BERTH_ACTION_TIMEOUT", value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub(crate) action_timeout: u32,
+    #[command(flatten)]
+    pub(crate) notifications: NotificationArguments,
     /// How the log is written
     #[arg(long, env = "BERTH_LOG_FORMAT", value_enum, default_value = "text")]
     pub(crate) log_format: LogFormat,

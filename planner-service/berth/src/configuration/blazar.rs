@@ -11,7 +11,7 @@ use toml::{Table, Value};
 const OWN_GROUP: &str = "berth";
 
 /// Options that mean the same under another name: group, name, Berth's name.
-const SAME: [(&str, &str, &str); 25] = [
+const SAME: [(&str, &str, &str); 27] = [
     (DEFAULT_GROUP, "os_admin_username", "os_username"),
     (DEFAULT_GROUP, "os_admin_password", "os_password"),
     (DEFAULT_GROUP, "os_admin_project_name", "os_project_name"),
@@ -54,6 +54,8 @@ const SAME: [(&str, &str, &str); 25] = [
         "external_service_on_end_endpoint",
     ),
     ("enforcement", "external_service_token", "external_service_token"),
+    (DEFAULT_GROUP, "control_exchange", "control_exchange"),
+    ("notifications", "publisher_id", "publisher_id"),
 ];
 
 /// Lists of the group `enforcement` that mean the same under the same name.
@@ -70,6 +72,24 @@ const AUTHENTICATION: [(&str, &str); 5] = [
 
 /// Address and port of the API with upstream's defaults.
 const LISTEN: [(&str, &str); 2] = [("host", "0.0.0.0"), ("port", "1234")];
+
+/// Group of the options of notifications.
+const NOTIFICATIONS: &str = "oslo_messaging_notifications";
+
+/// Options of notifications that are looked at by name.
+const NOTIFYING: [(&str, &str); 4] = [
+    (DEFAULT_GROUP, "transport_url"),
+    (NOTIFICATIONS, "transport_url"),
+    (NOTIFICATIONS, "topics"),
+    (NOTIFICATIONS, "driver"),
+];
+
+/// Group of RabbitMQ's options, and those that are used.
+const RABBIT: &str = "oslo_messaging_rabbit";
+const RABBIT_OPTIONS: [&str; 3] = ["ssl", "ssl_ca_file", "amqp_durable_queues"];
+
+/// Drivers that send notifications over the transport.
+const DRIVERS: [&str; 2] = ["messaging", "messagingv2"];
 
 /// Blazar's plugins and the resource types they stand for.
 const PLUGINS: [(&str, &str); 2] = [
@@ -116,6 +136,7 @@ pub(super) fn read(text: &str) -> anyhow::Result<Read> {
         }
     }
     read.plugins(&document)?;
+    read.notifications(&document)?;
     for (group, name) in document.options() {
         if group == OWN_GROUP {
             let value = document.value(group, name)?.unwrap_or_default();
@@ -144,7 +165,12 @@ fn is_used(group: &str, name: &str) -> bool {
     let same = SAME.iter().any(|(of, known, _)| *of == group && *known == name);
     let composed = AUTHENTICATION.iter().chain(&LISTEN).any(|(known, _)| *known == name);
     let lists = group == "enforcement" && SAME_LISTS.contains(&name);
-    same || lists || group == DEFAULT_GROUP && composed || (group, name) == ("manager", "plugins")
+    let rabbit = group == RABBIT && RABBIT_OPTIONS.contains(&name);
+    same || lists
+        || group == DEFAULT_GROUP && composed
+        || (group, name) == ("manager", "plugins")
+        || NOTIFYING.contains(&(group, name))
+        || rabbit
 }
 
 /// Options of the default group that make one value together.
@@ -161,6 +187,48 @@ fn parts<const N: usize>(document: &Document, names: [(&str, &str); N]) -> anyho
 impl Read {
     fn set(&mut self, name: &str, value: impl Into<String>) {
         self.options.insert(name.to_owned(), Value::String(value.into()));
+    }
+
+    /// Notifications are sent if a driver is named that does, as with oslo.messaging.
+    fn notifications(&mut self, document: &Document) -> anyhow::Result<()> {
+        let drivers = document.list(NOTIFICATIONS, "driver")?;
+        for driver in &drivers {
+            if !DRIVERS.contains(&driver.as_str()) && driver != "noop" {
+                self.ignored.push(format!(
+                    "[{NOTIFICATIONS}] driver: {driver} is not offered here; messagingv2 sends notifications"
+                ));
+            }
+        }
+        let own = document.value(NOTIFICATIONS, "transport_url")?;
+        let Some(mut url) = own.map_or_else(|| document.value(DEFAULT_GROUP, "transport_url"), |url| Ok(Some(url)))?
+        else {
+            return Ok(());
+        };
+        if !drivers.iter().any(|driver| DRIVERS.contains(&driver.as_str())) {
+            self.ignored.push(format!(
+                "transport_url: no notifications are sent because [{NOTIFICATIONS}] driver is not messagingv2, and \
+                 nothing else here speaks to RabbitMQ"
+            ));
+            return Ok(());
+        }
+        for name in RABBIT_OPTIONS {
+            if let Some(value) = document.value(RABBIT, name)? {
+                // What the URL says itself comes last and wins.
+                let (place, query) = url.split_once('?').unwrap_or((&url, ""));
+                let others = if query.is_empty() {
+                    String::new()
+                } else {
+                    format!("&{query}")
+                };
+                url = format!("{place}?{name}={value}{others}");
+            }
+        }
+        self.set("transport_url", url);
+        let topics = document.list(NOTIFICATIONS, "topics")?;
+        if !topics.is_empty() {
+            self.set("notification_topics", topics.join(","));
+        }
+        Ok(())
     }
 
     /// The resource types of the plugins that are named.
@@ -281,6 +349,36 @@ external_service_token = s$$cret
         assert_eq!(read.ignored, [] as [String; 0]);
         let empty = super::read("[enforcement]\nenabled_filters =\n").unwrap();
         assert!(!empty.options.contains_key("enabled_filters"));
+    }
+
+    #[test]
+    fn notifications_are_those_of_oslo_messaging() {
+        let file = |more: &str| {
+            format!(
+                "[DEFAULT]\ntransport_url = rabbit://blazar:x@one,blazar:x@two/\n[notifications]\npublisher_id = me\n\
+                 [oslo_messaging_notifications]\ntopics = notifications,audit\n{more}"
+            )
+        };
+        let read = |more: &str| read(&file(more)).unwrap();
+        let silent = read("");
+        assert!(!silent.options.contains_key("transport_url"));
+        assert!(
+            silent.ignored[0].starts_with("transport_url: no notifications"),
+            "{:?}",
+            silent.ignored
+        );
+        let on = read("driver = messagingv2\n[oslo_messaging_rabbit]\nssl = true\nheartbeat_rate = 3\n");
+        assert_eq!(on.ignored, ["[oslo_messaging_rabbit] heartbeat_rate"]);
+        let option = |name: &str| on.options[name].as_str().map(str::to_owned);
+        assert_eq!(
+            option("transport_url").as_deref(),
+            Some("rabbit://blazar:x@one,blazar:x@two/?ssl=true")
+        );
+        assert_eq!(option("notification_topics").as_deref(), Some("notifications,audit"));
+        assert_eq!(option("publisher_id").as_deref(), Some("me"));
+        let own = read("driver = messagingv2\ntransport_url = rabbit://own/?ssl=0\n[oslo_messaging_rabbit]\nssl = 1\n");
+        assert_eq!(own.options["transport_url"].as_str(), Some("rabbit://own/?ssl=1&ssl=0"));
+        assert_eq!(read("driver = log\n").ignored.len(), 2);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::options::{LogFormat, ServeArguments};
 pub(super) fn start(arguments: &ServeArguments) -> anyhow::Result<()> {
     // The client library logs every request at the level meant for what the service itself does.
     let filter = format!(
-        "openstack_sdk=warn,openstack_sdk_core=warn,openstack_sdk_auth_core=warn,sqlx=warn,{}",
+        "openstack_sdk=warn,openstack_sdk_core=warn,openstack_sdk_auth_core=warn,sqlx=warn,lapin=error,{}",
         arguments.log
     );
     let filter = EnvFilter::try_new(&filter).with_context(|| {

@@ -8,6 +8,7 @@ mod drivers;
 mod enforcement;
 mod fleet;
 mod logging;
+mod notifications;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     let drivers = drivers::choose(arguments, steps.clone())?;
     let filters = enforcement::choose(arguments)?;
     let authenticator = authentication::choose(arguments, drivers.identity.as_ref())?;
+    let notifications = notifications::choose(&arguments.notifications)?;
     let database = database::open(&arguments.database).await?;
     let parts = Parts {
         store: Arc::new(database.store.clone()),
@@ -55,7 +57,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         filters,
         settings: settings(arguments, database.shared),
         steps,
-        notifications: None,
+        notifications,
     };
     let service = Service::start(parts, &tasks, &shutdown).await?;
     if let Some(path) = &arguments.fleet {

@@ -19,6 +19,7 @@ mod notifications;
 mod places;
 mod program;
 mod question;
+mod rabbit;
 mod race;
 mod requests;
 mod smptsp;

@@ -44,12 +44,7 @@ pub struct Draft {
 
 impl Draft {
     /// A draft on a snapshot; without an announcer nobody is told of anything.
-    pub(crate) fn on(
-        book: &Book,
-        now: Timestamp,
-        solver: Arc<dyn ModelSolver>,
-        announcer: Option<Announcer>,
-    ) -> Self {
+    pub(crate) fn on(book: &Book, now: Timestamp, solver: Arc<dyn ModelSolver>, announcer: Option<Announcer>) -> Self {
         Self {
             book: book.clone(),
             changes: Vec::new(),

@@ -31,7 +31,7 @@ pub(crate) async fn handle(
     Ok(json(
         StatusCode::CREATED,
         &LeaseBody {
-            lease: presentation::lease::write(&created),
+            lease: lease::write(&created),
         },
     ))
 }

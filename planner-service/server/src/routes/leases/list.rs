@@ -21,7 +21,7 @@ pub(crate) async fn handle(
     Ok(json(
         StatusCode::OK,
         &LeasesBody {
-            leases: leases.iter().map(|entry| presentation::lease::write(entry)).collect(),
+            leases: leases.iter().map(|entry| lease::write(entry)).collect(),
         },
     ))
 }

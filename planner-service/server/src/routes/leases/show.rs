@@ -23,7 +23,7 @@ pub(crate) async fn handle(
     Ok(json(
         StatusCode::OK,
         &LeaseBody {
-            lease: presentation::lease::write(&found),
+            lease: lease::write(&found),
         },
     ))
 }

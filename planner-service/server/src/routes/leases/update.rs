@@ -29,7 +29,7 @@ pub(crate) async fn handle(
     Ok(json(
         StatusCode::OK,
         &LeaseBody {
-            lease: presentation::lease::write(&updated),
+            lease: lease::write(&updated),
         },
     ))
 }
