@@ -6,6 +6,7 @@
 mod dialect;
 mod m0001_first_schema;
 mod m0002_instances;
+mod m0003_floating_ips;
 mod m0004_outbox;
 
 use async_trait::async_trait;
@@ -21,12 +22,13 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_first_schema::Migration),
             Box::new(m0002_instances::Migration),
+            Box::new(m0003_floating_ips::Migration),
             Box::new(m0004_outbox::Migration),
         ]
     }
 }
 
-/// Name by which the databases report that one host would be occupied twice: a constraint on
+/// Name by which the databases report that one host or floating IP would be occupied twice: a constraint on
 /// PostgreSQL and MariaDB, the text of a trigger on SQLite.
 pub const OVERLAP_GUARD: &str = "host_occupied_once";
 

@@ -85,6 +85,8 @@ pub enum Parameters {
     Host(HostParameters),
     /// Of `virtual:instance`.
     Instance(InstanceParameters),
+    /// Of `virtual:floatingip`.
+    FloatingIp(FloatingIpParameters),
     /// Of a resource type not known here.
     Other(serde_json::Map<String, serde_json::Value>),
 }
@@ -129,6 +131,18 @@ pub struct InstanceParameters {
     pub aggregate_id: Option<i64>,
     /// Nova's server group, once there is one.
     pub server_group_id: Option<String>,
+}
+
+/// Parameters of `virtual:floatingip`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FloatingIpParameters {
+    /// The external network.
+    pub network_id: String,
+    /// How many addresses.
+    pub amount: u32,
+    /// Addresses that must be among them.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub required_floatingips: Vec<String>,
 }
 
 /// A scheduled action.

@@ -7,6 +7,7 @@ pub mod allocation;
 pub mod capacity;
 pub mod date;
 pub mod error;
+pub mod floating_ip;
 pub mod host;
 pub mod lease;
 pub mod property;

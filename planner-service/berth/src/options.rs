@@ -165,7 +165,8 @@ pub(crate) struct ServeArguments {
     pub(crate) cloud: CloudKind,
     /// What can be reserved
     #[arg(long, env = "BERTH_RESOURCE_TYPES", value_name = "TYPE,...", value_delimiter = ',',
-          default_value = "physical:host,virtual:instance", value_parser = ["physical:host", "virtual:instance"])]
+          default_value = "physical:host,virtual:instance,virtual:floatingip",
+          value_parser = ["physical:host", "virtual:instance", "virtual:floatingip"])]
     pub(crate) resource_types: Vec<String>,
     /// YAML or JSON file with policy rules that replace the default ones
     #[arg(long, env = "BERTH_POLICY_FILE", value_name = "FILE")]

@@ -59,6 +59,12 @@ pub mod rules {
     pub const PROPERTIES_GET: &str = "blazar:oshosts:get_resource_properties";
     /// Make properties private or public.
     pub const PROPERTIES_PATCH: &str = "blazar:oshosts:update_resource_properties";
+    /// Read floating IPs.
+    pub const FLOATING_IPS_GET: &str = "blazar:floatingips:get";
+    /// Register floating IPs.
+    pub const FLOATING_IPS_POST: &str = "blazar:floatingips:post";
+    /// Deregister floating IPs.
+    pub const FLOATING_IPS_DELETE: &str = "blazar:floatingips:delete";
     /// Ask how many hosts are free when.
     pub const CAPACITY_GET: &str = "berth:capacity:get";
     /// Ask what would become of a lease.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use solver::model::{Instances, Resource};
+use solver::model::{HostId, Instances, Resource, Units};
 use solver::predicate::Predicate;
 
-use crate::domain::{HostReservation, InstanceReservation, InstanceSize, ReservationSpec};
+use crate::book::Book;
+use crate::domain::{FloatingIpReservation, HostReservation, InstanceReservation, InstanceSize, ReservationSpec};
 use crate::properties;
 
 /// Resource class of virtual CPUs.
@@ -19,7 +20,7 @@ pub(crate) const DISK_GB: &str = "DISK_GB";
 /// A reservation in the planner's terms, times aside.
 pub(crate) struct Demand {
     pub(crate) resource: Resource,
-    /// Fewest hosts or instances.
+    /// Fewest hosts, instances or units.
     pub(crate) min: u32,
     /// Most of them.
     pub(crate) max: u32,
@@ -28,11 +29,11 @@ pub(crate) struct Demand {
     pub(crate) is_cleaned: bool,
 }
 
-/// What a reservation asks.
+/// What a reservation asks, where the floating IPs of `book` are the units.
 ///
 /// # Errors
 /// Says which expression is wrong, and how.
-pub(crate) fn demand(spec: &ReservationSpec) -> Result<Demand, String> {
+pub(crate) fn demand(spec: &ReservationSpec, book: &Book) -> Result<Demand, String> {
     let predicate = Arc::new(properties::requirement(&spec.expressions())?);
     Ok(match spec {
         ReservationSpec::Host(HostReservation { min, max, .. }) => Demand {
@@ -44,6 +45,13 @@ pub(crate) fn demand(spec: &ReservationSpec) -> Result<Demand, String> {
         },
         ReservationSpec::Instance(spec) => Demand {
             resource: Resource::Instances(Arc::new(instances(spec))),
+            min: spec.amount,
+            max: spec.amount,
+            predicate,
+            is_cleaned: false,
+        },
+        ReservationSpec::FloatingIp(spec) => Demand {
+            resource: Resource::Units(Arc::new(units(spec, book))),
             min: spec.amount,
             max: spec.amount,
             predicate,
@@ -63,5 +71,19 @@ fn instances(spec: &InstanceReservation) -> Instances {
     Instances {
         resources: BTreeMap::from(amounts),
         affinity: spec.affinity,
+    }
+}
+
+/// An address that is not registered stands for itself: no pool has a unit of that name.
+fn units(spec: &FloatingIpReservation, book: &Book) -> Units {
+    let unit = |address: &String| -> HostId {
+        let known = book.floating_ip_at(&spec.network_id, address);
+        Arc::from(known.map_or(address.as_str(), |found| found.id.as_str()))
+    };
+    let mut required: Vec<HostId> = spec.required_floatingips.iter().map(unit).collect();
+    required.sort();
+    Units {
+        pool: Arc::from(spec.network_id.as_str()),
+        required,
     }
 }

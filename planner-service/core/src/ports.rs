@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::domain::{Host, Lease, Notification, Property, Timestamp};
+use crate::domain::{FloatingIp, Host, Lease, Notification, Property, Timestamp};
 
 /// Number of changes of the book so far; each commit advances it by one.
 pub type Epoch = i64;
@@ -40,6 +40,10 @@ pub enum Change {
     PutHost(Arc<Host>),
     /// Remove the host.
     DeleteHost(String),
+    /// Insert the floating IP or replace it.
+    PutFloatingIp(Arc<FloatingIp>),
+    /// Remove the floating IP.
+    DeleteFloatingIp(String),
     /// Insert the property or replace it.
     PutProperty(Arc<Property>),
     /// Replace what the reconciler found about a lease.
@@ -100,6 +104,8 @@ pub struct Contents {
     pub leases: Vec<Lease>,
     /// All hosts.
     pub hosts: Vec<Host>,
+    /// All floating IPs.
+    pub floating_ips: Vec<FloatingIp>,
     /// All properties.
     pub properties: Vec<Property>,
     /// Findings of the reconciler by lease.
@@ -121,8 +127,8 @@ pub enum StoreError {
         /// The lease.
         lease_id: String,
     },
-    /// The database refuses two occupations of one host at one time. A second belt: the planner should have seen it.
-    #[error("the database found host {0} occupied twice")]
+    /// The database refuses two occupations of one host or floating IP at one time. A second belt: the planner should have seen it.
+    #[error("the database found {0} occupied twice")]
     Overlap(String),
     /// The change feed does not reach back far enough: load everything.
     #[error("changes since epoch {since} are no longer kept")]

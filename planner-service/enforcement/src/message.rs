@@ -109,6 +109,11 @@ fn asked(spec: &ReservationSpec) -> Result<Members> {
             members.put("affinity", spec.affinity)?;
             members.put("resource_properties", &spec.resource_properties)?;
         }
+        ReservationSpec::FloatingIp(spec) => {
+            members.put("network_id", &spec.network_id)?;
+            members.put("amount", spec.amount)?;
+            members.put("required_floatingips", &spec.required_floatingips)?;
+        }
     }
     Ok(members)
 }
@@ -134,6 +139,8 @@ fn supplied(amendment: Amendment<'_>) -> Result<Vec<Value>> {
         members.put_given("disk_gb", change.disk_gb)?;
         members.put_given("amount", change.amount)?;
         members.put_given("affinity", change.affinity.map(|NewAffinity(rule)| rule))?;
+        members.put_given("network_id", change.network_id.as_ref())?;
+        members.put_given("required_floatingips", change.required_floatingips.as_ref())?;
         reservations.push(members.with_allocations(hosts)?);
     }
     Ok(reservations)

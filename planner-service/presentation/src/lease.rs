@@ -59,6 +59,11 @@ fn reservation(lease_id: &str, reservation: &Reservation) -> wire::Reservation {
             aggregate_id: instance.objects.aggregate_id,
             server_group_id: instance.objects.server_group_id.clone(),
         }),
+        ReservationSpec::FloatingIp(addresses) => wire::Parameters::FloatingIp(wire::FloatingIpParameters {
+            network_id: addresses.network_id.clone(),
+            amount: addresses.amount,
+            required_floatingips: addresses.required_floatingips.clone(),
+        }),
     };
     wire::Reservation {
         id: reservation.id.clone(),

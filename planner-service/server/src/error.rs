@@ -8,6 +8,7 @@ use api_types::error::{
 };
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use planner_core::question::Scarce;
 use planner_core::service::ServiceError;
 
 use crate::convert::capacity;
@@ -74,12 +75,14 @@ impl ApiError {
     }
 
     /// The HTTP status.
-    pub const fn status(&self) -> StatusCode {
+    pub fn status(&self) -> StatusCode {
         match self {
             Self::Service(error) => match error {
                 ServiceError::NotFound { .. } | ServiceError::Missing(_) => StatusCode::NOT_FOUND,
                 ServiceError::Forbidden { .. } | ServiceError::OutOfLimits(_) => StatusCode::FORBIDDEN,
                 ServiceError::Invalid(_) | ServiceError::Denied(_) => StatusCode::BAD_REQUEST,
+                // Upstream's answer, and what is short is in the text.
+                ServiceError::Shortage(shortage) if shortage.of == Scarce::FloatingIps => StatusCode::BAD_REQUEST,
                 ServiceError::Conflict(_) | ServiceError::Shortage(_) => StatusCode::CONFLICT,
                 ServiceError::Undecided(_) | ServiceError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             },

@@ -6,15 +6,17 @@
 
 use std::collections::BTreeMap;
 
-use planner_core::domain::{Host, Lease, Property};
+use planner_core::domain::{FloatingIp, Host, Lease, Property};
 use planner_core::ports::{Change, Commit, Epoch, Fence, StoreError};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 
-use crate::convert::{LeaseRows, capability_rows, finding_row, host_row, outbox_row, position, property_row};
+use crate::convert::{
+    LeaseRows, capability_rows, finding_row, floating_ip_row, host_row, outbox_row, position, property_row,
+};
 use crate::entity::{
-    allocation, book, change, claim, event, finding, host, host_capability, host_reservation, instance_reservation,
-    lease, outbox, property,
+    allocation, book, change, claim, event, finding, floating_ip, host, host_capability, host_reservation,
+    instance_reservation, lease, outbox, property,
 };
 use crate::failure::Failure;
 use crate::limits;
@@ -33,11 +35,13 @@ pub(crate) struct Rows {
     touched_leases: Vec<String>,
     deleted_leases: Vec<String>,
     touched_hosts: Vec<String>,
+    touched_floating_ips: Vec<String>,
     touched_properties: Vec<String>,
     touched_findings: Vec<String>,
     leases: LeaseRows,
     hosts: Vec<host::Model>,
     capabilities: Vec<host_capability::Model>,
+    floating_ips: Vec<floating_ip::Model>,
     properties: Vec<property::Model>,
     findings: Vec<finding::Model>,
     outbox: Vec<outbox::Model>,
@@ -51,6 +55,7 @@ impl Rows {
     pub(crate) fn of(commit: &Commit) -> Result<Self, StoreError> {
         let mut leases: BTreeMap<&str, Option<&Lease>> = BTreeMap::new();
         let mut hosts: BTreeMap<&str, Option<&Host>> = BTreeMap::new();
+        let mut floating_ips: BTreeMap<&str, Option<&FloatingIp>> = BTreeMap::new();
         let mut properties: BTreeMap<&str, &Property> = BTreeMap::new();
         let mut findings: BTreeMap<&str, Option<&Change>> = BTreeMap::new();
         let mut outbox = Vec::new();
@@ -70,6 +75,13 @@ impl Rows {
                 }
                 Change::DeleteHost(id) => {
                     hosts.insert(id, None);
+                }
+                Change::PutFloatingIp(address) => {
+                    limits::floating_ip(address)?;
+                    floating_ips.insert(&address.id, Some(address));
+                }
+                Change::DeleteFloatingIp(id) => {
+                    floating_ips.insert(id, None);
                 }
                 Change::PutProperty(property) => {
                     limits::property(property)?;
@@ -106,6 +118,10 @@ impl Rows {
                 rows.capabilities.extend(capability_rows(host));
             }
         }
+        for (id, address) in floating_ips {
+            rows.touch(Kind::FloatingIp, "a floating IP's id", id)?;
+            rows.floating_ips.extend(address.map(floating_ip_row));
+        }
         for (id, property) in properties {
             rows.touch(Kind::Property, "a property's id", id)?;
             rows.properties.push(property_row(property));
@@ -126,6 +142,7 @@ impl Rows {
         match kind {
             Kind::Lease => self.touched_leases.push(id.to_owned()),
             Kind::Host => self.touched_hosts.push(id.to_owned()),
+            Kind::FloatingIp => self.touched_floating_ips.push(id.to_owned()),
             Kind::Property => self.touched_properties.push(id.to_owned()),
             Kind::Findings => self.touched_findings.push(id.to_owned()),
         }
@@ -210,6 +227,7 @@ async fn delete(connection: &impl ConnectionTrait, rows: &Rows) -> Result<(), Fa
     delete_all::<claim::Entity>(connection, claim::Column::LeaseId, &rows.deleted_leases).await?;
     delete_all::<lease::Entity>(connection, lease::Column::Id, &rows.touched_leases).await?;
     delete_all::<host::Entity>(connection, host::Column::Id, &rows.touched_hosts).await?;
+    delete_all::<floating_ip::Entity>(connection, floating_ip::Column::Id, &rows.touched_floating_ips).await?;
     delete_all::<property::Entity>(connection, property::Column::Id, &rows.touched_properties).await?;
     delete_all::<finding::Entity>(connection, finding::Column::LeaseId, &rows.touched_findings).await
 }
@@ -234,6 +252,7 @@ async fn insert(connection: &impl ConnectionTrait, rows: &Rows) -> Result<(), Fa
         row.value.len()
     })
     .await?;
+    insert_all(connection, &rows.floating_ips, |_| 0).await?;
     insert_all(connection, &rows.properties, |_| 0).await?;
     let leases = &rows.leases;
     insert_all(connection, &leases.leases, |_| 0).await?;
@@ -252,6 +271,8 @@ async fn insert(connection: &impl ConnectionTrait, rows: &Rows) -> Result<(), Fa
     )
     .await?;
     insert_all(connection, &leases.instance_places, |_| 0).await?;
+    insert_all(connection, &leases.floating_ip_reservations, |_| 0).await?;
+    insert_all(connection, &leases.required_floating_ips, |_| 0).await?;
     insert_all(connection, &leases.events, |row: &event::Model| {
         row.waiting.as_ref().map_or(0, String::len)
     })

@@ -5,7 +5,7 @@
 //! periods after the year 9999, SQLite no limits at all.
 
 use migrations::{ID_LENGTH, LEASE_NAME_LENGTH, NAME_LENGTH, WORD_LENGTH};
-use planner_core::domain::{Allocation, Host, Lease, Notification, Property, ReservationSpec};
+use planner_core::domain::{Allocation, FloatingIp, Host, Lease, Notification, Property, ReservationSpec};
 use planner_core::ports::StoreError;
 
 /// Longest text without a limit of its own, in bytes.
@@ -84,6 +84,11 @@ pub(crate) fn lease(lease: &Lease) -> Result<(), StoreError> {
                 let group = spec.objects.server_group_id.as_deref();
                 group.map_or(Ok(()), |group| id("a server group's id", group))?;
             }
+            ReservationSpec::FloatingIp(spec) => {
+                name("a reservation's network", &spec.network_id)?;
+                let mut required = spec.required_floatingips.iter();
+                required.try_for_each(|address| id("a required address", address))?;
+            }
         }
         reservation.allocations.iter().try_for_each(allocation)?;
     }
@@ -137,4 +142,12 @@ pub(crate) fn notification(notification: &Notification) -> Result<(), StoreError
 pub(crate) fn property(property: &Property) -> Result<(), StoreError> {
     id("a property's id", &property.id)?;
     name("a property's name", &property.name)
+}
+
+/// A floating IP.
+pub(crate) fn floating_ip(address: &FloatingIp) -> Result<(), StoreError> {
+    id("a floating IP's id", &address.id)?;
+    name("a floating IP's network", &address.floating_network_id)?;
+    name("a floating IP's subnet", &address.subnet_id)?;
+    id("a floating IP's address", &address.floating_ip_address)
 }

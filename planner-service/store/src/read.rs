@@ -10,10 +10,12 @@ use planner_core::ports::{Change, Contents, Epoch, StoreError};
 use sea_orm::sea_query::{Query, SelectStatement};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
-use crate::convert::{LeaseRows, findings_from_row, hosts_from_rows, leases_from_rows, property_from_row};
+use crate::convert::{
+    LeaseRows, findings_from_row, floating_ip_from_row, hosts_from_rows, leases_from_rows, property_from_row,
+};
 use crate::entity::{
-    allocation, book, change, event, finding, host, host_capability, host_reservation, instance_place,
-    instance_reservation, lease, property, reservation,
+    allocation, book, change, event, finding, floating_ip, floating_ip_reservation, host, host_capability,
+    host_reservation, instance_place, instance_reservation, lease, property, required_floating_ip, reservation,
 };
 use crate::failure::Failure;
 
@@ -24,6 +26,8 @@ pub(crate) enum Kind {
     Lease,
     /// A host and its capabilities.
     Host,
+    /// A floating IP.
+    FloatingIp,
     /// A property.
     Property,
     /// The findings about a lease.
@@ -31,13 +35,20 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Lease, Self::Host, Self::Property, Self::Findings];
+    const ALL: [Self; 5] = [
+        Self::Lease,
+        Self::Host,
+        Self::FloatingIp,
+        Self::Property,
+        Self::Findings,
+    ];
 
     /// Text in the database.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Lease => "lease",
             Self::Host => "host",
+            Self::FloatingIp => "floating_ip",
             Self::Property => "property",
             Self::Findings => "findings",
         }
@@ -135,6 +146,18 @@ async fn lease_rows(connection: &impl ConnectionTrait, scope: Scope) -> Result<L
         instance_places: rows::<instance_place::Entity, _>(
             connection,
             instance_place::Column::ReservationId,
+            reservations.clone(),
+        )
+        .await?,
+        floating_ip_reservations: rows::<floating_ip_reservation::Entity, _>(
+            connection,
+            floating_ip_reservation::Column::ReservationId,
+            reservations.clone(),
+        )
+        .await?,
+        required_floating_ips: rows::<required_floating_ip::Entity, _>(
+            connection,
+            required_floating_ip::Column::ReservationId,
             reservations,
         )
         .await?,
@@ -151,6 +174,7 @@ pub(crate) async fn contents(connection: &impl ConnectionTrait) -> Result<Conten
         rows::<host::Entity, _>(connection, host::Column::Id, None).await?,
         rows::<host_capability::Entity, _>(connection, host_capability::Column::HostId, None).await?,
     );
+    let floating_ips = rows::<floating_ip::Entity, _>(connection, floating_ip::Column::Id, None).await?;
     let properties = rows::<property::Entity, _>(connection, property::Column::Id, None).await?;
     let mut findings = Vec::new();
     for row in rows::<finding::Entity, _>(connection, finding::Column::LeaseId, None).await? {
@@ -166,18 +190,22 @@ pub(crate) async fn contents(connection: &impl ConnectionTrait) -> Result<Conten
         epoch,
         leases,
         hosts,
+        floating_ips: floating_ips.into_iter().map(floating_ip_from_row).collect(),
         properties: properties.into_iter().map(property_from_row).collect(),
         findings,
     };
     // The engines deliver rows in different orders.
     contents.leases.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     contents.hosts.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    contents
+        .floating_ips
+        .sort_unstable_by(|one, other| one.id.cmp(&other.id));
     contents.properties.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     contents.findings.sort_unstable_by(|one, other| one.0.cmp(&other.0));
     Ok(contents)
 }
 
-/// What has changed after `since`: deletions first, then hosts, properties, leases, findings.
+/// What has changed after `since`: deletions first, then hosts, floating IPs, properties, leases, findings.
 pub(crate) async fn changes(connection: &impl ConnectionTrait, since: Epoch) -> Result<(Epoch, Vec<Change>), Failure> {
     let book = book_row(connection).await?;
     // A book behind the caller was restored from a copy: what the caller has seen since is void.
@@ -198,6 +226,13 @@ pub(crate) async fn changes(connection: &impl ConnectionTrait, since: Epoch) -> 
         for host in hosts_from_rows(hosts, capabilities) {
             gone.remove(&host.id);
             puts.push(Change::PutHost(Arc::new(host)));
+        }
+    }
+    if let Some(gone) = gone.get_mut(&Kind::FloatingIp) {
+        let ids = scope.changed(Kind::FloatingIp);
+        for row in rows::<floating_ip::Entity, _>(connection, floating_ip::Column::Id, ids).await? {
+            gone.remove(&row.id);
+            puts.push(Change::PutFloatingIp(Arc::new(floating_ip_from_row(row))));
         }
     }
     if let Some(gone) = gone.get_mut(&Kind::Property) {
@@ -255,6 +290,7 @@ fn removal(kind: Kind, id: String) -> Option<Change> {
     match kind {
         Kind::Lease => Some(Change::DeleteLease(id)),
         Kind::Host => Some(Change::DeleteHost(id)),
+        Kind::FloatingIp => Some(Change::DeleteFloatingIp(id)),
         Kind::Property => None,
         Kind::Findings => Some(Change::PutFindings {
             lease_id: id,

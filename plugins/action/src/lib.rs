@@ -6,7 +6,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use plugin_api::{AssignedInstances, Assignment, PluginError};
+use plugin_api::{AssignedFloatingIps, AssignedInstances, Assignment, PluginError};
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 
@@ -32,7 +32,8 @@ pub struct Webhook {
 }
 
 /// A program that gets the JSON document on its standard input and its main values in `BERTH_*`
-/// variables; exit code 0 is success. `BERTH_PLACES` counts instances for each of `BERTH_HOSTS`.
+/// variables; exit code 0 is success. `BERTH_PLACES` counts instances for each of `BERTH_HOSTS`; for floating IPs there are
+/// `BERTH_NETWORK_ID` and `BERTH_ADDRESSES`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// Program and arguments; no shell is involved.
@@ -60,6 +61,13 @@ struct Instances {
     affinity: Option<bool>,
 }
 
+/// Addresses and their network.
+#[derive(Serialize)]
+struct FloatingIps<'a> {
+    network_id: &'a str,
+    addresses: Vec<&'a str>,
+}
+
 /// What a receiver is told.
 #[derive(Serialize)]
 struct Message<'a> {
@@ -77,6 +85,9 @@ struct Message<'a> {
     /// Absent where whole hosts are reserved.
     #[serde(skip_serializing_if = "Option::is_none")]
     instances: Option<Instances>,
+    /// Absent where hosts or instances are reserved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    floating_ips: Option<FloatingIps<'a>>,
 }
 
 impl Instances {
@@ -86,6 +97,15 @@ impl Instances {
             memory_mb: assigned.memory_mb,
             disk_gb: assigned.disk_gb,
             affinity: assigned.affinity,
+        }
+    }
+}
+
+impl<'a> FloatingIps<'a> {
+    fn of(assigned: &'a AssignedFloatingIps) -> Self {
+        Self {
+            network_id: &assigned.network_id,
+            addresses: assigned.addresses.iter().map(|known| known.address.as_str()).collect(),
         }
     }
 }
@@ -100,6 +120,9 @@ impl<'a> Message<'a> {
             ("start", Some(instances)) => {
                 let amount: u64 = instances.places.values().map(|&count| u64::from(count)).sum();
                 format!("{}:{event}:{amount}", assignment.reservation_id)
+            }
+            ("start", None) if let Some(floating_ips) = &assignment.floating_ips => {
+                format!("{}:{event}:{}", assignment.reservation_id, floating_ips.addresses.len())
             }
             _ => format!("{}:{event}", assignment.reservation_id),
         };
@@ -123,6 +146,7 @@ impl<'a> Message<'a> {
             start: assignment.start,
             end: assignment.end,
             instances: assignment.instances.as_ref().map(Instances::of),
+            floating_ips: assignment.floating_ips.as_ref().map(FloatingIps::of),
         }
     }
 
@@ -146,6 +170,12 @@ impl<'a> Message<'a> {
                 ("BERTH_VCPUS", instances.vcpus.to_string()),
                 ("BERTH_MEMORY_MB", instances.memory_mb.to_string()),
                 ("BERTH_DISK_GB", instances.disk_gb.to_string()),
+            ]);
+        }
+        if let Some(floating_ips) = &self.floating_ips {
+            variables.extend([
+                ("BERTH_NETWORK_ID", floating_ips.network_id.to_owned()),
+                ("BERTH_ADDRESSES", floating_ips.addresses.join(",")),
             ]);
         }
         variables

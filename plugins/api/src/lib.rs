@@ -5,6 +5,7 @@
 //! called again after a crash at any point, it ends in the same state.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -32,6 +33,28 @@ pub struct Assignment {
     pub hosts: Vec<AssignedHost>,
     /// What instances it is of; `None`: the hosts are reserved whole.
     pub instances: Option<AssignedInstances>,
+    /// Which floating IPs it is of; `None`: it is of hosts or instances.
+    pub floating_ips: Option<AssignedFloatingIps>,
+}
+
+/// Addresses of one external network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssignedFloatingIps {
+    /// The network.
+    pub network_id: String,
+    /// The addresses, each once.
+    pub addresses: Vec<AssignedFloatingIp>,
+}
+
+/// An address as the outside world knows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AssignedFloatingIp {
+    /// Its id in the book.
+    pub id: String,
+    /// The subnet it lies in, empty if there is no cloud that has subnets.
+    pub subnet_id: String,
+    /// The address.
+    pub address: String,
 }
 
 /// Places for instances on hosts that other instances may share.
@@ -162,7 +185,7 @@ pub struct HostFacts {
     pub capabilities: BTreeMap<String, String>,
 }
 
-/// Why a host cannot be registered or removed.
+/// Why a host or floating IP cannot be registered or removed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum InventoryError {
     /// 404 with this text.
@@ -191,6 +214,14 @@ pub trait HostInventory: Send + Sync {
 
     /// Undoes [`HostInventory::register`]. Repeating it succeeds.
     async fn deregister(&self, host: &AssignedHost) -> Result<(), InventoryError>;
+}
+
+/// Where floating IPs come from.
+#[async_trait]
+pub trait FloatingIpInventory: Send + Sync {
+    /// Whether an address of a network may be registered; answers the subnet it lies in, empty if there is no cloud
+    /// that has subnets. Changes nothing.
+    async fn locate(&self, network_id: &str, address: IpAddr) -> Result<String, InventoryError>;
 }
 
 /// The plugins of a service, by resource type.

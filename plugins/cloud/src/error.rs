@@ -5,7 +5,7 @@
 /// What failed, in words for operators and owners of leases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// `nova`, `placement`, `keystone`, `glance`.
+    /// `nova`, `placement`, `keystone`, `glance`, `neutron`.
     pub service: &'static str,
     /// What was asked of it, as a verb phrase: `add host c1 to aggregate r1`.
     pub operation: String,

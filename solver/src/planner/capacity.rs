@@ -1,12 +1,12 @@
-//! Whether instances fit the hosts they stand on, counted from what hosts carry alone.
+//! Whether instances fit the hosts they stand on, counted from what hosts carry alone, and units have one holder.
 //!
-//! Invariant: nothing of a decision is used, so this is a second opinion on every plan with instances.
+//! Invariant: nothing of a decision is used, so this is a second opinion on every plan with instances or units.
 
 use std::collections::BTreeMap;
 
-use super::Planner;
+use super::{Planner, Stored};
 use crate::hosts::Carried;
-use crate::model::{HostId, Interval, LeaseId, Resource, Seconds};
+use crate::model::{HostId, Interval, LeaseId, ReservationId, Resource, Seconds};
 
 /// More of a resource class in use on a host than it has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,4 +78,57 @@ fn overbooked(carried: &Carried, during: Interval) -> Option<Overbooked> {
         }
     }
     None
+}
+
+/// A unit that two reservations hold at one time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unit {unit} is held by reservations {first} and {second} at {at}")]
+pub struct SharedUnit {
+    /// The unit.
+    pub unit: HostId,
+    /// One reservation.
+    pub first: ReservationId,
+    /// The other.
+    pub second: ReservationId,
+    /// First second they share.
+    pub at: Seconds,
+}
+
+impl Planner {
+    /// The first unit of a lease that another reservation of the pool holds, too. A lease that is not known has none.
+    pub fn shared_unit(&self, lease: &LeaseId) -> Option<SharedUnit> {
+        let own = self.stored_lease(lease)?;
+        let held = |stored: &Stored| {
+            let parts = stored.lease.reservations.iter().zip(&stored.parts);
+            let units = parts.filter_map(|(reservation, part)| match &reservation.resource {
+                Resource::Units(units) => {
+                    Some((units.pool.clone(), reservation.clone(), part.occupation(reservation)?))
+                }
+                Resource::Host | Resource::Instances(_) => None,
+            });
+            units.collect::<Vec<_>>()
+        };
+        for (pool, reservation, interval) in held(own) {
+            let others = self.leases_of_pool(&pool);
+            let others = others.filter_map(|other| self.stored_lease(&other.id)).flat_map(held);
+            for (other_pool, other, other_interval) in others {
+                if other_pool != pool || other.id == reservation.id || !interval.overlaps(&other_interval) {
+                    continue;
+                }
+                let shared = reservation
+                    .holds
+                    .iter()
+                    .find(|unit| other.holds.binary_search(unit).is_ok());
+                if let Some(unit) = shared {
+                    return Some(SharedUnit {
+                        unit: unit.clone(),
+                        first: reservation.id,
+                        second: other.id,
+                        at: interval.start.max(other_interval.start),
+                    });
+                }
+            }
+        }
+        None
+    }
 }

@@ -92,9 +92,10 @@ const RABBIT_OPTIONS: [&str; 3] = ["ssl", "ssl_ca_file", "amqp_durable_queues"];
 const DRIVERS: [&str; 2] = ["messaging", "messagingv2"];
 
 /// Blazar's plugins and the resource types they stand for.
-const PLUGINS: [(&str, &str); 2] = [
+const PLUGINS: [(&str, &str); 3] = [
     ("physical.host.plugin", "physical:host"),
     ("virtual.instance.plugin", "virtual:instance"),
+    ("virtual.floatingip.plugin", "virtual:floatingip"),
 ];
 
 /// What a file says.
@@ -274,7 +275,7 @@ os_admin_password = p$$w
 os_region_name = north
 log_exchange = true
 [manager]
-plugins = physical.host.plugin,virtual.instance.plugin,virtual.floatingip.plugin
+plugins = physical.host.plugin,virtual.floatingip.plugin,flavor.instance.plugin
 minutes_before_end_lease = 30
 [database]
 connection = mysql+pymysql://blazar:secret@db/blazar
@@ -299,7 +300,7 @@ trusts = True
             ("os_password", "p$w"),
             ("os_username", "blazar"),
             ("region", "north"),
-            ("resource_types", "physical:host,virtual:instance"),
+            ("resource_types", "physical:host,virtual:floatingip"),
         ];
         let mut options = read.options;
         assert_eq!(options.remove("trusts"), Some(Value::Boolean(true)));
@@ -311,7 +312,7 @@ trusts = True
         assert_eq!(read.ignored.len(), 3, "{:?}", read.ignored);
         assert_eq!(
             read.ignored[0],
-            "[manager] plugins: virtual.floatingip.plugin is not offered here"
+            "[manager] plugins: flavor.instance.plugin is not offered here"
         );
         assert_eq!(read.ignored[1], "[DEFAULT] log_exchange");
         assert!(read.ignored[2].starts_with("[database] connection: it is Blazar's"));

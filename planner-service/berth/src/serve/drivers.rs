@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use cloud::Identity;
 use cloud::openstack::{OpenStack, Password, ServiceCredentials};
+use floatingip_plugin::{OpenStackFloatingIps, StandaloneFloatingIps};
 use host_plugin::standalone::{Command, Webhook};
 use host_plugin::{Action, OpenStackHosts, OpenStackHostsConfig, StandaloneHosts, StandaloneHostsConfig};
 use instance_plugin::{OpenStackInstances, OpenStackInstancesConfig, StandaloneInstances};
-use plugin_api::{HostInventory, Plugins, ResourcePlugin, StepObserver};
+use plugin_api::{FloatingIpInventory, HostInventory, Plugins, ResourcePlugin, StepObserver};
 use secrecy::SecretString;
 
 use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
@@ -18,6 +19,7 @@ use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
 pub(super) struct Drivers {
     pub(super) plugins: Plugins,
     pub(super) inventory: Arc<dyn HostInventory>,
+    pub(super) floating_ips: Arc<dyn FloatingIpInventory>,
     /// Keystone, where there is one.
     pub(super) identity: Option<Arc<dyn Identity>>,
 }
@@ -50,6 +52,7 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                 az_prefix: config.az_prefix.clone(),
                 blazar_owner: config.blazar_owner.clone(),
             };
+            let addresses = Arc::new(OpenStackFloatingIps::new(openstack.clone(), steps.clone()));
             let instances = OpenStackInstances::new(openstack.clone(), places, steps.clone());
             let hosts = Arc::new(OpenStackHosts::new(
                 openstack.clone(),
@@ -59,8 +62,9 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                 steps,
             ));
             Ok(Drivers {
-                plugins: offered(arguments, [hosts.clone(), Arc::new(instances)]),
+                plugins: offered(arguments, [hosts.clone(), Arc::new(instances), addresses.clone()]),
                 inventory: hosts,
+                floating_ips: addresses,
                 identity,
             })
         }
@@ -70,10 +74,13 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                 before_end: arguments.before_end.clone(),
             };
             let instances = StandaloneInstances::new(config.actions.clone(), reqwest::Client::new(), steps.clone());
+            let addresses = StandaloneFloatingIps::new(config.actions.clone(), reqwest::Client::new(), steps.clone());
+            let addresses = Arc::new(addresses);
             let hosts = Arc::new(StandaloneHosts::new(config, reqwest::Client::new(), steps));
             Ok(Drivers {
-                plugins: offered(arguments, [hosts.clone(), Arc::new(instances)]),
+                plugins: offered(arguments, [hosts.clone(), Arc::new(instances), addresses.clone()]),
                 inventory: hosts,
+                floating_ips: addresses,
                 identity,
             })
         }
@@ -81,7 +88,7 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
 }
 
 /// Those of the plugins whose resource types are to be offered.
-fn offered(arguments: &ServeArguments, all: [Arc<dyn ResourcePlugin>; 2]) -> Plugins {
+fn offered(arguments: &ServeArguments, all: [Arc<dyn ResourcePlugin>; 3]) -> Plugins {
     let is_offered = |plugin: &Arc<dyn ResourcePlugin>| {
         let kinds = &arguments.resource_types;
         kinds.iter().any(|kind| kind == plugin.resource_type())

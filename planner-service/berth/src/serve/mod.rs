@@ -55,6 +55,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         plugins: drivers.plugins,
         inventory: drivers.inventory,
         filters,
+        floating_ips: drivers.floating_ips,
         settings: settings(arguments, database.shared),
         steps,
         notifications,

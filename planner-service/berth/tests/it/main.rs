@@ -8,6 +8,7 @@
     reason = "clippy.toml allows these in functions marked as tests; what they call panics for them"
 )]
 
+mod addresses;
 mod crash;
 mod enforcement;
 mod fault;

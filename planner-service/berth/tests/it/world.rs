@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloud::fake::FakeCloud;
+use floatingip_plugin::OpenStackFloatingIps;
 use host_plugin::{OpenStackHosts, OpenStackHostsConfig};
 use instance_plugin::{OpenStackInstances, OpenStackInstancesConfig};
 use planner_core::authority::Caller;
@@ -92,6 +93,7 @@ impl World {
         let shutdown = CancellationToken::new();
         let cloud = Arc::new(outside.cloud.clone());
         let instances = OpenStackInstances::new(cloud.clone(), OpenStackInstancesConfig::default(), Arc::clone(&steps));
+        let addresses = Arc::new(OpenStackFloatingIps::new(cloud.clone(), Arc::clone(&steps)));
         let hosts = Arc::new(OpenStackHosts::new(
             cloud.clone(),
             cloud.clone(),
@@ -105,9 +107,13 @@ impl World {
             identifiers: Arc::new(RandomIdentifiers),
             policy: Arc::new(AllowAll),
             solver: Arc::new(Highs),
-            plugins: Plugins::default().with(hosts.clone()).with(Arc::new(instances)),
+            plugins: Plugins::default()
+                .with(hosts.clone())
+                .with(Arc::new(instances))
+                .with(addresses.clone()),
             inventory: hosts,
             filters,
+            floating_ips: addresses,
             settings,
             steps,
             notifications: outside.notifications.clone(),

@@ -95,16 +95,17 @@ fn find_hosts(
     identifiers: &LeaseIdentifiers,
     settings: &Settings,
 ) -> Result<Option<Placement>, ServiceError> {
-    if wanted.reservations.is_empty() {
-        return Ok(None);
-    }
     let window = Interval::new(wanted.start, wanted.end);
     let reservations = wanted
         .reservations
         .iter()
         .zip(&identifiers.reservations)
-        .map(|(spec, (id, _))| requested(id, spec, window, settings))
+        .filter(|(spec, _)| !spec.is_empty())
+        .map(|(spec, (id, _))| requested(id, spec, window, draft.book(), settings))
         .collect::<Result<Vec<_>, _>>()?;
+    if reservations.is_empty() {
+        return Ok(None);
+    }
     let request = Request {
         id: Arc::from(identifiers.lease.as_str()),
         replaces: None,

@@ -20,6 +20,7 @@ use crate::service::{ServiceError, Settings};
 
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod floating_ips;
 pub(crate) mod hosts;
 pub(crate) mod listing;
 mod parameters;
@@ -37,9 +38,10 @@ pub(crate) fn is_final(lease: &Lease, now: Timestamp, settings: &Settings) -> bo
     is_bound(lease) || lease.start <= now || lease.start < now + settings.freeze
 }
 
-/// Hosts by reservation, and the promises that were re-chosen for it.
+/// Hosts or units by reservation, and the promises that were re-chosen for it.
+#[derive(Default)]
 pub(crate) struct Placement {
-    /// Hosts of each reservation asked for.
+    /// Hosts or units of each reservation asked for.
     pub(crate) holds: BTreeMap<String, Vec<String>>,
     moves: Vec<Move>,
 }
@@ -79,9 +81,11 @@ pub(crate) fn requested(
     id: &str,
     spec: &ReservationSpec,
     window: Interval,
+    book: &Book,
     settings: &Settings,
 ) -> Result<RequestedReservation, ServiceError> {
-    let demand = demand(spec).map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
+    let demand =
+        demand(spec, book).map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
     Ok(RequestedReservation {
         id: Arc::from(id),
         resource: demand.resource,
@@ -97,7 +101,7 @@ pub(crate) fn requested(
 pub(crate) const fn cleaning_after(spec: &ReservationSpec, settings: &Settings) -> i64 {
     match spec {
         ReservationSpec::Host(_) => settings.cleaning,
-        ReservationSpec::Instance(_) => 0,
+        ReservationSpec::Instance(_) | ReservationSpec::FloatingIp(_) => 0,
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! Invariant: what has started, or soon will, keeps what it holds: parameters that contradict that are refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::job::Draft;
-use crate::domain::{HostReservation, InstanceReservation, Lease, Reservation, ReservationSpec, ReservationStatus};
+use crate::domain::{
+    FloatingIpReservation, HostReservation, InstanceReservation, Lease, Reservation, ReservationSpec, ReservationStatus,
+};
 use crate::properties;
-use crate::question::Shortage;
+use crate::question::{Scarce, Shortage};
 use crate::service::{NewAffinity, ReservationChange, ServiceError};
 
 /// The reservations' new parameters, by reservation id.
@@ -48,6 +50,9 @@ fn changed(reservation: &Reservation, change: &ReservationChange) -> Result<Rese
         ReservationSpec::Host(spec) => changed_hosts(spec, change).map(ReservationSpec::Host),
         ReservationSpec::Instance(spec) => {
             changed_instances(reservation.status, spec, change).map(ReservationSpec::Instance)
+        }
+        ReservationSpec::FloatingIp(spec) => {
+            changed_floating_ips(reservation.status, spec, change).map(ReservationSpec::FloatingIp)
         }
     }
 }
@@ -99,6 +104,9 @@ fn changed_instances(
             ));
         }
     }
+    if change.amount == Some(0) {
+        return Err(ServiceError::Invalid("amount must be >= 1".to_owned()));
+    }
     let mut spec = spec.clone();
     spec.amount = change.amount.unwrap_or(spec.amount);
     if let Some(NewAffinity(rule)) = change.affinity {
@@ -118,22 +126,57 @@ fn changed_instances(
     Ok(spec)
 }
 
+fn changed_floating_ips(
+    status: ReservationStatus,
+    spec: &FloatingIpReservation,
+    change: &ReservationChange,
+) -> Result<FloatingIpReservation, ServiceError> {
+    let refused = |reason: &str| {
+        Err(ServiceError::Invalid(format!(
+            "Floating IP reservation cannot be updated with requested parameters. {reason}"
+        )))
+    };
+    if change.network_id.as_ref().is_some_and(|id| *id != spec.network_id) {
+        return refused("Updating network_id is not supported");
+    }
+    let mut next = spec.clone();
+    if let Some(required) = &change.required_floatingips {
+        let as_set = |addresses: &[String]| addresses.iter().cloned().collect::<BTreeSet<_>>();
+        if !required.is_empty() && as_set(required) != as_set(&spec.required_floatingips) {
+            return refused("Updating required_floatingips is not supported except with an empty list");
+        }
+        next.required_floatingips.clone_from(required);
+    }
+    next.amount = change.amount.unwrap_or(spec.amount);
+    if status == ReservationStatus::Active && next.amount < spec.amount {
+        return refused("Cannot remove allocations from an active reservation");
+    }
+    next.check_required()
+        .map_err(|text| ServiceError::Invalid(text.to_owned()))?;
+    Ok(next)
+}
+
 /// A reservation that has started, or soon will, keeps what it holds: that must satisfy the new parameters.
 pub(super) fn check_kept(draft: &Draft, reservation: &Reservation, spec: &ReservationSpec) -> Result<(), ServiceError> {
     let held = reservation.allocations.len();
     let (most, kept, parameter) = match spec {
         ReservationSpec::Host(spec) => (spec.max, "hosts", "max"),
         ReservationSpec::Instance(spec) => (spec.amount, "places", "amount"),
+        ReservationSpec::FloatingIp(spec) => (spec.amount, "addresses", "amount"),
     };
     if usize::try_from(most).is_ok_and(|most| most < held) {
-        return Err(shortage(format!(
-            "the reservation starts soon or has started and keeps its {held} {kept}; {parameter} must be at least {held}, not {most}",
-        )));
+        return Err(shortage(
+            spec,
+            format!(
+                "the reservation starts soon or has started and keeps its {held} {kept}; {parameter} must be at least {held}, not {most}",
+            ),
+        ));
     }
     if let (ReservationSpec::Instance(before), ReservationSpec::Instance(after)) = (&reservation.spec, spec)
         && (before.size != after.size || before.affinity != after.affinity)
     {
         return Err(shortage(
+            spec,
             "the reservation starts soon and keeps its places, so that vcpus, memory_mb, disk_gb and affinity stay as they are"
                 .to_owned(),
         ));
@@ -145,15 +188,18 @@ pub(super) fn check_kept(draft: &Draft, reservation: &Reservation, spec: &Reserv
         };
         let planned = properties::planner_host(host, draft.book().region());
         if !predicate.matches(&|name| planned.lookup(name)) {
-            return Err(shortage(format!(
-                "the reservation starts soon or has started and keeps host {}, which does not have the properties asked for",
-                host.hypervisor_hostname
-            )));
+            return Err(shortage(
+                spec,
+                format!(
+                    "the reservation starts soon or has started and keeps host {}, which does not have the properties asked for",
+                    host.hypervisor_hostname
+                ),
+            ));
         }
     }
     Ok(())
 }
 
-fn shortage(text: String) -> ServiceError {
-    ServiceError::Shortage(Box::new(Shortage::said(text)))
+fn shortage(spec: &ReservationSpec, text: String) -> ServiceError {
+    ServiceError::Shortage(Box::new(Shortage::said(Scarce::of(spec), text)))
 }

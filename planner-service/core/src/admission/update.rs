@@ -9,7 +9,8 @@ use solver::model::{Interval, Request};
 
 use super::parameters::{check_kept, new_specs};
 use super::{
-    allocations, check_latest, cleaning_after, is_final, minute, moved_leases, place, requested, second_check,
+    Placement, allocations, check_latest, cleaning_after, is_final, minute, moved_leases, place, requested,
+    second_check,
 };
 use crate::book::is_bound;
 use crate::book::job::Draft;
@@ -162,18 +163,20 @@ fn replace_hosts(
         .reservations
         .iter()
         .filter_map(|reservation| specs.get(&reservation.id).map(|spec| (reservation, spec)))
-        .map(|(reservation, spec)| requested(&reservation.id, spec, window, settings))
+        .filter(|(_, spec)| !spec.is_empty())
+        .map(|(reservation, spec)| requested(&reservation.id, spec, window, draft.book(), settings))
         .collect::<Result<Vec<_>, _>>()?;
-    if reservations.is_empty() {
-        return Ok(Vec::new());
-    }
     let id: Arc<str> = Arc::from(lease.id.as_str());
     let request = Request {
         id: Arc::clone(&id),
         replaces: Some(id),
         reservations,
     };
-    let placement = place(draft, &request, settings)?;
+    let placement = if request.reservations.is_empty() {
+        Placement::default()
+    } else {
+        place(draft, &request, settings)?
+    };
     let mut grown = false;
     for reservation in &mut next.reservations {
         let Some(spec) = specs.get(&reservation.id) else {

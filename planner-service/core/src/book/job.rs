@@ -73,7 +73,7 @@ impl Draft {
     /// Changes the book; all or nothing.
     ///
     /// # Errors
-    /// When the planner finds a host occupied twice, or instances that do not fit: the second check of every decision.
+    /// When the planner finds a host or floating IP occupied twice, or instances that do not fit: the second check of every decision.
     pub fn change(&mut self, changes: Vec<Change>) -> Result<(), Contradiction> {
         let mut next = self.book.clone();
         next.apply_all(&changes)?;
@@ -160,15 +160,16 @@ where
     }
 }
 
-/// Whether instances of a lease are others, or stand elsewhere, than before. What stands may stand on although its host
-/// has become smaller.
+/// Whether instances or floating IPs of a lease are others, or stand elsewhere, than before. What stands may stand on
+/// although its host has become smaller.
 fn holds_other(before: &Lease, after: &Lease) -> bool {
-    let parts = |lease: &Lease| -> Vec<(InstanceSize, Vec<Allocation>)> {
+    let parts = |lease: &Lease| -> Vec<(Option<InstanceSize>, Vec<Allocation>)> {
         let reservations = lease.reservations.iter();
         reservations
             .filter_map(|reservation| match &reservation.spec {
                 ReservationSpec::Host(_) => None,
-                ReservationSpec::Instance(spec) => Some((spec.size, reservation.allocations.clone())),
+                ReservationSpec::Instance(spec) => Some((Some(spec.size), reservation.allocations.clone())),
+                ReservationSpec::FloatingIp(_) => Some((None, reservation.allocations.clone())),
             })
             .collect()
     };

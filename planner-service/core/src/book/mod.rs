@@ -9,11 +9,14 @@ use imbl::{OrdMap, OrdSet};
 use plugin_api::Finding;
 use solver::planner::Planner;
 
+use floating_ips::FloatingIps;
+
 use crate::demand::demand;
 use crate::domain::{EventStatus, Host, Lease, LeaseStatus, Property, Timestamp};
 use crate::ports::{Change, Contents, Epoch};
 use crate::properties;
 
+mod floating_ips;
 pub mod handle;
 pub mod job;
 pub mod writer;
@@ -50,6 +53,7 @@ pub struct Book {
     lease_ids_by_reservation: OrdMap<String, String>,
     hosts: OrdMap<String, Arc<Host>>,
     host_ids_by_name: OrdMap<String, String>,
+    floating_ips: FloatingIps,
     properties: OrdMap<String, Arc<Property>>,
     findings: OrdMap<String, Arc<Vec<Finding>>>,
     due: OrdSet<DueEntry>,
@@ -68,6 +72,7 @@ impl Book {
             lease_ids_by_reservation: OrdMap::new(),
             hosts: OrdMap::new(),
             host_ids_by_name: OrdMap::new(),
+            floating_ips: FloatingIps::default(),
             properties: OrdMap::new(),
             findings: OrdMap::new(),
             due: OrdSet::new(),
@@ -86,6 +91,10 @@ impl Book {
             .properties
             .into_iter()
             .map(|property| Change::PutProperty(Arc::new(property)));
+        let floating_ips = contents
+            .floating_ips
+            .into_iter()
+            .map(|address| Change::PutFloatingIp(Arc::new(address)));
         let leases = contents
             .leases
             .into_iter()
@@ -97,15 +106,20 @@ impl Book {
                 lease_id,
                 findings: Arc::new(findings),
             });
-        let changes: Vec<Change> = hosts.chain(properties).chain(leases).chain(findings).collect();
+        let changes: Vec<Change> = hosts
+            .chain(floating_ips)
+            .chain(properties)
+            .chain(leases)
+            .chain(findings)
+            .collect();
         book.apply_all(&changes)?;
         book.epoch = contents.epoch;
         Ok(book)
     }
 
     /// Makes a batch of changes part of the book, in whatever order they come. All allocations of changed
-    /// leases leave before any enters, so that leases may exchange hosts; hosts come before leases that
-    /// hold them, and go after.
+    /// leases leave before any enters, so that leases may exchange hosts; hosts and floating IPs come before
+    /// leases that hold them, and go after.
     ///
     /// # Errors
     /// When a lease does not fit; the book must be thrown away then.
@@ -117,26 +131,32 @@ impl Book {
         }
         let rank = |change: &Change| match change {
             Change::DeleteLease(_) => 0,
-            Change::PutHost(_) | Change::PutProperty(_) => 1,
+            Change::PutHost(_) | Change::PutFloatingIp(_) | Change::PutProperty(_) => 1,
             Change::PutLease(_) | Change::PutFindings { .. } => 2,
-            Change::DeleteHost(_) => 3,
+            Change::DeleteHost(_) | Change::DeleteFloatingIp(_) => 3,
             Change::Notify(_) => 4,
         };
         let mut ordered: Vec<&Change> = changes.iter().collect();
         ordered.sort_by_key(|change| rank(change));
-        ordered.into_iter().try_for_each(|change| self.apply(change))
+        ordered.into_iter().try_for_each(|change| self.apply(change))?;
+        self.rebuild_pools();
+        Ok(())
     }
 
-    /// Counts once more whether the instances of a lease fit the hosts they stand on.
+    /// Counts once more whether the instances of a lease fit the hosts they stand on, and whether its floating IPs are
+    /// its own.
     ///
     /// # Errors
     /// When they do not.
     pub(crate) fn check_capacity(&self, lease_id: &str) -> Result<(), Contradiction> {
-        match self.planner.overbooked(&Arc::from(lease_id)) {
+        let id = Arc::from(lease_id);
+        let overbooked = self.planner.overbooked(&id).map(|found| found.to_string());
+        let shared = || self.planner.shared_unit(&id).map(|found| found.to_string());
+        match overbooked.or_else(shared) {
             None => Ok(()),
-            Some(overbooked) => Err(Contradiction {
+            Some(reason) => Err(Contradiction {
                 lease_id: lease_id.to_owned(),
-                reason: overbooked.to_string(),
+                reason,
             }),
         }
     }
@@ -154,7 +174,7 @@ impl Book {
                     lease_id: lease.id.clone(),
                     reason,
                 };
-                let planned = planner_lease(lease).map_err(contradiction)?;
+                let planned = planner_lease(lease, self).map_err(contradiction)?;
                 self.planner
                     .put_lease_since(planned, held_since(lease))
                     .map_err(|error| contradiction(error.to_string()))?;
@@ -187,6 +207,8 @@ impl Book {
                 }
                 self.planner.remove_host(&Arc::from(id.as_str()));
             }
+            Change::PutFloatingIp(address) => self.floating_ips.put(address),
+            Change::DeleteFloatingIp(id) => self.floating_ips.remove(id),
             Change::PutProperty(property) => {
                 self.properties.insert(property.name.clone(), Arc::clone(property));
             }
@@ -332,14 +354,14 @@ fn held_since(lease: &Lease) -> Timestamp {
 }
 
 /// The lease as the planner sees it: only reservations that hold hosts.
-fn planner_lease(lease: &Lease) -> Result<solver::model::Lease, String> {
+fn planner_lease(lease: &Lease, book: &Book) -> Result<solver::model::Lease, String> {
     let bound = is_bound(lease);
     let reservations = lease
         .reservations
         .iter()
         .filter(|reservation| !reservation.allocations.is_empty())
         .map(|reservation| {
-            let demand = demand(&reservation.spec)?;
+            let demand = demand(&reservation.spec, book)?;
             let mut holds: Vec<Arc<str>> = reservation
                 .allocations
                 .iter()

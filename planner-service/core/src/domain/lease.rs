@@ -68,10 +68,11 @@ pub struct Reservation {
     pub allocations: Vec<Allocation>,
 }
 
-/// A host, or a place for one instance on it, held by a reservation for a time. Several places may be on one host.
+/// A host, a place for one instance on it, or a floating IP, held by a reservation for a time. Several places may be on
+/// one host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Allocation {
-    /// The host's id.
+    /// The id of the host or floating IP.
     pub host_id: String,
     /// First second held.
     pub start: Timestamp,

@@ -7,6 +7,8 @@ pub enum ReservationSpec {
     Host(HostReservation),
     /// `virtual:instance`
     Instance(InstanceReservation),
+    /// `virtual:floatingip`
+    FloatingIp(FloatingIpReservation),
 }
 
 impl ReservationSpec {
@@ -15,6 +17,7 @@ impl ReservationSpec {
         match self {
             Self::Host(_) => HostReservation::RESOURCE_TYPE,
             Self::Instance(_) => InstanceReservation::RESOURCE_TYPE,
+            Self::FloatingIp(_) => FloatingIpReservation::RESOURCE_TYPE,
         }
     }
 
@@ -23,6 +26,15 @@ impl ReservationSpec {
         match self {
             Self::Host(spec) => vec![&spec.hypervisor_properties, &spec.resource_properties],
             Self::Instance(spec) => vec![&spec.resource_properties],
+            Self::FloatingIp(_) => Vec::new(),
+        }
+    }
+
+    /// Whether it holds nothing whatever the planner says.
+    pub const fn is_empty(&self) -> bool {
+        match self {
+            Self::Host(_) | Self::Instance(_) => false,
+            Self::FloatingIp(spec) => spec.amount == 0,
         }
     }
 }
@@ -87,4 +99,34 @@ pub struct InstanceObjects {
     pub aggregate_id: Option<i64>,
     /// Nova's server group, if there is a rule of affinity.
     pub server_group_id: Option<String>,
+}
+
+/// A reservation of addresses of an external network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FloatingIpReservation {
+    /// The network.
+    pub network_id: String,
+    /// How many addresses; 0 is allowed and holds nothing.
+    pub amount: u32,
+    /// Addresses that must be among them, in canonical form, each once, at most `amount`.
+    pub required_floatingips: Vec<String>,
+}
+
+impl FloatingIpReservation {
+    /// The `resource_type` on the wire.
+    pub const RESOURCE_TYPE: &'static str = "virtual:floatingip";
+
+    /// Whether it requires no more addresses than it is of.
+    ///
+    /// # Errors
+    /// Upstream's text if it requires more.
+    pub fn check_required(&self) -> Result<(), &'static str> {
+        if usize::try_from(self.amount).is_ok_and(|amount| amount < self.required_floatingips.len()) {
+            return Err(
+                "Invalid values for required_floatingips and amount. The amount must be equal to or longer than length \
+                 of required_floatingips.",
+            );
+        }
+        Ok(())
+    }
 }

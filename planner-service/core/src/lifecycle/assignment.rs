@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plugin_api::{AssignedHost, AssignedInstances, Assignment};
+use plugin_api::{AssignedFloatingIp, AssignedFloatingIps, AssignedHost, AssignedInstances, Assignment};
 
 use crate::book::Book;
 use crate::domain::{Lease, Reservation, ReservationSpec};
@@ -19,8 +19,8 @@ pub(super) fn assignment(book: &Book, lease: &Lease, reservation: &Reservation) 
         service_name: host.service_name.clone(),
     });
     let hosts = hosts.collect();
-    let (before_end, instances) = match &reservation.spec {
-        ReservationSpec::Host(spec) => (spec.before_end.clone(), None),
+    let (before_end, instances, floating_ips) = match &reservation.spec {
+        ReservationSpec::Host(spec) => (spec.before_end.clone(), None, None),
         ReservationSpec::Instance(spec) => {
             let instances = AssignedInstances {
                 vcpus: spec.size.vcpus,
@@ -29,7 +29,21 @@ pub(super) fn assignment(book: &Book, lease: &Lease, reservation: &Reservation) 
                 affinity: spec.affinity,
                 places,
             };
-            (String::new(), Some(instances))
+            (String::new(), Some(instances), None)
+        }
+        ReservationSpec::FloatingIp(spec) => {
+            let held = reservation.allocations.iter();
+            let known = held.filter_map(|allocation| book.floating_ip(&allocation.host_id));
+            let addresses = known.map(|known| AssignedFloatingIp {
+                id: known.id.clone(),
+                subnet_id: known.subnet_id.clone(),
+                address: known.floating_ip_address.clone(),
+            });
+            let floating_ips = AssignedFloatingIps {
+                network_id: spec.network_id.clone(),
+                addresses: addresses.collect(),
+            };
+            (String::new(), None, Some(floating_ips))
         }
     };
     Assignment {
@@ -43,5 +57,6 @@ pub(super) fn assignment(book: &Book, lease: &Lease, reservation: &Reservation) 
         before_end,
         hosts,
         instances,
+        floating_ips,
     }
 }

@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 pub use availability::{AvailabilityAnswer, AvailabilityQuestion, MOST_STEPS};
 pub use consequences::{HostsAnswer, LostReservation, MovedReservation, Moves};
 pub use fleet_change::{HostChange, MOST_HOSTS};
-pub use refusal::{ConflictReport, Offer, Shortage};
+pub use refusal::{ConflictReport, Offer, Scarce, Shortage};
 pub use solver::question::{Earliest, Most, Necessity, Slot, Step};
 pub use what_if::{LeaseAnswer, Outcome, WhatIfAnswer, WhatIfQuestion};
 

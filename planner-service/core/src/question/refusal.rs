@@ -6,21 +6,63 @@ use std::fmt;
 use std::sync::Arc;
 
 use solver::decision::Conflict;
-use solver::model::Request;
+use solver::model::{Request, RequestedReservation, Resource};
 use solver::question::Question;
 
 use super::visibility::Eyes;
 use super::{OFFER_SECONDS, Questions};
 use crate::authority::Caller;
 use crate::book::Book;
-use crate::domain::Timestamp;
+use crate::domain::{ReservationSpec, Timestamp};
 
 /// How much later than asked for an offered start may lie, in seconds: 90 days.
 pub(super) const OFFER_HORIZON: i64 = 90 * 86_400;
 
+/// What there is too little of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scarce {
+    /// Hosts, or room for instances on them.
+    Hosts,
+    /// Floating IPs.
+    FloatingIps,
+}
+
+impl Scarce {
+    /// What a reservation needs.
+    pub(crate) const fn of(spec: &ReservationSpec) -> Self {
+        match spec {
+            ReservationSpec::Host(_) | ReservationSpec::Instance(_) => Self::Hosts,
+            ReservationSpec::FloatingIp(_) => Self::FloatingIps,
+        }
+    }
+
+    /// What the planner found too little of for this request. Units and hosts are never short together.
+    fn in_conflict(request: &Request, conflict: &Conflict) -> Self {
+        let is_unit = |asked: &RequestedReservation| matches!(asked.resource, Resource::Units(_));
+        let is_named = |asked: &&RequestedReservation| conflict.reservations.contains(&asked.id);
+        let mut named = request.reservations.iter().filter(is_named);
+        if named.any(is_unit) || request.reservations.iter().all(is_unit) {
+            Self::FloatingIps
+        } else {
+            Self::Hosts
+        }
+    }
+}
+
+impl fmt::Display for Scarce {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Hosts => "hosts",
+            Self::FloatingIps => "floating IPs",
+        })
+    }
+}
+
 /// A refusal: proved that no assignment exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortage {
+    /// What is short.
+    pub of: Scarce,
     /// One sentence for people. Names no lease.
     pub text: String,
     /// The proof, as far as the caller may read it.
@@ -33,8 +75,9 @@ pub struct Shortage {
 
 impl Shortage {
     /// A refusal with no more than a sentence.
-    pub(crate) const fn said(text: String) -> Self {
+    pub(crate) const fn said(of: Scarce, text: String) -> Self {
         Self {
+            of,
             text,
             conflict: None,
             offers: Vec::new(),
@@ -44,10 +87,11 @@ impl Shortage {
 
     /// A refusal of the planner.
     pub(crate) fn proved(request: &Request, conflict: Conflict) -> Self {
+        let empty = Self::said(Scarce::in_conflict(request, &conflict), String::new());
         Self {
             text: conflict.text.to_string(),
             grounds: Some(Box::new((request.clone(), conflict))),
-            ..Self::said(String::new())
+            ..empty
         }
     }
 }
@@ -201,7 +245,11 @@ impl Questions {
         };
         let (request, conflict) = *grounds;
         let book: Arc<Book> = self.book.snapshot();
-        shortage.conflict = Some(ConflictReport::new(&conflict, &Eyes::new(self, caller, &book)));
+        let mut report = ConflictReport::new(&conflict, &Eyes::new(self, caller, &book));
+        if shortage.of != Scarce::Hosts {
+            report.hosts = None;
+        }
+        shortage.conflict = Some(report);
         if conflict.reason == "malformed" || self.turns.available_permits() == 0 {
             return shortage;
         }

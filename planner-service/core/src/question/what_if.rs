@@ -102,9 +102,9 @@ impl Questions {
             ));
         }
         let now = self.clock.now();
-        let request = request(&question, now, &self.settings)?;
         let latest = latest_start(&question)?;
         let book = self.book.fresh().await;
+        let request = request(&question, now, &book, &self.settings)?;
         let changes = changes(&question.hosts, &book, minute(now))?;
         let (questions, caller) = (self.clone(), caller.clone());
         self.ask(self.seconds(), move |asking| {
@@ -171,7 +171,12 @@ fn lease(question: &Question<'_>, request: &Request, latest: Timestamp, eyes: &E
 }
 
 /// The request of the question, checked like one to book.
-fn request(question: &WhatIfQuestion, now: Timestamp, settings: &Settings) -> Result<Option<Request>, ServiceError> {
+fn request(
+    question: &WhatIfQuestion,
+    now: Timestamp,
+    book: &Book,
+    settings: &Settings,
+) -> Result<Option<Request>, ServiceError> {
     let Some((start, end)) = question.window else {
         return Ok(None);
     };
@@ -181,11 +186,16 @@ fn request(question: &WhatIfQuestion, now: Timestamp, settings: &Settings) -> Re
             "lease.reservations: must have at least one entry".to_owned(),
         ));
     }
+    if question.reservations.iter().any(ReservationSpec::is_empty) {
+        return Err(ServiceError::Invalid(
+            "lease.reservations: amount must be at least 1".to_owned(),
+        ));
+    }
     let window = Interval::new(start, end);
     // Names that no reservation of the book has: those are UUIDs.
     let reservations = (0..).zip(&question.reservations);
     let reservations = reservations
-        .map(|(number, spec)| requested(&format!("asked-{number}"), spec, window, settings))
+        .map(|(number, spec)| requested(&format!("asked-{number}"), spec, window, book, settings))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Some(Request {
         id: Arc::from("asked"),

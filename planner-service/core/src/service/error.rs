@@ -34,8 +34,8 @@ pub enum ServiceError {
     /// 409: the state of the lease or host does not allow it.
     #[error("{0}")]
     Conflict(String),
-    /// 409: proved that no assignment exists.
-    #[error("Not enough hosts available: {0}")]
+    /// 409, or 400 where floating IPs are short: proved that no assignment exists.
+    #[error("Not enough {} available: {}", .0.of, .0)]
     Shortage(Box<Shortage>),
     /// 503: not decided in time; not a "no".
     #[error("{0}")]

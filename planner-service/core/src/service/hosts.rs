@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plugin_api::{AssignedHost, HostRegistration, InventoryError};
+use plugin_api::{AssignedHost, HostRegistration};
 
-use super::{Service, ServiceError};
+use super::{Service, ServiceError, inventory_error};
 use crate::admission::hosts;
 use crate::authority::{Caller, rules};
 use crate::domain::Host;
@@ -94,15 +94,5 @@ impl Service {
                 Err(inventory_error(error))
             }
         }
-    }
-}
-
-fn inventory_error(error: InventoryError) -> ServiceError {
-    match error {
-        InventoryError::NotFound(text) => ServiceError::Missing(text),
-        InventoryError::Conflict(text) => ServiceError::Conflict(text),
-        InventoryError::Invalid(text) => ServiceError::Invalid(text),
-        InventoryError::Forbidden(text) => ServiceError::OutOfLimits(text),
-        InventoryError::Unavailable(text) => ServiceError::Unavailable(text),
     }
 }

@@ -71,7 +71,7 @@ pub struct ReservationChange {
     pub hypervisor_properties: Option<String>,
     /// New property expression.
     pub resource_properties: Option<String>,
-    /// New number of instances.
+    /// New number of instances or floating IPs.
     pub amount: Option<u32>,
     /// New virtual CPUs of an instance.
     pub vcpus: Option<u32>,
@@ -81,6 +81,10 @@ pub struct ReservationChange {
     pub disk_gb: Option<u32>,
     /// New rule of affinity.
     pub affinity: Option<NewAffinity>,
+    /// The network of floating IPs; may only be the one it has.
+    pub network_id: Option<String>,
+    /// Floating IPs that are required; may only be those that are, or none.
+    pub required_floatingips: Option<Vec<String>>,
 }
 
 /// A rule of affinity, as in [`crate::domain::InstanceReservation`], that takes the place of another.
@@ -195,12 +199,12 @@ impl Service {
 
     /// Refuses a resource type that nothing is configured for.
     fn check_supported(&self, resource_type: &str) -> Result<(), ServiceError> {
-        match self.lifecycle.plugins.get(resource_type) {
-            Some(_) => Ok(()),
-            None => Err(ServiceError::Invalid(format!(
-                "The {resource_type} resource type is not supported"
-            ))),
+        if self.offers(resource_type) {
+            return Ok(());
         }
+        Err(ServiceError::Invalid(format!(
+            "The {resource_type} resource type is not supported"
+        )))
     }
 
     /// Changes a lease, or leaves it exactly as it was.

@@ -6,6 +6,7 @@
 
 mod enforcement;
 mod error;
+mod floating_ips;
 mod hosts;
 mod leases;
 mod listings;
@@ -13,7 +14,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use plugin_api::{HostInventory, Plugins, StepObserver};
+use plugin_api::{FloatingIpInventory, HostInventory, InventoryError, Plugins, StepObserver};
 use solver::planner::ModelSolver;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +56,8 @@ pub struct Parts {
     pub inventory: Arc<dyn HostInventory>,
     /// Asked about leases, in this order.
     pub filters: Vec<Arc<dyn UsageFilter>>,
+    /// Where floating IPs come from.
+    pub floating_ips: Arc<dyn FloatingIpInventory>,
     /// Configuration.
     pub settings: Settings,
     /// Is told how far the work on an event has come.
@@ -82,6 +85,7 @@ pub struct Service {
     identifiers: Arc<dyn Identifiers>,
     policy: Arc<dyn Policy>,
     inventory: Arc<dyn HostInventory>,
+    floating_ip_inventory: Arc<dyn FloatingIpInventory>,
     settings: Arc<Settings>,
     lifecycle: Lifecycle,
     questions: Questions,
@@ -105,6 +109,7 @@ impl Service {
             plugins,
             inventory,
             filters,
+            floating_ips,
             settings,
             steps,
             notifications,
@@ -166,6 +171,7 @@ impl Service {
             identifiers,
             policy,
             inventory,
+            floating_ip_inventory: floating_ips,
             settings,
             lifecycle,
             rehearsals: enforcement::turns(),
@@ -180,6 +186,11 @@ impl Service {
     /// Questions about capacity.
     pub const fn questions(&self) -> &Questions {
         &self.questions
+    }
+
+    /// Whether a plugin serves this resource type.
+    pub fn offers(&self, resource_type: &str) -> bool {
+        self.lifecycle.plugins.get(resource_type).is_some()
     }
 
     /// Unix seconds now.
@@ -240,5 +251,15 @@ impl Service {
                 ServiceError::Unavailable(error.to_string())
             }
         })
+    }
+}
+
+fn inventory_error(error: InventoryError) -> ServiceError {
+    match error {
+        InventoryError::NotFound(text) => ServiceError::Missing(text),
+        InventoryError::Conflict(text) => ServiceError::Conflict(text),
+        InventoryError::Invalid(text) => ServiceError::Invalid(text),
+        InventoryError::Forbidden(text) => ServiceError::OutOfLimits(text),
+        InventoryError::Unavailable(text) => ServiceError::Unavailable(text),
     }
 }

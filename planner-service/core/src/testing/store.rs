@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::domain::{Host, Lease, Notification, Property, Timestamp};
+use crate::domain::{FloatingIp, Host, Lease, Notification, Property, Timestamp};
 use crate::ports::{Change, Commit, Contents, Epoch, Fence, OutboxEntry, OutboxPosition, Store, StoreError};
 
 #[derive(Debug, Default)]
@@ -13,6 +13,7 @@ struct State {
     epoch: Epoch,
     leases: BTreeMap<String, Lease>,
     hosts: BTreeMap<String, Host>,
+    floating_ips: BTreeMap<String, FloatingIp>,
     properties: BTreeMap<String, Property>,
     findings: BTreeMap<String, Vec<plugin_api::Finding>>,
     feed: Vec<(Epoch, Key)>,
@@ -24,6 +25,7 @@ struct State {
 enum Key {
     Lease(String),
     Host(String),
+    FloatingIp(String),
     Property(String),
     Findings(String),
 }
@@ -65,6 +67,14 @@ impl State {
                 self.hosts.remove(id);
                 Key::Host(id.clone())
             }
+            Change::PutFloatingIp(address) => {
+                self.floating_ips.insert(address.id.clone(), (**address).clone());
+                Key::FloatingIp(address.id.clone())
+            }
+            Change::DeleteFloatingIp(id) => {
+                self.floating_ips.remove(id);
+                Key::FloatingIp(id.clone())
+            }
             Change::PutProperty(property) => {
                 self.properties.insert(property.name.clone(), (**property).clone());
                 Key::Property(property.name.clone())
@@ -99,6 +109,10 @@ impl State {
                 || Change::DeleteHost(id.clone()),
                 |host| Change::PutHost(Arc::new(host.clone())),
             ),
+            Key::FloatingIp(id) => self.floating_ips.get(id).map_or_else(
+                || Change::DeleteFloatingIp(id.clone()),
+                |address| Change::PutFloatingIp(Arc::new(address.clone())),
+            ),
             Key::Property(name) => Change::PutProperty(Arc::new(self.properties.get(name)?.clone())),
             Key::Findings(id) => Change::PutFindings {
                 lease_id: id.clone(),
@@ -116,6 +130,7 @@ impl Store for MemoryStore {
             epoch: state.epoch,
             leases: state.leases.values().cloned().collect(),
             hosts: state.hosts.values().cloned().collect(),
+            floating_ips: state.floating_ips.values().cloned().collect(),
             properties: state.properties.values().cloned().collect(),
             findings: state.findings.clone().into_iter().collect(),
         })

@@ -46,7 +46,7 @@ pub(crate) fn read(entry: &Object) -> Result<InstanceReservation, ApiError> {
     }
     Ok(InstanceReservation {
         size,
-        amount: amount(entry)?.unwrap_or(1),
+        amount: amount(entry, 1)?.unwrap_or(1),
         affinity: affinity(entry)?.and_then(|NewAffinity(rule)| rule),
         resource_properties: expression(entry, "resource_properties")?.unwrap_or_default(),
         objects: InstanceObjects::default(),
@@ -56,7 +56,8 @@ pub(crate) fn read(entry: &Object) -> Result<InstanceReservation, ApiError> {
 /// Members of a change of a reservation that are about instances.
 pub(crate) fn changed(entry: &Object, change: ReservationChange) -> Result<ReservationChange, ApiError> {
     Ok(ReservationChange {
-        amount: amount(entry)?,
+        // Of floating IPs there may be none; what an amount of instances must be is asked when its type is known.
+        amount: amount(entry, 0)?,
         vcpus: size(entry, "vcpus")?,
         memory_mb: size(entry, "memory_mb")?,
         disk_gb: size(entry, "disk_gb")?,
@@ -75,16 +76,16 @@ fn size(entry: &Object, name: &str) -> Result<Option<u32>, ApiError> {
         .ok_or_else(|| malformed(name, &format!("must be an integer from 0 to {MOST}")))
 }
 
-/// How many instances; absent: `None`.
-fn amount(entry: &Object) -> Result<Option<u32>, ApiError> {
+/// How many instances, at least `least`; absent: `None`.
+fn amount(entry: &Object, least: i64) -> Result<Option<u32>, ApiError> {
     let Some(value) = entry.get("amount") else {
         return Ok(None);
     };
     let Some(amount) = int_like(value) else {
         return Err(ApiError::invalid("amount must be an integer"));
     };
-    if amount < 1 {
-        return Err(ApiError::invalid("amount must be >= 1"));
+    if amount < least {
+        return Err(ApiError::invalid(format!("amount must be >= {least}")));
     }
     let amount = u32::try_from(amount).ok().filter(|_| amount <= MOST);
     amount

@@ -8,7 +8,7 @@ use planner_core::service::{LeaseChange, ReservationChange};
 use super::lease_draft::reservations;
 use super::parameter::{before_end_date, date_or_now, lease_name, malformed, missing, shortened};
 use super::reservation::{changed_bounds, expression};
-use super::{instance, python};
+use super::{floating_ip, instance, python};
 use crate::body::Object;
 use crate::error::ApiError;
 
@@ -50,5 +50,5 @@ fn reservation(entry: &Object) -> Result<ReservationChange, ApiError> {
         resource_properties: expression(entry, "resource_properties")?,
         ..ReservationChange::default()
     };
-    instance::changed(entry, change)
+    floating_ip::changed(entry, instance::changed(entry, change)?)
 }

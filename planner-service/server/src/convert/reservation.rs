@@ -1,11 +1,11 @@
 //! Parameters of reservations: the resource type, `physical:host`, and expressions; in upstream's order and words.
 
-use planner_core::domain::{HostReservation, InstanceReservation, ReservationSpec};
+use planner_core::domain::{FloatingIpReservation, HostReservation, InstanceReservation, ReservationSpec};
 use planner_core::properties;
 use serde_json::Value;
 
 use super::parameter::{int_like, malformed, missing, shortened};
-use super::{instance, python};
+use super::{floating_ip, instance, python};
 use crate::body::Object;
 use crate::error::ApiError;
 
@@ -15,6 +15,9 @@ pub(crate) fn spec(entry: &Object) -> Result<ReservationSpec, ApiError> {
         Some(Value::String(kind)) if kind == HostReservation::RESOURCE_TYPE => host(entry).map(ReservationSpec::Host),
         Some(Value::String(kind)) if kind == InstanceReservation::RESOURCE_TYPE => {
             instance::read(entry).map(ReservationSpec::Instance)
+        }
+        Some(Value::String(kind)) if kind == FloatingIpReservation::RESOURCE_TYPE => {
+            floating_ip::read(entry).map(ReservationSpec::FloatingIp)
         }
         Some(other) => Err(ApiError::invalid(format!(
             "The {} resource type is not supported",

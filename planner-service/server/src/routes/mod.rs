@@ -4,6 +4,7 @@
 
 mod allocations;
 mod capacity;
+mod floating_ips;
 mod healthcheck;
 mod hosts;
 mod leases;
@@ -116,6 +117,16 @@ fn endpoints() -> Vec<Endpoint> {
             Method::PATCH,
             "/v1/os-hosts/properties/{id}",
             patch(properties::update::handle),
+        ),
+        token(Method::GET, "/v1/floatingips", get(floating_ips::list::handle)),
+        token(Method::GET, "/v1/floatingips.json", get(floating_ips::list::handle)),
+        token(Method::POST, "/v1/floatingips", post(floating_ips::create::handle)),
+        token(Method::POST, "/v1/floatingips.json", post(floating_ips::create::handle)),
+        token(Method::GET, "/v1/floatingips/{id}", get(floating_ips::show::handle)),
+        token(
+            Method::DELETE,
+            "/v1/floatingips/{id}",
+            delete(floating_ips::delete::handle),
         ),
         token(Method::GET, "/capacity/v1/leases/{id}", get(capacity::lease::handle)),
         token(

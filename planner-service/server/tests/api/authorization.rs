@@ -63,6 +63,22 @@ fn table() -> Vec<Row> {
             201,
         )
     };
+    let list_addresses = |path| {
+        owned(
+            row(
+                Method::GET,
+                path,
+                Value::Null,
+                [401, 403, 200, 200, 200, 200],
+                "blazar:floatingips:get",
+            ),
+            200,
+        )
+    };
+    let register = |path| {
+        let body = json!({"floating_network_id": "public", "floating_ip_address": "192.0.2.10"});
+        admin(Method::POST, path, body, 201, "blazar:floatingips:post")
+    };
     vec![
         public("/", 300),
         public("/versions", 300),
@@ -214,6 +230,18 @@ fn table() -> Vec<Row> {
             200,
             "blazar:oshosts:update_resource_properties",
         ),
+        list_addresses("/v1/floatingips"),
+        list_addresses("/v1/floatingips.json"),
+        register("/v1/floatingips"),
+        register("/v1/floatingips.json"),
+        list_addresses("/v1/floatingips/{id}"),
+        row(
+            Method::DELETE,
+            "/v1/floatingips/{id}",
+            Value::Null,
+            [401, 403, 403, 403, 403, 204],
+            "blazar:floatingips:",
+        ),
     ]
 }
 
@@ -270,6 +298,8 @@ async fn every_route_answers_every_caller_as_the_table_says() {
                 let lease = api.lease(MEMBER).await;
                 let id = if row.path.contains("properties") {
                     "gpu".to_owned()
+                } else if row.path.contains("floatingips") {
+                    crate::floating_ips::registered(&api, "192.0.2.9").await
                 } else if row.path.contains("os-hosts") {
                     spare_host(&api).await
                 } else {
@@ -278,6 +308,7 @@ async fn every_route_answers_every_caller_as_the_table_says() {
                 let before = (
                     api.get("/v1/leases", ADMIN).await.text,
                     api.get("/v1/os-hosts", ADMIN).await.text,
+                    api.get("/v1/floatingips", ADMIN).await.text,
                 );
                 let path = row.path.replace("{id}", &id);
                 let answer = api.call(row.method.clone(), &path, caller, row.body.clone()).await;
@@ -297,6 +328,7 @@ async fn every_route_answers_every_caller_as_the_table_says() {
                     let after = (
                         api.get("/v1/leases", ADMIN).await.text,
                         api.get("/v1/os-hosts", ADMIN).await.text,
+                        api.get("/v1/floatingips", ADMIN).await.text,
                     );
                     assert_eq!(before, after, "{call} was refused and changed something");
                 }

@@ -1,6 +1,7 @@
 //! A service to call, and calls.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +13,9 @@ use planner_core::ports::{Clock as _, Identifiers};
 use planner_core::service::{Parts, Service, Settings};
 use planner_core::testing::{ManualClock, MemoryStore, Obliging};
 use planner_core::usage::UsageFilter;
-use plugin_api::{AssignedHost, HostFacts, HostInventory, HostRegistration, InventoryError, NoObserver, Plugins};
+use plugin_api::{
+    AssignedHost, FloatingIpInventory, HostFacts, HostInventory, HostRegistration, InventoryError, NoObserver, Plugins,
+};
 use policy::Rules;
 use serde_json::{Value, json};
 use server::ApiState;
@@ -103,6 +106,17 @@ impl HostInventory for Inventory {
     }
 }
 
+#[async_trait]
+impl FloatingIpInventory for Inventory {
+    /// Knows every network whose name does not begin with `unknown`.
+    async fn locate(&self, network_id: &str, _: IpAddr) -> Result<String, InventoryError> {
+        if network_id.starts_with("unknown") {
+            return Err(InventoryError::Invalid(format!("Failed to find network {network_id}")));
+        }
+        Ok("subnet-1".to_owned())
+    }
+}
+
 /// Decides nothing: these tests ask only what counting decides.
 struct NoSolver;
 
@@ -186,9 +200,11 @@ impl Api {
             solver: Arc::new(NoSolver),
             plugins: Plugins::default()
                 .with(Arc::new(Obliging("physical:host")))
-                .with(Arc::new(Obliging("virtual:instance"))),
+                .with(Arc::new(Obliging("virtual:instance")))
+                .with(Arc::new(Obliging("virtual:floatingip"))),
             inventory: Arc::new(Inventory(Arc::clone(&slow))),
             filters,
+            floating_ips: Arc::new(Inventory(Arc::clone(&slow))),
             settings: Settings::default(),
             steps: Arc::new(NoObserver),
             notifications: None,

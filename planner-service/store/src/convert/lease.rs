@@ -1,4 +1,4 @@
-//! Leases with everything in them, and their rows in seven tables.
+//! Leases with everything in them, and their rows.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,7 +8,10 @@ use planner_core::ports::StoreError;
 
 use super::specification::{Specifications, add_rows};
 use super::{corrupt, position};
-use crate::entity::{allocation, event, host_reservation, instance_place, instance_reservation, lease, reservation};
+use crate::entity::{
+    allocation, event, floating_ip_reservation, host_reservation, instance_place, instance_reservation, lease,
+    required_floating_ip, reservation,
+};
 
 /// The row of a lease.
 fn lease_row(lease: &Lease) -> lease::Model {
@@ -69,6 +72,8 @@ pub(crate) struct LeaseRows {
     pub(crate) allocations: Vec<allocation::Model>,
     pub(crate) instance_reservations: Vec<instance_reservation::Model>,
     pub(crate) instance_places: Vec<instance_place::Model>,
+    pub(crate) floating_ip_reservations: Vec<floating_ip_reservation::Model>,
+    pub(crate) required_floating_ips: Vec<required_floating_ip::Model>,
     pub(crate) events: Vec<event::Model>,
 }
 

@@ -1,15 +1,20 @@
-//! What a reservation reserves and holds, and its rows in two tables for each resource type.
+//! What a reservation reserves and holds, and its rows, by resource type.
+//!
+//! What can be held by one reservation at a time, hosts and floating IPs, is in one table.
 
 use std::collections::HashMap;
 
 use planner_core::domain::{
-    Allocation, HostReservation, InstanceObjects, InstanceReservation, InstanceSize, Reservation, ReservationSpec,
+    Allocation, FloatingIpReservation, HostReservation, InstanceObjects, InstanceReservation, InstanceSize,
+    Reservation, ReservationSpec,
 };
 use planner_core::ports::StoreError;
 
 use super::lease::{LeaseRows, count, group};
 use super::{corrupt, position};
-use crate::entity::{allocation, host_reservation, instance_place, instance_reservation};
+use crate::entity::{
+    allocation, floating_ip_reservation, host_reservation, instance_place, instance_reservation, required_floating_ip,
+};
 
 /// Adds the rows of a reservation.
 pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) {
@@ -25,13 +30,22 @@ pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) {
                 resource_properties: spec.resource_properties.clone(),
                 before_end: spec.before_end.clone(),
             });
-            rows.allocations.extend(held.map(|(index, held)| allocation::Model {
+            rows.allocations.extend(allocations(reservation));
+        }
+        ReservationSpec::FloatingIp(spec) => {
+            rows.floating_ip_reservations.push(floating_ip_reservation::Model {
                 reservation_id: reservation_id(),
-                position: position(index),
-                host_id: held.host_id.clone(),
-                start_at: held.start,
-                occupied_until: held.occupied_until,
-            }));
+                network_id: spec.network_id.clone(),
+                amount: spec.amount.into(),
+            });
+            let required = spec.required_floatingips.iter().enumerate();
+            rows.required_floating_ips
+                .extend(required.map(|(index, address)| required_floating_ip::Model {
+                    reservation_id: reservation_id(),
+                    position: position(index),
+                    address: address.clone(),
+                }));
+            rows.allocations.extend(allocations(reservation));
         }
         ReservationSpec::Instance(spec) => {
             rows.instance_reservations.push(instance_reservation::Model {
@@ -57,10 +71,24 @@ pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) {
     }
 }
 
+/// Rows of what nobody else holds at the same time.
+fn allocations(reservation: &Reservation) -> impl Iterator<Item = allocation::Model> {
+    let held = reservation.allocations.iter().enumerate();
+    held.map(|(index, held)| allocation::Model {
+        reservation_id: reservation.id.clone(),
+        position: position(index),
+        host_id: held.host_id.clone(),
+        start_at: held.start,
+        occupied_until: held.occupied_until,
+    })
+}
+
 /// What reservations reserve and hold, by reservation.
 pub(super) struct Specifications {
     hosts: HashMap<String, host_reservation::Model>,
     instances: HashMap<String, instance_reservation::Model>,
+    floating_ips: HashMap<String, floating_ip_reservation::Model>,
+    required: HashMap<String, Vec<required_floating_ip::Model>>,
     held: HashMap<String, Vec<Allocation>>,
 }
 
@@ -69,6 +97,7 @@ impl Specifications {
     pub(super) fn of(rows: &mut LeaseRows) -> Self {
         rows.allocations.sort_unstable_by_key(|row| row.position);
         rows.instance_places.sort_unstable_by_key(|row| row.position);
+        rows.required_floating_ips.sort_unstable_by_key(|row| row.position);
         let hosts = rows.allocations.drain(..).map(|row| {
             let held = Allocation {
                 host_id: row.host_id,
@@ -97,6 +126,14 @@ impl Specifications {
                 .drain(..)
                 .map(|row| (row.reservation_id.clone(), row))
                 .collect(),
+            floating_ips: rows
+                .floating_ip_reservations
+                .drain(..)
+                .map(|row| (row.reservation_id.clone(), row))
+                .collect(),
+            required: group(std::mem::take(&mut rows.required_floating_ips), |row| {
+                row.reservation_id.clone()
+            }),
             held: held
                 .into_iter()
                 .map(|(id, held)| (id, held.into_iter().map(|(_, held)| held).collect()))
@@ -138,6 +175,15 @@ impl Specifications {
                         aggregate_id: row.aggregate_id,
                         server_group_id: row.server_group_id,
                     },
+                }))
+            }
+            FloatingIpReservation::RESOURCE_TYPE => {
+                let row = self.floating_ips.remove(id).ok_or_else(incomplete)?;
+                let required = self.required.remove(id).unwrap_or_default();
+                Ok(ReservationSpec::FloatingIp(FloatingIpReservation {
+                    network_id: row.network_id,
+                    amount: count("amount", id, row.amount)?,
+                    required_floatingips: required.into_iter().map(|row| row.address).collect(),
                 }))
             }
             other => Err(corrupt(format!("resource type `{other}` of reservation {id}"))),

@@ -1,4 +1,4 @@
-//! Rows of `allocations`: which host is occupied when; two rows of one host never overlap.
+//! Rows of `allocations`: which host or floating IP is occupied when; two rows of one never overlap.
 
 use sea_orm::entity::prelude::*;
 

@@ -6,7 +6,7 @@ use planner_core::ports::{Change, Commit, Fence, Store, StoreError};
 use tokio::task::JoinSet;
 
 use crate::on_each_engine;
-use crate::samples::{DAY, commit, host, lease, lease_of_instances, put};
+use crate::samples::{DAY, commit, floating_ip, host, lease, lease_of_floating_ips, lease_of_instances, put};
 use store::testing::{Engine, TestDatabase, run_as_admin};
 
 on_each_engine!(
@@ -15,6 +15,7 @@ on_each_engine!(
     a_failing_commit_leaves_nothing,
     a_lease_is_replaced_whole,
     instances_share_hosts_and_come_back_unchanged,
+    floating_ips_are_held_once_and_come_back_unchanged,
     the_last_change_of_an_object_counts,
     a_store_outlives_its_sessions,
     an_open_writer_does_not_disturb_readers,
@@ -81,6 +82,44 @@ async fn instances_share_hosts_and_come_back_unchanged(database: TestDatabase) {
         .await
         .unwrap();
     assert_eq!(store.load().await.unwrap().leases, [other]);
+}
+
+/// Also the addresses themselves, of which the database keeps one of each in a network.
+async fn floating_ips_are_held_once_and_come_back_unchanged(database: TestDatabase) {
+    let store = database.store().await;
+    let put_address = |id: &str| Change::PutFloatingIp(Arc::new(floating_ip(id)));
+    let one = lease_of_floating_ips("one", &["1", "2"], 0, DAY);
+    let other = lease_of_floating_ips("other", &["1"], DAY, 2 * DAY);
+    commit(&store, vec![put(lease("one", &["1"], 0, DAY))]).await.unwrap();
+    let changes = vec![put_address("1"), put_address("2"), put(one.clone()), put(other.clone())];
+    let epoch = commit(&store, changes.clone()).await.unwrap();
+    let contents = store.load().await.unwrap();
+    assert_eq!(contents.leases, [one, other.clone()]);
+    assert_eq!(contents.floating_ips, [floating_ip("1"), floating_ip("2")]);
+    assert_eq!(store.changes_since(epoch - 1).await.unwrap().1, changes);
+
+    let twice = vec![put(lease_of_floating_ips("twice", &["2"], DAY - 1, DAY))];
+    assert!(matches!(commit(&store, twice).await, Err(StoreError::Overlap(address)) if address == "2"));
+    let mut same = floating_ip("3");
+    same.floating_ip_address = floating_ip("1").floating_ip_address;
+    commit(&store, vec![Change::PutFloatingIp(Arc::new(same.clone()))])
+        .await
+        .unwrap_err();
+    assert_eq!(store.load().await.unwrap(), contents);
+
+    // One that takes another's place in the same commit is fine.
+    let gone = ["one", "other"].map(|id| Change::DeleteLease(id.to_owned()));
+    let mut changes = gone.to_vec();
+    changes.extend([
+        Change::PutFloatingIp(Arc::new(same.clone())),
+        Change::DeleteFloatingIp("1".to_owned()),
+    ]);
+    let epoch = commit(&store, changes).await.unwrap();
+    let contents = store.load().await.unwrap();
+    assert!(contents.leases.is_empty());
+    assert_eq!(contents.floating_ips, [floating_ip("2"), same]);
+    let (_, changes) = store.changes_since(epoch - 1).await.unwrap();
+    assert!(changes.contains(&Change::DeleteFloatingIp("1".to_owned())));
 }
 
 async fn a_failing_commit_leaves_nothing(database: TestDatabase) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use planner_core::domain::{EventStatus, Host, Lease, LeaseStatus, Property};
+use planner_core::domain::{EventStatus, FloatingIp, Host, Lease, LeaseStatus, Property};
 use planner_core::ports::{Change, Contents, Epoch, Store, StoreError};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use proptest::test_runner::TestRunner;
 use store::StoreOptions;
 
 use crate::on_each_engine;
-use crate::samples::{DAY, commit, host, lease, property, put};
+use crate::samples::{DAY, commit, floating_ip, host, lease, property, put};
 use store::testing::TestDatabase;
 
 on_each_engine!(
@@ -27,6 +27,7 @@ struct Replica {
     epoch: Epoch,
     leases: BTreeMap<String, Lease>,
     hosts: BTreeMap<String, Host>,
+    floating_ips: BTreeMap<String, FloatingIp>,
     properties: BTreeMap<String, Property>,
     findings: BTreeMap<String, Vec<plugin_api::Finding>>,
 }
@@ -42,6 +43,11 @@ impl Replica {
                 }
                 Change::PutHost(host) => drop(self.hosts.insert(host.id.clone(), Arc::unwrap_or_clone(host))),
                 Change::DeleteHost(id) => drop(self.hosts.remove(&id)),
+                Change::PutFloatingIp(address) => {
+                    self.floating_ips
+                        .insert(address.id.clone(), Arc::unwrap_or_clone(address));
+                }
+                Change::DeleteFloatingIp(id) => drop(self.floating_ips.remove(&id)),
                 Change::PutProperty(property) => {
                     self.properties
                         .insert(property.id.clone(), Arc::unwrap_or_clone(property));
@@ -69,6 +75,11 @@ impl From<Contents> for Replica {
                 .map(|lease| (lease.id.clone(), lease))
                 .collect(),
             hosts: contents.hosts.into_iter().map(|host| (host.id.clone(), host)).collect(),
+            floating_ips: contents
+                .floating_ips
+                .into_iter()
+                .map(|address| (address.id.clone(), address))
+                .collect(),
             properties: contents
                 .properties
                 .into_iter()
@@ -136,6 +147,10 @@ fn any_change() -> impl Strategy<Value = Change> {
             }
         ),
         1 => (0..4_u8).prop_map(|number| Change::DeleteHost(number.to_string())),
+        2 => (0..4_u8, "[^\u{1}\0]{0,20}").prop_map(|(number, subnet_id)| {
+            Change::PutFloatingIp(Arc::new(FloatingIp { subnet_id, ..floating_ip(&number.to_string()) }))
+        }),
+        1 => (0..4_u8).prop_map(|number| Change::DeleteFloatingIp(number.to_string())),
         1 => (0..3_u8, text()).prop_map(|(number, name)| {
             Change::PutProperty(Arc::new(Property { name, ..property(&number.to_string()) }))
         }),

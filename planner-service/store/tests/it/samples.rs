@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use planner_core::domain::{
-    Allocation, Event, EventStatus, EventType, Host, HostReservation, InstanceObjects, InstanceReservation,
-    InstanceSize, Lease, LeaseStatus, Property, Reservation, ReservationSpec, ReservationStatus,
+    Allocation, Event, EventStatus, EventType, FloatingIp, FloatingIpReservation, Host, HostReservation,
+    InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, Property, Reservation, ReservationSpec,
+    ReservationStatus,
 };
 use planner_core::ports::{Change, Commit, Epoch, Store, StoreError};
 
@@ -94,6 +95,37 @@ pub(crate) fn lease_of_instances(id: &str, places: &[&str], start: i64, end: i64
     );
     lease.reservations.push(second);
     lease
+}
+
+/// A lease with two reservations of floating IPs: one that holds these, one of none.
+pub(crate) fn lease_of_floating_ips(id: &str, held: &[&str], start: i64, end: i64) -> Lease {
+    let mut lease = lease(id, held, start, end);
+    let spec = |amount, required: &[&str]| {
+        ReservationSpec::FloatingIp(FloatingIpReservation {
+            network_id: "public".to_owned(),
+            amount,
+            required_floatingips: required.iter().map(|&address| address.to_owned()).collect(),
+        })
+    };
+    lease.reservations[0].spec = spec(u32::MAX, &["2001:db8::2", "192.0.2.9", "192.0.2.10"]);
+    let mut second = lease.reservations[0].clone();
+    second.id.push_str("-second");
+    second.spec = spec(0, &[]);
+    second.allocations.clear();
+    lease.reservations.push(second);
+    lease
+}
+
+pub(crate) fn floating_ip(id: &str) -> FloatingIp {
+    FloatingIp {
+        id: id.to_owned(),
+        floating_network_id: "public".to_owned(),
+        subnet_id: String::new(),
+        floating_ip_address: format!("192.0.2.{id}"),
+        reservable: true,
+        created_at: 1,
+        updated_at: Some(i64::MAX),
+    }
 }
 
 pub(crate) fn host(id: &str) -> Host {

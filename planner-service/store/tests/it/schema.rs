@@ -30,7 +30,7 @@ on_empty_databases!(
 );
 
 /// Steps of the schema.
-const STEPS: usize = 3;
+const STEPS: usize = 4;
 
 async fn several_processes_migrate_at_once(database: TestDatabase) {
     let mut processes = JoinSet::new();
@@ -49,10 +49,13 @@ async fn a_step_that_stopped_half_way_is_finished(database: TestDatabase) {
     for lost in [
         &["DROP TABLE fences", "DROP TABLE claims"][..],
         &["DELETE FROM book", "DROP TABLE outbox"],
+        &["DROP TABLE floating_ips", "DROP TABLE required_floating_ips"],
         &["DROP TABLE allocations"],
         &[
             "DROP TABLE allocations",
             "DROP TABLE host_reservations",
+            "DROP TABLE required_floating_ips",
+            "DROP TABLE floating_ip_reservations",
             "DROP TABLE instance_places",
             "DROP TABLE instance_reservations",
             "DROP TABLE reservations",

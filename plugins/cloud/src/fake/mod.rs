@@ -8,6 +8,7 @@ mod compute;
 mod flavors;
 mod identity;
 mod images;
+mod network;
 mod operator;
 mod placement;
 mod server_groups;
@@ -16,7 +17,10 @@ mod snapshot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{Aggregate, CloudError, Flavor, Hypervisor, Image, Inventory, Provider, Server, ServerGroup, TokenInfo};
+use crate::{
+    Aggregate, CloudError, Flavor, Hypervisor, Image, Inventory, ProjectAddress, Provider, Server, ServerGroup, Subnet,
+    TokenInfo,
+};
 
 pub use snapshot::Snapshot;
 
@@ -67,6 +71,8 @@ struct State {
     providers: Vec<Provider>,
     inventories: BTreeMap<String, BTreeMap<String, Inventory>>,
     classes: BTreeSet<String>,
+    networks: BTreeMap<String, Vec<Subnet>>,
+    addresses: Vec<ProjectAddress>,
     tokens: BTreeMap<String, TokenInfo>,
     trusts: Vec<TokenInfo>,
     next_id: i64,
@@ -105,7 +111,7 @@ impl State {
 /// Status and text of a refusal.
 struct Answer(u16, &'static str);
 
-/// The fake cloud: Nova, Placement, Keystone and Glance in one.
+/// The fake cloud: Nova, Placement, Keystone, Glance and Neutron in one.
 #[derive(Clone, Default)]
 pub struct FakeCloud {
     state: Arc<Mutex<State>>,

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{FakeCloud, FakeFlavor};
-use crate::Aggregate;
+use crate::{Aggregate, ProjectAddress};
 
 /// The cloud at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub servers: Vec<(String, String, String)>,
     /// Images: name, owner.
     pub images: Vec<(String, Option<String>)>,
+    /// Floating IPs without ids, by network and address.
+    pub addresses: Vec<ProjectAddress>,
 }
 
 impl Snapshot {
@@ -93,6 +95,12 @@ impl FakeCloud {
             .map(|(image, _)| (image.name.clone(), image.owner.clone()))
             .collect();
         images.sort();
+        let without_id = |address: &ProjectAddress| ProjectAddress {
+            id: String::new(),
+            ..address.clone()
+        };
+        let mut addresses: Vec<_> = state.addresses.iter().map(without_id).collect();
+        addresses.sort();
         Snapshot {
             aggregates: aggregates.collect(),
             flavors: flavors.collect(),
@@ -101,6 +109,7 @@ impl FakeCloud {
             inventories: inventories.collect(),
             servers,
             images,
+            addresses,
         }
     }
 }

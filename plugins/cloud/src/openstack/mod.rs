@@ -8,6 +8,7 @@ mod credentials;
 mod flavors;
 mod identity;
 mod images;
+mod network;
 mod placement;
 mod server_groups;
 mod session;

@@ -47,6 +47,7 @@ pub(super) enum Service {
     Placement,
     Keystone,
     Glance,
+    Neutron,
 }
 
 impl Service {
@@ -56,6 +57,7 @@ impl Service {
             Self::Placement => "placement",
             Self::Keystone => "keystone",
             Self::Glance => "glance",
+            Self::Neutron => "neutron",
         }
     }
 
@@ -65,6 +67,7 @@ impl Service {
             Self::Placement => ServiceType::Placement,
             Self::Keystone => ServiceType::Identity,
             Self::Glance => ServiceType::Image,
+            Self::Neutron => ServiceType::Network,
         }
     }
 
@@ -75,6 +78,7 @@ impl Service {
             Self::Placement => None,
             Self::Keystone => Some("v3"),
             Self::Glance => Some("v2"),
+            Self::Neutron => Some("v2.0"),
         }
     }
 
@@ -82,7 +86,7 @@ impl Service {
     fn microversion(self) -> Option<&'static str> {
         match self {
             Self::Placement => Some("placement 1.29"),
-            Self::Nova | Self::Keystone | Self::Glance => None,
+            Self::Nova | Self::Keystone | Self::Glance | Self::Neutron => None,
         }
     }
 }

@@ -47,6 +47,7 @@ fn assignment(reservation: &str, project: &str, hosts: &[&str]) -> Assignment {
         before_end: "snapshot".to_owned(),
         hosts: hosts.iter().map(|name| host(name)).collect(),
         instances: None,
+        floating_ips: None,
     }
 }
 

@@ -40,6 +40,7 @@ fn assignment() -> Assignment {
             service_name: "rack-1".to_owned(),
         }],
         instances: None,
+        floating_ips: None,
     }
 }
 

@@ -39,6 +39,7 @@ fn assignment(affinity: Option<bool>, places: &[(&str, u32)]) -> Assignment {
                 service_name: (*name).to_owned(),
             })
             .collect(),
+        floating_ips: None,
         instances: Some(AssignedInstances {
             vcpus: 2,
             memory_mb: 4_096,

@@ -31,6 +31,7 @@ fn assignment(first: u32) -> Assignment {
         end: 2_000,
         before_end: String::new(),
         hosts: vec![host("7", "rack-1"), host("8", "rack-2")],
+        floating_ips: None,
         instances: Some(AssignedInstances {
             vcpus: 2,
             memory_mb: 4_096,

@@ -21,6 +21,7 @@ fn whole(reservation: &str, names: &[&str]) -> Assignment {
         reservation_id: reservation.to_owned(),
         project_id: "project-h".to_owned(),
         instances: None,
+        floating_ips: None,
         ..assignment(None, &places)
     }
 }
