@@ -12,6 +12,7 @@ mod availability;
 mod condition;
 mod endpoint;
 mod error;
+mod floating_ip;
 mod host;
 mod keystone;
 mod lease;
@@ -36,6 +37,7 @@ pub use availability::AvailabilityArguments;
 pub use condition::{ConditionError, parse_condition};
 pub use endpoint::{Endpoint, EndpointError, Environment};
 pub use error::ClientError;
+pub use floating_ip::FloatingIpArguments;
 pub use host::HostArguments;
 pub use keystone::KeystoneError;
 pub use lease::LeaseArguments;
@@ -56,6 +58,9 @@ pub enum Command {
     Allocation(AllocationArguments),
     /// Show the properties of hosts, and hide or publish them
     Property(PropertyArguments),
+    /// Register, show and remove floating IPs
+    #[command(name = "floatingip")]
+    FloatingIp(FloatingIpArguments),
     /// Draw hosts and time in the terminal
     Timeline(TimelineArguments),
     /// Show how many hosts are free when, without anybody's names
@@ -99,6 +104,7 @@ impl Command {
             Self::Host(arguments) => &arguments.connection,
             Self::Allocation(arguments) => &arguments.connection,
             Self::Property(arguments) => &arguments.connection,
+            Self::FloatingIp(arguments) => &arguments.connection,
             Self::Timeline(arguments) => &arguments.connection,
             Self::Availability(arguments) => &arguments.connection,
             Self::WhatIf(arguments) => &arguments.connection,
@@ -123,6 +129,7 @@ pub async fn run(
         Command::Host(arguments) => host::run(arguments.action, &api, &mut output).await?,
         Command::Allocation(arguments) => allocation::run(arguments.action, &api, &mut output).await?,
         Command::Property(arguments) => property::run(arguments.action, &api, &mut output).await?,
+        Command::FloatingIp(arguments) => floating_ip::run(arguments.action, &api, &mut output).await?,
         Command::Timeline(arguments) => timeline::run(&arguments, &api, &mut output, now).await?,
         Command::Availability(arguments) => availability::run(&arguments, &api, &mut output, now).await?,
         Command::WhatIf(arguments) => return what_if::run(&arguments, &api, &mut output, now).await,

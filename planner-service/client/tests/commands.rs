@@ -411,3 +411,54 @@ async fn a_refused_booking_says_what_would_be_accepted() {
         "Would be accepted: --start '2030-01-02 08:00' --end '2030-01-03 08:00'; or --hosts 2 (others would be moved)"
     );
 }
+
+#[tokio::test]
+async fn floating_ips_are_registered_and_removed_by_id_or_address() {
+    let server = MockServer::start().await;
+    let known = |id: &str, network: &str, address: &str| json!({"id": id, "floating_network_id": network, "floating_ip_address": address});
+    let all = json!({"floatingips": [
+        known("f1", "public", "192.0.2.9"), known("f2", "public", "192.0.2.10"), known("f3", "other", "192.0.2.10")]});
+    answers(&server, "/v1/floatingips", all).await;
+    answers(
+        &server,
+        "/v1/floatingips/f1",
+        json!({"floatingip": known("f1", "public", "192.0.2.9")}),
+    )
+    .await;
+    Mock::given(method("POST"))
+        .and(path("/v1/floatingips"))
+        .and(body_json(
+            json!({"floating_network_id": "public", "floating_ip_address": "192.0.2.9"}),
+        ))
+        .respond_with(
+            ResponseTemplate::new(201).set_body_json(json!({"floatingip": known("f1", "public", "192.0.2.9")})),
+        )
+        .expect(1)
+        .mount(&server)
+        .await;
+    for id in ["f1", "f3"] {
+        Mock::given(method("DELETE"))
+            .and(path(format!("/v1/floatingips/{id}")))
+            .respond_with(ResponseTemplate::new(204))
+            .expect(1)
+            .mount(&server)
+            .await;
+    }
+    for arguments in [
+        &["floatingip", "create", "public", "192.0.2.9"][..],
+        &["floatingip", "show", "192.0.2.9"],
+        &["floatingip", "list"],
+    ] {
+        let (result, printed) = berth(&server, arguments).await;
+        result.unwrap();
+        assert!(
+            printed.contains("f1") && printed.contains("192.0.2.9") && printed.contains("public"),
+            "{printed}"
+        );
+    }
+    let (result, printed) = berth(&server, &["floatingip", "delete", "192.0.2.9", "f3"]).await;
+    result.unwrap();
+    assert_eq!(printed, "Removed floating IP 192.0.2.9.\nRemoved floating IP f3.\n");
+    let (result, _) = berth(&server, &["floatingip", "delete", "192.0.2.10"]).await;
+    assert!(matches!(result, Err(ClientError::AmbiguousName { .. })), "{result:?}");
+}

@@ -103,7 +103,7 @@ async fn a_reservation_of_floating_ips_starts_grows_and_ends() {
     world.service.lifecycle().reconcile().await;
     assert_given(&world.outside, &grown, 3);
 
-    world.outside.cloud.attach_addresses("port");
+    world.outside.cloud.attach_addresses("physics", "port");
     world.outside.clock.set(NOON + 6000);
     world
         .advance_to_status(&lease.id, NOON + 6100, LeaseStatus::Terminated)
@@ -149,7 +149,7 @@ async fn dying_at_any_step_of_a_life_with_floating_ips_loses_nothing() {
         is_whole[0] = !died;
         let running = world.lease(&lease.id).await.unwrap();
         assert_given(&world.outside, &running, 2);
-        world.outside.cloud.attach_addresses("port");
+        world.outside.cloud.attach_addresses("physics", "port");
         let outside = world.stop().await;
         outside.clock.set(NOON + 6000);
         let (world, died) = run_to(outside, &lease.id, NOON + 6030, LeaseStatus::Terminated, step).await;

@@ -14,7 +14,7 @@ pub(crate) async fn registered(api: &Api, address: &str) -> String {
     id.as_str().expect("an id is text").to_owned()
 }
 
-fn addresses(amount: u32, required: Value) -> Value {
+fn addresses(amount: u32, required: &Value) -> Value {
     json!({
         "resource_type": "virtual:floatingip",
         "network_id": "public",
@@ -116,7 +116,7 @@ async fn a_reservation_is_answered_with_every_member_clients_read() {
     let api = Api::start().await;
     let id = registered(&api, "192.0.2.9").await;
     registered(&api, "192.0.2.10").await;
-    let lease = booked(&api, addresses(1, json!(["192.0.2.9"]))).await;
+    let lease = booked(&api, addresses(1, &json!(["192.0.2.9"]))).await;
     let reservation = &lease["reservations"][0];
     let expected = json!({
         "id": reservation["id"],
@@ -146,7 +146,7 @@ async fn parameters_that_are_wrong_are_named() {
     let api = Api::start().await;
     registered(&api, "192.0.2.9").await;
     let without = |name: &str| {
-        let mut reservation = addresses(1, json!([]));
+        let mut reservation = addresses(1, &json!([]));
         reservation.as_object_mut().expect("an object").remove(name);
         reservation
     };
@@ -156,15 +156,15 @@ async fn parameters_that_are_wrong_are_named() {
         "Missing parameter network_id",
     );
     refused(&ask(&api, without("amount")).await, 400, "Missing parameter amount");
-    let mut reservation = addresses(1, json!([]));
+    let mut reservation = addresses(1, &json!([]));
     for amount in [json!("many"), json!(-1), json!(1.5), json!(null)] {
         reservation["amount"] = amount;
         let text = "Malformed parameter amount (must be an integer from 0 to 2147483647)";
         refused(&ask(&api, reservation.clone()).await, 400, text);
     }
-    let bad = ask(&api, addresses(1, json!(["x"]))).await;
+    let bad = ask(&api, addresses(1, &json!(["x"]))).await;
     refused(&bad, 400, "IP address x is invalid form.");
-    let too_many = ask(&api, addresses(1, json!(["192.0.2.9", "192.0.2.10"]))).await;
+    let too_many = ask(&api, addresses(1, &json!(["192.0.2.9", "192.0.2.10"]))).await;
     refused(
         &too_many,
         400,
@@ -185,17 +185,17 @@ async fn what_is_not_there_is_a_shortage_of_addresses() {
         assert!(text.starts_with("Not enough floating IPs available: "), "{text}");
         assert_eq!(answer.json()["conflict"]["hosts"], Value::Null);
     };
-    short(ask(&api, addresses(1, json!([]))).await);
+    short(ask(&api, addresses(1, &json!([]))).await);
     registered(&api, "192.0.2.9").await;
     registered(&api, "192.0.2.10").await;
-    short(ask(&api, addresses(3, json!([]))).await);
-    short(ask(&api, addresses(1, json!(["192.0.2.11"]))).await);
-    booked(&api, addresses(1, json!(["192.0.2.9"]))).await;
-    short(ask(&api, addresses(1, json!(["192.0.2.9"]))).await);
-    short(ask(&api, addresses(2, json!([]))).await);
-    booked(&api, addresses(1, json!([]))).await;
-    short(ask(&api, addresses(1, json!([]))).await);
-    booked(&api, addresses(0, json!([]))).await;
+    short(ask(&api, addresses(3, &json!([]))).await);
+    short(ask(&api, addresses(1, &json!(["192.0.2.11"]))).await);
+    booked(&api, addresses(1, &json!(["192.0.2.9"]))).await;
+    short(ask(&api, addresses(1, &json!(["192.0.2.9"]))).await);
+    short(ask(&api, addresses(2, &json!([]))).await);
+    booked(&api, addresses(1, &json!([]))).await;
+    short(ask(&api, addresses(1, &json!([]))).await);
+    booked(&api, addresses(0, &json!([]))).await;
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_change_keeps_network_and_required_addresses() {
     for address in ["192.0.2.9", "192.0.2.10"] {
         registered(&api, address).await;
     }
-    let lease = booked(&api, addresses(1, json!(["192.0.2.9"]))).await;
+    let lease = booked(&api, addresses(1, &json!(["192.0.2.9"]))).await;
     let prefix = "Floating IP reservation cannot be updated with requested parameters. ";
     for (members, reason) in [
         (json!({"network_id": "other"}), "Updating network_id is not supported"),
@@ -248,7 +248,7 @@ async fn a_reservation_that_runs_grows_and_does_not_shrink() {
     for address in ["192.0.2.9", "192.0.2.10", "192.0.2.11"] {
         registered(&api, address).await;
     }
-    let mut body = lease_body(&json!([addresses(2, json!([]))]));
+    let mut body = lease_body(&json!([addresses(2, &json!([]))]));
     body["start_date"] = json!("now");
     let lease = api.post("/v1/leases", MEMBER, body).await.json()["lease"].clone();
     api.until(&lease, "ACTIVE").await;
@@ -274,7 +274,7 @@ async fn addresses_and_hosts_are_booked_together_or_not_at_all() {
     let both = |amount| {
         lease_body(&json!([
             crate::support::physical_host(1, 1),
-            addresses(amount, json!([]))
+            addresses(amount, &json!([]))
         ]))
     };
     let answer = api.post("/v1/leases", MEMBER, both(2)).await;

@@ -96,9 +96,14 @@ impl FakeCloud {
         self.lock().addresses.push(address);
     }
 
-    /// Attaches every floating IP to a port.
-    pub fn attach_addresses(&self, port_id: &str) {
-        for address in &mut self.lock().addresses {
+    /// Attaches every floating IP of a project to a port.
+    pub fn attach_addresses(&self, project_id: &str, port_id: &str) {
+        let mut state = self.lock();
+        let own = state
+            .addresses
+            .iter_mut()
+            .filter(|address| address.project_id == project_id);
+        for address in own {
             address.port_id = Some(port_id.to_owned());
         }
     }

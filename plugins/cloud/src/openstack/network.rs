@@ -127,7 +127,11 @@ impl Network for OpenStack {
         let found: Addresses = self.session.send(&call).await?.read(&call)?;
         // A filter a service does not know is one it does not apply.
         let mut found = found.floatingips.into_iter().map(ProjectAddress::from);
-        Ok(found.find(|found| found.address == address && found.network_id == network_id))
+        let is_same = |found: &ProjectAddress| match (found.address.parse::<IpAddr>(), address.parse::<IpAddr>()) {
+            (Ok(found), Ok(address)) => found == address,
+            _ => found.address == address,
+        };
+        Ok(found.find(|found| found.network_id == network_id && is_same(found)))
     }
 
     async fn create_address(&self, new: &NewAddress<'_>) -> Result<ProjectAddress, CloudError> {

@@ -1,6 +1,7 @@
 //! The adapter against services that are slow, broken or not what they claim to be.
 
 mod instances;
+mod network;
 
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ fn login_answer(uri: &str, number: usize) -> ResponseTemplate {
                 service("placement", format!("{uri}/placement")),
                 service("identity", format!("{uri}/v3")),
                 service("image", format!("{uri}/image")),
+                service("network", format!("{uri}/network")),
             ],
         }}))
 }

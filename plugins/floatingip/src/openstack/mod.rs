@@ -77,19 +77,18 @@ impl OpenStackFloatingIps {
         let found = self.network.find_address(network_id, &assigned.address).await;
         let found = found.map_err(unavailable)?;
         let is_missing = found.is_none();
-        let address = match found {
-            Some(address) => address,
-            None => {
-                let new = NewAddress {
-                    network_id,
-                    subnet_id: &assigned.subnet_id,
-                    address: &assigned.address,
-                    project_id: &assignment.project_id,
-                };
-                let made = self.network.create_address(&new).await.map_err(unavailable)?;
-                self.steps.reached("start:address_created");
-                made
-            }
+        let address = if let Some(address) = found {
+            address
+        } else {
+            let new = NewAddress {
+                network_id,
+                subnet_id: &assigned.subnet_id,
+                address: &assigned.address,
+                project_id: &assignment.project_id,
+            };
+            let made = self.network.create_address(&new).await.map_err(unavailable)?;
+            self.steps.reached("start:address_created");
+            made
         };
         let text = &assigned.address;
         match Holder::of(&address, assignment) {

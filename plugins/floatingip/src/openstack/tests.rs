@@ -78,7 +78,7 @@ async fn cut_off_anywhere_it_ends_in_the_same_state() {
         cloud,
         assignment: assignment(&["192.0.2.200", "2001:db8::1:1"]),
         grown: assignment(&["192.0.2.200", "192.0.2.201", "2001:db8::1:1"]),
-        use_it: |cloud| cloud.attach_addresses("port"),
+        use_it: |cloud| cloud.attach_addresses("project-a", "port"),
         damage: |cloud| cloud.drop_address("192.0.2.200"),
         always: |cloud| {
             let addresses = cloud.addresses();

@@ -1,0 +1,105 @@
+//! `berth floatingip`: register, show and remove floating IPs.
+//!
+//! Invariant: an address names a floating IP only if it is in one network; its id always does.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::ConnectionArguments;
+use crate::api::{Api, list, member, segment};
+use crate::error::ClientError;
+use crate::lease::only_one;
+use crate::output::{Output, cell_of, text_of};
+
+const PATH: &str = "/v1/floatingips";
+
+/// `berth floatingip`.
+#[derive(Debug, Args)]
+pub struct FloatingIpArguments {
+    #[command(subcommand)]
+    pub(crate) action: FloatingIpAction,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FloatingIpAction {
+    /// Register an address of an external network
+    Create {
+        /// Id of the network
+        network: String,
+        /// An address that the network does not give out by itself
+        address: String,
+    },
+    /// List floating IPs
+    List,
+    /// Show a floating IP
+    Show {
+        /// Id or address
+        floating_ip: String,
+    },
+    /// Remove floating IPs that no reservation holds
+    Delete {
+        /// Ids or addresses
+        #[arg(required = true, value_name = "FLOATING_IP")]
+        floating_ips: Vec<String>,
+    },
+}
+
+pub(crate) async fn run(action: FloatingIpAction, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    match action {
+        FloatingIpAction::Create { network, address } => {
+            let body = json!({"floating_network_id": network, "floating_ip_address": address});
+            print_one(api.post(PATH, &body).await?, output)
+        }
+        FloatingIpAction::List => {
+            let answer = api.get(PATH, &[]).await?;
+            if output.json {
+                return output.value(&answer);
+            }
+            print(&list(answer, "floatingips")?, output)
+        }
+        FloatingIpAction::Show { floating_ip } => {
+            let id = find(api, &floating_ip).await?;
+            print_one(api.get(&format!("{PATH}/{}", segment(&id)), &[]).await?, output)
+        }
+        FloatingIpAction::Delete { floating_ips } => {
+            for floating_ip in &floating_ips {
+                let id = find(api, floating_ip).await?;
+                api.delete(&format!("{PATH}/{}", segment(&id))).await?;
+                if !output.json {
+                    output.line(&format!("Removed floating IP {floating_ip}."))?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+fn print_one(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
+    if output.json {
+        return output.value(&answer);
+    }
+    print(&[member(answer, "floatingip")?], output)
+}
+
+fn print(floating_ips: &[Value], output: &mut Output<'_>) -> Result<(), ClientError> {
+    let row = |found: &Value| {
+        vec![
+            cell_of(found, "id"),
+            cell_of(found, "floating_ip_address"),
+            cell_of(found, "floating_network_id"),
+        ]
+    };
+    let rows = floating_ips.iter().map(row).collect();
+    output.table(&["ID", "ADDRESS", "NETWORK"], rows, "No floating IPs are registered.")
+}
+
+/// The id of a floating IP by id or address.
+async fn find(api: &Api, reference: &str) -> Result<String, ClientError> {
+    let found = list(api.get(PATH, &[]).await?, "floatingips")?;
+    if found.iter().any(|known| text_of(known, "id") == reference) {
+        return Ok(reference.to_owned());
+    }
+    only_one(&found, "floating IP", "floating_ip_address", reference)
+}
