@@ -182,8 +182,8 @@ async fn members_are_checked_in_upstreams_order() {
             "The foo:bar resource type is not supported".to_owned(),
         ),
         (
-            with(json!({"reservations": [{"resource_type": "virtual:floatingip"}]})),
-            "The virtual:floatingip resource type is not supported".to_owned(),
+            with(json!({"reservations": [{"resource_type": "flavor:instance"}]})),
+            "The flavor:instance resource type is not supported".to_owned(),
         ),
         (
             with(json!({"reservations": [{"resource_type": null}]})),
