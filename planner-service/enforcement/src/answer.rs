@@ -3,7 +3,7 @@
 //! Invariant: no more than [`LONGEST`] bytes of an answer are read, and only where they can matter.
 
 use reqwest::{Response, StatusCode};
-use serde::Deserialize;
+use serde_json::Value;
 
 /// The text for the caller when the service says no without one, or says nothing that is understood.
 pub(crate) const DENIED: &str = "External service enforcement filter denied the request.";
@@ -43,11 +43,6 @@ pub(crate) enum AnswerError {
     NoMessage,
 }
 
-#[derive(Deserialize)]
-struct Refusal {
-    message: String,
-}
-
 /// Reads an answer: 204 is a "yes", 403 with a JSON `message` is a "no" with that text.
 pub(crate) async fn read(mut answer: Response) -> Result<Answer, AnswerError> {
     let status = answer.status();
@@ -70,10 +65,10 @@ pub(crate) async fn read(mut answer: Response) -> Result<Answer, AnswerError> {
         }
         body.extend_from_slice(&chunk);
     }
-    match serde_json::from_slice::<Refusal>(&body) {
-        Ok(Refusal { message }) if !message.is_empty() => {
-            Ok(Answer::Denied(message.chars().take(LONGEST_TEXT).collect()))
-        }
-        Ok(_) | Err(_) => Err(AnswerError::NoMessage),
+    // A `Value`, because a struct would also be read from a list.
+    let said: Value = serde_json::from_slice(&body).map_err(|_| AnswerError::NoMessage)?;
+    match said.get("message").and_then(Value::as_str) {
+        Some(text) if !text.is_empty() => Ok(Answer::Denied(text.chars().take(LONGEST_TEXT).collect())),
+        Some(_) | None => Err(AnswerError::NoMessage),
     }
 }
