@@ -10,6 +10,10 @@ use solver::program::{LinearEngine, Status};
 use crate::engine::Engine;
 use crate::simplex::{Found, Simplex};
 
+/// Most rows a program may have when it is solved for the first time. One that is written down whole and is larger is the
+/// business of HiGHS, whose presolve looks at all of it; one that grows from few rows may grow beyond.
+const MOST_AT_FIRST: usize = 600;
+
 /// Own simplex, HiGHS behind it.
 #[derive(Debug)]
 pub struct Swift {
@@ -116,6 +120,9 @@ impl LinearEngine for Swift {
         let left = |started: Instant| seconds.map(|seconds| seconds - started.elapsed().as_secs_f64());
         let started = Instant::now();
         let within = || left(started).is_none_or(|left| left > 0.0);
+        if self.solved.is_none() && self.simplex.rows.len() > MOST_AT_FIRST {
+            self.highs();
+        }
         if self.highs.is_none() {
             if !within() {
                 self.solved = None;
