@@ -20,8 +20,10 @@ class Printer:
             raise AttributeError(priority)
 
         def heard(context, publisher_id, event_type, payload, metadata):
-            print(json.dumps({"priority": priority, "context": context, "publisher_id": publisher_id,
-                              "event_type": event_type, "payload": payload, "metadata": metadata}), flush=True)
+            line = json.dumps({"priority": priority, "context": context, "publisher_id": publisher_id,
+                               "event_type": event_type, "payload": payload, "metadata": metadata})
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
         return heard
 
 
@@ -33,7 +35,8 @@ def main():
     transport = oslo_messaging.get_notification_transport(configuration, url=url)
     listener = oslo_messaging.get_notification_listener(
         transport, [oslo_messaging.Target(exchange=exchange, topic=topic)], [Printer()], executor="threading")
-    listener.start()
+    # Several threads would hear them in an order of their own, and write into each other's lines.
+    listener.start(override_pool_size=1)
     print("ready", flush=True)
     sys.stdin.read()
     listener.stop()

@@ -16,6 +16,23 @@ use serde_json::Value;
 
 use crate::world::{NOON, Outside, World, caller, draft, settings};
 
+/// Members of the payload: upstream's.
+pub(crate) const MEMBERS: [&str; 13] = [
+    "created_at",
+    "degraded",
+    "end_date",
+    "events",
+    "lease_id",
+    "name",
+    "project_id",
+    "reservations",
+    "start_date",
+    "status",
+    "trust_id",
+    "updated_at",
+    "user_id",
+];
+
 /// Takes notifications down, unless it is told to fail.
 #[derive(Default)]
 struct Listener {
@@ -197,24 +214,7 @@ async fn the_whole_life_of_a_lease_is_told() {
     let payload: Value = serde_json::from_str(&listener.taken()[0].payload).unwrap();
     let mut members: Vec<&str> = payload.as_object().unwrap().keys().map(String::as_str).collect();
     members.sort_unstable();
-    assert_eq!(
-        members,
-        [
-            "created_at",
-            "degraded",
-            "end_date",
-            "events",
-            "lease_id",
-            "name",
-            "project_id",
-            "reservations",
-            "start_date",
-            "status",
-            "trust_id",
-            "updated_at",
-            "user_id",
-        ]
-    );
+    assert_eq!(members, MEMBERS);
     assert_eq!(payload["lease_id"], id.as_str());
     let outside = world.stop().await;
     assert!(outside.store.outbox(1).await.unwrap().is_empty());

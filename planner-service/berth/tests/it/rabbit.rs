@@ -10,27 +10,11 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::notifications::MEMBERS;
 use crate::program::{Program, host, lease};
 
 /// How long a test waits for a message.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Members of the payload: upstream's.
-const MEMBERS: [&str; 13] = [
-    "created_at",
-    "degraded",
-    "end_date",
-    "events",
-    "lease_id",
-    "name",
-    "project_id",
-    "reservations",
-    "start_date",
-    "status",
-    "trust_id",
-    "updated_at",
-    "user_id",
-];
 
 /// The broker's URL and a Python with oslo.messaging; nothing where the test is to be left out.
 #[expect(clippy::print_stdout, reason = "says why a test does nothing")]
