@@ -278,6 +278,7 @@ async fn drift_is_repaired_and_foreign_servers_are_reported() {
     world.register(&HOSTS).await;
     let lease = world.book(NOON, NOON + 7200, 2).await;
     world.advance_to_status(&lease.id, NOON + 60, LeaseStatus::Active).await;
+    world.until_unclaimed(&lease.id).await;
     let reservation = lease.reservations[0].id.clone();
     world.outside.cloud.drop_aggregate(&reservation);
     world.service.lifecycle().reconcile().await;

@@ -187,6 +187,22 @@ impl World {
             .await;
     }
 
+    /// Waits until nobody works on a lease: an audit leaves one alone that somebody has claimed.
+    pub(crate) async fn until_unclaimed(&self, id: &str) {
+        let (store, now) = (&self.outside.store, self.outside.clock.now());
+        let waiting = async {
+            loop {
+                if let Some(fence) = store.claim(id, "test", now, now + 10).await.unwrap() {
+                    return store.release(&fence).await.unwrap();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting)
+            .await
+            .expect("the claim is given back");
+    }
+
     /// Ends the process in good order.
     pub(crate) async fn stop(self) -> Outside {
         self.shutdown.cancel();
