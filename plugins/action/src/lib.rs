@@ -3,12 +3,16 @@
 //! Invariant: done means the receiver said so: a 2xx answer, or exit code 0, in time. Everything else
 //! is tried again with the same key.
 
+mod standalone;
+
 use std::process::Stdio;
 use std::time::Duration;
 
 use plugin_api::{AssignedFloatingIps, AssignedInstances, Assignment, PluginError};
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
+
+pub use standalone::{Check, Receivers, Standalone};
 
 /// How much of a receiver's complaint is passed on.
 const LONGEST_COMPLAINT: usize = 300;

@@ -127,6 +127,18 @@ pub struct Finding {
     pub repaired: bool,
 }
 
+impl Finding {
+    /// Something found at a host, `""` if at none.
+    pub fn new(kind: &str, host: &str, detail: String, repaired: bool) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            host: host.to_owned(),
+            detail,
+            repaired,
+        }
+    }
+}
+
 /// One resource type.
 #[async_trait]
 pub trait ResourcePlugin: Send + Sync {

@@ -9,7 +9,7 @@ pub mod standalone;
 use plugin_api::{AssignedFloatingIps, Assignment, PluginError};
 
 pub use openstack::OpenStackFloatingIps;
-pub use standalone::StandaloneFloatingIps;
+pub use standalone::{AnyAddress, standalone};
 
 /// The resource type both plugins serve.
 pub const RESOURCE_TYPE: &str = "virtual:floatingip";

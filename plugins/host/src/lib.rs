@@ -7,6 +7,7 @@ pub mod openstack;
 pub mod standalone;
 
 pub use openstack::{OpenStackHosts, OpenStackHostsConfig};
+pub use pools::Names;
 pub use standalone::{Action, StandaloneHosts, StandaloneHostsConfig};
 
 /// The resource type both plugins serve.

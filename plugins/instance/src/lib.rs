@@ -4,15 +4,24 @@
 //! where an undisturbed call would have ended.
 
 pub mod openstack;
-pub mod standalone;
 
+use plugin_action::{Receivers, Standalone};
 use plugin_api::{AssignedInstances, Assignment, PluginError};
 
-pub use openstack::{OpenStackInstances, OpenStackInstancesConfig};
-pub use standalone::StandaloneInstances;
+pub use openstack::OpenStackInstances;
+pub use pools::Names;
 
 /// The resource type both plugins serve.
 pub const RESOURCE_TYPE: &str = "virtual:instance";
+
+/// Reservations of instances without a cloud.
+pub const fn standalone(receivers: Receivers) -> Standalone {
+    Standalone::new(
+        RESOURCE_TYPE,
+        |assignment| instances_of(assignment).map(drop),
+        receivers,
+    )
+}
 
 fn instances_of(assignment: &Assignment) -> Result<&AssignedInstances, PluginError> {
     assignment.instances.as_ref().ok_or_else(|| {
@@ -20,3 +29,6 @@ fn instances_of(assignment: &Assignment) -> Result<&AssignedInstances, PluginErr
         PluginError::Rejected(format!("reservation {reservation} says no size of its instances"))
     })
 }
+
+#[cfg(test)]
+mod tests;

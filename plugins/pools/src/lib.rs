@@ -33,6 +33,27 @@ pub fn unavailable(error: CloudError) -> PluginError {
     }
 }
 
+/// What aggregates are called, and what they say. The defaults are upstream's, which its scheduler filter expects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// Name of the aggregate that holds the hosts nobody has for himself.
+    pub freepool: String,
+    /// Availability zones of reservations of whole hosts are this and the reservation's id.
+    pub az_prefix: String,
+    /// Metadata key that names the project a reservation belongs to.
+    pub blazar_owner: String,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            freepool: "freepool".to_owned(),
+            az_prefix: "blazar_".to_owned(),
+            blazar_owner: "blazar:owner".to_owned(),
+        }
+    }
+}
+
 /// The aggregates of a cloud at one moment, seen by one reservation (or by none: an empty id).
 pub struct Pools {
     freepool: Option<Aggregate>,
@@ -43,13 +64,8 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Reads the aggregates. Availability zones of reservations of hosts begin with the prefix.
-    pub async fn read(
-        compute: &dyn Compute,
-        reservation_id: &str,
-        freepool: &str,
-        az_prefix: &str,
-    ) -> Result<Self, CloudError> {
+    /// Reads the aggregates.
+    pub async fn read(compute: &dyn Compute, reservation_id: &str, names: &Names) -> Result<Self, CloudError> {
         let mut pools = Self {
             freepool: None,
             own: None,
@@ -60,9 +76,9 @@ impl Pools {
             let zoned = aggregate
                 .availability_zone
                 .as_deref()
-                .is_some_and(|zone| zone.starts_with(az_prefix));
+                .is_some_and(|zone| zone.starts_with(&names.az_prefix));
             let shared = aggregate.metadata.get(INSTANCES_OF) == Some(&aggregate.name);
-            if aggregate.name == freepool {
+            if aggregate.name == names.freepool {
                 pools.freepool = Some(aggregate);
             } else if aggregate.name == reservation_id {
                 pools.own = Some(aggregate);

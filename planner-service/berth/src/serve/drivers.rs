@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use cloud::Identity;
 use cloud::openstack::{OpenStack, Password, ServiceCredentials};
-use floatingip_plugin::{OpenStackFloatingIps, StandaloneFloatingIps};
+use floatingip_plugin::{AnyAddress, OpenStackFloatingIps};
 use host_plugin::standalone::{Command, Webhook};
-use host_plugin::{Action, OpenStackHosts, OpenStackHostsConfig, StandaloneHosts, StandaloneHostsConfig};
-use instance_plugin::{OpenStackInstances, OpenStackInstancesConfig, StandaloneInstances};
+use host_plugin::{Action, Names, OpenStackHosts, OpenStackHostsConfig, StandaloneHosts, StandaloneHostsConfig};
+use instance_plugin::OpenStackInstances;
+use plugin_action::Receivers;
 use plugin_api::{FloatingIpInventory, HostInventory, Plugins, ResourcePlugin, StepObserver};
 use secrecy::SecretString;
 
@@ -40,20 +41,17 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
     match (arguments.cloud, openstack) {
         (CloudKind::Openstack, Some(openstack)) => {
             let config = OpenStackHostsConfig {
-                freepool: arguments.aggregate_freepool_name.clone(),
-                az_prefix: arguments.blazar_az_prefix.clone(),
-                blazar_owner: arguments.blazar_owner.clone(),
+                names: Names {
+                    freepool: arguments.aggregate_freepool_name.clone(),
+                    az_prefix: arguments.blazar_az_prefix.clone(),
+                    blazar_owner: arguments.blazar_owner.clone(),
+                },
                 image_prefix: arguments.image_prefix.clone(),
                 before_end: arguments.before_end.clone(),
                 ..OpenStackHostsConfig::default()
             };
-            let places = OpenStackInstancesConfig {
-                freepool: config.freepool.clone(),
-                az_prefix: config.az_prefix.clone(),
-                blazar_owner: config.blazar_owner.clone(),
-            };
             let addresses = Arc::new(OpenStackFloatingIps::new(openstack.clone(), steps.clone()));
-            let instances = OpenStackInstances::new(openstack.clone(), places, steps.clone());
+            let instances = OpenStackInstances::new(openstack.clone(), config.names.clone(), steps.clone());
             let hosts = Arc::new(OpenStackHosts::new(
                 openstack.clone(),
                 openstack.clone(),
@@ -73,14 +71,15 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                 actions: actions(arguments)?,
                 before_end: arguments.before_end.clone(),
             };
-            let instances = StandaloneInstances::new(config.actions.clone(), reqwest::Client::new(), steps.clone());
-            let addresses = StandaloneFloatingIps::new(config.actions.clone(), reqwest::Client::new(), steps.clone());
-            let addresses = Arc::new(addresses);
-            let hosts = Arc::new(StandaloneHosts::new(config, reqwest::Client::new(), steps));
+            let client = reqwest::Client::new();
+            let receivers = Receivers::new(config.actions.clone(), client.clone(), steps.clone());
+            let instances = instance_plugin::standalone(receivers.clone());
+            let addresses = floatingip_plugin::standalone(receivers);
+            let hosts = Arc::new(StandaloneHosts::new(config, client, steps));
             Ok(Drivers {
-                plugins: offered(arguments, [hosts.clone(), Arc::new(instances), addresses.clone()]),
+                plugins: offered(arguments, [hosts.clone(), Arc::new(instances), Arc::new(addresses)]),
                 inventory: hosts,
-                floating_ips: addresses,
+                floating_ips: Arc::new(AnyAddress),
                 identity,
             })
         }

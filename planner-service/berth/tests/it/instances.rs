@@ -214,11 +214,7 @@ async fn nothing_feasible_is_refused_and_no_host_is_overbooked() {
             .with(Arc::new(Obliging("virtual:instance"))),
         inventory: hosts,
         filters: Vec::new(),
-        floating_ips: Arc::new(floatingip_plugin::StandaloneFloatingIps::new(
-            Vec::new(),
-            reqwest::Client::new(),
-            Arc::new(NoObserver),
-        )),
+        floating_ips: Arc::new(floatingip_plugin::AnyAddress),
         settings: settings(),
         steps: Arc::new(NoObserver),
         notifications: None,

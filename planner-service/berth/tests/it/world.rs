@@ -7,7 +7,7 @@ use std::time::Duration;
 use cloud::fake::FakeCloud;
 use floatingip_plugin::OpenStackFloatingIps;
 use host_plugin::{OpenStackHosts, OpenStackHostsConfig};
-use instance_plugin::{OpenStackInstances, OpenStackInstancesConfig};
+use instance_plugin::{Names, OpenStackInstances};
 use planner_core::authority::Caller;
 use planner_core::domain::{HostReservation, Lease, LeaseStatus, ReservationSpec, ReservationStatus, Timestamp};
 use planner_core::environment::RandomIdentifiers;
@@ -92,7 +92,7 @@ impl World {
         let tasks = TaskTracker::new();
         let shutdown = CancellationToken::new();
         let cloud = Arc::new(outside.cloud.clone());
-        let instances = OpenStackInstances::new(cloud.clone(), OpenStackInstancesConfig::default(), Arc::clone(&steps));
+        let instances = OpenStackInstances::new(cloud.clone(), Names::default(), Arc::clone(&steps));
         let addresses = Arc::new(OpenStackFloatingIps::new(cloud.clone(), Arc::clone(&steps)));
         let hosts = Arc::new(OpenStackHosts::new(
             cloud.clone(),

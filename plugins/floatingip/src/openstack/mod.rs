@@ -178,20 +178,16 @@ impl ResourcePlugin for OpenStackFloatingIps {
     async fn reconcile(&self, assignment: &Assignment) -> Result<Vec<Finding>, PluginError> {
         let floating_ips = floating_ips_of(assignment)?;
         let mut findings = Vec::new();
-        let finding = |kind: &str, detail: String, repaired| Finding {
-            kind: kind.to_owned(),
-            host: String::new(),
-            detail,
-            repaired,
-        };
         for assigned in &floating_ips.addresses {
             match self.give(assignment, &floating_ips.network_id, assigned).await {
                 Ok(false) => {}
                 Ok(true) => {
                     let detail = format!("floating IP {} was missing and has been made again", assigned.address);
-                    findings.push(finding("floating_ip_missing", detail, true));
+                    findings.push(Finding::new("floating_ip_missing", "", detail, true));
                 }
-                Err(PluginError::Waiting(reason)) => findings.push(finding("floating_ip_elsewhere", reason, false)),
+                Err(PluginError::Waiting(reason)) => {
+                    findings.push(Finding::new("floating_ip_elsewhere", "", reason, false));
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -13,19 +13,21 @@ use super::OpenStackHosts;
 impl OpenStackHosts {
     /// Reads the aggregates.
     pub(super) async fn pools(&self, reservation_id: &str) -> Result<Pools, CloudError> {
-        let config = &self.config;
-        Pools::read(&*self.compute, reservation_id, &config.freepool, &config.az_prefix).await
+        Pools::read(&*self.compute, reservation_id, &self.config.names).await
     }
 
     /// The availability zone of a reservation.
     pub(super) fn zone_of(&self, reservation_id: &str) -> String {
-        format!("{}{reservation_id}", self.config.az_prefix)
+        format!("{}{reservation_id}", self.config.names.az_prefix)
     }
 
     /// Metadata a reservation's aggregate must have.
     pub(super) fn metadata_of(&self, assignment: &Assignment) -> BTreeMap<String, Option<String>> {
         BTreeMap::from([
-            (self.config.blazar_owner.clone(), Some(assignment.project_id.clone())),
+            (
+                self.config.names.blazar_owner.clone(),
+                Some(assignment.project_id.clone()),
+            ),
             (MARK.to_owned(), Some(assignment.reservation_id.clone())),
         ])
     }

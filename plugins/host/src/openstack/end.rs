@@ -16,9 +16,9 @@ impl OpenStackHosts {
         let pools = self.pools(&assignment.reservation_id).await.map_err(unavailable)?;
         let Some(own) = &pools.own else { return Ok(()) };
 
-        if own.metadata.contains_key(&self.config.blazar_owner) {
+        if own.metadata.contains_key(&self.config.names.blazar_owner) {
             // Without an owner the scheduler sends no new server to hosts that are being cleared.
-            let nobody = BTreeMap::from([(self.config.blazar_owner.clone(), None)]);
+            let nobody = BTreeMap::from([(self.config.names.blazar_owner.clone(), None)]);
             CloudError::missing_is_fine(self.compute.set_metadata(own, &nobody).await).map_err(unavailable)?;
             self.steps.reached("end:owner_removed");
         }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cloud::{Compute, Images, Placement};
 use plugin_api::{Assignment, Created, Finding, PluginError, ResourcePlugin, StepObserver};
+use pools::Names;
 
 pub(crate) use inventory::capabilities;
 
@@ -26,12 +27,8 @@ use crate::RESOURCE_TYPE;
 /// How reservations of hosts look in the cloud. The defaults are upstream's, which its scheduler filter expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenStackHostsConfig {
-    /// Name of the aggregate that holds the unreserved hosts.
-    pub freepool: String,
-    /// Availability zones of reservations are this and the reservation's id.
-    pub az_prefix: String,
-    /// Metadata key that names the project a reservation belongs to.
-    pub blazar_owner: String,
+    /// What aggregates are called.
+    pub names: Names,
     /// Metadata value that marks a project, given as key, as another user of a reservation.
     pub project_id_key: String,
     /// Snapshots are named by this and the server's name.
@@ -45,9 +42,7 @@ pub struct OpenStackHostsConfig {
 impl Default for OpenStackHostsConfig {
     fn default() -> Self {
         Self {
-            freepool: "freepool".to_owned(),
-            az_prefix: "blazar_".to_owned(),
-            blazar_owner: "blazar:owner".to_owned(),
+            names: Names::default(),
             project_id_key: "blazar:project".to_owned(),
             image_prefix: "reserved_".to_owned(),
             az_aware: true,

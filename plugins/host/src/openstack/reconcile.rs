@@ -9,15 +9,6 @@ use pools::{Pools, unavailable};
 
 use super::OpenStackHosts;
 
-fn finding(kind: &str, host: &str, detail: String, repaired: bool) -> Finding {
-    Finding {
-        kind: kind.to_owned(),
-        host: host.to_owned(),
-        detail,
-        repaired,
-    }
-}
-
 impl OpenStackHosts {
     pub(super) async fn reconcile_reservation(&self, assignment: &Assignment) -> Result<Vec<Finding>, PluginError> {
         let mut findings = Vec::new();
@@ -30,7 +21,7 @@ impl OpenStackHosts {
                 "the aggregate of reservation {} was gone and was made again",
                 created.name
             );
-            findings.push(finding("aggregate_missing", "", detail, true));
+            findings.push(Finding::new("aggregate_missing", "", detail, true));
             created
         };
         self.reconcile_aggregate(&own, assignment, &mut findings).await?;
@@ -66,7 +57,7 @@ impl OpenStackHosts {
                 "the availability zone of aggregate {} was {found} instead of {zone}",
                 own.name
             );
-            findings.push(finding("zone_differs", "", detail, repaired));
+            findings.push(Finding::new("zone_differs", "", detail, repaired));
         }
         if self.metadata_differs(own, assignment) {
             let fresh = own.metadata.is_empty();
@@ -77,7 +68,7 @@ impl OpenStackHosts {
             // A new aggregate has none; that is no second thing to report.
             if !(fresh && findings.iter().any(|found| found.kind == "aggregate_missing")) {
                 let detail = format!("the metadata of aggregate {} did not name its owner", own.name);
-                findings.push(finding("metadata_differs", "", detail, true));
+                findings.push(Finding::new("metadata_differs", "", detail, true));
             }
         }
         Ok(())
@@ -96,7 +87,7 @@ impl OpenStackHosts {
         let known = self.compute.search_hypervisors(name).await.map_err(unavailable)?;
         if known.iter().all(|hypervisor| hypervisor.hostname != name) {
             let detail = format!("host {name} of reservation {} does not exist any more", own.name);
-            findings.push(finding("host_gone", name, detail, false));
+            findings.push(Finding::new("host_gone", name, detail, false));
             return Ok(());
         }
         if let Some(other) = pools.holder(service_host) {
@@ -104,7 +95,7 @@ impl OpenStackHosts {
                 "host {name} of reservation {} is in the aggregate of {}",
                 own.name, other.name
             );
-            findings.push(finding("host_elsewhere", name, detail, false));
+            findings.push(Finding::new("host_elsewhere", name, detail, false));
             return Ok(());
         }
         let in_freepool = pools
@@ -132,7 +123,7 @@ impl OpenStackHosts {
                     own.name
                 )
             };
-            findings.push(finding("host_missing", name, detail, repaired));
+            findings.push(Finding::new("host_missing", name, detail, repaired));
         }
         for server in self.compute.servers_on(service_host).await.map_err(unavailable)? {
             let shared = own.metadata.get(&server.project_id) == Some(&self.config.project_id_key);
@@ -141,7 +132,7 @@ impl OpenStackHosts {
                     "server {} ({}) of project {} runs on host {name}, which reservation {} of project {} holds",
                     server.id, server.name, server.project_id, own.name, assignment.project_id
                 );
-                findings.push(finding("foreign_server", name, detail, false));
+                findings.push(Finding::new("foreign_server", name, detail, false));
             }
         }
         Ok(())
@@ -161,7 +152,7 @@ impl OpenStackHosts {
                 own.name,
                 servers.len()
             );
-            findings.push(finding("host_extra", extra, detail, false));
+            findings.push(Finding::new("host_extra", extra, detail, false));
             return Ok(());
         }
         let steps = ("reconcile:extra_in_freepool", "reconcile:extra_removed");
@@ -180,7 +171,7 @@ impl OpenStackHosts {
             "host {extra} was in the aggregate of reservation {}, which does not hold it",
             own.name
         );
-        findings.push(finding("host_extra", extra, detail, true));
+        findings.push(Finding::new("host_extra", extra, detail, true));
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ use plugin_api::{
     PluginError, ResourcePlugin, StepObserver,
 };
 
+use plugin_action::Receivers;
 pub use plugin_action::{Action, Command, Webhook};
 
 use crate::RESOURCE_TYPE;
@@ -30,9 +31,8 @@ pub struct StandaloneHostsConfig {
 
 /// Reservations of hosts without a cloud.
 pub struct StandaloneHosts {
-    config: StandaloneHostsConfig,
-    client: reqwest::Client,
-    steps: Arc<dyn StepObserver>,
+    receivers: Receivers,
+    before_end: String,
 }
 
 impl StandaloneHosts {
@@ -41,15 +41,10 @@ impl StandaloneHosts {
 
     /// A plugin that tells these receivers, webhooks through this client.
     pub fn new(config: StandaloneHostsConfig, client: reqwest::Client, steps: Arc<dyn StepObserver>) -> Self {
-        Self { config, client, steps }
-    }
-
-    async fn tell(&self, event: &'static str, step: &'static str, assignment: &Assignment) -> Result<(), PluginError> {
-        for action in &self.config.actions {
-            action.carry_out(&self.client, event, assignment).await?;
-            self.steps.reached(step);
+        Self {
+            receivers: Receivers::new(config.actions, client, steps),
+            before_end: config.before_end,
         }
-        Ok(())
     }
 }
 
@@ -60,18 +55,18 @@ impl ResourcePlugin for StandaloneHosts {
     }
 
     async fn start(&self, assignment: &Assignment) -> Result<Created, PluginError> {
-        self.tell("start", "start:told", assignment).await?;
+        self.receivers.tell("start", "start:told", assignment).await?;
         Ok(Created::default())
     }
 
     async fn before_end(&self, assignment: &Assignment) -> Result<(), PluginError> {
         let action = match assignment.before_end.as_str() {
-            "default" => self.config.before_end.as_str(),
+            "default" => self.before_end.as_str(),
             asked => asked,
         };
         match action {
             "" => Ok(()),
-            "snapshot" => self.tell("before_end", "before_end:told", assignment).await,
+            "snapshot" => self.receivers.tell("before_end", "before_end:told", assignment).await,
             other => Err(PluginError::Rejected(format!(
                 "before_end is '{other}'; it may be 'default', 'snapshot' or empty"
             ))),
@@ -79,7 +74,7 @@ impl ResourcePlugin for StandaloneHosts {
     }
 
     async fn end(&self, assignment: &Assignment) -> Result<(), PluginError> {
-        self.tell("end", "end:told", assignment).await
+        self.receivers.tell("end", "end:told", assignment).await
     }
 
     async fn reconcile(&self, _assignment: &Assignment) -> Result<Vec<Finding>, PluginError> {

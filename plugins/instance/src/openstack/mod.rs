@@ -16,30 +16,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cloud::{CloudError, Compute, Flavors, Placement, ServerGroups};
 use plugin_api::{Assignment, Created, Finding, PluginError, ResourcePlugin, StepObserver};
-use pools::{Pools, unavailable};
+use pools::{Names, Pools, unavailable};
 
 use crate::RESOURCE_TYPE;
-
-/// How reservations look in the cloud. The defaults are upstream's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenStackInstancesConfig {
-    /// Name of the aggregate that holds the hosts nobody has for himself.
-    pub freepool: String,
-    /// Availability zones of reservations of whole hosts begin with this.
-    pub az_prefix: String,
-    /// Metadata key that names the project a reservation belongs to.
-    pub blazar_owner: String,
-}
-
-impl Default for OpenStackInstancesConfig {
-    fn default() -> Self {
-        Self {
-            freepool: "freepool".to_owned(),
-            az_prefix: "blazar_".to_owned(),
-            blazar_owner: "blazar:owner".to_owned(),
-        }
-    }
-}
 
 /// Reservations of instances through Nova and Placement.
 pub struct OpenStackInstances {
@@ -47,7 +26,7 @@ pub struct OpenStackInstances {
     flavors: Arc<dyn Flavors>,
     server_groups: Arc<dyn ServerGroups>,
     placement: Arc<dyn Placement>,
-    config: OpenStackInstancesConfig,
+    names: Names,
     steps: Arc<dyn StepObserver>,
 }
 
@@ -90,7 +69,7 @@ impl OpenStackInstances {
     ];
 
     /// A plugin on the services of one cloud.
-    pub fn new<Cloud>(cloud: Arc<Cloud>, config: OpenStackInstancesConfig, steps: Arc<dyn StepObserver>) -> Self
+    pub fn new<Cloud>(cloud: Arc<Cloud>, names: Names, steps: Arc<dyn StepObserver>) -> Self
     where
         Cloud: Compute + Flavors + ServerGroups + Placement + 'static,
     {
@@ -99,14 +78,13 @@ impl OpenStackInstances {
             flavors: cloud.clone(),
             server_groups: cloud.clone(),
             placement: cloud,
-            config,
+            names,
             steps,
         }
     }
 
     async fn pools(&self, reservation_id: &str) -> Result<Pools, PluginError> {
-        let config = &self.config;
-        Pools::read(&*self.compute, reservation_id, &config.freepool, &config.az_prefix)
+        Pools::read(&*self.compute, reservation_id, &self.names)
             .await
             .map_err(unavailable)
     }

@@ -89,7 +89,7 @@ impl OpenStackInstances {
             (INSTANCES_OF.to_owned(), reservation.clone()),
             (MARK.to_owned(), reservation),
             ("filter_tenant_id".to_owned(), project.clone()),
-            (self.config.blazar_owner.clone(), project),
+            (self.names.blazar_owner.clone(), project),
             (AFFINITY_ID.to_owned(), affinity_id.map(str::to_owned)),
         ])
     }

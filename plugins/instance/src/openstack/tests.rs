@@ -11,12 +11,12 @@ use cloud::fake::{FakeCloud, Fault, SERVICE_PROJECT};
 use cloud::{Identity, Policy, TokenInfo};
 use plugin_api::{AssignedHost, AssignedInstances, Assignment, PluginError, ResourcePlugin, StepObserver};
 
-use super::{OpenStackInstances, OpenStackInstancesConfig};
+use super::{Names, OpenStackInstances};
 
 const CLASS: &str = "CUSTOM_RESERVATION_A_1";
 
 fn plugin(cloud: &FakeCloud) -> OpenStackInstances {
-    let config = OpenStackInstancesConfig::default();
+    let config = Names::default();
     OpenStackInstances::new(Arc::new(cloud.clone()), config, Arc::new(plugin_api::NoObserver))
 }
 
@@ -294,11 +294,7 @@ impl StepObserver for Record {
 async fn every_step_a_test_can_stop_at_is_reached() {
     let cloud = three_hosts();
     let record = Arc::new(Record::default());
-    let plugin = OpenStackInstances::new(
-        Arc::new(cloud.clone()),
-        OpenStackInstancesConfig::default(),
-        record.clone(),
-    );
+    let plugin = OpenStackInstances::new(Arc::new(cloud.clone()), Names::default(), record.clone());
     let mut assigned = assignment(Some(true), &[("c1", 2)]);
     plugin.start(&assigned).await.unwrap();
     assigned.instances.as_mut().unwrap().vcpus = 1;

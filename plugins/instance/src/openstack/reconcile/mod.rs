@@ -15,15 +15,6 @@ use super::OpenStackInstances;
 use super::objects::{AFFINITY_ID, class_of, extra_specs_of, flavor_of, name_of, own_group, policy_of};
 use crate::instances_of;
 
-fn finding(kind: &str, host: &str, detail: String, repaired: bool) -> Finding {
-    Finding {
-        kind: kind.to_owned(),
-        host: host.to_owned(),
-        detail,
-        repaired,
-    }
-}
-
 /// What an audit compares, and what it has found so far.
 struct Audit<'a> {
     assignment: &'a Assignment,
@@ -39,7 +30,7 @@ impl Audit<'_> {
     }
 
     fn report(&mut self, kind: &str, host: &str, detail: String, repaired: bool) {
-        self.findings.push(finding(kind, host, detail, repaired));
+        self.findings.push(Finding::new(kind, host, detail, repaired));
     }
 
     fn has_reported(&self, kind: &str) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cloud::fake::FakeCloud;
 use conformance::Subject;
 
-use super::{CLASS, OpenStackInstances, OpenStackInstancesConfig, assignment};
+use super::{CLASS, Names, OpenStackInstances, assignment};
 
 const HOSTS: [&str; 4] = ["c1", "c2", "c3", "c4"];
 
@@ -37,7 +37,7 @@ fn hosts_pooled_and_flavor_bound(cloud: &FakeCloud) -> Result<(), String> {
 fn subject(affinity: Option<bool>) -> Subject {
     Subject {
         plugin: |cloud, steps| {
-            let config = OpenStackInstancesConfig::default();
+            let config = Names::default();
             Arc::new(OpenStackInstances::new(Arc::new(cloud.clone()), config, steps))
         },
         steps: OpenStackInstances::STEPS,

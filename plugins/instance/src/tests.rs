@@ -1,18 +1,18 @@
-//! What receivers are told.
+//! What receivers are told without a cloud.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plugin_action::{Action, Command, Webhook};
+use plugin_action::{Action, Command, Receivers, Standalone, Webhook};
 use plugin_api::{AssignedHost, AssignedInstances, Assignment, NoObserver, PluginError, ResourcePlugin};
 use wiremock::matchers::{body_partial_json, header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::StandaloneInstances;
+use super::standalone;
 
-fn plugin(actions: Vec<Action>) -> StandaloneInstances {
-    StandaloneInstances::new(actions, reqwest::Client::new(), Arc::new(NoObserver))
+fn plugin(actions: Vec<Action>) -> Standalone {
+    standalone(Receivers::new(actions, reqwest::Client::new(), Arc::new(NoObserver)))
 }
 
 fn assignment(first: u32) -> Assignment {
