@@ -25,8 +25,6 @@ pub(crate) struct Demand {
     /// Most of them.
     pub(crate) max: u32,
     pub(crate) predicate: Arc<Predicate>,
-    /// Whether hosts stay free for cleaning after it.
-    pub(crate) is_cleaned: bool,
 }
 
 /// What a reservation asks, where the floating IPs of `book` are the units.
@@ -41,21 +39,18 @@ pub(crate) fn demand(spec: &ReservationSpec, book: &Book) -> Result<Demand, Stri
             min: *min,
             max: *max,
             predicate,
-            is_cleaned: true,
         },
         ReservationSpec::Instance(spec) => Demand {
             resource: Resource::Instances(Arc::new(instances(spec))),
             min: spec.amount,
             max: spec.amount,
             predicate,
-            is_cleaned: false,
         },
         ReservationSpec::FloatingIp(spec) => Demand {
             resource: Resource::Units(Arc::new(units(spec, book))),
             min: spec.amount,
             max: spec.amount,
             predicate,
-            is_cleaned: false,
         },
     })
 }

@@ -6,6 +6,7 @@
 mod admission;
 pub mod authority;
 pub mod book;
+pub mod causes;
 mod demand;
 pub mod domain;
 pub mod environment;

@@ -147,7 +147,7 @@ impl Sender {
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
-                    let wait = self.delay(failures);
+                    let wait = self.settings.retry_delay(failures);
                     tracing::warn!(%error, failures, wait, "notifications are kept and sent later");
                     wait
                 }
@@ -163,10 +163,6 @@ impl Sender {
                 _ = published.changed() => {}
             }
         }
-    }
-
-    fn delay(&self, failures: u32) -> i64 {
-        (1_i64 << failures.saturating_sub(1).min(20)).min(self.settings.retry_ceiling.max(1))
     }
 
     /// Sends until nothing is waiting.

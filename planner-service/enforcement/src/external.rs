@@ -1,9 +1,9 @@
 //! Asking the service.
 
-use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use planner_core::causes::causes;
 use planner_core::usage::{Amendment, Booking, Denial, Ending, NotTold, UsageFilter};
 use reqwest::Client;
 use reqwest::header::HeaderValue;
@@ -145,16 +145,4 @@ impl UsageFilter for ExternalService {
             Err(error) => Err(NotTold(causes(&error))),
         }
     }
-}
-
-/// An error and what it came from, on one line.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -58,21 +58,14 @@ pub(crate) fn update(context: &Context, amendment: Amendment<'_>) -> Result<Valu
     members.put("reservations", reservations)?;
     let mut current_lease = stored(current, current_hosts)?;
     current_lease.put("status", UPDATING)?;
-    let context = about(context, owner(current));
+    let context = about(context, Owner::of(current));
     Ok(json!({"context": context, "current_lease": current_lease.0, "lease": members.0}))
 }
 
 /// Body of the news that a lease ends.
 pub(crate) fn end(context: &Context, ending: Ending<'_>) -> Result<Value> {
     let Ending { lease, hosts } = ending;
-    Ok(json!({"context": about(context, owner(lease)), "lease": stored(lease, hosts)?.0}))
-}
-
-fn owner(lease: &Lease) -> Owner<'_> {
-    Owner {
-        user_id: &lease.user_id,
-        project_id: &lease.project_id,
-    }
+    Ok(json!({"context": about(context, Owner::of(lease)), "lease": stored(lease, hosts)?.0}))
 }
 
 fn about(context: &Context, owner: Owner<'_>) -> Value {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::second_check;
+use super::{is_held, second_check};
 use crate::book::Book;
 use crate::book::job::Draft;
 use crate::domain::FloatingIp;
@@ -61,10 +61,4 @@ pub(crate) fn remove(draft: &mut Draft, id: &str) -> Result<(), ServiceError> {
     draft
         .change(vec![Change::DeleteFloatingIp(id.to_owned())])
         .map_err(second_check)
-}
-
-fn is_held(book: &Book, id: &str) -> bool {
-    let reservations = book.leases().flat_map(|lease| &lease.reservations);
-    let mut held = reservations.flat_map(|reservation| &reservation.allocations);
-    held.any(|allocation| allocation.host_id == id)
 }

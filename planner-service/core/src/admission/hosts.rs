@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use plugin_api::HostFacts;
 
-use super::second_check;
+use super::{is_held, second_check};
 use crate::book::Book;
 use crate::book::job::Draft;
 use crate::domain::{Host, Property, Timestamp};
@@ -180,13 +180,7 @@ pub(crate) fn found(book: &Book, id: &str) -> Result<Arc<Host>, ServiceError> {
 /// The host, if it exists and nothing holds it.
 fn free(book: &Book, id: &str) -> Result<Arc<Host>, ServiceError> {
     let host = found(book, id).map_err(|_| ServiceError::Missing(format!("Host '{id}' not found!")))?;
-    let held = book.leases().flat_map(|lease| &lease.reservations).any(|reservation| {
-        reservation
-            .allocations
-            .iter()
-            .any(|allocation| allocation.host_id == id)
-    });
-    if held {
+    if is_held(book, id) {
         return Err(ServiceError::Conflict(format!(
             "Can't delete host {id}. The host is reserved."
         )));

@@ -90,7 +90,7 @@ pub(crate) fn requested(
         id: Arc::from(id),
         resource: demand.resource,
         window,
-        cleaning: if demand.is_cleaned { settings.cleaning } else { 0 },
+        cleaning: cleaning_after(spec, settings),
         min: demand.min,
         max: demand.max,
         predicate: demand.predicate,
@@ -151,6 +151,13 @@ pub(crate) fn allocations(hosts: &[String], start: Timestamp, end: Timestamp, cl
         .collect();
     rows.sort();
     rows
+}
+
+/// Whether a reservation holds a host or floating IP.
+fn is_held(book: &Book, id: &str) -> bool {
+    let reservations = book.leases().flat_map(|lease| &lease.reservations);
+    let mut held = reservations.flat_map(|reservation| &reservation.allocations);
+    held.any(|allocation| allocation.host_id == id)
 }
 
 /// What the caller is told when the book does not take a decision: the planner was wrong, nothing was changed.

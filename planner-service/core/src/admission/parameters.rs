@@ -118,11 +118,9 @@ fn changed_instances(
     if let Some(text) = &change.resource_properties {
         spec.resource_properties.clone_from(text);
     }
-    if spec.size.vcpus == 0 && spec.size.memory_mb == 0 && spec.size.disk_gb == 0 {
-        return Err(ServiceError::Invalid(
-            "Malformed parameter vcpus, memory_mb and disk_gb (at least one must be greater than 0)".to_owned(),
-        ));
-    }
+    spec.size
+        .check()
+        .map_err(|text| ServiceError::Invalid(text.to_owned()))?;
     Ok(spec)
 }
 

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Book;
 use super::handle::BookHandle;
 use super::job::{Draft, Job, Outcome};
+use crate::causes::causes;
 use crate::notification::Announcer;
 use crate::ports::{Clock, Commit, Store, StoreError};
 
@@ -92,7 +93,7 @@ impl Writer {
             if self.handle.shared || self.in_doubt || redecisions > 0 {
                 match self.handle.refresh().await {
                     Ok(()) => self.in_doubt = false,
-                    Err(error) => return finish_all(batch, &Outcome::Unavailable(describe(&error))),
+                    Err(error) => return finish_all(batch, &Outcome::Unavailable(causes(&error))),
                 }
             }
             let base = self.handle.snapshot();
@@ -140,7 +141,7 @@ impl Writer {
                 }
                 Err(error) => {
                     self.in_doubt = true;
-                    let reason = describe(&error);
+                    let reason = causes(&error);
                     tracing::error!(%reason, jobs = batch.len(), "a commit failed");
                     return finish_all(batch, &Outcome::Unavailable(reason));
                 }
@@ -207,16 +208,4 @@ fn finish_all(mut batch: Vec<Box<dyn Job>>, outcome: &Outcome) -> Vec<Box<dyn Jo
         job.finish(outcome.clone());
     }
     batch
-}
-
-/// An error and its sources on one line.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

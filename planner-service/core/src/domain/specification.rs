@@ -92,6 +92,19 @@ pub struct InstanceSize {
     pub disk_gb: u32,
 }
 
+impl InstanceSize {
+    /// Whether an instance takes anything.
+    ///
+    /// # Errors
+    /// Says what is wrong if it takes nothing.
+    pub const fn check(&self) -> Result<(), &'static str> {
+        if self.vcpus == 0 && self.memory_mb == 0 && self.disk_gb == 0 {
+            return Err("Malformed parameter vcpus, memory_mb and disk_gb (at least one must be greater than 0)");
+        }
+        Ok(())
+    }
+}
+
 /// What the cloud calls the objects made for a reservation of instances.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InstanceObjects {

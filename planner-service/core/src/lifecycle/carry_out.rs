@@ -1,6 +1,7 @@
 //! Carrying out one event: claim, begin, act, record.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use plugin_api::{Assignment, Created, PluginError};
 
@@ -12,6 +13,7 @@ use crate::book::DueEntry;
 use crate::book::job::WriteError;
 use crate::domain::{EventType, Lease, ReservationStatus, Timestamp};
 use crate::ports::Fence;
+use crate::service::Settings;
 use crate::usage::{Ending, held_hosts};
 
 impl Lifecycle {
@@ -81,13 +83,17 @@ impl Lifecycle {
             Err(error) => {
                 let reason = error.to_string();
                 tracing::warn!(lease = %lease.id, event = %event_type, %reason, "put off");
-                let ceiling = self.settings.retry_ceiling;
+                let settings = Arc::clone(&self.settings);
                 let waiting = matches!(error, PluginError::Waiting(_));
                 let work = work.clone();
                 self.book
                     .submit(move |draft| {
                         transition::put_off(draft, &work, &reason, |attempts| {
-                            retry_delay(attempts, waiting, ceiling)
+                            if waiting {
+                                polling_delay(attempts, &settings)
+                            } else {
+                                settings.retry_delay(attempts)
+                            }
                         })
                     })
                     .await
@@ -170,13 +176,9 @@ impl Lifecycle {
     }
 }
 
-/// Seconds until the next attempt: short and slowly growing while the cloud is busy doing what was
-/// asked, doubling while it fails.
-fn retry_delay(attempts: u32, waiting: bool, ceiling: i64) -> i64 {
-    let delay = if waiting {
-        1 + i64::from(attempts) / 10
-    } else {
-        1_i64 << attempts.saturating_sub(1).min(20)
-    };
-    delay.min(ceiling.max(1)).min(if waiting { 10 } else { i64::MAX })
+/// Seconds until the next look while the cloud is busy doing what was asked: few, slowly growing.
+fn polling_delay(attempts: u32, settings: &Settings) -> i64 {
+    (1 + i64::from(attempts) / 10)
+        .min(settings.retry_ceiling.max(1))
+        .min(10)
 }

@@ -72,8 +72,7 @@ impl Service {
             let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
             let (change, event_id) = (change.clone(), event_id.to_owned());
             self.rehearse(move |draft| {
-                service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
-                let current = service.lease_for(draft.book(), rules::LEASES_PUT, &caller, &id)?;
+                let current = service.lease_to(draft.book(), rules::LEASES_PUT, &caller, &id)?;
                 let current_hosts = held_hosts(draft.book(), &current);
                 let next = update::update(draft, &current, &change, &event_id, &service.settings)?;
                 let next_hosts = held_hosts(draft.book(), &next);

@@ -242,8 +242,7 @@ impl Service {
         let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
         let (change, event_id) = (change.clone(), event_id.to_owned());
         self.submit(move |draft| {
-            service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
-            let lease = service.lease_for(draft.book(), rules::LEASES_PUT, &caller, &id)?;
+            let lease = service.lease_to(draft.book(), rules::LEASES_PUT, &caller, &id)?;
             if checked.as_ref().is_some_and(|checked| !is_as_before(checked, &lease)) {
                 return Ok(None);
             }
@@ -263,8 +262,7 @@ impl Service {
         let deletion = {
             let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
             self.submit(move |draft| {
-                service.lease_for(draft.book(), rules::LEASES_GET, &caller, &id)?;
-                let lease = service.lease_for(draft.book(), rules::LEASES_DELETE, &caller, &id)?;
+                let lease = service.lease_to(draft.book(), rules::LEASES_DELETE, &caller, &id)?;
                 delete::delete(draft, &lease, &event_id, !service.lifecycle.filters.is_empty())
             })
             .await?

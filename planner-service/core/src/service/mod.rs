@@ -25,7 +25,7 @@ pub use leases::{LeaseChange, LeaseDraft, LeaseReport, NewAffinity, ReservationC
 pub use listings::{AllocationFilter, HostAllocations, HostUse, PropertyListing};
 pub use settings::Settings;
 
-use crate::authority::{Caller, Policy, Target};
+use crate::authority::{Caller, Policy, Target, rules};
 use crate::book::handle::BookHandle;
 use crate::book::job::{Draft, WriteError};
 use crate::book::writer::Writer;
@@ -239,6 +239,12 @@ impl Service {
             },
         )?;
         Ok(Arc::clone(lease))
+    }
+
+    /// The lease to do something to; as upstream, whether it may be read is asked first.
+    fn lease_to(&self, book: &Book, rule: &'static str, caller: &Caller, id: &str) -> Result<Arc<Lease>, ServiceError> {
+        self.lease_for(book, rules::LEASES_GET, caller, id)?;
+        self.lease_for(book, rule, caller, id)
     }
 
     async fn submit<T: Send + 'static>(

@@ -25,6 +25,13 @@ pub struct Settings {
     pub worker: String,
 }
 
+impl Settings {
+    /// Seconds until the next attempt at something that has failed so many times in a row: doubling, up to the ceiling.
+    pub(crate) fn retry_delay(&self, failures: u32) -> i64 {
+        (1_i64 << failures.saturating_sub(1).min(20)).min(self.retry_ceiling.max(1))
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -41,11 +41,7 @@ impl UsageFilter for MaxLeaseDuration {
 
     async fn check_update(&self, amendment: Amendment<'_>) -> Result<(), Denial> {
         let Amendment { current, next, .. } = amendment;
-        let owner = Owner {
-            user_id: &current.user_id,
-            project_id: &current.project_id,
-        };
-        self.check(owner, next.start, next.end)
+        self.check(Owner::of(current), next.start, next.end)
     }
 
     async fn on_end(&self, _ending: Ending<'_>) -> Result<(), NotTold> {

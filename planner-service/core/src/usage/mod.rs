@@ -27,6 +27,16 @@ pub struct Owner<'a> {
     pub project_id: &'a str,
 }
 
+impl<'a> Owner<'a> {
+    /// Who a lease of the book belongs to.
+    pub fn of(lease: &'a Lease) -> Self {
+        Self {
+            user_id: &lease.user_id,
+            project_id: &lease.project_id,
+        }
+    }
+}
+
 /// A lease that is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Booking<'a> {

@@ -9,7 +9,7 @@ use planner_core::domain::{FloatingIp, FloatingIpReservation, Timestamp};
 use planner_core::service::ReservationChange;
 use serde_json::Value;
 
-use super::parameter::{int_like, malformed, missing, shortened, storable};
+use super::parameter::{int_like, malformed, require, shortened, storable};
 use super::python;
 use crate::body::Object;
 use crate::error::ApiError;
@@ -69,15 +69,6 @@ pub(crate) fn changed(entry: &Object, change: ReservationChange) -> Result<Reser
         required_floatingips: required(entry)?,
         ..change
     })
-}
-
-fn require(body: &Object, names: &[&str]) -> Result<(), ApiError> {
-    let absent: Vec<&str> = names.iter().copied().filter(|name| !body.contains_key(*name)).collect();
-    if absent.is_empty() {
-        Ok(())
-    } else {
-        Err(missing(&absent.join(",")))
-    }
 }
 
 fn network(entry: &Object, name: &str) -> Result<Option<String>, ApiError> {

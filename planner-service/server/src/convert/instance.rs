@@ -4,7 +4,7 @@ use planner_core::domain::{InstanceObjects, InstanceReservation, InstanceSize};
 use planner_core::service::{NewAffinity, ReservationChange};
 use serde_json::Value;
 
-use super::parameter::{int_like, malformed, missing};
+use super::parameter::{int_like, malformed, require};
 use super::reservation::expression;
 use crate::body::Object;
 use crate::error::ApiError;
@@ -29,21 +29,13 @@ const NO: [&str; 6] = ["false", "no", "off", "f", "n", "0"];
 
 /// The entry of `reservations` as what it reserves.
 pub(crate) fn read(entry: &Object) -> Result<InstanceReservation, ApiError> {
-    let absent: Vec<&str> = REQUIRED.into_iter().filter(|name| !entry.contains_key(*name)).collect();
-    if !absent.is_empty() {
-        return Err(missing(&absent.join(",")));
-    }
+    require(entry, &REQUIRED)?;
     let size = InstanceSize {
         vcpus: size(entry, "vcpus")?.unwrap_or_default(),
         memory_mb: size(entry, "memory_mb")?.unwrap_or_default(),
         disk_gb: size(entry, "disk_gb")?.unwrap_or_default(),
     };
-    if size.vcpus == 0 && size.memory_mb == 0 && size.disk_gb == 0 {
-        return Err(malformed(
-            "vcpus, memory_mb and disk_gb",
-            "at least one must be greater than 0",
-        ));
-    }
+    size.check().map_err(ApiError::invalid)?;
     Ok(InstanceReservation {
         size,
         amount: amount(entry, 1)?.unwrap_or(1),

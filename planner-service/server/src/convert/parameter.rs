@@ -17,6 +17,16 @@ pub(crate) fn missing(names: &str) -> ApiError {
     ApiError::invalid(format!("Missing parameter {names}"))
 }
 
+/// Refuses a body without some of these members, naming all it lacks.
+pub(crate) fn require(body: &Object, names: &[&str]) -> Result<(), ApiError> {
+    let absent: Vec<&str> = names.iter().copied().filter(|name| !body.contains_key(*name)).collect();
+    if absent.is_empty() {
+        Ok(())
+    } else {
+        Err(missing(&absent.join(",")))
+    }
+}
+
 /// 400 `Malformed parameter X (rule)`.
 pub(crate) fn malformed(name: &str, rule: &str) -> ApiError {
     ApiError::invalid(format!("Malformed parameter {} ({rule})", shortened(name)))

@@ -98,22 +98,15 @@ impl Specifications {
         rows.allocations.sort_unstable_by_key(|row| row.position);
         rows.instance_places.sort_unstable_by_key(|row| row.position);
         rows.required_floating_ips.sort_unstable_by_key(|row| row.position);
-        let hosts = rows.allocations.drain(..).map(|row| {
-            let held = Allocation {
-                host_id: row.host_id,
-                start: row.start_at,
-                occupied_until: row.occupied_until,
-            };
-            (row.reservation_id, held)
-        });
-        let places = rows.instance_places.drain(..).map(|row| {
-            let held = Allocation {
-                host_id: row.host_id,
-                start: row.start_at,
-                occupied_until: row.occupied_until,
-            };
-            (row.reservation_id, held)
-        });
+        let held = |host_id, start, occupied_until| Allocation {
+            host_id,
+            start,
+            occupied_until,
+        };
+        let hosts = rows.allocations.drain(..);
+        let hosts = hosts.map(|row| (row.reservation_id, held(row.host_id, row.start_at, row.occupied_until)));
+        let places = rows.instance_places.drain(..);
+        let places = places.map(|row| (row.reservation_id, held(row.host_id, row.start_at, row.occupied_until)));
         let held = group(hosts.chain(places).collect(), |(id, _)| id.clone());
         Self {
             hosts: rows
