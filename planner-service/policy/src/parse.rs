@@ -4,8 +4,8 @@
 //! parentheses, `not` binding tightest and `or` loosest. Invariant: no input makes the parser
 //! panic, and the stack it needs is bounded by [`MAX_DEPTH`].
 
-use winnow::ascii::{Caseless, multispace0};
-use winnow::combinator::{alt, cut_err, delimited, eof, opt, peek, repeat, separated, terminated};
+use winnow::ascii::{Caseless, multispace0, multispace1};
+use winnow::combinator::{alt, cut_err, delimited, eof, opt, peek, preceded, repeat, separated, terminated};
 use winnow::error::{ContextError, ErrMode};
 use winnow::stream::{Location, Stateful};
 use winnow::token::{literal, none_of, one_of, take_while};
@@ -61,7 +61,8 @@ pub fn parse(text: &str) -> Result<Expression, ParseError> {
     if text.len() > MAX_LENGTH {
         return Err(ParseError::TooLong { length: text.len() });
     }
-    if text.trim().is_empty() {
+    // Only the empty text: blanks alone are no expression, and oslo.policy denies on them.
+    if text.is_empty() {
         return Ok(Expression::Allow);
     }
     let mut input = Input {
@@ -82,14 +83,14 @@ pub fn parse(text: &str) -> Result<Expression, ParseError> {
 
 /// `all or all or ...`
 fn any_of(input: &mut Input<'_>) -> ModalResult<Expression> {
-    separated(1.., all_of, keyword("or"))
+    separated(1.., all_of, joint("or"))
         .map(|parts: Vec<Expression>| join(parts, Expression::Any))
         .parse_next(input)
 }
 
 /// `unary and unary and ...`
 fn all_of(input: &mut Input<'_>) -> ModalResult<Expression> {
-    separated(1.., unary, keyword("and"))
+    separated(1.., unary, joint("and"))
         .map(|parts: Vec<Expression>| join(parts, Expression::All))
         .parse_next(input)
 }
@@ -107,7 +108,7 @@ fn join(mut parts: Vec<Expression>, joined: fn(Vec<Expression>) -> Expression) -
 
 /// `not not ... atom`: pairs of `not` cancel out, so that a long row of them does not nest.
 fn unary(input: &mut Input<'_>) -> ModalResult<Expression> {
-    let negations: usize = repeat(0.., keyword("not").void()).parse_next(input)?;
+    let negations: usize = repeat(0.., preceded(multispace0, word("not"))).parse_next(input)?;
     let inner = atom(input)?;
     Ok(if negations % 2 == 1 {
         Expression::Not(Box::new(inner))
@@ -168,10 +169,15 @@ fn operand(input: &mut Input<'_>) -> ModalResult<Operand> {
             .take()
             .map(|digits: &str| Operand::Literal(digits.to_owned()))
             .and_then_before_colon(),
-        take_while(1.., |letter: char| {
-            letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-')
-        })
-        .map(|name: &str| Operand::Credential(name.to_owned())),
+        // What begins like a number and is no whole one would be a literal to oslo.policy, not a name.
+        (
+            one_of(|letter: char| letter.is_ascii_alphabetic() || letter == '_'),
+            take_while(0.., |letter: char| {
+                letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-')
+            }),
+        )
+            .take()
+            .map(|name: &str| Operand::Credential(name.to_owned())),
     ))
     .parse_next(input)
 }
@@ -216,8 +222,14 @@ fn template(input: &mut Input<'_>) -> ModalResult<Template> {
     .parse_next(input)
 }
 
-fn keyword<'a>(word: &'static str) -> impl Parser<Input<'a>, (), ErrMode<ContextError>> {
-    delimited(multispace0, literal(Caseless(word)), boundary).void()
+/// A word between two expressions. White space on both sides is part of the language: oslo.policy reads `(a:b)and(c:d)`
+/// as one check.
+fn joint<'a>(name: &'static str) -> impl Parser<Input<'a>, (), ErrMode<ContextError>> {
+    preceded(multispace1, word(name))
+}
+
+fn word<'a>(name: &'static str) -> impl Parser<Input<'a>, (), ErrMode<ContextError>> {
+    terminated(literal(Caseless(name)), peek(multispace1)).void()
 }
 
 /// The end of a word: white space, a parenthesis or the end, not consumed.

@@ -37,7 +37,6 @@ fn decide(text: &str) -> bool {
 fn decisions_by_hand() {
     for (text, expected) in [
         ("", true),
-        ("  ", true),
         ("@", true),
         ("!", false),
         ("rule:yes", true),
@@ -77,7 +76,6 @@ fn decisions_by_hand() {
         ("not not rule:yes", true),
         ("NOT rule:no AND rule:yes", true),
         ("( ( rule:yes ) )", true),
-        ("((rule:yes)and(rule:yes))", true),
         (" role:member   and\n\tuser_id:u1 ", true),
     ] {
         assert_eq!(decide(text), expected, "{text}");
@@ -89,6 +87,11 @@ fn texts_outside_the_language_are_refused() {
     for text in [
         "role:member and",
         "member",
+        "  ",
+        "(role:member)and (role:member)",
+        "(role:member) and(role:member)",
+        "not(role:member)",
+        "1.5:1.5",
         "(role:member",
         "role:member)",
         "role:",

@@ -28,7 +28,7 @@ fn broker() -> Option<(String, String)> {
             panic!("{name} is not set: run this test through `make test` or `dev/with-databases cargo test`")
         })
     };
-    Some((variable("BERTH_TEST_RABBITMQ_URL"), variable("BERTH_TEST_OSLO_PYTHON")))
+    Some((variable("BERTH_TEST_RABBITMQ_URL"), variable("BERTH_TEST_PYTHON")))
 }
 
 /// oslo.messaging's listener in a process of its own.
@@ -39,7 +39,7 @@ struct Listener {
 
 impl Listener {
     fn start(python: &str, url: &str, exchange: &str, topic: &str) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/notifications/listener.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/python/listener.py");
         let mut child = Command::new(python)
             .args(["-B", "-W", "ignore", script, url, exchange, topic])
             .stdin(Stdio::piped())
