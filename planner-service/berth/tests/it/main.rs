@@ -9,6 +9,7 @@
 )]
 
 mod addresses;
+mod clients;
 mod crash;
 mod enforcement;
 mod fault;

@@ -85,7 +85,7 @@ fn amount(entry: &Object, least: i64) -> Result<Option<u32>, ApiError> {
         .ok_or_else(|| ApiError::invalid(format!("amount must be <= {MOST}")))
 }
 
-/// A rule of affinity; absent: `None`.
+/// A rule of affinity; absent: `None`. An empty text is no rule: the dashboard sends it where nothing was chosen.
 fn affinity(entry: &Object) -> Result<Option<NewAffinity>, ApiError> {
     let Some(value) = entry.get("affinity") else {
         return Ok(None);
@@ -95,11 +95,11 @@ fn affinity(entry: &Object) -> Result<Option<NewAffinity>, ApiError> {
         Value::Bool(rule) => return Ok(Some(NewAffinity(Some(*rule)))),
         Value::String(word) => word.to_lowercase(),
         Value::Number(number) => number.to_string(),
-        Value::Array(_) | Value::Object(_) => String::new(),
+        Value::Array(_) | Value::Object(_) => return Err(malformed("affinity", "must be a bool value or None")),
     };
     let is = |words: &[&str]| words.contains(&word.as_str());
     match () {
-        () if word == "none" => Ok(Some(NewAffinity(None))),
+        () if is(&["none", ""]) => Ok(Some(NewAffinity(None))),
         () if is(&YES) => Ok(Some(NewAffinity(Some(true)))),
         () if is(&NO) => Ok(Some(NewAffinity(Some(false)))),
         () => Err(malformed("affinity", "must be a bool value or None")),
