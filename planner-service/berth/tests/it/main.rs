@@ -9,6 +9,7 @@
 )]
 
 mod addresses;
+mod checklist;
 mod clients;
 mod crash;
 mod enforcement;

@@ -8,7 +8,7 @@ use cloud::fake::FakeCloud;
 use floatingip_plugin::OpenStackFloatingIps;
 use host_plugin::{OpenStackHosts, OpenStackHostsConfig};
 use instance_plugin::{Names, OpenStackInstances};
-use planner_core::authority::Caller;
+use planner_core::authority::{Caller, Policy};
 use planner_core::domain::{HostReservation, Lease, LeaseStatus, ReservationSpec, ReservationStatus, Timestamp};
 use planner_core::environment::RandomIdentifiers;
 use planner_core::notification::Notifications;
@@ -34,6 +34,7 @@ pub(crate) struct Outside {
     pub(crate) cloud: FakeCloud,
     pub(crate) clock: ManualClock,
     pub(crate) notifications: Option<Notifications>,
+    pub(crate) policy: Arc<dyn Policy>,
 }
 
 impl Outside {
@@ -43,6 +44,7 @@ impl Outside {
             cloud: FakeCloud::with_hosts("freepool", hosts),
             clock: ManualClock::at(NOON),
             notifications: None,
+            policy: Arc::new(AllowAll),
         }
     }
 }
@@ -105,7 +107,7 @@ impl World {
             store: Arc::clone(&outside.store),
             clock: Arc::new(outside.clock.clone()),
             identifiers: Arc::new(RandomIdentifiers),
-            policy: Arc::new(AllowAll),
+            policy: Arc::clone(&outside.policy),
             solver: Arc::new(Highs),
             plugins: Plugins::default()
                 .with(hosts.clone())
