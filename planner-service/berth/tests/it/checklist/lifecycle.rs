@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use enforcement::{Context, Endpoints, ExternalService, ExternalServiceConfig};
-use planner_core::domain::{EventStatus, EventType, Lease, LeaseStatus, Notification};
+use planner_core::domain::{LeaseStatus, Notification};
 use planner_core::notification::{NotificationSink, Notifications, SinkError};
 use planner_core::ports::Clock as _;
 use presentation::notification::LeasePayload;
@@ -87,7 +87,7 @@ async fn line_12_an_end_gives_everything_back() {
     let cloud = api.world.outside.cloud.clone();
     for deleted in [false, true] {
         let lease = api.lease("now", END, &json!([hosts(2, 2)])).await;
-        api.advance(&lease, NOW + 60, LeaseStatus::Active).await;
+        api.running(&lease).await;
         let reservation = id(&lease["reservations"][0]).to_owned();
         let aggregate = cloud.aggregate(&reservation).expect("the aggregate exists");
         for host in &aggregate.hosts {
@@ -175,19 +175,7 @@ async fn line_18_notifications_and_enforcement_have_upstreams_shapes() {
     };
     let api = Deployment::start_with(outside, vec![Arc::new(filter.unwrap())]).await;
     let lease = api.lease("now", END, &json!([hosts(1, 1)])).await;
-    api.advance(&lease, NOW + 60, LeaseStatus::Active).await;
-    // The action before the end is due at the start, since the lease is shorter than its lead; it must be over.
-    let event = |lease: &Lease| {
-        let before_end = lease
-            .events
-            .iter()
-            .find(|event| event.event_type == EventType::BeforeEndLease);
-        before_end.is_some_and(|event| event.status == EventStatus::Done)
-    };
-    api.world
-        .advance_until(id(&lease), NOW + 60, |lease| lease.is_some_and(event))
-        .await;
-    api.world.until_unclaimed(id(&lease)).await;
+    api.running(&lease).await;
     let earlier = api
         .put(&path(&lease), MEMBER, &json!({"end_date": "2030-03-17 17:55"}))
         .await;

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request};
 use cloud::Subnet;
-use planner_core::domain::LeaseStatus;
+use planner_core::domain::{EventStatus, EventType, Lease, LeaseStatus};
 use planner_core::ports::Clock as _;
 use planner_core::usage::UsageFilter;
 use plugin_api::NoObserver;
@@ -170,6 +170,19 @@ impl Deployment {
     /// Lets time pass until the lease has a status, at most to `until`.
     async fn advance(&self, lease: &Value, until: i64, status: LeaseStatus) {
         self.world.advance_to_status(id(lease), until, status).await;
+    }
+
+    /// Lets time pass until a lease from now on runs and nothing of it is being carried out. The leases of these tests
+    /// are shorter than the lead of the action before the end, which is therefore due at the start.
+    async fn running(&self, lease: &Value) {
+        let is_done = |lease: &Lease| {
+            let mut events = lease.events.iter();
+            let before_end = events.find(|event| event.event_type == EventType::BeforeEndLease);
+            lease.status == LeaseStatus::Active && before_end.is_some_and(|event| event.status == EventStatus::Done)
+        };
+        let done = |lease: Option<&Lease>| lease.is_some_and(is_done);
+        self.world.advance_until(id(lease), NOW + 60, done).await;
+        self.world.until_unclaimed(id(lease)).await;
     }
 }
 
