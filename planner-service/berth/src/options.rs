@@ -204,6 +204,18 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "BERTH_RECONCILE_INTERVAL", value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(i64).range(1..=86_400))]
     pub(crate) reconcile_interval: i64,
+    /// Ask Nova which hosts work, and choose anew what stands on those that do not
+    #[arg(long, env = "BERTH_ENABLE_POLLING_MONITOR")]
+    pub(crate) enable_polling_monitor: bool,
+    /// Seconds between two questions of the polling monitor
+    #[arg(long, env = "BERTH_POLLING_INTERVAL", value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(i64).range(1..=86_400))]
+    pub(crate) polling_interval: i64,
+    /// Minutes within which a reservation starts that is flagged when a failed host cannot be replaced, and between two
+    /// attempts at what is still on failed hosts; 0: all are, and there are none
+    #[arg(long, env = "BERTH_HEALING_INTERVAL", value_name = "MINUTES", default_value_t = 60,
+          value_parser = clap::value_parser!(i64).range(0..=525_600))]
+    pub(crate) healing_interval: i64,
     /// Seconds after which another process takes over the work of one that died
     #[arg(long, env = "BERTH_CLAIM_LIFETIME", value_name = "SECONDS", default_value_t = 15,
           value_parser = clap::value_parser!(i64).range(3..=3600))]

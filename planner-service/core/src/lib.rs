@@ -11,6 +11,7 @@ mod demand;
 pub mod domain;
 pub mod environment;
 pub mod lifecycle;
+mod monitoring;
 pub mod notification;
 pub mod ports;
 mod precedence;

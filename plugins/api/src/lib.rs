@@ -228,6 +228,22 @@ pub trait HostInventory: Send + Sync {
     async fn deregister(&self, host: &AssignedHost) -> Result<(), InventoryError>;
 }
 
+/// Whether a host can serve reservations now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostState {
+    /// Its id, as the inventory gave it.
+    pub id: String,
+    /// Whether it works and may be used.
+    pub is_up: bool,
+}
+
+/// Says which hosts work.
+#[async_trait]
+pub trait HostMonitor: Send + Sync {
+    /// The state of every host that is known; about others nothing is said.
+    async fn states(&self) -> Result<Vec<HostState>, InventoryError>;
+}
+
 /// Where floating IPs come from.
 #[async_trait]
 pub trait FloatingIpInventory: Send + Sync {

@@ -41,6 +41,15 @@ pub struct Hypervisor {
     pub version: i64,
 }
 
+/// Whether a hypervisor's compute service works and may be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HypervisorState {
+    /// Nova's id as text.
+    pub id: String,
+    /// Neither down nor disabled.
+    pub is_up: bool,
+}
+
 /// A host aggregate.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Aggregate {
@@ -88,6 +97,9 @@ pub trait Compute: Send + Sync {
 
     /// Details of a hypervisor by its id. [`CloudError::NotFound`] if there is none.
     async fn hypervisor(&self, id: &str) -> Result<Hypervisor, CloudError>;
+
+    /// The state of every hypervisor of which Nova says one.
+    async fn hypervisor_states(&self) -> Result<Vec<HypervisorState>, CloudError>;
 
     /// The availability zone that lists the host's compute service.
     async fn availability_zone(&self, service_host: &str) -> Result<Option<String>, CloudError>;

@@ -16,7 +16,7 @@ pub mod openstack;
 mod placement;
 mod server_groups;
 
-pub use compute::{Aggregate, Compute, Hypervisor, HypervisorName, Server};
+pub use compute::{Aggregate, Compute, Hypervisor, HypervisorName, HypervisorState, Server};
 pub use error::{CloudError, Failure};
 pub use flavors::{Flavor, Flavors};
 pub use identity::{Identity, TokenInfo};

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 const OWN_GROUP: &str = "berth";
 
 /// Options that mean the same under another name: group, name, Berth's name.
-const SAME: [(&str, &str, &str); 27] = [
+const SAME: [(&str, &str, &str); 29] = [
     (DEFAULT_GROUP, "os_admin_username", "os_username"),
     (DEFAULT_GROUP, "os_admin_password", "os_password"),
     (DEFAULT_GROUP, "os_admin_project_name", "os_project_name"),
@@ -26,6 +26,8 @@ const SAME: [(&str, &str, &str); 27] = [
     ("manager", "minutes_before_end_lease", "minutes_before_end_lease"),
     ("physical:host", "blazar_az_prefix", "blazar_az_prefix"),
     ("physical:host", "before_end", "before_end"),
+    ("physical:host", "polling_interval", "polling_interval"),
+    ("physical:host", "healing_interval", "healing_interval"),
     // Where it was before Blazar moved it.
     ("physical:host", "aggregate_freepool_name", "aggregate_freepool_name"),
     ("nova", "aggregate_freepool_name", "aggregate_freepool_name"),
@@ -136,6 +138,7 @@ pub(super) fn read(text: &str) -> anyhow::Result<Read> {
             read.set(name, values.join(","));
         }
     }
+    read.monitors(&document)?;
     read.plugins(&document)?;
     read.notifications(&document)?;
     for (group, name) in document.options() {
@@ -170,9 +173,14 @@ fn is_used(group: &str, name: &str) -> bool {
     same || lists
         || group == DEFAULT_GROUP && composed
         || (group, name) == ("manager", "plugins")
+        || group == HOSTS && MONITORS.contains(&name)
         || NOTIFYING.contains(&(group, name))
         || rabbit
 }
+
+/// Group of the host plugin, and the monitors it may have.
+const HOSTS: &str = "physical:host";
+const MONITORS: [&str; 2] = ["enable_polling_monitor", "enable_notification_monitor"];
 
 /// Options of the default group that make one value together.
 fn parts<const N: usize>(document: &Document, names: [(&str, &str); N]) -> anyhow::Result<[String; N]> {
@@ -188,6 +196,24 @@ fn parts<const N: usize>(document: &Document, names: [(&str, &str); N]) -> anyho
 impl Read {
     fn set(&mut self, name: &str, value: impl Into<String>) {
         self.options.insert(name.to_owned(), Value::String(value.into()));
+    }
+
+    /// Whichever monitor the file enables, hosts are watched by polling.
+    fn monitors(&mut self, document: &Document) -> anyhow::Result<()> {
+        let mut enabled = false;
+        for name in MONITORS {
+            let value = document.value(HOSTS, name)?.unwrap_or_default();
+            let is_on = matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on");
+            if is_on && name == "enable_notification_monitor" {
+                self.ignored
+                    .push(format!("[{HOSTS}] {name}: hosts are watched by polling Nova instead"));
+            }
+            enabled |= is_on;
+        }
+        if enabled {
+            self.options.insert(MONITORS[0].to_owned(), Value::Boolean(true));
+        }
+        Ok(())
     }
 
     /// Notifications are sent if a driver is named that does, as with oslo.messaging.
@@ -380,6 +406,26 @@ external_service_token = s$$cret
         let own = read("driver = messagingv2\ntransport_url = rabbit://own/?ssl=0\n[oslo_messaging_rabbit]\nssl = 1\n");
         assert_eq!(own.options["transport_url"].as_str(), Some("rabbit://own/?ssl=1&ssl=0"));
         assert_eq!(read("driver = log\n").ignored.len(), 2);
+    }
+
+    #[test]
+    fn hosts_are_watched_if_either_monitor_is_enabled() {
+        let file =
+            |monitor: &str| format!("[physical:host]\n{monitor} = True\npolling_interval = 7\nhealing_interval = 0\n");
+        for (monitor, ignored) in [("enable_polling_monitor", 0), ("enable_notification_monitor", 1)] {
+            let read = read(&file(monitor)).unwrap();
+            assert_eq!(
+                read.options["enable_polling_monitor"],
+                Value::Boolean(true),
+                "{monitor}"
+            );
+            assert_eq!(read.options["polling_interval"].as_str(), Some("7"));
+            assert_eq!(read.options["healing_interval"].as_str(), Some("0"));
+            assert_eq!(read.ignored.len(), ignored, "{:?}", read.ignored);
+        }
+        let off = read("[physical:host]\nenable_polling_monitor = False\n").unwrap();
+        assert!(!off.options.contains_key("enable_polling_monitor"));
+        assert!(off.ignored.is_empty());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use host_plugin::standalone::{Command, Webhook};
 use host_plugin::{Action, Names, OpenStackHosts, OpenStackHostsConfig, StandaloneHosts, StandaloneHostsConfig};
 use instance_plugin::OpenStackInstances;
 use plugin_action::Receivers;
-use plugin_api::{FloatingIpInventory, HostInventory, Plugins, ResourcePlugin, StepObserver};
+use plugin_api::{FloatingIpInventory, HostInventory, HostMonitor, Plugins, ResourcePlugin, StepObserver};
 use secrecy::SecretString;
 
 use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
@@ -21,6 +21,8 @@ pub(super) struct Drivers {
     pub(super) plugins: Plugins,
     pub(super) inventory: Arc<dyn HostInventory>,
     pub(super) floating_ips: Arc<dyn FloatingIpInventory>,
+    /// Says which hosts work, where that is asked for and known.
+    pub(super) monitor: Option<Arc<dyn HostMonitor>>,
     /// Keystone, where there is one.
     pub(super) identity: Option<Arc<dyn Identity>>,
 }
@@ -61,12 +63,20 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
             ));
             Ok(Drivers {
                 plugins: offered(arguments, [hosts.clone(), Arc::new(instances), addresses.clone()]),
+                monitor: arguments
+                    .enable_polling_monitor
+                    .then(|| hosts.clone() as Arc<dyn HostMonitor>),
                 inventory: hosts,
                 floating_ips: addresses,
                 identity,
             })
         }
         (CloudKind::Openstack | CloudKind::Standalone, _) => {
+            if arguments.enable_polling_monitor {
+                bail!(
+                    "--enable-polling-monitor needs --cloud openstack; here operators say what works, with `berth host down`"
+                );
+            }
             let config = StandaloneHostsConfig {
                 actions: actions(arguments)?,
                 before_end: arguments.before_end.clone(),
@@ -78,6 +88,7 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
             let hosts = Arc::new(StandaloneHosts::new(config, client, steps));
             Ok(Drivers {
                 plugins: offered(arguments, [hosts.clone(), Arc::new(instances), Arc::new(addresses)]),
+                monitor: None,
                 inventory: hosts,
                 floating_ips: Arc::new(AnyAddress),
                 identity,

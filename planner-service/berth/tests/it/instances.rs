@@ -213,6 +213,7 @@ async fn nothing_feasible_is_refused_and_no_host_is_overbooked() {
             .with(hosts.clone())
             .with(Arc::new(Obliging("virtual:instance"))),
         inventory: hosts,
+        monitor: None,
         filters: Vec::new(),
         floating_ips: Arc::new(floatingip_plugin::AnyAddress),
         settings: settings(),

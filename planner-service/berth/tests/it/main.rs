@@ -14,6 +14,7 @@ mod clients;
 mod crash;
 mod enforcement;
 mod fault;
+mod healing;
 mod history;
 mod instances;
 mod kill;

@@ -16,7 +16,7 @@ use planner_core::ports::{Clock, Store};
 use planner_core::service::{LeaseDraft, Parts, Service, Settings};
 use planner_core::testing::{AllowAll, ManualClock, MemoryStore};
 use planner_core::usage::UsageFilter;
-use plugin_api::{HostRegistration, NoObserver, Plugins, StepObserver};
+use plugin_api::{HostMonitor, HostRegistration, NoObserver, Plugins, StepObserver};
 use solver_highs::Highs;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,6 +35,8 @@ pub(crate) struct Outside {
     pub(crate) clock: ManualClock,
     pub(crate) notifications: Option<Notifications>,
     pub(crate) policy: Arc<dyn Policy>,
+    /// Whether Nova is asked which hosts work.
+    pub(crate) is_monitored: bool,
 }
 
 impl Outside {
@@ -45,6 +47,7 @@ impl Outside {
             clock: ManualClock::at(NOON),
             notifications: None,
             policy: Arc::new(AllowAll),
+            is_monitored: false,
         }
     }
 }
@@ -113,6 +116,7 @@ impl World {
                 .with(hosts.clone())
                 .with(Arc::new(instances))
                 .with(addresses.clone()),
+            monitor: outside.is_monitored.then(|| hosts.clone() as Arc<dyn HostMonitor>),
             inventory: hosts,
             filters,
             floating_ips: addresses,

@@ -21,6 +21,7 @@ use crate::service::{ServiceError, Settings};
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod floating_ips;
+pub(crate) mod healing;
 pub(crate) mod hosts;
 pub(crate) mod listing;
 mod parameters;

@@ -159,6 +159,20 @@ fn replace_hosts(
             check_kept(draft, reservation, spec)?;
         }
     }
+    choose_hosts(draft, lease, next, specs, event_id, settings)
+}
+
+/// Decides anew which hosts serve the reservations of `next`, as these specifications ask for, and has what a running
+/// lease gains carried out by the event. Returns the other leases whose tentative hosts are exchanged for it.
+pub(super) fn choose_hosts(
+    draft: &Draft,
+    lease: &Lease,
+    next: &mut Lease,
+    specs: &BTreeMap<String, ReservationSpec>,
+    event_id: &str,
+    settings: &Settings,
+) -> Result<Vec<Change>, ServiceError> {
+    let (now, window) = (draft.now(), Interval::new(next.start, next.end));
     let reservations = lease
         .reservations
         .iter()

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Lifecycle;
 use super::assignment::assignment;
+use crate::admission::healing::MISSING;
 use crate::book::job::WriteError;
 use crate::domain::{Lease, LeaseStatus};
 use crate::ports::Change;
@@ -77,13 +78,16 @@ impl Lifecycle {
                 }
             }
         }
+        // What a failure took is no drift: it stays on record until it is found again.
+        let on_record = book.findings(&lease.id);
+        findings.extend(on_record.iter().filter(|finding| finding.kind == MISSING).cloned());
         findings.sort();
         Some(findings)
     }
 
     async fn put_on_record(&self, lease: &Lease, findings: Option<Vec<Finding>>) {
         let Some(findings) = findings else { return };
-        for finding in &findings {
+        for finding in findings.iter().filter(|finding| finding.kind != MISSING) {
             tracing::warn!(
                 lease = %lease.id, kind = %finding.kind, host = %finding.host, repaired = finding.repaired,
                 detail = %finding.detail, "the cloud disagreed with the plan"

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use plugin_api::{AssignedHost, HostRegistration};
 
 use super::{Service, ServiceError, inventory_error};
+use crate::admission::healing::{self, Outcome};
 use crate::admission::hosts;
 use crate::authority::{Caller, rules};
 use crate::domain::Host;
@@ -68,6 +69,30 @@ impl Service {
         let (identifiers, id) = (Arc::clone(&self.identifiers), id.to_owned());
         self.submit(move |draft| hosts::update(draft, &id, &values, identifiers.as_ref()))
             .await
+    }
+
+    /// Says that a host has failed, or is in order again: what stands on it is chosen anew, and what reservations lack
+    /// is found again, in one decision.
+    ///
+    /// # Errors
+    /// When the host does not exist, a monitor says what works, or the rule forbids it.
+    pub async fn set_reservable(&self, caller: &Caller, id: &str, reservable: bool) -> Result<Outcome, ServiceError> {
+        self.enforce_own(rules::HOSTS_PUT, caller)?;
+        if self.is_monitored {
+            return Err(ServiceError::Conflict(
+                "A monitor says which hosts work; disable or enable the host's compute service instead".to_owned(),
+            ));
+        }
+        let (identifiers, settings, host) = (
+            Arc::clone(&self.identifiers),
+            Arc::clone(&self.settings),
+            vec![id.to_owned()],
+        );
+        self.submit(move |draft| {
+            let (failed, recovered): (&[String], &[String]) = if reservable { (&[], &host) } else { (&host, &[]) };
+            healing::set_reservable(draft, failed, recovered, &settings, identifiers.as_ref())
+        })
+        .await
     }
 
     /// Deregisters a host that serves nothing: first out of planning, then out of the cloud, then out

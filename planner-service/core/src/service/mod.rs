@@ -14,12 +14,13 @@ mod settings;
 
 use std::sync::Arc;
 
-use plugin_api::{FloatingIpInventory, HostInventory, InventoryError, Plugins, StepObserver};
+use plugin_api::{FloatingIpInventory, HostInventory, HostMonitor, InventoryError, Plugins, StepObserver};
 use solver::planner::ModelSolver;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use crate::admission::healing::Outcome as HealingOutcome;
 pub use error::ServiceError;
 pub use leases::{LeaseChange, LeaseDraft, LeaseReport, NewAffinity, ReservationChange};
 pub use listings::{AllocationFilter, HostAllocations, HostUse, PropertyListing};
@@ -32,6 +33,7 @@ use crate::book::writer::Writer;
 use crate::book::{Book, Contradiction};
 use crate::domain::{Lease, Timestamp};
 use crate::lifecycle::Lifecycle;
+use crate::monitoring::Monitoring;
 use crate::notification::{Announcer, Notifications, Sender};
 use crate::ports::{Clock, Identifiers, Store, StoreError};
 use crate::precedence::Precedence;
@@ -54,6 +56,8 @@ pub struct Parts {
     pub plugins: Plugins,
     /// Where hosts come from.
     pub inventory: Arc<dyn HostInventory>,
+    /// Says which hosts work; `None`: operators do.
+    pub monitor: Option<Arc<dyn HostMonitor>>,
     /// Asked about leases, in this order.
     pub filters: Vec<Arc<dyn UsageFilter>>,
     /// Where floating IPs come from.
@@ -89,6 +93,8 @@ pub struct Service {
     settings: Arc<Settings>,
     lifecycle: Lifecycle,
     questions: Questions,
+    /// Whether a monitor, not the operator, says which hosts work.
+    is_monitored: bool,
     /// Decisions on snapshots for usage filters wait here.
     rehearsals: Arc<Semaphore>,
 }
@@ -108,6 +114,7 @@ impl Service {
             solver,
             plugins,
             inventory,
+            monitor,
             filters,
             floating_ips,
             settings,
@@ -156,6 +163,14 @@ impl Service {
         };
         tasks.spawn(lifecycle.clone().run(tasks.clone(), shutdown.clone()));
         tasks.spawn(lifecycle.clone().reconcile_forever(shutdown.clone()));
+        let monitoring = Monitoring {
+            book: handle.clone(),
+            monitor: monitor.clone(),
+            clock: Arc::clone(&clock),
+            identifiers: Arc::clone(&identifiers),
+            settings: Arc::clone(&settings),
+        };
+        tasks.spawn(monitoring.run(shutdown.clone()));
         let questions = Questions {
             book: handle.clone(),
             clock: Arc::clone(&clock),
@@ -174,6 +189,7 @@ impl Service {
             floating_ip_inventory: floating_ips,
             settings,
             lifecycle,
+            is_monitored: monitor.is_some(),
             rehearsals: enforcement::turns(),
         })
     }

@@ -15,6 +15,11 @@ pub struct Settings {
     pub region: String,
     /// Seconds between two runs of the reconciler.
     pub reconcile_interval: i64,
+    /// Seconds between two questions to the monitor of hosts.
+    pub polling_interval: i64,
+    /// Promises that start within so many seconds are flagged when a failed host cannot be replaced; later ones wait
+    /// where they are. 0: all are. Also the seconds between two attempts at what is still on failed hosts.
+    pub healing_interval: i64,
     /// Seconds a claim on due work lasts without being renewed.
     pub claim_seconds: i64,
     /// Longest wait of a retry in seconds.
@@ -41,6 +46,8 @@ impl Default for Settings {
             decision_seconds: 10.0,
             region: String::new(),
             reconcile_interval: 60,
+            polling_interval: 60,
+            healing_interval: 3600,
             claim_seconds: 15,
             retry_ceiling: 60,
             shared: false,

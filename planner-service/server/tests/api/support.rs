@@ -203,6 +203,7 @@ impl Api {
                 .with(Arc::new(Obliging("virtual:instance")))
                 .with(Arc::new(Obliging("virtual:floatingip"))),
             inventory: Arc::new(Inventory(Arc::clone(&slow))),
+            monitor: None,
             filters,
             floating_ips: Arc::new(Inventory(Arc::clone(&slow))),
             settings: Settings::default(),

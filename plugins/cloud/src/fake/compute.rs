@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::{Answer, FakeCloud, SERVICE_PROJECT, State};
-use crate::{Aggregate, CloudError, Compute, Hypervisor, HypervisorName, Image, Server};
+use crate::{Aggregate, CloudError, Compute, Hypervisor, HypervisorName, HypervisorState, Image, Server};
 
 impl State {
     /// Shows the servers that are meant; every list brings those being deleted nearer to their end.
@@ -57,6 +57,17 @@ impl Compute for FakeCloud {
                 found.cpu_info.clear();
             }
             Ok(found)
+        })
+    }
+
+    async fn hypervisor_states(&self) -> Result<Vec<HypervisorState>, CloudError> {
+        self.call("nova", "list the states of hypervisors".to_owned(), |state| {
+            let hypervisors = state.hypervisors.iter();
+            let states = hypervisors.map(|hypervisor| HypervisorState {
+                id: hypervisor.id.clone(),
+                is_up: !state.hosts_down.contains(&hypervisor.hostname),
+            });
+            Ok(states.collect())
         })
     }
 

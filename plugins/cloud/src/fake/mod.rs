@@ -78,6 +78,8 @@ struct State {
     next_id: i64,
     lists_until_gone: u32,
     sizes_hidden: bool,
+    /// Names of hosts whose compute service is down.
+    hosts_down: BTreeSet<String>,
     calls: Vec<String>,
     hook: Option<FaultHook>,
     down: Option<String>,

@@ -58,6 +58,16 @@ impl FakeCloud {
         }
     }
 
+    /// Stops a host's compute service, or starts it again.
+    pub fn set_down(&self, hostname: &str, down: bool) {
+        let mut state = self.lock();
+        if down {
+            state.hosts_down.insert(hostname.to_owned());
+        } else {
+            state.hosts_down.remove(hostname);
+        }
+    }
+
     /// Whether details of hypervisors lack sizes, as with newer API versions.
     pub fn hide_sizes(&self, hidden: bool) {
         self.lock().sizes_hidden = hidden;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::OpenStack;
 use super::session::{Call, Service, segment};
-use crate::{Aggregate, CloudError, Compute, Hypervisor, HypervisorName, Server};
+use crate::{Aggregate, CloudError, Compute, Hypervisor, HypervisorName, HypervisorState, Server};
 
 /// An id that is a number in some API versions and text in others.
 #[derive(Deserialize)]
@@ -52,6 +52,18 @@ struct WireHypervisor {
     cpu_info: Option<Value>,
     hypervisor_type: Option<String>,
     hypervisor_version: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct StatedHypervisors {
+    hypervisors: Vec<StatedHypervisor>,
+}
+
+#[derive(Deserialize)]
+struct StatedHypervisor {
+    id: Id,
+    state: Option<String>,
+    status: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -253,6 +265,29 @@ impl Compute for OpenStack {
             kind: wire.hypervisor_type.unwrap_or_default(),
             version: wire.hypervisor_version.unwrap_or_default(),
         })
+    }
+
+    async fn hypervisor_states(&self) -> Result<Vec<HypervisorState>, CloudError> {
+        let call = Call::new(
+            Service::Nova,
+            Method::GET,
+            "os-hypervisors/detail",
+            "list the states of hypervisors",
+        );
+        let StatedHypervisors { hypervisors } = self.session.send(&call).await?.read(&call)?;
+        let states = hypervisors.into_iter().filter_map(|wire| {
+            let is_up = match (wire.state.as_deref(), wire.status.as_deref()) {
+                (Some("down"), _) | (_, Some("disabled")) => false,
+                (Some("up"), Some("enabled")) => true,
+                // Whatever else it says is no reason to do anything.
+                _ => return None,
+            };
+            Some(HypervisorState {
+                id: wire.id.into(),
+                is_up,
+            })
+        });
+        Ok(states.collect())
     }
 
     async fn availability_zone(&self, service_host: &str) -> Result<Option<String>, CloudError> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use cloud::{Aggregate, CloudError, Hypervisor, Provider, Server};
-use plugin_api::{AssignedHost, HostFacts, HostInventory, HostRegistration, InventoryError};
+use plugin_api::{AssignedHost, HostFacts, HostInventory, HostMonitor, HostRegistration, HostState, InventoryError};
 use pools::provider_name;
 
 use super::OpenStackHosts;
@@ -245,5 +245,21 @@ impl HostInventory for OpenStackHosts {
 
     async fn deregister(&self, host: &AssignedHost) -> Result<(), InventoryError> {
         self.leave(host).await
+    }
+}
+
+#[async_trait]
+impl HostMonitor for OpenStackHosts {
+    async fn states(&self) -> Result<Vec<HostState>, InventoryError> {
+        let states = self
+            .compute
+            .hypervisor_states()
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let stated = states.into_iter().map(|state| HostState {
+            id: state.id,
+            is_up: state.is_up,
+        });
+        Ok(stated.collect())
     }
 }

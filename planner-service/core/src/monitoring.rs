@@ -1,0 +1,125 @@
+//! Watches which hosts work, and has what stands on failed ones chosen anew.
+//!
+//! Invariant: a monitor that does not answer, or knows no hosts at all, changes nothing. Everything one answer says is
+//! one change of the book, however many hosts failed at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plugin_api::{HostMonitor, HostState};
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::healing::{self, Outcome};
+use crate::book::Book;
+use crate::book::handle::BookHandle;
+use crate::domain::Timestamp;
+use crate::ports::{Clock, Identifiers};
+use crate::service::Settings;
+
+/// The loop and what it works with.
+pub(crate) struct Monitoring {
+    pub(crate) book: BookHandle,
+    /// `None`: nobody says what works, but what is on failed hosts is tried again.
+    pub(crate) monitor: Option<Arc<dyn HostMonitor>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) identifiers: Arc<dyn Identifiers>,
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl Monitoring {
+    /// Asks every `polling_interval` and heals every `healing_interval` seconds until `shutdown`.
+    pub(crate) async fn run(self, shutdown: CancellationToken) {
+        let Settings {
+            polling_interval,
+            healing_interval,
+            ..
+        } = *self.settings;
+        let never = Timestamp::MAX;
+        let after = |seconds: i64, now: Timestamp| {
+            if seconds > 0 {
+                now.saturating_add(seconds)
+            } else {
+                never
+            }
+        };
+        let polling = if self.monitor.is_some() {
+            polling_interval.max(1)
+        } else {
+            0
+        };
+        let mut heal_at = after(healing_interval, self.clock.now());
+        loop {
+            let wake = after(polling, self.clock.now()).min(heal_at);
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.clock.sleep_until(wake) => {}
+            }
+            let states = self.states().await;
+            let now = self.clock.now();
+            let is_due = now >= heal_at;
+            if is_due {
+                heal_at = after(healing_interval, now);
+            }
+            let (failed, recovered) = changes(&*self.book.fresh().await, &states);
+            if is_due || !failed.is_empty() || !recovered.is_empty() {
+                self.apply(failed, recovered).await;
+            }
+        }
+    }
+
+    /// What the monitor says; nothing if it says nothing useful.
+    async fn states(&self) -> Vec<HostState> {
+        let Some(monitor) = &self.monitor else {
+            return Vec::new();
+        };
+        match monitor.states().await {
+            Ok(states) => states,
+            Err(error) => {
+                tracing::warn!(%error, "the monitor of hosts does not answer");
+                Vec::new()
+            }
+        }
+    }
+
+    async fn apply(&self, failed: Vec<String>, recovered: Vec<String>) {
+        let (settings, identifiers) = (Arc::clone(&self.settings), Arc::clone(&self.identifiers));
+        let healed = self
+            .book
+            .submit(move |draft| {
+                // One that was removed meanwhile is nobody's concern.
+                let known = |ids: &[String]| -> Vec<String> {
+                    ids.iter()
+                        .filter(|id| draft.book().host(id).is_some())
+                        .cloned()
+                        .collect()
+                };
+                let (failed, recovered) = (known(&failed), known(&recovered));
+                healing::set_reservable(draft, &failed, &recovered, &settings, identifiers.as_ref())
+            })
+            .await;
+        match healed {
+            Ok(Outcome {
+                hosts,
+                moved,
+                lost,
+                refilled,
+            }) => {
+                if !hosts.is_empty() || moved > 0 || !lost.is_empty() || !refilled.is_empty() {
+                    tracing::warn!(?hosts, moved, ?lost, ?refilled, "hosts failed or came back");
+                }
+            }
+            Err(error) => tracing::error!(%error, "hosts cannot be healed now"),
+        }
+    }
+}
+
+/// Hosts that have failed, and hosts that work again.
+fn changes(book: &Book, states: &[HostState]) -> (Vec<String>, Vec<String>) {
+    let is_up: BTreeMap<&str, bool> = states.iter().map(|state| (state.id.as_str(), state.is_up)).collect();
+    let ids = |wanted: bool| -> Vec<String> {
+        let hosts = book.hosts().filter(|host| host.reservable != wanted);
+        let hosts = hosts.filter(|host| is_up.get(host.id.as_str()) == Some(&wanted));
+        hosts.map(|host| host.id.clone()).collect()
+    };
+    (ids(false), ids(true))
+}
