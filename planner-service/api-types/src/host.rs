@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::date::RecordTime;
 use crate::lease::null_as_default;
@@ -101,4 +102,24 @@ fn without_columns<S: Serializer>(capabilities: &BTreeMap<String, String>, seria
         }
     }
     map.end()
+}
+
+/// What an operator says of a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reservable {
+    /// `false`: it has failed; `true`: it works again.
+    pub reservable: bool,
+}
+
+/// What the failure or return of a host changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HostHealing {
+    /// Whether the host is reservable now.
+    pub reservable: bool,
+    /// Hosts and places of reservations that were exchanged for others.
+    pub moved: u64,
+    /// Leases that lack something since now.
+    pub lost: u64,
+    /// Leases that have what they lacked again.
+    pub refilled: u64,
 }

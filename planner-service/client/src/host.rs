@@ -34,6 +34,10 @@ pub(crate) enum HostAction {
     Show(ShowArguments),
     /// Set and remove properties of a host
     Update(UpdateArguments),
+    /// Say that hosts have failed: what stands on them is chosen anew, in one decision for each
+    Down(StateArguments),
+    /// Say that hosts work again: what leases lack is found again
+    Up(StateArguments),
     /// Remove hosts that serve no lease
     Delete(DeleteArguments),
 }
@@ -84,6 +88,13 @@ pub(crate) struct UpdateArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct StateArguments {
+    /// Ids or hypervisor host names
+    #[arg(required = true, value_name = "HOST")]
+    hosts: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DeleteArguments {
     /// Ids or hypervisor host names
     #[arg(required = true, value_name = "HOST")]
@@ -110,6 +121,8 @@ pub(crate) async fn run(action: HostAction, api: &Api, output: &mut Output<'_>) 
             }
         }
         HostAction::Update(arguments) => update(arguments, api, output).await,
+        HostAction::Down(arguments) => set_reservable(&arguments.hosts, false, api, output).await,
+        HostAction::Up(arguments) => set_reservable(&arguments.hosts, true, api, output).await,
         HostAction::Delete(arguments) => {
             for host in &arguments.hosts {
                 let id = find(api, host).await?;
@@ -170,6 +183,32 @@ async fn update(arguments: UpdateArguments, api: &Api, output: &mut Output<'_>) 
             .await?,
         output,
     )
+}
+
+async fn set_reservable(
+    hosts: &[String],
+    reservable: bool,
+    api: &Api,
+    output: &mut Output<'_>,
+) -> Result<(), ClientError> {
+    for host in hosts {
+        let id = find(api, host).await?;
+        let path = format!("/capacity/v1/hosts/{}", segment(&id));
+        let answer = api.patch(&path, &json!({"reservable": reservable})).await?;
+        if output.json {
+            output.value(&answer)?;
+            continue;
+        }
+        let count = |name: &str| text_of(&answer, name);
+        output.line(&format!(
+            "Host {host} is {}: {} moved, {} leases lack resources now, {} have theirs again.",
+            if reservable { "up" } else { "down" },
+            count("moved"),
+            count("lost"),
+            count("refilled")
+        ))?;
+    }
+    Ok(())
 }
 
 async fn show_all(api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {

@@ -137,3 +137,24 @@ async fn the_program_prints_the_document_it_serves() {
     assert_eq!(status, 200);
     assert_eq!(printed(&output), served);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_takes_a_host_out_of_planning_and_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (program, first) = program(&folder).await;
+    let output = berth(&program, &["host", "down", "poor", "--json"]);
+    assert_eq!(
+        printed(&output),
+        json!({"reservable": false, "moved": 1, "lost": 0, "refilled": 0}),
+        "{output:?}"
+    );
+    let output = berth(&program, &["host", "down", "rich"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("Host rich is down"), "{said}");
+    let output = berth(&program, &["host", "up", "rich", "poor"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let (_, body) = program.get(&format!("/v1/leases/{first}")).await;
+    assert_eq!(body["lease"]["degraded"], false, "{body}");
+    let output = berth(&program, &["host", "down", "nobody"]);
+    assert_ne!(output.status.code(), Some(0), "{output:?}");
+}

@@ -71,13 +71,21 @@ impl Service {
             .await
     }
 
+    /// Whether the caller may change hosts at all; asked before the body is looked at.
+    ///
+    /// # Errors
+    /// When the rule forbids it.
+    pub fn may_change_hosts(&self, caller: &Caller) -> Result<(), ServiceError> {
+        self.enforce_own(rules::HOSTS_PUT, caller)
+    }
+
     /// Says that a host has failed, or is in order again: what stands on it is chosen anew, and what reservations lack
     /// is found again, in one decision.
     ///
     /// # Errors
     /// When the host does not exist, a monitor says what works, or the rule forbids it.
     pub async fn set_reservable(&self, caller: &Caller, id: &str, reservable: bool) -> Result<Outcome, ServiceError> {
-        self.enforce_own(rules::HOSTS_PUT, caller)?;
+        self.may_change_hosts(caller)?;
         if self.is_monitored {
             return Err(ServiceError::Conflict(
                 "A monitor says which hosts work; disable or enable the host's compute service instead".to_owned(),

@@ -1,12 +1,13 @@
-//! The bodies that register and change hosts.
+//! The bodies that register and change hosts, and what a failure changes.
 
 use std::collections::BTreeMap;
 
-use planner_core::service::ServiceError;
+use api_types::host::HostHealing;
+use planner_core::service::{HealingOutcome, ServiceError};
 use plugin_api::HostRegistration;
 use serde_json::Value;
 
-use super::parameter::{malformed, shortened};
+use super::parameter::{malformed, missing, shortened};
 use super::{capability, python};
 use crate::body::Object;
 use crate::error::ApiError;
@@ -63,4 +64,33 @@ pub(crate) fn change(body: &Object) -> Result<BTreeMap<String, Option<String>>, 
             Ok((key.clone(), value))
         })
         .collect()
+}
+
+/// The body of `PATCH /capacity/v1/hosts/{id}`; members that are not known are wrong.
+pub(crate) fn reservable(body: &Object) -> Result<bool, ApiError> {
+    if let Some(unknown) = body.keys().find(|name| *name != "reservable") {
+        return Err(ApiError::invalid(format!(
+            "{} is not known; allowed is reservable",
+            shortened(unknown)
+        )));
+    }
+    match body.get("reservable") {
+        Some(Value::Bool(reservable)) => Ok(*reservable),
+        Some(other) => Err(malformed(
+            "reservable",
+            &format!("must be true or false, not {}", python::repr(other)),
+        )),
+        None => Err(missing("reservable")),
+    }
+}
+
+/// What a failure or return did.
+pub(crate) fn healing(outcome: &HealingOutcome, reservable: bool) -> HostHealing {
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    HostHealing {
+        reservable,
+        moved: count(outcome.moved),
+        lost: count(outcome.lost.len()),
+        refilled: count(outcome.refilled.len()),
+    }
 }

@@ -135,6 +135,7 @@ fn endpoints() -> Vec<Endpoint> {
             get(capacity::availability::handle),
         ),
         token(Method::POST, "/capacity/v1/what-if", post(capacity::what_if::handle)),
+        token(Method::PATCH, "/capacity/v1/hosts/{id}", patch(capacity::host::handle)),
         public("/capacity/v1/openapi.json", get(capacity::openapi::handle)),
     ]
 }

@@ -149,6 +149,13 @@ fn table() -> Vec<Row> {
             ),
             200,
         ),
+        admin(
+            Method::PATCH,
+            "/capacity/v1/hosts/{id}",
+            json!({"reservable": false}),
+            200,
+            "blazar:oshosts:put",
+        ),
         public("/capacity/v1/openapi.json", 200),
         admin(Method::GET, "/v1/os-hosts", Value::Null, 200, "blazar:oshosts:get"),
         admin(Method::GET, "/v1/os-hosts.json", Value::Null, 200, "blazar:oshosts:get"),
@@ -300,7 +307,7 @@ async fn every_route_answers_every_caller_as_the_table_says() {
                     "gpu".to_owned()
                 } else if row.path.contains("floatingips") {
                     crate::floating_ips::registered(&api, "192.0.2.9").await
-                } else if row.path.contains("os-hosts") {
+                } else if row.path.contains("hosts") {
                     spare_host(&api).await
                 } else {
                     lease["id"].as_str().expect("an id is text").to_owned()

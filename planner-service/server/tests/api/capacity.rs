@@ -433,3 +433,72 @@ async fn the_document_has_every_route() {
     let written: Value = serde_json::from_str(&server::openapi().expect("it can be written")).expect("it is JSON");
     assert_eq!(written, document);
 }
+
+#[tokio::test]
+async fn an_operator_says_what_works_and_wrong_words_change_nothing() {
+    let (api, lease) = two_hosts().await;
+    let path = "/capacity/v1/hosts/2";
+    for (body, text) in [
+        (json!({}), "reservable"),
+        (json!({"reservable": "no"}), "must be true or false, not 'no'"),
+        (
+            json!({"reservable": false, "colour": 1}),
+            "colour is not known; allowed is reservable",
+        ),
+    ] {
+        let answer = api.call(Method::PATCH, path, ADMIN, body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+        assert!(
+            answer.json()["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains(text)),
+            "{}",
+            answer.text
+        );
+    }
+    let missing = api
+        .call(
+            Method::PATCH,
+            "/capacity/v1/hosts/9",
+            ADMIN,
+            json!({"reservable": false}),
+        )
+        .await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    let allocations = async || {
+        api.get(&format!("/v1/os-hosts/allocations?lease_id={lease}"), ADMIN)
+            .await
+            .json()
+    };
+    let held = allocations().await["allocations"].clone();
+    let held = held
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|host| host["reservations"] != json!([]));
+    let held = held.expect("one host is held")["resource_id"]
+        .as_str()
+        .expect("text")
+        .to_owned();
+    let path = format!("/capacity/v1/hosts/{held}");
+    let down = api
+        .call(Method::PATCH, &path, ADMIN, json!({"reservable": false}))
+        .await;
+    assert_eq!(
+        down.json(),
+        json!({"reservable": false, "moved": 1, "lost": 0, "refilled": 0})
+    );
+    assert_eq!(
+        api.get(&format!("/v1/os-hosts/{held}"), ADMIN).await.json()["host"]["reservable"],
+        false
+    );
+    let again = api
+        .call(Method::PATCH, &path, ADMIN, json!({"reservable": false}))
+        .await;
+    assert_eq!(again.json()["moved"], 0);
+    let up = api.call(Method::PATCH, &path, ADMIN, json!({"reservable": true})).await;
+    assert_eq!(
+        up.json(),
+        json!({"reservable": true, "moved": 0, "lost": 0, "refilled": 0})
+    );
+}

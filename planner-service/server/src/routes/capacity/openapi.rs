@@ -18,10 +18,11 @@ use crate::respond::json;
         version = "1",
         license(name = "Apache-2.0"),
     ),
-    paths(super::availability::handle, super::what_if::handle, super::lease::handle, handle),
+    paths(super::availability::handle, super::what_if::handle, super::lease::handle, super::host::handle, handle),
     tags(
         (name = "questions", description = "About capacity; nothing is reserved by asking"),
         (name = "reports", description = "On what is going on"),
+        (name = "hosts", description = "What works and what does not"),
     ),
     modifiers(&TokenHeader),
 )]
