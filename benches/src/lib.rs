@@ -7,6 +7,7 @@ pub mod book;
 pub mod bound;
 pub mod fleet;
 pub mod generator;
+pub mod healing;
 pub mod ledger;
 pub mod plot;
 pub mod random;

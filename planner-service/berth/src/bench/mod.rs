@@ -4,6 +4,7 @@
 
 mod batch;
 mod fleet;
+mod heal;
 mod replay;
 mod report;
 mod smptsp;
@@ -25,6 +26,8 @@ pub(crate) enum BenchCommand {
     Batch(Box<batch::BatchArguments>),
     /// Measure decisions on a large fleet that carries many leases
     Fleet(fleet::FleetArguments),
+    /// Heal failures amid many leases, all together and beside it one after another
+    Heal(heal::HealArguments),
     /// Plan all pending leases of a fleet anew, by Berth and by programs written down in one piece
     Whole(whole::WholeArguments),
 }
@@ -36,6 +39,7 @@ pub(crate) fn run(command: &BenchCommand) -> anyhow::Result<ExitCode> {
         BenchCommand::Smptsp(arguments) => smptsp::run(arguments),
         BenchCommand::Batch(arguments) => batch::run(arguments),
         BenchCommand::Fleet(arguments) => fleet::run(arguments),
+        BenchCommand::Heal(arguments) => heal::run(arguments),
         BenchCommand::Whole(arguments) => whole::run(arguments),
     }
 }
