@@ -61,7 +61,7 @@ pub fn heal(planner: &Planner, now: Seconds, budget: Budget, solver: &dyn ModelS
     let (chosen, proved) = if complete(&spare) {
         (spare, true)
     } else {
-        best(&world, budget, solver).map_or((spare, false), |chosen| (chosen, true))
+        best(&world, budget, solver).unwrap_or((spare, false))
     };
     let unkept = world.jobs.iter().enumerate().filter_map(|(number, job)| {
         let missing = job.size - u32::try_from(chosen[number].len()).unwrap_or(job.size).min(job.size);
@@ -80,12 +80,12 @@ pub fn heal(planner: &Planner, now: Seconds, budget: Budget, solver: &dyn ModelS
     }
 }
 
-/// The best answer by integer programs.
-fn best(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Option<Chosen> {
+/// The best answer by integer programs, and whether it is proved.
+fn best(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Option<(Chosen, bool)> {
     let places = places::Places::new(world);
-    let counts = model::solve(world, &places, budget, solver)?;
+    let (counts, proved) = model::solve(world, &places, budget, solver)?;
     let chosen = decode::decode(world, &places, &counts)?;
-    decode::holds(world, &chosen).then_some(chosen)
+    decode::holds(world, &chosen).then_some((chosen, proved))
 }
 
 /// What each job gives up and takes instead.

@@ -24,8 +24,15 @@ const GREATEST_WEIGHT: i64 = 1_000_000;
 /// Count per place of every job.
 pub(super) type Counts = Vec<BTreeMap<usize, u32>>;
 
-/// Grows and solves until the answer exceeds no capacity; `None` if the budget ran out.
-pub(super) fn solve(world: &World<'_>, places: &Places, budget: Budget, solver: &dyn ModelSolver) -> Option<Counts> {
+/// Grows and solves until the answer exceeds no capacity, and says whether it is proved best; `None` if the budget ran out
+/// before it was known how many promises can be kept. If it runs out afterwards, as many are kept with more moves than
+/// may be needed: a promise is worth more than the peace of those that have not started.
+pub(super) fn solve(
+    world: &World<'_>,
+    places: &Places,
+    budget: Budget,
+    solver: &dyn ModelSolver,
+) -> Option<(Counts, bool)> {
     let mut search = Search::new(world, places);
     let mut seconds_left = budget.seconds;
     let mut run = |search: &mut Search<'_>, goal: Goal| loop {
@@ -44,8 +51,9 @@ pub(super) fn solve(world: &World<'_>, places: &Places, budget: Budget, solver: 
             return Some((counts, total(&columns.broken), total(&columns.missing)));
         }
     };
-    let (_, broken, missing) = run(&mut search, Goal::Keep)?;
-    run(&mut search, Goal::Settle { broken, missing }).map(|(counts, ..)| counts)
+    let (kept, broken, missing) = run(&mut search, Goal::Keep)?;
+    let settled = run(&mut search, Goal::Settle { broken, missing });
+    Some(settled.map_or((kept, false), |(counts, ..)| (counts, true)))
 }
 
 /// What a program minimises.
