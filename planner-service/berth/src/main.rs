@@ -5,6 +5,7 @@ mod check;
 mod configuration;
 mod crash;
 mod generate;
+mod import;
 mod options;
 mod serve;
 mod solve;
@@ -28,6 +29,8 @@ enum Command {
     Serve(Box<options::ServeArguments>),
     /// Create or upgrade the schema of the database and stop
     Migrate(options::DatabaseArguments),
+    /// Take over hosts, leases and floating IPs from a Blazar database; it is only read
+    ImportBlazar(import::ImportArguments),
     /// Decide a planning problem offline and print the plan
     Solve(solve::SolveArguments),
     /// Recount a plan against its problem, independently of the planner
@@ -78,6 +81,7 @@ fn run() -> anyhow::Result<ExitCode> {
     match program.command {
         Command::Serve(arguments) => runtime()?.block_on(serve::run(&arguments)),
         Command::Migrate(arguments) => runtime()?.block_on(serve::migrate(&arguments)),
+        Command::ImportBlazar(arguments) => runtime()?.block_on(import::run(&arguments)),
         Command::Solve(arguments) => solve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Bench(command) => bench::run(&command),

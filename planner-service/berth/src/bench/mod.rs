@@ -6,7 +6,7 @@ mod batch;
 mod fleet;
 mod heal;
 mod replay;
-mod report;
+pub(crate) mod report;
 mod smptsp;
 mod sweep;
 mod whole;

@@ -11,18 +11,18 @@ use store::{SqlStore, StoreOptions};
 use crate::options::DatabaseArguments;
 
 /// An open database with an up-to-date schema.
-pub(super) struct Database {
-    pub(super) store: SqlStore,
+pub(crate) struct Database {
+    pub(crate) store: SqlStore,
     /// Other processes may use it too.
-    pub(super) shared: bool,
+    pub(crate) shared: bool,
     /// For the log; without credentials.
-    pub(super) kind: &'static str,
+    pub(crate) kind: &'static str,
     /// Held for as long as the file is used.
     _lock: Option<File>,
 }
 
 /// Opens the database and brings its schema up to date.
-pub(super) async fn open(arguments: &DatabaseArguments) -> anyhow::Result<Database> {
+pub(crate) async fn open(arguments: &DatabaseArguments) -> anyhow::Result<Database> {
     let address = match &arguments.database {
         Some(address) => address.clone(),
         None => own_file(&arguments.data)?,

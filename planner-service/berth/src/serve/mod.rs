@@ -3,7 +3,7 @@
 //! The only place that names concrete types: store, cloud, authentication.
 
 mod authentication;
-mod database;
+pub(crate) mod database;
 mod drivers;
 mod enforcement;
 mod fleet;

@@ -16,6 +16,7 @@ mod enforcement;
 mod fault;
 mod healing;
 mod history;
+mod import;
 mod instances;
 mod kill;
 mod lifecycle;
