@@ -8,6 +8,7 @@ mod m0001_first_schema;
 mod m0002_instances;
 mod m0003_floating_ips;
 mod m0004_outbox;
+mod m0005_flavors;
 
 use async_trait::async_trait;
 pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_instances::Migration),
             Box::new(m0003_floating_ips::Migration),
             Box::new(m0004_outbox::Migration),
+            Box::new(m0005_flavors::Migration),
         ]
     }
 }

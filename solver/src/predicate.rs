@@ -17,6 +17,9 @@ pub const MAX_DEPTH: usize = 64;
 /// Most comparisons and connectives in one expression.
 pub const MAX_NODES: usize = 1_000;
 
+/// How the property language says that a host does not have a property.
+const LACKS: &str = "lacks";
+
 /// Comparison operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operator {
@@ -87,6 +90,8 @@ pub enum Predicate {
         /// What it is compared with.
         value: String,
     },
+    /// The host does not have the property (named without `$`).
+    Lacks(String),
 }
 
 impl Predicate {
@@ -103,6 +108,7 @@ impl Predicate {
                 let ordering = decimal::compare(actual, value).unwrap_or_else(|| actual.cmp(value.as_str()));
                 operator.accepts(ordering)
             }),
+            Self::Lacks(property) => lookup(property).is_none(),
         }
     }
 
@@ -110,7 +116,7 @@ impl Predicate {
     pub fn properties(&self) -> BTreeSet<&str> {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::properties).collect(),
-            Self::Compare { property, .. } => BTreeSet::from([property.as_str()]),
+            Self::Compare { property, .. } | Self::Lacks(property) => BTreeSet::from([property.as_str()]),
         }
     }
 
@@ -129,6 +135,7 @@ impl Predicate {
                 format!("${property}").into(),
                 value.as_str().into(),
             ]),
+            Self::Lacks(property) => Value::Array(vec![LACKS.into(), format!("${property}").into()]),
         }
     }
 }
@@ -157,7 +164,7 @@ fn error<T>(reason: impl Into<String>) -> Result<T, PredicateError> {
     Err(PredicateError { reason: reason.into() })
 }
 
-/// Reads the JSON form: `[]`, `["op", "$name", "value"]`, `["and"|"or", expression, ...]`, nested at
+/// Reads the JSON form: `[]`, `["op", "$name", "value"]`, `["lacks", "$name"]`, `["and"|"or", expression, ...]`, nested at
 /// most [`MAX_DEPTH`] deep and with at most [`MAX_NODES`] nodes. A value may be a string or a number.
 pub fn parse(expression: &Value) -> Result<Predicate, PredicateError> {
     let mut nodes = 0;
@@ -201,9 +208,18 @@ fn parse_node(expression: &Value, depth: usize, nodes: &mut usize) -> Result<Pre
             Predicate::Any(parts)
         });
     }
+    if symbol == LACKS {
+        let [property] = operands else {
+            return error(format!(
+                "`{symbol}` takes a property, found {} operands",
+                operands.len()
+            ));
+        };
+        return Ok(Predicate::Lacks(name_of(property)?));
+    }
     let Some(operator) = Operator::from_symbol(symbol) else {
         return error(format!(
-            "unknown operator `{symbol}`; allowed are ==, =, !=, >=, <=, >, <, and, or"
+            "unknown operator `{symbol}`; allowed are ==, =, !=, >=, <=, >, <, lacks, and, or"
         ));
     };
     let [property, value] = operands else {
@@ -212,16 +228,7 @@ fn parse_node(expression: &Value, depth: usize, nodes: &mut usize) -> Result<Pre
             operands.len()
         ));
     };
-    let property = match property {
-        Value::String(name) if name.len() > 1 && name.starts_with('$') => name[1..].to_owned(),
-        Value::String(name) => return error(format!("`{name}` is not a property; properties are written `$name`")),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            return error(format!(
-                "the property must be a string such as `$name`, found {}",
-                kind(property)
-            ));
-        }
-    };
+    let property = name_of(property)?;
     let value = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
@@ -234,6 +241,18 @@ fn parse_node(expression: &Value, depth: usize, nodes: &mut usize) -> Result<Pre
         property,
         value,
     })
+}
+
+/// The name behind the `$`.
+fn name_of(property: &Value) -> Result<String, PredicateError> {
+    match property {
+        Value::String(name) if name.len() > 1 && name.starts_with('$') => Ok(name[1..].to_owned()),
+        Value::String(name) => error(format!("`{name}` is not a property; properties are written `$name`")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => error(format!(
+            "the property must be a string such as `$name`, found {}",
+            kind(property)
+        )),
+    }
 }
 
 const fn kind(value: &Value) -> &'static str {
@@ -271,6 +290,8 @@ mod tests {
             "by string when one side is not a number"
         );
         assert!(!holds(&json!(["!=", "$missing", "x"])));
+        assert!(holds(&json!(["lacks", "$missing"])));
+        assert!(!holds(&json!(["lacks", "$gpu"])));
         assert!(holds(&json!([
             "or",
             ["==", "$missing", "x"],
@@ -293,6 +314,7 @@ mod tests {
             json!(["==", "gpu", "1"]),
             json!(["==", "$gpu", true]),
             json!(["==", "$gpu"]),
+            json!(["lacks", "$gpu", "1"]),
             json!(["~", "$gpu", "1"]),
             json!(["==", "$", "1"]),
             deep,
@@ -304,9 +326,14 @@ mod tests {
 
     #[test]
     fn reads_back_what_it_writes() {
-        let text = json!(["or", ["and", ["==", "$gpu", "True"], []], [">=", "$vcpus", "8"]]);
+        let text = json!([
+            "or",
+            ["and", ["==", "$gpu", "True"], []],
+            [">=", "$vcpus", "8"],
+            ["lacks", "$tpu"]
+        ]);
         let predicate = parse(&text).unwrap();
         assert_eq!(predicate.to_json(), text);
-        assert_eq!(predicate.properties(), BTreeSet::from(["gpu", "vcpus"]));
+        assert_eq!(predicate.properties(), BTreeSet::from(["gpu", "tpu", "vcpus"]));
     }
 }

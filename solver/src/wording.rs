@@ -40,6 +40,7 @@ fn described(condition: &Predicate, inside: bool) -> String {
             let symbol = operator.symbol();
             format!("{property} {} {value}", if symbol == "==" { "=" } else { symbol })
         }
+        Predicate::Lacks(property) => format!("no {property}"),
     }
 }
 

@@ -83,7 +83,7 @@ pub struct Reservation {
 pub enum Parameters {
     /// Of `physical:host`.
     Host(HostParameters),
-    /// Of `virtual:instance`.
+    /// Of `virtual:instance` and `flavor:instance`.
     Instance(InstanceParameters),
     /// Of `virtual:floatingip`.
     FloatingIp(FloatingIpParameters),
@@ -109,7 +109,7 @@ pub struct HostParameters {
     pub max: u32,
 }
 
-/// Parameters of `virtual:instance`.
+/// Parameters of `virtual:instance` and `flavor:instance`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InstanceParameters {
     /// Virtual CPUs of one instance.
@@ -122,7 +122,7 @@ pub struct InstanceParameters {
     pub amount: u32,
     /// All on one host, all on different hosts, or no rule.
     pub affinity: Option<bool>,
-    /// Property expression, `""` for none.
+    /// Property expression, `""` for none; of `flavor:instance` the flavor that was reserved, as JSON.
     #[serde(default, deserialize_with = "null_as_default")]
     pub resource_properties: String,
     /// The flavor that boots into the reservation: the reservation's id.

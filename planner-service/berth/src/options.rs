@@ -165,8 +165,8 @@ pub(crate) struct ServeArguments {
     pub(crate) cloud: CloudKind,
     /// What can be reserved
     #[arg(long, env = "BERTH_RESOURCE_TYPES", value_name = "TYPE,...", value_delimiter = ',',
-          default_value = "physical:host,virtual:instance,virtual:floatingip",
-          value_parser = ["physical:host", "virtual:instance", "virtual:floatingip"])]
+          default_value = "physical:host,virtual:instance,flavor:instance,virtual:floatingip",
+          value_parser = ["physical:host", "virtual:instance", "flavor:instance", "virtual:floatingip"])]
     pub(crate) resource_types: Vec<String>,
     /// YAML or JSON file with policy rules that replace the default ones
     #[arg(long, env = "BERTH_POLICY_FILE", value_name = "FILE")]
@@ -291,6 +291,9 @@ pub(crate) struct ServeArguments {
     /// Standalone: program that is run when a reservation starts and ends, with its arguments, split at blanks
     #[arg(long, env = "BERTH_COMMAND", value_name = "PROGRAM")]
     pub(crate) command: Option<String>,
+    /// Standalone: JSON list of flavors, as Nova describes them, that instances can be reserved of
+    #[arg(long, env = "BERTH_FLAVORS", value_name = "FILE")]
+    pub(crate) flavors: Option<PathBuf>,
     /// Seconds a webhook or program may take
     #[arg(long, env = "BERTH_ACTION_TIMEOUT", value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u32).range(1..=3600))]

@@ -15,6 +15,8 @@ use crate::error::ClientError;
 const HOST_TYPE: &str = "physical:host";
 /// The resource type of places for instances.
 const INSTANCE_TYPE: &str = "virtual:instance";
+/// The resource type of places for instances of a flavor.
+const FLAVOR_TYPE: &str = "flavor:instance";
 
 /// A number of hosts, or a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,14 @@ pub(crate) struct ReservationArguments {
         help_heading = "What to reserve"
     )]
     pub(crate) instances: Option<u32>,
+    /// Flavor of the instances, by its id, in place of sizes
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with_all = ["hosts", "vcpus", "memory_mb", "disk_gb", "affinity", "condition", "resource_properties"],
+        help_heading = "What to reserve"
+    )]
+    pub(crate) flavor: Option<String>,
     /// Virtual CPUs of an instance
     #[arg(long, value_name = "N", conflicts_with = "hosts", help_heading = "What to reserve")]
     pub(crate) vcpus: Option<u32>,
@@ -103,6 +113,7 @@ impl ReservationArguments {
     /// Whether none of the options was given.
     pub(crate) const fn is_empty(&self) -> bool {
         self.hosts.is_none()
+            && self.flavor.is_none()
             && !self.is_of_instances()
             && self.condition.is_none()
             && self.hypervisor_properties.is_none()
@@ -169,7 +180,10 @@ impl ReservationArguments {
     pub(crate) fn for_creation(&self) -> Result<Vec<Value>, ClientError> {
         let mut reservations = Vec::new();
         let mut plain = self.plain_members()?;
-        if self.is_of_instances() {
+        if let Some(flavor) = &self.flavor {
+            plain.insert("resource_type".to_owned(), json!(FLAVOR_TYPE));
+            plain.insert("flavor_id".to_owned(), json!(flavor));
+        } else if self.is_of_instances() {
             plain.insert("resource_type".to_owned(), json!(INSTANCE_TYPE));
         }
         if !plain.is_empty() {
@@ -180,7 +194,7 @@ impl ReservationArguments {
         }
         if reservations.is_empty() {
             return Err(ClientError::Usage(
-                "nothing to reserve: say how many hosts, e.g. --hosts 2, or instances, e.g. --instances 4 --vcpus 2 --memory-mb 4096".to_owned(),
+                "nothing to reserve: say how many hosts, e.g. --hosts 2, or instances, e.g. --instances 4 --vcpus 2 --memory-mb 4096, or --instances 4 --flavor ID".to_owned(),
             ));
         }
         Ok(reservations)
@@ -240,9 +254,11 @@ fn with_defaults(mut members: Map<String, Value>) -> Value {
         ("affinity", Value::Null),
         ("resource_properties", json!("")),
     ];
+    let of_flavors = [("amount", json!(1)), ("affinity", Value::Null)];
     let defaults: &[(&str, Value)] = match kind.as_str() {
         Some(HOST_TYPE) => &of_hosts,
         Some(INSTANCE_TYPE) => &of_instances,
+        Some(FLAVOR_TYPE) => &of_flavors,
         _ => &[],
     };
     for (name, default) in defaults {

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use plugin_api::Inventory;
 use solver::predicate::{self, Predicate};
 
-use crate::demand::{DISK_GB, MEMORY_MB, VCPU};
+use crate::demand::{DISK_GB, HYPERVISOR, MEMORY_MB, VCPU};
 use crate::domain::Host;
 
 /// Longest expression accepted, in bytes.
@@ -16,6 +17,10 @@ pub const MAX_EXPRESSION: usize = 64 * 1024;
 
 /// Prefix by which a name means an extra capability even where a column has the same name.
 const CAPABILITY_SCOPE: &str = "capabilities:";
+/// Prefix of the properties that say how much one instance may take.
+const MAX_UNIT_SCOPE: &str = "max_unit:";
+/// Prefix of the properties that say what a host is able to do.
+const TRAIT_SCOPE: &str = "trait:";
 
 /// Reads an expression as the REST API carries it: `""` (every host) or a JSON list as text.
 ///
@@ -44,7 +49,7 @@ pub fn requirement(expressions: &[&str]) -> Result<Predicate, String> {
     for text in expressions {
         match parse(text)? {
             Predicate::All(mut conditions) => parts.append(&mut conditions),
-            other @ (Predicate::Any(_) | Predicate::Compare { .. }) => parts.push(other),
+            other @ (Predicate::Any(_) | Predicate::Compare { .. } | Predicate::Lacks(_)) => parts.push(other),
         }
     }
     Ok(Predicate::All(parts))
@@ -54,7 +59,8 @@ pub fn requirement(expressions: &[&str]) -> Result<Predicate, String> {
 ///
 /// Besides columns and capabilities it has the names users bring from Nova's schedulers:
 /// `capabilities:NAME` (the capability, whatever columns exist), `region`, `zone`, `cpu_cores`,
-/// `free_ram_mb`, `free_disk_gb` (a reserved host is wholly free). SQL's NULL is the text `null`.
+/// `free_ram_mb`, `free_disk_gb` (a reserved host is wholly free), and `trait:NAME`, which is `required` where the host
+/// has the trait. SQL's NULL is the text `null`.
 pub fn planner_host(host: &Host, region: &str) -> solver::model::Host {
     let mut properties: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in &host.capabilities {
@@ -89,20 +95,66 @@ pub fn planner_host(host: &Host, region: &str) -> solver::model::Host {
     for (name, value) in columns {
         properties.insert(name.to_owned(), value);
     }
-    let amount = |value: i64| u64::try_from(value).unwrap_or(0);
+    let mut capacity = columns_of(host);
+    for (class, inventory) in classes_of(host) {
+        properties.insert(max_unit(&class), inventory.max_unit.to_string());
+        capacity.insert(class, inventory.capacity);
+    }
+    for name in &host.provision.traits {
+        properties.insert(trait_property(name), "required".to_owned());
+    }
     solver::model::Host {
         id: Arc::from(host.id.as_str()),
         properties,
         zone: Some(host.availability_zone.clone()).filter(|zone| !zone.is_empty()),
         rack: host.capabilities.get("rack").cloned(),
-        capacity: BTreeMap::from([
-            (VCPU.to_owned(), amount(host.vcpus)),
-            (MEMORY_MB.to_owned(), amount(host.memory_mb)),
-            (DISK_GB.to_owned(), amount(host.local_gb)),
-        ]),
+        capacity,
         blocks: Vec::new(),
         reservable: host.reservable,
     }
+}
+
+/// The property of hosts that says how much of a resource class one instance may take.
+pub(crate) fn max_unit(class: &str) -> String {
+    format!("{MAX_UNIT_SCOPE}{class}")
+}
+
+/// The property of hosts that have a trait. An operator may give it as a capability where there is no Placement.
+pub(crate) fn trait_property(name: &str) -> String {
+    format!("{TRAIT_SCOPE}{name}")
+}
+
+/// Whether a condition follows from a flavor and cannot be left out by whoever asks.
+pub(crate) fn is_of_flavor(condition: &Predicate) -> bool {
+    let mut names = condition.properties().into_iter();
+    names.any(|name| name.starts_with(MAX_UNIT_SCOPE) || name.starts_with(TRAIT_SCOPE))
+}
+
+/// What the hypervisor has.
+fn columns_of(host: &Host) -> BTreeMap<String, u64> {
+    let amounts = [host.vcpus, host.memory_mb, host.local_gb].map(|value| u64::try_from(value).unwrap_or(0));
+    HYPERVISOR.map(str::to_owned).into_iter().zip(amounts).collect()
+}
+
+/// What instances may take, by resource class. Where Placement has said nothing of a host its columns tell; disks that
+/// it does not know lie elsewhere, and only the column knows them.
+fn classes_of(host: &Host) -> BTreeMap<String, Inventory> {
+    let columns = columns_of(host);
+    let classes = HYPERVISOR.into_iter().zip([VCPU, MEMORY_MB, DISK_GB]);
+    let known = &host.provision.inventories;
+    let told = classes.filter(|(_, class)| known.is_empty() || *class == DISK_GB);
+    let mut inventories: BTreeMap<String, Inventory> = told
+        .map(|(column, class)| {
+            let amount = columns.get(column).copied().unwrap_or(0);
+            let inventory = Inventory {
+                capacity: amount,
+                max_unit: amount,
+            };
+            (class.to_owned(), inventory)
+        })
+        .collect();
+    inventories.extend(known.iter().map(|(class, inventory)| (class.clone(), *inventory)));
+    inventories
 }
 
 /// The capability names an expression uses, scope prefix removed.

@@ -102,6 +102,11 @@ fn asked(spec: &ReservationSpec) -> Result<Members> {
             members.put("affinity", spec.affinity)?;
             members.put("resource_properties", &spec.resource_properties)?;
         }
+        ReservationSpec::Flavor(spec) => {
+            members.put("flavor_id", &spec.flavor.id)?;
+            members.put("amount", spec.amount)?;
+            members.put("affinity", Option::<bool>::None)?;
+        }
         ReservationSpec::FloatingIp(spec) => {
             members.put("network_id", &spec.network_id)?;
             members.put("amount", spec.amount)?;
@@ -132,6 +137,7 @@ fn supplied(amendment: Amendment<'_>) -> Result<Vec<Value>> {
         members.put_given("disk_gb", change.disk_gb)?;
         members.put_given("amount", change.amount)?;
         members.put_given("affinity", change.affinity.map(|NewAffinity(rule)| rule))?;
+        members.put_given("flavor_id", change.flavor_id.as_ref())?;
         members.put_given("network_id", change.network_id.as_ref())?;
         members.put_given("required_floatingips", change.required_floatingips.as_ref())?;
         reservations.push(members.with_allocations(hosts)?);

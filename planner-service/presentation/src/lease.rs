@@ -3,6 +3,7 @@
 use api_types::date::{PlanTime, RecordTime};
 use api_types::lease as wire;
 use planner_core::domain::{Event, EventType, Lease, Reservation, ReservationSpec};
+use plugin_api::SourceFlavor;
 
 /// A lease as clients see it. Internal events are not shown.
 pub fn write(lease: &Lease) -> wire::Lease {
@@ -59,6 +60,17 @@ fn reservation(lease_id: &str, reservation: &Reservation) -> wire::Reservation {
             aggregate_id: instance.objects.aggregate_id,
             server_group_id: instance.objects.server_group_id.clone(),
         }),
+        ReservationSpec::Flavor(flavored) => wire::Parameters::Instance(wire::InstanceParameters {
+            vcpus: flavored.flavor.vcpus,
+            memory_mb: flavored.flavor.memory_mb,
+            disk_gb: flavored.flavor.disk,
+            amount: flavored.amount,
+            affinity: None,
+            resource_properties: flavor_text(&flavored.flavor),
+            flavor_id: reservation.id.clone(),
+            aggregate_id: flavored.objects.aggregate_id,
+            server_group_id: None,
+        }),
         ReservationSpec::FloatingIp(addresses) => wire::Parameters::FloatingIp(wire::FloatingIpParameters {
             network_id: addresses.network_id.clone(),
             amount: addresses.amount,
@@ -77,6 +89,11 @@ fn reservation(lease_id: &str, reservation: &Reservation) -> wire::Reservation {
         updated_at: reservation.updated_at.map(RecordTime),
         parameters,
     }
+}
+
+/// A flavor as reservations carry it. That it cannot be written is impossible: its keys are texts.
+fn flavor_text(flavor: &SourceFlavor) -> String {
+    serde_json::to_string(flavor).unwrap_or_default()
 }
 
 fn event(lease_id: &str, event: &Event) -> wire::Event {

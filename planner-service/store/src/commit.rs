@@ -12,11 +12,12 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 
 use crate::convert::{
-    LeaseRows, capability_rows, finding_row, floating_ip_row, host_row, outbox_row, position, property_row,
+    HostRows, LeaseRows, capability_rows, finding_row, floating_ip_row, host_row, inventory_rows, outbox_row, position,
+    property_row, trait_rows,
 };
 use crate::entity::{
-    allocation, book, change, claim, event, finding, floating_ip, host, host_capability, host_reservation,
-    instance_reservation, lease, outbox, property,
+    allocation, book, change, claim, event, finding, flavor_reservation, floating_ip, host, host_capability,
+    host_reservation, instance_reservation, lease, outbox, property,
 };
 use crate::failure::Failure;
 use crate::limits;
@@ -39,8 +40,7 @@ pub(crate) struct Rows {
     touched_properties: Vec<String>,
     touched_findings: Vec<String>,
     leases: LeaseRows,
-    hosts: Vec<host::Model>,
-    capabilities: Vec<host_capability::Model>,
+    hosts: HostRows,
     floating_ips: Vec<floating_ip::Model>,
     properties: Vec<property::Model>,
     findings: Vec<finding::Model>,
@@ -107,15 +107,17 @@ impl Rows {
         for (id, lease) in leases {
             rows.touch(Kind::Lease, "a lease's id", id)?;
             match lease {
-                Some(lease) => rows.leases.add(lease),
+                Some(lease) => rows.leases.add(lease)?,
                 None => rows.deleted_leases.push(id.to_owned()),
             }
         }
         for (id, host) in hosts {
             rows.touch(Kind::Host, "a host's id", id)?;
             if let Some(host) = host {
-                rows.hosts.push(host_row(host));
-                rows.capabilities.extend(capability_rows(host));
+                rows.hosts.hosts.push(host_row(host));
+                rows.hosts.capabilities.extend(capability_rows(host));
+                rows.hosts.inventories.extend(inventory_rows(host));
+                rows.hosts.traits.extend(trait_rows(host));
             }
         }
         for (id, address) in floating_ips {
@@ -244,14 +246,17 @@ async fn delete_all<E: EntityTrait>(
 }
 
 async fn insert(connection: &impl ConnectionTrait, rows: &Rows) -> Result<(), Failure> {
-    insert_all(connection, &rows.hosts, |row: &host::Model| {
+    let hosts = &rows.hosts;
+    insert_all(connection, &hosts.hosts, |row: &host::Model| {
         row.cpu_info.len() + row.hypervisor_type.len()
     })
     .await?;
-    insert_all(connection, &rows.capabilities, |row: &host_capability::Model| {
+    insert_all(connection, &hosts.capabilities, |row: &host_capability::Model| {
         row.value.len()
     })
     .await?;
+    insert_all(connection, &hosts.inventories, |_| 0).await?;
+    insert_all(connection, &hosts.traits, |_| 0).await?;
     insert_all(connection, &rows.floating_ips, |_| 0).await?;
     insert_all(connection, &rows.properties, |_| 0).await?;
     let leases = &rows.leases;
@@ -268,6 +273,12 @@ async fn insert(connection: &impl ConnectionTrait, rows: &Rows) -> Result<(), Fa
         connection,
         &leases.instance_reservations,
         |row: &instance_reservation::Model| row.resource_properties.len(),
+    )
+    .await?;
+    insert_all(
+        connection,
+        &leases.flavor_reservations,
+        |row: &flavor_reservation::Model| row.flavor.len(),
     )
     .await?;
     insert_all(connection, &leases.instance_places, |_| 0).await?;

@@ -84,6 +84,10 @@ pub(crate) fn lease(lease: &Lease) -> Result<(), StoreError> {
                 let group = spec.objects.server_group_id.as_deref();
                 group.map_or(Ok(()), |group| id("a server group's id", group))?;
             }
+            ReservationSpec::Flavor(spec) => {
+                let text = serde_json::to_string(&spec.flavor).map_err(|error| refused(error.to_string()))?;
+                long_text("a reservation's flavor", &text)?;
+            }
             ReservationSpec::FloatingIp(spec) => {
                 name("a reservation's network", &spec.network_id)?;
                 let mut required = spec.required_floatingips.iter();
@@ -127,7 +131,9 @@ pub(crate) fn host(host: &Host) -> Result<(), StoreError> {
     host.capabilities.iter().try_for_each(|(capability, value)| {
         name("a capability's name", capability)?;
         long_text("a capability's value", value)
-    })
+    })?;
+    let mut provided = host.provision.inventories.keys().chain(&host.provision.traits);
+    provided.try_for_each(|provided| name("a host's resource class or trait", provided))
 }
 
 /// A notification. Its payload holds texts whose lengths have been checked.

@@ -11,11 +11,12 @@ use sea_orm::sea_query::{Query, SelectStatement};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
 use crate::convert::{
-    LeaseRows, findings_from_row, floating_ip_from_row, hosts_from_rows, leases_from_rows, property_from_row,
+    HostRows, LeaseRows, findings_from_row, floating_ip_from_row, hosts_from_rows, leases_from_rows, property_from_row,
 };
 use crate::entity::{
-    allocation, book, change, event, finding, floating_ip, floating_ip_reservation, host, host_capability,
-    host_reservation, instance_place, instance_reservation, lease, property, required_floating_ip, reservation,
+    allocation, book, change, event, finding, flavor_reservation, floating_ip, floating_ip_reservation, host,
+    host_capability, host_inventory, host_reservation, host_trait, instance_place, instance_reservation, lease,
+    property, required_floating_ip, reservation,
 };
 use crate::failure::Failure;
 
@@ -143,6 +144,12 @@ async fn lease_rows(connection: &impl ConnectionTrait, scope: Scope) -> Result<L
             reservations.clone(),
         )
         .await?,
+        flavor_reservations: rows::<flavor_reservation::Entity, _>(
+            connection,
+            flavor_reservation::Column::ReservationId,
+            reservations.clone(),
+        )
+        .await?,
         instance_places: rows::<instance_place::Entity, _>(
             connection,
             instance_place::Column::ReservationId,
@@ -165,15 +172,24 @@ async fn lease_rows(connection: &impl ConnectionTrait, scope: Scope) -> Result<L
     })
 }
 
+async fn host_rows(connection: &impl ConnectionTrait, scope: Scope) -> Result<HostRows, Failure> {
+    let hosts = scope.changed(Kind::Host);
+    Ok(HostRows {
+        hosts: rows::<host::Entity, _>(connection, host::Column::Id, hosts.clone()).await?,
+        capabilities: rows::<host_capability::Entity, _>(connection, host_capability::Column::HostId, hosts.clone())
+            .await?,
+        inventories: rows::<host_inventory::Entity, _>(connection, host_inventory::Column::HostId, hosts.clone())
+            .await?,
+        traits: rows::<host_trait::Entity, _>(connection, host_trait::Column::HostId, hosts).await?,
+    })
+}
+
 /// Everything.
 pub(crate) async fn contents(connection: &impl ConnectionTrait) -> Result<Contents, Failure> {
     let scope = Scope::Everything;
     let epoch = book_row(connection).await?.epoch;
     let leases = leases_from_rows(lease_rows(connection, scope).await?)?;
-    let hosts = hosts_from_rows(
-        rows::<host::Entity, _>(connection, host::Column::Id, None).await?,
-        rows::<host_capability::Entity, _>(connection, host_capability::Column::HostId, None).await?,
-    );
+    let hosts = hosts_from_rows(host_rows(connection, scope).await?);
     let floating_ips = rows::<floating_ip::Entity, _>(connection, floating_ip::Column::Id, None).await?;
     let properties = rows::<property::Entity, _>(connection, property::Column::Id, None).await?;
     let mut findings = Vec::new();
@@ -220,10 +236,7 @@ pub(crate) async fn changes(connection: &impl ConnectionTrait, since: Epoch) -> 
     let mut puts = Vec::new();
     // Asked of one kind at a time so that a feed about leases only costs no queries about hosts.
     if let Some(gone) = gone.get_mut(&Kind::Host) {
-        let hosts = rows::<host::Entity, _>(connection, host::Column::Id, scope.changed(Kind::Host)).await?;
-        let ids = scope.changed(Kind::Host);
-        let capabilities = rows::<host_capability::Entity, _>(connection, host_capability::Column::HostId, ids).await?;
-        for host in hosts_from_rows(hosts, capabilities) {
+        for host in hosts_from_rows(host_rows(connection, scope).await?) {
             gone.remove(&host.id);
             puts.push(Change::PutHost(Arc::new(host)));
         }

@@ -48,7 +48,10 @@ pub fn double_bookings(contents: &Contents) -> Vec<DoubleBooking> {
     let mut by_resource: BTreeMap<&str, Vec<Use<'_>>> = BTreeMap::new();
     for lease in &contents.leases {
         for reservation in &lease.reservations {
-            let whole = !matches!(reservation.spec, ReservationSpec::Instance(_));
+            let whole = !matches!(
+                reservation.spec,
+                ReservationSpec::Instance(_) | ReservationSpec::Flavor(_)
+            );
             let mut seen = BTreeSet::new();
             for held in &reservation.allocations {
                 // Places of one reservation on one host are one use of it.

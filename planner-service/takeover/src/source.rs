@@ -46,6 +46,8 @@ pub struct Source {
     pub(crate) floatingip_allocations: Vec<Row>,
     pub(crate) hosts: Vec<Row>,
     pub(crate) capabilities: Vec<Row>,
+    pub(crate) inventories: Vec<Row>,
+    pub(crate) traits: Vec<Row>,
     pub(crate) properties: Vec<Row>,
     pub(crate) floatingips: Vec<Row>,
 }
@@ -167,6 +169,19 @@ async fn tables(transaction: &DatabaseTransaction) -> Result<Source, SourceError
             &["computehost_id", "property_id", "capability_value"],
         )
         .await?,
+        inventories: read(
+            "computehost_resource_inventory",
+            &[
+                "computehost_id",
+                "resource_class",
+                "total",
+                "reserved",
+                "max_unit",
+                "allocation_ratio",
+            ],
+        )
+        .await?,
+        traits: read("computehost_trait", &["computehost_id", "trait"]).await?,
         properties: read("resource_properties", &["resource_type", "property_name", "private"]).await?,
         floatingips: read(
             "floatingips",

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use planner_core::domain::{
-    Allocation, Event, EventStatus, EventType, FloatingIp, FloatingIpReservation, Host, HostReservation,
-    InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, Property, Reservation, ReservationSpec,
-    ReservationStatus, Timestamp,
+    Allocation, Event, EventStatus, EventType, FlavorReservation, FloatingIp, FloatingIpReservation, Host,
+    HostReservation, InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, Property, Reservation,
+    ReservationSpec, ReservationStatus, Timestamp,
 };
 use planner_core::ports::Contents;
+use plugin_api::{Inventory, Provision};
 
 use crate::row::{Row, RowError};
 use crate::source::Source;
@@ -100,6 +101,8 @@ struct Known<'a> {
     allocations: BTreeMap<&'a str, Vec<&'a str>>,
     property_names: BTreeMap<&'a str, &'a str>,
     capabilities: BTreeMap<&'a str, Vec<&'a Row>>,
+    inventories: BTreeMap<&'a str, Vec<&'a Row>>,
+    traits: BTreeMap<&'a str, Vec<&'a Row>>,
 }
 
 impl<'a> Known<'a> {
@@ -130,6 +133,8 @@ impl<'a> Known<'a> {
             allocations,
             property_names: names.collect(),
             capabilities: by(&source.capabilities, "computehost_id"),
+            inventories: by(&source.inventories, "computehost_id"),
+            traits: by(&source.traits, "computehost_id"),
         }
     }
 }
@@ -194,8 +199,41 @@ fn host(row: &Row, known: &Known<'_>, now: Timestamp, notes: &mut Vec<Note>) -> 
         created_at: created(row, now)?,
         updated_at: row.optional_time("updated_at")?,
         capabilities,
+        provision: provision(&id, known)?,
         id,
     })
+}
+
+/// What Placement said of a host when Blazar registered it.
+fn provision(id: &str, known: &Known<'_>) -> Result<Provision, RowError> {
+    let mut provision = Provision::default();
+    for row in known.inventories.get(id).into_iter().flatten() {
+        let inventory = Inventory {
+            capacity: capacity(row)?,
+            max_unit: row.number("max_unit")?,
+        };
+        provision.inventories.insert(row.text("resource_class"), inventory);
+    }
+    let traits = known.traits.get(id).into_iter().flatten();
+    provision.traits = traits.map(|row| row.text("trait")).collect();
+    Ok(provision)
+}
+
+/// What all instances together may take, as Placement counts it.
+fn capacity(row: &Row) -> Result<u64, RowError> {
+    let (total, reserved): (u32, u32) = (row.number("total")?, row.number("reserved")?);
+    let ratio: f64 = row.number("allocation_ratio")?;
+    if !ratio.is_finite() || ratio < 0.0 {
+        return Err(row.wrong("allocation_ratio", "a number that is not negative"));
+    }
+    let free = f64::from(total.saturating_sub(reserved)) * ratio;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative, and rounded down as Placement does"
+    )]
+    let whole = free as u64;
+    Ok(whole)
 }
 
 fn address(row: &Row, column: &str) -> Result<String, RowError> {
@@ -318,6 +356,20 @@ fn specification(row: &Row, resource_type: &str, known: &Known<'_>) -> Result<Op
                 objects: InstanceObjects {
                     aggregate_id: spec.optional_number("aggregate_id")?,
                     server_group_id: spec.optional("server_group_id").map(str::to_owned),
+                },
+            })
+        }
+        FlavorReservation::RESOURCE_TYPE => {
+            let spec = find("instance_reservations")?;
+            let text = spec.text("resource_properties");
+            let flavor =
+                serde_json::from_str(&text).map_err(|_| spec.wrong("resource_properties", "a flavor as JSON"))?;
+            ReservationSpec::Flavor(FlavorReservation {
+                flavor,
+                amount: spec.number("amount")?,
+                objects: InstanceObjects {
+                    aggregate_id: spec.optional_number("aggregate_id")?,
+                    server_group_id: None,
                 },
             })
         }

@@ -50,6 +50,7 @@ fn check(translation: &Translation) {
         ("deleting", LeaseStatus::Deleting, 0),
         ("updating", LeaseStatus::Pending, 2),
         ("addresses", LeaseStatus::Pending, 1),
+        ("flavor", LeaseStatus::Pending, 2),
         ("empty", LeaseStatus::Pending, 0),
     ];
     assert_eq!(contents.leases.len(), states.len());
@@ -88,6 +89,14 @@ fn check(translation: &Translation) {
         (spec.amount, spec.affinity, spec.objects.aggregate_id),
         (2, Some(false), Some(12))
     );
+    let ReservationSpec::Flavor(spec) = &lease(contents, "flavor").reservations[0].spec else {
+        unreachable!("it is of a flavor")
+    };
+    assert_eq!(
+        (spec.flavor.id.as_str(), spec.amount, spec.objects.aggregate_id),
+        ("3", 2, Some(13))
+    );
+    assert_eq!(spec.flavor.extra_specs["trait:HW_CPU_X86_AVX2"], "required");
     let addresses = &lease(contents, "addresses").reservations[0];
     let ReservationSpec::FloatingIp(spec) = &addresses.spec else {
         unreachable!("it is of addresses")
@@ -111,11 +120,20 @@ fn check(translation: &Translation) {
         (host("1").capabilities["gpu"].as_str(), host("2").cpu_info.as_str()),
         ("a100", r#"{"arch": "x86_64"}"#)
     );
+    let provision = &host("3").provision;
+    assert_eq!(
+        (
+            provision.inventories["VCPU"].capacity,
+            provision.inventories["VCPU"].max_unit
+        ),
+        (17, 8)
+    );
+    assert!(provision.traits.contains("HW_CPU_X86_AVX2"));
     assert!(!host("4").reservable && host("4").cpu_info.is_empty());
     assert!(contents.properties[0].private);
     assert_eq!(contents.floating_ips[1].floating_ip_address, "192.0.2.8");
     let named: Vec<&str> = notes.iter().map(|note| note.id.as_str()).collect();
-    for id in ["4", "empty", "flavor", "starting", "terminating", "updating"] {
+    for id in ["4", "device", "empty", "starting", "terminating", "updating"] {
         assert!(named.contains(&id), "{id}: {notes:?}");
     }
     assert!(double_bookings(contents).is_empty());
@@ -179,18 +197,18 @@ fn what_cannot_be_taken_over_is_refused_by_name() {
         );
         fill(
             &database,
-            &["UPDATE leases SET status = 'PENDING' WHERE id = 'flavor';\n"],
+            &["UPDATE leases SET status = 'PENDING' WHERE id = 'device';\n"],
         )
         .await;
         let refused = translate(&read(&database.address).await.unwrap(), NOW, 0).unwrap_err();
         let expected = TranslateError::Unsupported {
-            lease: "flavor".to_owned(),
-            resource_type: "flavor:instance".to_owned(),
+            lease: "device".to_owned(),
+            resource_type: "device".to_owned(),
         };
         assert_eq!(refused, expected);
         database
             .sql(&[
-                "DELETE FROM leases WHERE id = 'flavor'",
+                "DELETE FROM leases WHERE id = 'device'",
                 "UPDATE leases SET status = 'ODD' WHERE id = 'empty'",
             ])
             .await

@@ -4,11 +4,15 @@
 //! ([`Assignment`]) and makes the outside world agree. Every method is idempotent: called twice, or
 //! called again after a crash at any point, it ends in the same state.
 
-use std::collections::BTreeMap;
+mod flavor;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+
+pub use flavor::{FlavorSource, SourceFlavor};
 
 /// What the plan says about one reservation at the moment of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +70,10 @@ pub struct AssignedInstances {
     pub memory_mb: u32,
     /// Disk of one instance, in GiB.
     pub disk_gb: u32,
+    /// Second disk of one instance, in GiB.
+    pub ephemeral_gb: u32,
+    /// Extra specs that their flavor has besides those that bind it to the reservation.
+    pub extra_specs: BTreeMap<String, String>,
     /// `Some(true)`: all on one host; `Some(false)`: all on different hosts; `None`: no rule.
     pub affinity: Option<bool>,
     /// How many places on each host, by the host's id in the book.
@@ -195,6 +203,26 @@ pub struct HostFacts {
     pub availability_zone: String,
     /// Extra capabilities: what remains of the request's values.
     pub capabilities: BTreeMap<String, String>,
+    /// What Placement says of it.
+    pub provision: Provision,
+}
+
+/// What a host can give instances, by resource class, and what it is able to do: Placement's view of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Provision {
+    /// By resource class. Empty: nobody has said; the columns of the host tell.
+    pub inventories: BTreeMap<String, Inventory>,
+    /// Traits.
+    pub traits: BTreeSet<String>,
+}
+
+/// What there is of one resource class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inventory {
+    /// What all instances together may take: what is not reserved for the host itself, over-commitment included.
+    pub capacity: u64,
+    /// The most one instance may take.
+    pub max_unit: u64,
 }
 
 /// Why a host or floating IP cannot be registered or removed.
@@ -226,6 +254,9 @@ pub trait HostInventory: Send + Sync {
 
     /// Undoes [`HostInventory::register`]. Repeating it succeeds.
     async fn deregister(&self, host: &AssignedHost) -> Result<(), InventoryError>;
+
+    /// What a registered host can give now.
+    async fn provision(&self, host: &AssignedHost) -> Result<Provision, InventoryError>;
 }
 
 /// Whether a host can serve reservations now.

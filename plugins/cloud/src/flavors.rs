@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 
 use crate::CloudError;
 
@@ -21,6 +22,8 @@ pub struct Flavor {
     pub memory_mb: u32,
     /// Disk in GiB.
     pub disk_gb: u32,
+    /// Second disk in GiB.
+    pub ephemeral_gb: u32,
 }
 
 /// Flavors of the compute service.
@@ -28,6 +31,9 @@ pub struct Flavor {
 pub trait Flavors: Send + Sync {
     /// The flavor with this id.
     async fn find_flavor(&self, id: &str) -> Result<Option<Flavor>, CloudError>;
+
+    /// Everything Nova says of a flavor, but for its links.
+    async fn flavor_members(&self, id: &str) -> Result<Option<Map<String, Value>>, CloudError>;
 
     /// Creates a flavor that is not public. [`CloudError::Conflict`] if its id or name is taken.
     async fn create_flavor(&self, flavor: &Flavor) -> Result<(), CloudError>;

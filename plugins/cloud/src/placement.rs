@@ -2,7 +2,7 @@
 //!
 //! Invariant: a provider is only ever found by its exact name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
@@ -30,6 +30,8 @@ pub struct Inventory {
     pub reserved: i64,
     /// Over-commitment factor.
     pub allocation_ratio: f64,
+    /// The most one consumer may take.
+    pub max_unit: i64,
 }
 
 /// The placement service.
@@ -46,6 +48,9 @@ pub trait Placement: Send + Sync {
 
     /// Inventories of a provider by resource class.
     async fn inventories(&self, provider: &Provider) -> Result<BTreeMap<String, Inventory>, CloudError>;
+
+    /// Traits of a provider.
+    async fn traits(&self, provider: &Provider) -> Result<BTreeSet<String>, CloudError>;
 
     /// Sets the amount of one resource class at a provider, which is given out one by one and never more than there
     /// is; other classes stay. Repeated a few times if others change the provider meanwhile.

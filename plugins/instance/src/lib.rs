@@ -14,10 +14,10 @@ pub use pools::Names;
 /// The resource type both plugins serve.
 pub const RESOURCE_TYPE: &str = "virtual:instance";
 
-/// Reservations of instances without a cloud.
-pub const fn standalone(receivers: Receivers) -> Standalone {
+/// Reservations of instances without a cloud, for this resource type.
+pub const fn standalone(resource_type: &'static str, receivers: Receivers) -> Standalone {
     Standalone::new(
-        RESOURCE_TYPE,
+        resource_type,
         |assignment| instances_of(assignment).map(drop),
         receivers,
     )

@@ -9,10 +9,13 @@ use plugin_api::{AssignedHost, AssignedInstances, Assignment, NoObserver, Plugin
 use wiremock::matchers::{body_partial_json, header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::standalone;
+use super::{RESOURCE_TYPE, standalone};
 
 fn plugin(actions: Vec<Action>) -> Standalone {
-    standalone(Receivers::new(actions, reqwest::Client::new(), Arc::new(NoObserver)))
+    standalone(
+        RESOURCE_TYPE,
+        Receivers::new(actions, reqwest::Client::new(), Arc::new(NoObserver)),
+    )
 }
 
 fn assignment(first: u32) -> Assignment {
@@ -36,6 +39,8 @@ fn assignment(first: u32) -> Assignment {
             vcpus: 2,
             memory_mb: 4_096,
             disk_gb: 20,
+            ephemeral_gb: 0,
+            extra_specs: BTreeMap::new(),
             affinity: Some(false),
             places: BTreeMap::from([("7".to_owned(), first), ("8".to_owned(), 1)]),
         }),

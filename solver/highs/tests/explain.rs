@@ -208,7 +208,7 @@ fn every_refusal_and_every_offer_passes_the_checker_and_holds() {
                         .unwrap();
                     let rest = match &*asked.predicate {
                         Predicate::All(parts) => parts.iter().filter(|part| *part != condition).cloned().collect(),
-                        Predicate::Any(_) | Predicate::Compare { .. } => Vec::new(),
+                        Predicate::Any(_) | Predicate::Compare { .. } | Predicate::Lacks(_) => Vec::new(),
                     };
                     asked.predicate = Arc::new(Predicate::All(rest));
                 }

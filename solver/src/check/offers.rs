@@ -119,7 +119,7 @@ fn without(predicate: &Predicate, condition: &serde_json::Value) -> Option<Predi
             rest.remove(position);
             Some(Predicate::All(rest))
         }
-        Predicate::Any(_) | Predicate::Compare { .. } => {
+        Predicate::Any(_) | Predicate::Compare { .. } | Predicate::Lacks(_) => {
             (predicate.to_json() == *condition).then(|| Predicate::All(Vec::new()))
         }
     }

@@ -163,7 +163,7 @@ impl Search<'_> {
 pub fn looser(request: &Request, position: usize) -> impl Iterator<Item = (Predicate, Request)> {
     let mut conditions: Vec<Predicate> = match request.reservations.get(position).map(|asked| &*asked.predicate) {
         Some(Predicate::All(parts)) => parts.clone(),
-        Some(single @ (Predicate::Any(_) | Predicate::Compare { .. })) => vec![single.clone()],
+        Some(single @ (Predicate::Any(_) | Predicate::Compare { .. } | Predicate::Lacks(_))) => vec![single.clone()],
         None => Vec::new(),
     };
     let mut seen = Vec::new();
@@ -185,7 +185,7 @@ pub fn looser(request: &Request, position: usize) -> impl Iterator<Item = (Predi
 fn without(predicate: &Predicate, condition: &Predicate) -> Predicate {
     let mut parts = match predicate {
         Predicate::All(parts) => parts.clone(),
-        Predicate::Any(_) | Predicate::Compare { .. } => vec![predicate.clone()],
+        Predicate::Any(_) | Predicate::Compare { .. } | Predicate::Lacks(_) => vec![predicate.clone()],
     };
     if let Some(place) = parts.iter().position(|part| part == condition) {
         parts.remove(place);

@@ -94,9 +94,10 @@ const RABBIT_OPTIONS: [&str; 3] = ["ssl", "ssl_ca_file", "amqp_durable_queues"];
 const DRIVERS: [&str; 2] = ["messaging", "messagingv2"];
 
 /// Blazar's plugins and the resource types they stand for.
-const PLUGINS: [(&str, &str); 3] = [
+const PLUGINS: [(&str, &str); 4] = [
     ("physical.host.plugin", "physical:host"),
     ("virtual.instance.plugin", "virtual:instance"),
+    ("flavor.instance.plugin", "flavor:instance"),
     ("virtual.floatingip.plugin", "virtual:floatingip"),
 ];
 
@@ -301,7 +302,7 @@ os_admin_password = p$$w
 os_region_name = north
 log_exchange = true
 [manager]
-plugins = physical.host.plugin,virtual.floatingip.plugin,flavor.instance.plugin
+plugins = physical.host.plugin,virtual.floatingip.plugin,dummy.vm.plugin
 minutes_before_end_lease = 30
 [database]
 connection = mysql+pymysql://blazar:secret@db/blazar
@@ -338,7 +339,7 @@ trusts = True
         assert_eq!(read.ignored.len(), 3, "{:?}", read.ignored);
         assert_eq!(
             read.ignored[0],
-            "[manager] plugins: flavor.instance.plugin is not offered here"
+            "[manager] plugins: dummy.vm.plugin is not offered here"
         );
         assert_eq!(read.ignored[1], "[DEFAULT] log_exchange");
         assert!(read.ignored[2].starts_with("[database] connection: it is Blazar's"));

@@ -6,12 +6,15 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use cloud::Identity;
 use cloud::openstack::{OpenStack, Password, ServiceCredentials};
+use flavor_plugin::{ListedFlavors, OpenStackFlavors};
 use floatingip_plugin::{AnyAddress, OpenStackFloatingIps};
 use host_plugin::standalone::{Command, Webhook};
 use host_plugin::{Action, Names, OpenStackHosts, OpenStackHostsConfig, StandaloneHosts, StandaloneHostsConfig};
 use instance_plugin::OpenStackInstances;
 use plugin_action::Receivers;
-use plugin_api::{FloatingIpInventory, HostInventory, HostMonitor, Plugins, ResourcePlugin, StepObserver};
+use plugin_api::{
+    FlavorSource, FloatingIpInventory, HostInventory, HostMonitor, Plugins, ResourcePlugin, StepObserver,
+};
 use secrecy::SecretString;
 
 use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
@@ -21,6 +24,7 @@ pub(super) struct Drivers {
     pub(super) plugins: Plugins,
     pub(super) inventory: Arc<dyn HostInventory>,
     pub(super) floating_ips: Arc<dyn FloatingIpInventory>,
+    pub(super) flavors: Arc<dyn FlavorSource>,
     /// Says which hosts work, where that is asked for and known.
     pub(super) monitor: Option<Arc<dyn HostMonitor>>,
     /// Keystone, where there is one.
@@ -53,7 +57,10 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                 ..OpenStackHostsConfig::default()
             };
             let addresses = Arc::new(OpenStackFloatingIps::new(openstack.clone(), steps.clone()));
-            let instances = OpenStackInstances::new(openstack.clone(), config.names.clone(), steps.clone());
+            let names = config.names.clone();
+            let instances = OpenStackInstances::new(openstack.clone(), names.clone(), steps.clone());
+            let flavored = flavor_plugin::openstack(openstack.clone(), names, steps.clone());
+            let flavors = Arc::new(OpenStackFlavors::new(openstack.clone()));
             let hosts = Arc::new(OpenStackHosts::new(
                 openstack.clone(),
                 openstack.clone(),
@@ -62,12 +69,21 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                 steps,
             ));
             Ok(Drivers {
-                plugins: offered(arguments, [hosts.clone(), Arc::new(instances), addresses.clone()]),
+                plugins: offered(
+                    arguments,
+                    [
+                        hosts.clone(),
+                        Arc::new(instances),
+                        Arc::new(flavored),
+                        addresses.clone(),
+                    ],
+                ),
                 monitor: arguments
                     .enable_polling_monitor
                     .then(|| hosts.clone() as Arc<dyn HostMonitor>),
                 inventory: hosts,
                 floating_ips: addresses,
+                flavors,
                 identity,
             })
         }
@@ -83,14 +99,24 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
             };
             let client = reqwest::Client::new();
             let receivers = Receivers::new(config.actions.clone(), client.clone(), steps.clone());
-            let instances = instance_plugin::standalone(receivers.clone());
+            let instances = instance_plugin::standalone(instance_plugin::RESOURCE_TYPE, receivers.clone());
+            let flavored = flavor_plugin::standalone(receivers.clone());
             let addresses = floatingip_plugin::standalone(receivers);
             let hosts = Arc::new(StandaloneHosts::new(config, client, steps));
             Ok(Drivers {
-                plugins: offered(arguments, [hosts.clone(), Arc::new(instances), Arc::new(addresses)]),
+                plugins: offered(
+                    arguments,
+                    [
+                        hosts.clone(),
+                        Arc::new(instances),
+                        Arc::new(flavored),
+                        Arc::new(addresses),
+                    ],
+                ),
                 monitor: None,
                 inventory: hosts,
                 floating_ips: Arc::new(AnyAddress),
+                flavors: Arc::new(flavors(arguments)?),
                 identity,
             })
         }
@@ -98,7 +124,7 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
 }
 
 /// Those of the plugins whose resource types are to be offered.
-fn offered(arguments: &ServeArguments, all: [Arc<dyn ResourcePlugin>; 3]) -> Plugins {
+fn offered(arguments: &ServeArguments, all: [Arc<dyn ResourcePlugin>; 4]) -> Plugins {
     let is_offered = |plugin: &Arc<dyn ResourcePlugin>| {
         let kinds = &arguments.resource_types;
         kinds.iter().any(|kind| kind == plugin.resource_type())
@@ -135,6 +161,15 @@ fn credentials(arguments: &ServeArguments) -> anyhow::Result<ServiceCredentials>
         interface: arguments.endpoint_type.clone(),
         cafile: arguments.os_cacert.clone(),
     }))
+}
+
+/// The flavors that the operator has listed.
+fn flavors(arguments: &ServeArguments) -> anyhow::Result<ListedFlavors> {
+    let Some(path) = &arguments.flavors else {
+        return Ok(ListedFlavors::default());
+    };
+    let text = std::fs::read_to_string(path).with_context(|| format!("--flavors {}", path.display()))?;
+    ListedFlavors::read(&text).with_context(|| format!("--flavors {}", path.display()))
 }
 
 fn actions(arguments: &ServeArguments) -> anyhow::Result<Vec<Action>> {

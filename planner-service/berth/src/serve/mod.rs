@@ -57,6 +57,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         monitor: drivers.monitor,
         filters,
         floating_ips: drivers.floating_ips,
+        flavors: drivers.flavors,
         settings: settings(arguments, database.shared),
         steps,
         notifications,

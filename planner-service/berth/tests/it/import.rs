@@ -59,7 +59,7 @@ fn a_database_is_shown_taken_over_and_taken_over_again() {
             let objects = printed(&shown)["objects"].clone();
             assert_eq!(
                 (&objects["leases"], &objects["hosts"]),
-                (&tally(11, 0), &tally(4, 0)),
+                (&tally(12, 0), &tally(4, 0)),
                 "{shown:?}"
             );
             assert_eq!(printed(&shown)["written"], false);
@@ -67,7 +67,7 @@ fn a_database_is_shown_taken_over_and_taken_over_again() {
             assert_eq!(taken.status.code(), Some(0), "{taken:?}");
             assert_eq!(printed(&taken)["written"], true);
             let again = import(&source, folder.path(), &[]);
-            assert_eq!(printed(&again)["objects"]["leases"], tally(0, 11), "{again:?}");
+            assert_eq!(printed(&again)["objects"]["leases"], tally(0, 12), "{again:?}");
             assert_eq!(printed(&again)["written"], false);
             // The service shows what was taken over, under the same ids.
             let program = Program::start(&["--data", folder.path().to_str().unwrap()], &[]);

@@ -1,4 +1,4 @@
-//! Reservations of instances over REST against an exhaustive search: nothing feasible is refused, no host carries more
+//! Reservations of instances, of sizes of their own and of flavors, over REST against an exhaustive search: nothing feasible is refused, no host carries more
 //! than it has.
 
 use std::collections::BTreeMap;
@@ -7,6 +7,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
+use cloud::fake::{FakeCloud, FakeFlavor};
+use cloud::{Flavor, Inventory};
+use flavor_plugin::OpenStackFlavors;
+use host_plugin::{OpenStackHosts, OpenStackHostsConfig};
 use planner_core::environment::RandomIdentifiers;
 use planner_core::service::{Parts, Service};
 use planner_core::testing::{AllowAll, ManualClock, MemoryStore, Obliging};
@@ -27,8 +31,83 @@ const CASES: u64 = 3_000;
 const REQUESTS: usize = 6;
 /// Days a case lasts.
 const DAYS: usize = 3;
-/// Virtual CPUs and GiB of memory of the hosts, in the order of their names.
-const HOSTS: [(u32, u32); 3] = [(2, 4), (3, 3), (4, 2)];
+/// What Placement counts: virtual CPUs, GiB of memory, GPUs.
+const CLASSES: usize = 3;
+
+/// A host of the cases. Nothing is over-committed for instances of a size of their own; for those of a flavor it is
+/// Placement that counts.
+struct Machine {
+    vcpus: u32,
+    memory_gb: u32,
+    allocation_ratio: f64,
+    reserved_gb: u32,
+    /// What Placement lets all instances take together: virtual CPUs, GiB of memory, GPUs.
+    capacity: [u32; CLASSES],
+    /// The most virtual CPUs of one instance of a flavor.
+    max_unit: u32,
+    has_trait: bool,
+}
+
+/// In the order of their ids.
+const HOSTS: [Machine; 3] = [
+    Machine {
+        vcpus: 2,
+        memory_gb: 4,
+        allocation_ratio: 2.0,
+        reserved_gb: 1,
+        capacity: [4, 3, 0],
+        max_unit: 2,
+        has_trait: false,
+    },
+    Machine {
+        vcpus: 3,
+        memory_gb: 3,
+        allocation_ratio: 1.0,
+        reserved_gb: 0,
+        capacity: [3, 3, 1],
+        max_unit: 3,
+        has_trait: true,
+    },
+    Machine {
+        vcpus: 4,
+        memory_gb: 2,
+        allocation_ratio: 0.75,
+        reserved_gb: 0,
+        capacity: [3, 2, 2],
+        max_unit: 1,
+        has_trait: false,
+    },
+];
+
+/// A flavor of the cases: its virtual CPUs, GiB of memory and GPUs, and whether hosts must or must not have the trait.
+struct Offered {
+    takes: [u32; CLASSES],
+    wants_trait: Option<bool>,
+}
+
+/// Flavors, by id.
+const FLAVORS: [Offered; 5] = [
+    Offered {
+        takes: [1, 1, 0],
+        wants_trait: None,
+    },
+    Offered {
+        takes: [2, 0, 0],
+        wants_trait: None,
+    },
+    Offered {
+        takes: [1, 0, 1],
+        wants_trait: None,
+    },
+    Offered {
+        takes: [1, 1, 0],
+        wants_trait: Some(true),
+    },
+    Offered {
+        takes: [1, 2, 0],
+        wants_trait: Some(false),
+    },
+];
 
 /// A sequence of numbers, the same for the same seed (splitmix64).
 struct Dice(u64);
@@ -52,6 +131,10 @@ enum Asked {
         amount: u32,
         affinity: Option<bool>,
     },
+    Flavor {
+        number: usize,
+        amount: u32,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -65,14 +148,17 @@ impl Wanted {
     fn draw(dice: &mut Dice) -> Self {
         let first = dice.below(3) as usize;
         let last = first + 1 + dice.below(u32::try_from(DAYS - first).expect("it is small")) as usize;
-        let asked = if dice.below(5) == 0 {
-            Asked::Hosts(1 + dice.below(2))
-        } else {
-            Asked::Instances {
+        let asked = match dice.below(5) {
+            0 => Asked::Hosts(1 + dice.below(2)),
+            1 | 2 => Asked::Instances {
                 size: (1 + dice.below(2), dice.below(3)),
                 amount: 1 + dice.below(3),
                 affinity: [None, None, Some(true), Some(false)][dice.below(4) as usize],
-            }
+            },
+            _ => Asked::Flavor {
+                number: dice.below(5) as usize,
+                amount: 1 + dice.below(3),
+            },
         };
         Self {
             asked,
@@ -84,17 +170,33 @@ impl Wanted {
         self.days.0 <= day && day < self.days.1
     }
 
-    /// What one more of it takes of a host's virtual CPUs and memory.
-    fn size(&self, host: usize) -> (u32, u32) {
+    /// What one more instance takes of the classes; nothing of it for whole hosts.
+    fn takes(&self) -> [u32; CLASSES] {
         match self.asked {
-            Asked::Hosts(_) => HOSTS[host],
-            Asked::Instances { size, .. } => size,
+            Asked::Hosts(_) => [0; CLASSES],
+            Asked::Instances { size, .. } => [size.0, size.1, 0],
+            Asked::Flavor { number, .. } => FLAVORS[number].takes,
+        }
+    }
+
+    /// Whether a host can serve it at all.
+    fn suits(&self, host: &Machine) -> bool {
+        match self.asked {
+            Asked::Hosts(_) | Asked::Instances { .. } => true,
+            Asked::Flavor { number, .. } => {
+                let Offered { takes, wants_trait } = FLAVORS[number];
+                takes[0] <= host.max_unit && wants_trait.is_none_or(|wanted| wanted == host.has_trait)
+            }
         }
     }
 
     /// Whether so many on each host are what is asked for.
     fn is_served(&self, counts: [u32; 3]) -> bool {
         let sum: u32 = counts.iter().sum();
+        let used = counts.iter().zip(&HOSTS).filter(|(count, _)| **count > 0);
+        if used.into_iter().any(|(_, host)| !self.suits(host)) {
+            return false;
+        }
         match self.asked {
             Asked::Hosts(amount) => sum == amount && counts.iter().all(|&count| count <= 1),
             Asked::Instances { amount, affinity, .. } => {
@@ -105,6 +207,7 @@ impl Wanted {
                 };
                 sum == amount && rule
             }
+            Asked::Flavor { amount, .. } => sum == amount,
         }
     }
 
@@ -118,6 +221,10 @@ impl Wanted {
             Asked::Instances { size, amount, affinity } => json!({
                 "resource_type": "virtual:instance", "vcpus": size.0, "memory_mb": size.1 * 1024, "disk_gb": 0,
                 "amount": amount, "affinity": affinity, "resource_properties": "",
+            }),
+            Asked::Flavor { number, amount } => json!({
+                "resource_type": "flavor:instance", "flavor_id": number.to_string(), "amount": amount,
+                "affinity": null,
             }),
         };
         json!({
@@ -153,17 +260,26 @@ fn carries(wanted: &[Wanted], placed: &[(usize, [u32; 3])]) -> bool {
             let here = placed
                 .iter()
                 .filter(|(number, counts)| counts[host] > 0 && wanted[*number].overlaps(day));
-            let (mut cpus, mut memory, mut wholes, mut others) = (0, 0, 0, 0);
+            let (mut own, mut classes) = ([0; 2], [0; CLASSES]);
+            let (mut wholes, mut others) = (0, 0);
             for (number, counts) in here {
-                let size = wanted[*number].size(host);
-                cpus += size.0 * counts[host];
-                memory += size.1 * counts[host];
+                let takes = wanted[*number].takes();
+                for (sum, amount) in classes.iter_mut().zip(takes) {
+                    *sum += amount * counts[host];
+                }
                 match wanted[*number].asked {
                     Asked::Hosts(_) => wholes += 1,
-                    Asked::Instances { .. } => others += 1,
+                    Asked::Instances { size, .. } => {
+                        others += 1;
+                        own[0] += size.0 * counts[host];
+                        own[1] += size.1 * counts[host];
+                    }
+                    Asked::Flavor { .. } => others += 1,
                 }
             }
-            cpus <= HOSTS[host].0 && memory <= HOSTS[host].1 && (wholes == 0 || wholes + others == 1)
+            let machine = &HOSTS[host];
+            let fits = classes.iter().zip(machine.capacity).all(|(sum, most)| *sum <= most);
+            fits && own[0] <= machine.vcpus && own[1] <= machine.memory_gb && (wholes == 0 || wholes + others == 1)
         })
     })
 }
@@ -195,13 +311,79 @@ async fn places(router: &Router) -> BTreeMap<String, [u32; 3]> {
     places
 }
 
+fn name(host: usize) -> String {
+    format!("host-{host}")
+}
+
+/// The hosts and flavors of the cases. Nova says no sizes, so that Placement's totals are the hypervisors'.
+fn cloud() -> FakeCloud {
+    let names: Vec<String> = (0..HOSTS.len()).map(name).collect();
+    let cloud = FakeCloud::with_hosts("freepool", &names.iter().map(String::as_str).collect::<Vec<_>>());
+    cloud.hide_sizes(true);
+    for (host, name) in HOSTS.iter().zip(&names) {
+        let inventory = |total: u32, reserved: u32, allocation_ratio, max_unit: u32| Inventory {
+            total: total.into(),
+            reserved: reserved.into(),
+            allocation_ratio,
+            max_unit: max_unit.into(),
+        };
+        let memory = inventory(
+            host.memory_gb * 1024,
+            host.reserved_gb * 1024,
+            1.0,
+            host.memory_gb * 1024,
+        );
+        let mut inventories = BTreeMap::from([
+            (
+                "VCPU".to_owned(),
+                inventory(host.vcpus, 0, host.allocation_ratio, host.max_unit),
+            ),
+            ("MEMORY_MB".to_owned(), memory),
+        ]);
+        let gpus = host.capacity[2];
+        if gpus > 0 {
+            inventories.insert("CUSTOM_GPU".to_owned(), inventory(gpus, 0, 1.0, gpus));
+        }
+        let traits: &[&str] = if host.has_trait { &["CUSTOM_FAST"] } else { &[] };
+        cloud.provide(name, inventories, traits);
+    }
+    for (number, offered) in FLAVORS.iter().enumerate() {
+        let mut extra_specs = BTreeMap::new();
+        if offered.takes[2] > 0 {
+            extra_specs.insert("resources:CUSTOM_GPU".to_owned(), offered.takes[2].to_string());
+        }
+        if let Some(wanted) = offered.wants_trait {
+            let word = if wanted { "required" } else { "forbidden" };
+            extra_specs.insert("trait:CUSTOM_FAST".to_owned(), word.to_owned());
+        }
+        cloud.offer_flavor(FakeFlavor {
+            flavor: Flavor {
+                id: number.to_string(),
+                name: number.to_string(),
+                vcpus: offered.takes[0],
+                memory_mb: offered.takes[1] * 1024,
+                disk_gb: 0,
+                ephemeral_gb: 0,
+            },
+            extra_specs,
+            is_public: true,
+            ..FakeFlavor::default()
+        });
+    }
+    cloud
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_feasible_is_refused_and_no_host_is_overbooked() {
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-    let hosts = Arc::new(host_plugin::StandaloneHosts::new(
-        host_plugin::StandaloneHostsConfig::default(),
-        reqwest::Client::new(),
-        Arc::new(NoObserver),
+    let cloud = cloud();
+    let (handle, steps) = (Arc::new(cloud.clone()), Arc::new(NoObserver));
+    let hosts = Arc::new(OpenStackHosts::new(
+        handle.clone(),
+        handle.clone(),
+        handle.clone(),
+        OpenStackHostsConfig::default(),
+        steps.clone(),
     ));
     let parts = Parts {
         store: Arc::new(MemoryStore::default()),
@@ -211,13 +393,15 @@ async fn nothing_feasible_is_refused_and_no_host_is_overbooked() {
         solver: Arc::new(Highs),
         plugins: Plugins::default()
             .with(hosts.clone())
-            .with(Arc::new(Obliging("virtual:instance"))),
+            .with(Arc::new(Obliging("virtual:instance")))
+            .with(Arc::new(Obliging("flavor:instance"))),
         inventory: hosts,
         monitor: None,
         filters: Vec::new(),
         floating_ips: Arc::new(floatingip_plugin::AnyAddress),
+        flavors: Arc::new(OpenStackFlavors::new(handle)),
         settings: settings(),
-        steps: Arc::new(NoObserver),
+        steps,
         notifications: None,
     };
     let service = Service::start(parts, &tasks, &shutdown)
@@ -230,11 +414,8 @@ async fn nothing_feasible_is_refused_and_no_host_is_overbooked() {
         public_url: Arc::from("http://localhost"),
         tasks,
     });
-    for (number, (vcpus, memory)) in HOSTS.iter().enumerate() {
-        let host = json!({
-            "name": format!("host-{number}"), "vcpus": vcpus.to_string(), "memory_mb": (memory * 1024).to_string(),
-            "local_gb": "100",
-        });
+    for number in 0..HOSTS.len() {
+        let host = json!({"name": name(number)});
         let (status, body) = call(&router, Method::POST, "/v1/os-hosts", &host).await;
         assert_eq!(status, 201, "{body}");
     }

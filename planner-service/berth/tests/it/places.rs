@@ -1,11 +1,14 @@
-//! The life of a reservation of instances beside one of hosts, on a cloud in memory: it starts, grows and ends, and the
+//! The life of a reservation of instances beside one of hosts and one of a flavor, on a cloud in memory: it starts, grows and ends, and the
 //! process may die at any step of that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use planner_core::domain::{InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, ReservationSpec};
+use planner_core::domain::{
+    FlavorReservation, InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, ReservationSpec,
+};
 use planner_core::service::{LeaseChange, LeaseDraft, ReservationChange};
+use plugin_api::SourceFlavor;
 
 use crate::crash::{run_to, silence_expected_panics};
 use crate::world::{NOON, Outside, World, caller, draft};
@@ -24,6 +27,20 @@ fn mixed(start: i64, end: i64) -> LeaseDraft {
         amount: 3,
         affinity: None,
         resource_properties: String::new(),
+        objects: InstanceObjects::default(),
+    }));
+    wanted.reservations.push(ReservationSpec::Flavor(FlavorReservation {
+        flavor: SourceFlavor {
+            id: "7".to_owned(),
+            name: "memory".to_owned(),
+            vcpus: 1,
+            memory_mb: 512,
+            disk: 0,
+            ephemeral: 0,
+            extra_specs: BTreeMap::from([("resources:VCPU".to_owned(), "0".to_owned())]),
+            others: BTreeMap::new(),
+        },
+        amount: 2,
         objects: InstanceObjects::default(),
     }));
     wanted
@@ -76,11 +93,27 @@ fn assert_places(outside: &Outside, lease: &Lease, amount: i64) {
     };
     assert_eq!(spec.objects.aggregate_id, Some(aggregate.id));
     assert!(!outside.cloud.bootable(&reservation.id, &lease.project_id).is_empty());
+    assert_flavored(outside, lease);
     let whole = outside.cloud.aggregate(&lease.reservations[0].id).expect("it exists");
     assert!(
         whole.hosts.iter().all(|host| !used.contains(host.as_str())),
         "a whole host is not shared"
     );
+}
+
+/// Cloud and book agree on its reservation of instances of a flavor.
+fn assert_flavored(outside: &Outside, lease: &Lease) {
+    let reservation = &lease.reservations[2];
+    assert_eq!(places(outside, &reservation.id).iter().sum::<i64>(), 2);
+    let made = outside.cloud.snapshot().flavors[&reservation.id].clone();
+    assert_eq!((made.flavor.vcpus, made.flavor.memory_mb), (1, 512));
+    assert_eq!(made.extra_specs.get("resources:VCPU").map(String::as_str), Some("0"));
+    let ReservationSpec::Flavor(spec) = &reservation.spec else {
+        panic!("it is of a flavor");
+    };
+    let aggregate = outside.cloud.aggregate(&reservation.id).expect("it exists");
+    assert_eq!(spec.objects.aggregate_id, Some(aggregate.id));
+    assert!(!outside.cloud.bootable(&reservation.id, &lease.project_id).is_empty());
 }
 
 /// Nothing of a lease is left in the cloud.

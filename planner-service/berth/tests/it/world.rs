@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloud::fake::FakeCloud;
+use flavor_plugin::OpenStackFlavors;
 use floatingip_plugin::OpenStackFloatingIps;
 use host_plugin::{OpenStackHosts, OpenStackHostsConfig};
 use instance_plugin::{Names, OpenStackInstances};
@@ -98,6 +99,8 @@ impl World {
         let shutdown = CancellationToken::new();
         let cloud = Arc::new(outside.cloud.clone());
         let instances = OpenStackInstances::new(cloud.clone(), Names::default(), Arc::clone(&steps));
+        let flavored = flavor_plugin::openstack(cloud.clone(), Names::default(), Arc::clone(&steps));
+        let flavors = Arc::new(OpenStackFlavors::new(cloud.clone()));
         let addresses = Arc::new(OpenStackFloatingIps::new(cloud.clone(), Arc::clone(&steps)));
         let hosts = Arc::new(OpenStackHosts::new(
             cloud.clone(),
@@ -115,11 +118,13 @@ impl World {
             plugins: Plugins::default()
                 .with(hosts.clone())
                 .with(Arc::new(instances))
+                .with(Arc::new(flavored))
                 .with(addresses.clone()),
             monitor: outside.is_monitored.then(|| hosts.clone() as Arc<dyn HostMonitor>),
             inventory: hosts,
             filters,
             floating_ips: addresses,
+            flavors,
             settings,
             steps,
             notifications: outside.notifications.clone(),

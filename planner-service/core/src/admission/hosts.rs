@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plugin_api::HostFacts;
+use plugin_api::{HostFacts, Provision};
 
 use super::{is_held, second_check};
 use crate::book::Book;
@@ -61,6 +61,7 @@ pub(crate) fn register(
         created_at: now,
         updated_at: None,
         capabilities: facts.capabilities.clone(),
+        provision: facts.provision.clone(),
     });
     write(draft, &host, identifiers)?;
     Ok(host)
@@ -76,11 +77,12 @@ fn next_id(book: &Book) -> String {
     (greatest + 1).to_string()
 }
 
-/// Sets and removes capabilities, all or none.
+/// Sets and removes capabilities, all or none, and notes what the host can give now, if that is known.
 pub(crate) fn update(
     draft: &mut Draft,
     id: &str,
     values: &BTreeMap<String, Option<String>>,
+    provision: Option<&Provision>,
     identifiers: &dyn Identifiers,
 ) -> Result<Arc<Host>, ServiceError> {
     let host = found(draft.book(), id)?;
@@ -107,6 +109,9 @@ pub(crate) fn update(
         )));
     }
     let mut next = (*host).clone();
+    if let Some(provision) = provision {
+        next.provision.clone_from(provision);
+    }
     for (name, value) in values {
         match value {
             Some(value) => next.capabilities.insert(name.clone(), value.clone()),

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::job::Draft;
 use crate::domain::{
-    FloatingIpReservation, HostReservation, InstanceReservation, Lease, Reservation, ReservationSpec, ReservationStatus,
+    FlavorReservation, FloatingIpReservation, HostReservation, InstanceReservation, Lease, Reservation,
+    ReservationSpec, ReservationStatus,
 };
 use crate::properties;
 use crate::question::{Scarce, Shortage};
@@ -51,6 +52,7 @@ fn changed(reservation: &Reservation, change: &ReservationChange) -> Result<Rese
         ReservationSpec::Instance(spec) => {
             changed_instances(reservation.status, spec, change).map(ReservationSpec::Instance)
         }
+        ReservationSpec::Flavor(spec) => changed_flavor(reservation.status, spec, change).map(ReservationSpec::Flavor),
         ReservationSpec::FloatingIp(spec) => {
             changed_floating_ips(reservation.status, spec, change).map(ReservationSpec::FloatingIp)
         }
@@ -85,30 +87,16 @@ fn changed_instances(
         || change.disk_gb.is_some()
         || change.affinity.is_some()
         || change.resource_properties.is_some();
-    if status == ReservationStatus::Error && (others || change.amount.is_some()) {
+    if status == ReservationStatus::Active && others {
         return Err(ServiceError::Conflict(
-            "An error reservation doesn't accept an updating request.".to_owned(),
+            "An active reservation only accepts to update amount.".to_owned(),
         ));
     }
-    if status == ReservationStatus::Active {
-        if others {
-            return Err(ServiceError::Conflict(
-                "An active reservation only accepts to update amount.".to_owned(),
-            ));
-        }
-        if change.amount.is_some_and(|amount| amount < spec.amount) {
-            return Err(ServiceError::Conflict(
-                "Instance reservation doesn't allow to reduce/replace reserved instance slots when the reservation \
-                 is in active status."
-                    .to_owned(),
-            ));
-        }
-    }
-    if change.amount == Some(0) {
-        return Err(ServiceError::Invalid("amount must be >= 1".to_owned()));
+    if status == ReservationStatus::Error && others {
+        return Err(in_error());
     }
     let mut spec = spec.clone();
-    spec.amount = change.amount.unwrap_or(spec.amount);
+    spec.amount = changed_places(status, spec.amount, change)?;
     if let Some(NewAffinity(rule)) = change.affinity {
         spec.affinity = rule;
     }
@@ -121,6 +109,48 @@ fn changed_instances(
     spec.size
         .check()
         .map_err(|text| ServiceError::Invalid(text.to_owned()))?;
+    Ok(spec)
+}
+
+/// How many places there are to be. What runs only grows.
+fn changed_places(status: ReservationStatus, places: u32, change: &ReservationChange) -> Result<u32, ServiceError> {
+    let Some(amount) = change.amount else {
+        return Ok(places);
+    };
+    if status == ReservationStatus::Error {
+        return Err(in_error());
+    }
+    if status == ReservationStatus::Active && amount < places {
+        return Err(ServiceError::Conflict(
+            "Instance reservation doesn't allow to reduce/replace reserved instance slots when the reservation is in \
+             active status."
+                .to_owned(),
+        ));
+    }
+    if amount == 0 {
+        return Err(ServiceError::Invalid("amount must be >= 1".to_owned()));
+    }
+    Ok(amount)
+}
+
+fn in_error() -> ServiceError {
+    ServiceError::Conflict("An error reservation doesn't accept an updating request.".to_owned())
+}
+
+/// Upstream refuses every change of parameters; here there may be another number of places, of the same flavor.
+fn changed_flavor(
+    status: ReservationStatus,
+    spec: &FlavorReservation,
+    change: &ReservationChange,
+) -> Result<FlavorReservation, ServiceError> {
+    if change.flavor_id.as_ref().is_some_and(|id| *id != spec.flavor.id) {
+        return Err(ServiceError::Conflict("flavor_id cannot be updated".to_owned()));
+    }
+    if change.affinity.is_some_and(|NewAffinity(rule)| rule.is_some()) {
+        return Err(ServiceError::Conflict("Affinity not supported yet".to_owned()));
+    }
+    let mut spec = spec.clone();
+    spec.amount = changed_places(status, spec.amount, change)?;
     Ok(spec)
 }
 
@@ -160,6 +190,7 @@ pub(super) fn check_kept(draft: &Draft, reservation: &Reservation, spec: &Reserv
     let (most, kept, parameter) = match spec {
         ReservationSpec::Host(spec) => (spec.max, "hosts", "max"),
         ReservationSpec::Instance(spec) => (spec.amount, "places", "amount"),
+        ReservationSpec::Flavor(spec) => (spec.amount, "places", "amount"),
         ReservationSpec::FloatingIp(spec) => (spec.amount, "addresses", "amount"),
     };
     if usize::try_from(most).is_ok_and(|most| most < held) {

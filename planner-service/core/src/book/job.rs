@@ -169,7 +169,10 @@ fn holds_other(before: &Lease, after: &Lease) -> bool {
             .filter_map(|reservation| match &reservation.spec {
                 ReservationSpec::Host(_) => None,
                 ReservationSpec::Instance(spec) => Some((Some(spec.size), reservation.allocations.clone())),
-                ReservationSpec::FloatingIp(_) => Some((None, reservation.allocations.clone())),
+                // The flavor of a reservation never changes.
+                ReservationSpec::Flavor(_) | ReservationSpec::FloatingIp(_) => {
+                    Some((None, reservation.allocations.clone()))
+                }
             })
             .collect()
     };

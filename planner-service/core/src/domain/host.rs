@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use plugin_api::Provision;
+
 use super::Timestamp;
 
 /// A registered compute host.
@@ -37,6 +39,8 @@ pub struct Host {
     pub updated_at: Option<Timestamp>,
     /// Extra capabilities by name.
     pub capabilities: BTreeMap<String, String>,
+    /// What Placement said of it when it was registered or last changed.
+    pub provision: Provision,
 }
 
 /// A capability name known to the service.

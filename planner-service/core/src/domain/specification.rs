@@ -1,5 +1,7 @@
 //! What a reservation reserves, by resource type.
 
+use plugin_api::SourceFlavor;
+
 /// What is reserved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReservationSpec {
@@ -7,6 +9,8 @@ pub enum ReservationSpec {
     Host(HostReservation),
     /// `virtual:instance`
     Instance(InstanceReservation),
+    /// `flavor:instance`
+    Flavor(FlavorReservation),
     /// `virtual:floatingip`
     FloatingIp(FloatingIpReservation),
 }
@@ -17,6 +21,7 @@ impl ReservationSpec {
         match self {
             Self::Host(_) => HostReservation::RESOURCE_TYPE,
             Self::Instance(_) => InstanceReservation::RESOURCE_TYPE,
+            Self::Flavor(_) => FlavorReservation::RESOURCE_TYPE,
             Self::FloatingIp(_) => FloatingIpReservation::RESOURCE_TYPE,
         }
     }
@@ -26,15 +31,24 @@ impl ReservationSpec {
         match self {
             Self::Host(spec) => vec![&spec.hypervisor_properties, &spec.resource_properties],
             Self::Instance(spec) => vec![&spec.resource_properties],
-            Self::FloatingIp(_) => Vec::new(),
+            Self::Flavor(_) | Self::FloatingIp(_) => Vec::new(),
         }
     }
 
     /// Whether it holds nothing whatever the planner says.
     pub const fn is_empty(&self) -> bool {
         match self {
-            Self::Host(_) | Self::Instance(_) => false,
+            Self::Host(_) | Self::Instance(_) | Self::Flavor(_) => false,
             Self::FloatingIp(spec) => spec.amount == 0,
+        }
+    }
+
+    /// The objects of the cloud it has, if it is of a type that has such.
+    pub const fn objects_mut(&mut self) -> Option<&mut InstanceObjects> {
+        match self {
+            Self::Instance(spec) => Some(&mut spec.objects),
+            Self::Flavor(spec) => Some(&mut spec.objects),
+            Self::Host(_) | Self::FloatingIp(_) => None,
         }
     }
 }
@@ -79,6 +93,22 @@ pub struct InstanceReservation {
 impl InstanceReservation {
     /// The `resource_type` on the wire.
     pub const RESOURCE_TYPE: &'static str = "virtual:instance";
+}
+
+/// A reservation of places for instances of a flavor, on hosts that other instances may share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlavorReservation {
+    /// The flavor as it was when it was reserved. Not everything it asks for is 0.
+    pub flavor: SourceFlavor,
+    /// How many instances, at least 1.
+    pub amount: u32,
+    /// What the cloud calls the objects made for it; nothing before the start.
+    pub objects: InstanceObjects,
+}
+
+impl FlavorReservation {
+    /// The `resource_type` on the wire.
+    pub const RESOURCE_TYPE: &'static str = "flavor:instance";
 }
 
 /// What one instance takes of a host.

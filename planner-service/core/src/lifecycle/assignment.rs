@@ -26,7 +26,21 @@ pub(super) fn assignment(book: &Book, lease: &Lease, reservation: &Reservation) 
                 vcpus: spec.size.vcpus,
                 memory_mb: spec.size.memory_mb,
                 disk_gb: spec.size.disk_gb,
+                ephemeral_gb: 0,
+                extra_specs: BTreeMap::new(),
                 affinity: spec.affinity,
+                places,
+            };
+            (String::new(), Some(instances), None)
+        }
+        ReservationSpec::Flavor(spec) => {
+            let instances = AssignedInstances {
+                vcpus: spec.flavor.vcpus,
+                memory_mb: spec.flavor.memory_mb,
+                disk_gb: spec.flavor.disk,
+                ephemeral_gb: spec.flavor.ephemeral,
+                extra_specs: spec.flavor.extra_specs.clone(),
+                affinity: None,
                 places,
             };
             (String::new(), Some(instances), None)

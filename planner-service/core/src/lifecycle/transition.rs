@@ -10,8 +10,7 @@ use plugin_api::Created;
 
 use crate::book::job::Draft;
 use crate::domain::{
-    Event, EventStatus, EventType, InstanceObjects, Lease, LeaseStatus, NotificationType, ReservationSpec,
-    ReservationStatus, Timestamp,
+    Event, EventStatus, EventType, InstanceObjects, Lease, LeaseStatus, NotificationType, ReservationStatus, Timestamp,
 };
 use crate::ports::{Change, Fence};
 
@@ -219,10 +218,10 @@ fn set_event(lease: &mut Lease, event_type: EventType, now: Timestamp, change: i
 
 fn note_created(lease: &mut Lease, created: &BTreeMap<String, Created>) {
     for reservation in &mut lease.reservations {
-        if let ReservationSpec::Instance(spec) = &mut reservation.spec
-            && let Some(created) = created.get(&reservation.id)
+        if let Some(created) = created.get(&reservation.id)
+            && let Some(objects) = reservation.spec.objects_mut()
         {
-            spec.objects = InstanceObjects {
+            *objects = InstanceObjects {
                 aggregate_id: created.aggregate_id,
                 server_group_id: created.server_group_id.clone(),
             };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use plugin_api::Provision;
 use solver::model::{HostId, Interval};
 use solver::question::FleetChange;
 
@@ -113,6 +114,7 @@ fn pattern(book: &Book, like: Option<&str>, capabilities: &BTreeMap<String, Stri
             created_at: 0,
             updated_at: None,
             capabilities: BTreeMap::new(),
+            provision: Provision::default(),
         },
     };
     pattern.reservable = true;

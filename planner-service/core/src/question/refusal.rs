@@ -14,6 +14,7 @@ use super::{OFFER_SECONDS, Questions};
 use crate::authority::Caller;
 use crate::book::Book;
 use crate::domain::{ReservationSpec, Timestamp};
+use crate::properties::is_of_flavor;
 
 /// How much later than asked for an offered start may lie, in seconds: 90 days.
 pub(super) const OFFER_HORIZON: i64 = 90 * 86_400;
@@ -31,7 +32,7 @@ impl Scarce {
     /// What a reservation needs.
     pub(crate) const fn of(spec: &ReservationSpec) -> Self {
         match spec {
-            ReservationSpec::Host(_) | ReservationSpec::Instance(_) => Self::Hosts,
+            ReservationSpec::Host(_) | ReservationSpec::Instance(_) | ReservationSpec::Flavor(_) => Self::Hosts,
             ReservationSpec::FloatingIp(_) => Self::FloatingIps,
         }
     }
@@ -223,6 +224,9 @@ pub(super) fn offers(question: &Question<'_>, request: &Request) -> Vec<Offer> {
     }
     for reservation in 0..request.reservations.len() {
         for (condition, looser) in solver::offers::looser(request, reservation) {
+            if is_of_flavor(&condition) {
+                continue;
+            }
             let Some(moves) = question.moves_for(&looser) else {
                 continue;
             };

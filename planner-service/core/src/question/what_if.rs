@@ -22,17 +22,28 @@ use crate::domain::{ReservationSpec, Timestamp};
 use crate::ports::Epoch;
 use crate::service::{ServiceError, Settings};
 
-/// What is asked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WhatIfQuestion {
+/// What is asked. Flavors may still have to be looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WhatIfQuestion<R = ReservationSpec> {
     /// First and first second after of the lease asked about.
     pub window: Option<(Timestamp, Timestamp)>,
     /// What the lease reserves.
-    pub reservations: Vec<ReservationSpec>,
+    pub reservations: Vec<R>,
     /// What happens to the fleet.
     pub hosts: Vec<HostChange>,
     /// Latest start to look for; `None`: 90 days after the requested one.
     pub latest_start: Option<Timestamp>,
+}
+
+impl<R> Default for WhatIfQuestion<R> {
+    fn default() -> Self {
+        Self {
+            window: None,
+            reservations: Vec::new(),
+            hosts: Vec::new(),
+            latest_start: None,
+        }
+    }
 }
 
 /// The answer.

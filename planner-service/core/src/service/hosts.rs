@@ -66,8 +66,17 @@ impl Service {
         values: BTreeMap<String, Option<String>>,
     ) -> Result<Arc<Host>, ServiceError> {
         self.enforce_own(rules::HOSTS_PUT, caller)?;
+        let host = hosts::found(&*self.book.fresh().await, id)?;
+        let provision = match self.inventory.provision(&assigned(&host)).await {
+            Ok(provision) => Some(provision),
+            Err(error) => {
+                // Capabilities are Berth's own; what was known of the rest stays.
+                tracing::warn!(host = %host.hypervisor_hostname, %error, "what the host can give is not known now");
+                None
+            }
+        };
         let (identifiers, id) = (Arc::clone(&self.identifiers), id.to_owned());
-        self.submit(move |draft| hosts::update(draft, &id, &values, identifiers.as_ref()))
+        self.submit(move |draft| hosts::update(draft, &id, &values, provision.as_ref(), identifiers.as_ref()))
             .await
     }
 
@@ -114,18 +123,22 @@ impl Service {
             let id = id.to_owned();
             self.submit(move |draft| hosts::retire(draft, &id)).await?
         };
-        let assigned = AssignedHost {
-            id: host.id.clone(),
-            hypervisor_hostname: host.hypervisor_hostname.clone(),
-            service_name: host.service_name.clone(),
-        };
         let id = id.to_owned();
-        match self.inventory.deregister(&assigned).await {
+        match self.inventory.deregister(&assigned(&host)).await {
             Ok(()) => self.submit(move |draft| hosts::remove(draft, &id)).await,
             Err(error) => {
                 self.submit(move |draft| hosts::restore(draft, &id)).await?;
                 Err(inventory_error(error))
             }
         }
+    }
+}
+
+/// The host as the inventory knows it.
+fn assigned(host: &Host) -> AssignedHost {
+    AssignedHost {
+        id: host.id.clone(),
+        hypervisor_hostname: host.hypervisor_hostname.clone(),
+        service_name: host.service_name.clone(),
     }
 }

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use plugin_api::Finding;
 
 use super::enforcement::is_as_before;
-use super::{Service, ServiceError};
+use super::{Service, ServiceError, inventory_error};
 use crate::admission::create::LeaseIdentifiers;
 use crate::admission::delete::Deletion;
 use crate::admission::{create, delete, is_final, update};
 use crate::authority::{Caller, rules};
-use crate::domain::{Lease, ReservationSpec, Timestamp};
+use crate::demand::check_flavor;
+use crate::domain::{FlavorReservation, InstanceObjects, Lease, ReservationSpec, Timestamp};
+use crate::question::WhatIfQuestion;
 
-/// A lease that is asked for; dates already on whole minutes.
+/// A lease that is asked for; dates already on whole minutes. Flavors may still have to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeaseDraft {
+pub struct LeaseDraft<R = ReservationSpec> {
     /// Free text.
     pub name: String,
     /// First second.
@@ -24,7 +26,27 @@ pub struct LeaseDraft {
     /// When to act before the end; `None`: the configured lead.
     pub before_end: Option<Timestamp>,
     /// What to reserve.
-    pub reservations: Vec<ReservationSpec>,
+    pub reservations: Vec<R>,
+}
+
+/// What to reserve, as it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReservationDraft {
+    /// Everything is known.
+    Complete(ReservationSpec),
+    /// So many instances of a flavor that has to be looked up.
+    Flavor {
+        /// The flavor.
+        flavor_id: String,
+        /// How many instances, at least 1.
+        amount: u32,
+    },
+}
+
+impl From<ReservationSpec> for ReservationDraft {
+    fn from(spec: ReservationSpec) -> Self {
+        Self::Complete(spec)
+    }
 }
 
 /// A change of a lease; `None` leaves a member as it is.
@@ -81,6 +103,8 @@ pub struct ReservationChange {
     pub disk_gb: Option<u32>,
     /// New rule of affinity.
     pub affinity: Option<NewAffinity>,
+    /// The flavor of instances; may only be the one they have.
+    pub flavor_id: Option<String>,
     /// The network of floating IPs; may only be the one it has.
     pub network_id: Option<String>,
     /// Floating IPs that are required; may only be those that are, or none.
@@ -169,6 +193,67 @@ impl Service {
     /// When the rule forbids it.
     pub fn may_create_lease(&self, caller: &Caller) -> Result<(), ServiceError> {
         self.enforce_own(rules::LEASES_POST, caller)
+    }
+
+    /// Looks up the flavors of a lease that is asked for.
+    ///
+    /// # Errors
+    /// When the owner may not use one of them or it asks for something that cannot be counted.
+    pub async fn complete(
+        &self,
+        caller: &Caller,
+        draft: LeaseDraft<ReservationDraft>,
+    ) -> Result<LeaseDraft, ServiceError> {
+        Ok(LeaseDraft {
+            name: draft.name,
+            start: draft.start,
+            end: draft.end,
+            before_end: draft.before_end,
+            reservations: self.looked_up(caller, draft.reservations).await?,
+        })
+    }
+
+    /// Looks up the flavors of a lease that is asked about.
+    ///
+    /// # Errors
+    /// As [`Service::complete`].
+    pub async fn complete_question(
+        &self,
+        caller: &Caller,
+        question: WhatIfQuestion<ReservationDraft>,
+    ) -> Result<WhatIfQuestion, ServiceError> {
+        Ok(WhatIfQuestion {
+            window: question.window,
+            reservations: self.looked_up(caller, question.reservations).await?,
+            hosts: question.hosts,
+            latest_start: question.latest_start,
+        })
+    }
+
+    /// What is asked for, with its flavors.
+    async fn looked_up(
+        &self,
+        caller: &Caller,
+        drafts: Vec<ReservationDraft>,
+    ) -> Result<Vec<ReservationSpec>, ServiceError> {
+        let mut specs = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            specs.push(match draft {
+                ReservationDraft::Complete(spec) => spec,
+                ReservationDraft::Flavor { flavor_id, amount } => {
+                    self.check_supported(FlavorReservation::RESOURCE_TYPE)?;
+                    let found = self.flavors.flavor(&flavor_id, &caller.project_id).await;
+                    let flavor = found.map_err(inventory_error)?;
+                    check_flavor(&flavor).map_err(ServiceError::Invalid)?;
+                    ReservationSpec::Flavor(FlavorReservation {
+                        flavor,
+                        amount,
+                        objects: InstanceObjects::default(),
+                    })
+                }
+            });
+        }
+        Ok(specs)
     }
 
     /// Books a lease, or says why not.

@@ -14,7 +14,9 @@ mod settings;
 
 use std::sync::Arc;
 
-use plugin_api::{FloatingIpInventory, HostInventory, HostMonitor, InventoryError, Plugins, StepObserver};
+use plugin_api::{
+    FlavorSource, FloatingIpInventory, HostInventory, HostMonitor, InventoryError, Plugins, StepObserver,
+};
 use solver::planner::ModelSolver;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +24,7 @@ use tokio_util::task::TaskTracker;
 
 pub use crate::admission::healing::Outcome as HealingOutcome;
 pub use error::ServiceError;
-pub use leases::{LeaseChange, LeaseDraft, LeaseReport, NewAffinity, ReservationChange};
+pub use leases::{LeaseChange, LeaseDraft, LeaseReport, NewAffinity, ReservationChange, ReservationDraft};
 pub use listings::{AllocationFilter, HostAllocations, HostUse, PropertyListing};
 pub use settings::Settings;
 
@@ -62,6 +64,8 @@ pub struct Parts {
     pub filters: Vec<Arc<dyn UsageFilter>>,
     /// Where floating IPs come from.
     pub floating_ips: Arc<dyn FloatingIpInventory>,
+    /// Where flavors come from.
+    pub flavors: Arc<dyn FlavorSource>,
     /// Configuration.
     pub settings: Settings,
     /// Is told how far the work on an event has come.
@@ -90,6 +94,7 @@ pub struct Service {
     policy: Arc<dyn Policy>,
     inventory: Arc<dyn HostInventory>,
     floating_ip_inventory: Arc<dyn FloatingIpInventory>,
+    flavors: Arc<dyn FlavorSource>,
     settings: Arc<Settings>,
     lifecycle: Lifecycle,
     questions: Questions,
@@ -117,6 +122,7 @@ impl Service {
             monitor,
             filters,
             floating_ips,
+            flavors,
             settings,
             steps,
             notifications,
@@ -187,6 +193,7 @@ impl Service {
             policy,
             inventory,
             floating_ip_inventory: floating_ips,
+            flavors,
             settings,
             lifecycle,
             is_monitored: monitor.is_some(),

@@ -4,6 +4,7 @@ use planner_core::domain::{InstanceObjects, InstanceReservation, InstanceSize};
 use planner_core::service::{NewAffinity, ReservationChange};
 use serde_json::Value;
 
+use super::flavor::flavor_id;
 use super::parameter::{int_like, malformed, require};
 use super::reservation::expression;
 use crate::body::Object;
@@ -54,6 +55,7 @@ pub(crate) fn changed(entry: &Object, change: ReservationChange) -> Result<Reser
         memory_mb: size(entry, "memory_mb")?,
         disk_gb: size(entry, "disk_gb")?,
         affinity: affinity(entry)?,
+        flavor_id: flavor_id(entry)?,
         ..change
     })
 }
@@ -69,7 +71,7 @@ fn size(entry: &Object, name: &str) -> Result<Option<u32>, ApiError> {
 }
 
 /// How many instances, at least `least`; absent: `None`.
-fn amount(entry: &Object, least: i64) -> Result<Option<u32>, ApiError> {
+pub(super) fn amount(entry: &Object, least: i64) -> Result<Option<u32>, ApiError> {
     let Some(value) = entry.get("amount") else {
         return Ok(None);
     };
@@ -86,7 +88,7 @@ fn amount(entry: &Object, least: i64) -> Result<Option<u32>, ApiError> {
 }
 
 /// A rule of affinity; absent: `None`. An empty text is no rule: the dashboard sends it where nothing was chosen.
-fn affinity(entry: &Object) -> Result<Option<NewAffinity>, ApiError> {
+pub(super) fn affinity(entry: &Object) -> Result<Option<NewAffinity>, ApiError> {
     let Some(value) = entry.get("affinity") else {
         return Ok(None);
     };

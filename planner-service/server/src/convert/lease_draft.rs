@@ -1,7 +1,7 @@
 //! The body of `POST /v1/leases`, checked in upstream's order.
 
 use planner_core::domain::Timestamp;
-use planner_core::service::{LeaseDraft, ServiceError};
+use planner_core::service::{LeaseDraft, ReservationDraft, ServiceError};
 use serde_json::Value;
 
 use super::parameter::{before_end_date, date_or_now, lease_name, malformed, missing};
@@ -17,7 +17,7 @@ pub(crate) fn read(
     body: &Object,
     now: Timestamp,
     check_window: impl FnOnce(Timestamp, Timestamp) -> Result<(), ServiceError>,
-) -> Result<LeaseDraft, ApiError> {
+) -> Result<LeaseDraft<ReservationDraft>, ApiError> {
     let absent: Vec<&str> = ["name", "start_date", "end_date"]
         .into_iter()
         .filter(|name| !body.contains_key(*name))
@@ -32,7 +32,7 @@ pub(crate) fn read(
     }
     let (start, end) = (date_or_now(start, now)?, date_or_now(end, now)?);
     check_window(start, end)?;
-    let reservations = entries.into_iter().map(reservation::spec).collect::<Result<_, _>>()?;
+    let reservations = entries.into_iter().map(reservation::draft).collect::<Result<_, _>>()?;
     Ok(LeaseDraft {
         name,
         start,

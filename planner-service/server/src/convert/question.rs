@@ -4,8 +4,9 @@
 
 use api_types::capacity::{AddedHosts, HostChanges, WhatIfLease, WhatIfRequest};
 use api_types::date::ZonedTime;
-use planner_core::domain::{InstanceReservation, ReservationSpec, Timestamp};
+use planner_core::domain::{FlavorReservation, InstanceReservation, Timestamp};
 use planner_core::question::{AvailabilityQuestion, HostChange, MOST_HOSTS, MOST_STEPS, WhatIfQuestion};
+use planner_core::service::ReservationDraft;
 use serde_json::{Map, Value};
 
 use super::lease_draft::MAX_RESERVATIONS;
@@ -102,7 +103,7 @@ fn moment(name: &str, text: &str) -> Result<Timestamp, ApiError> {
 }
 
 /// Reads the body of `POST /capacity/v1/what-if`.
-pub(crate) fn what_if(body: Object, now: Timestamp) -> Result<WhatIfQuestion, ApiError> {
+pub(crate) fn what_if(body: Object, now: Timestamp) -> Result<WhatIfQuestion<ReservationDraft>, ApiError> {
     let request: WhatIfRequest = serde_path_to_error::deserialize(Value::Object(body)).map_err(|error| {
         let path = error.path().to_string();
         let place = if path == "." {
@@ -137,7 +138,7 @@ fn window(lease: &WhatIfLease, now: Timestamp) -> Result<(Timestamp, Timestamp),
     Ok((start, lease.end.0))
 }
 
-fn reservations(entries: Vec<Object>) -> Result<Vec<ReservationSpec>, ApiError> {
+fn reservations(entries: Vec<Object>) -> Result<Vec<ReservationDraft>, ApiError> {
     if entries.len() > MAX_RESERVATIONS {
         return Err(ApiError::invalid(format!(
             "lease.reservations: {} entries are given, at most {MAX_RESERVATIONS} are allowed",
@@ -152,7 +153,7 @@ fn reservations(entries: Vec<Object>) -> Result<Vec<ReservationSpec>, ApiError> 
 }
 
 /// An entry with the defaults this API has and `POST /v1/leases` has not.
-fn specification(place: usize, mut entry: Object) -> Result<ReservationSpec, ApiError> {
+fn specification(place: usize, mut entry: Object) -> Result<ReservationDraft, ApiError> {
     const OF_HOSTS: &[&str] = &[
         "resource_type",
         "min",
@@ -170,8 +171,15 @@ fn specification(place: usize, mut entry: Object) -> Result<ReservationSpec, Api
         "affinity",
         "resource_properties",
     ];
-    let is_instances = entry.get("resource_type").and_then(Value::as_str) == Some(InstanceReservation::RESOURCE_TYPE);
-    let members = if is_instances { OF_INSTANCES } else { OF_HOSTS };
+    const OF_FLAVORS: &[&str] = &["resource_type", "flavor_id", "amount", "affinity"];
+    let kind = entry.get("resource_type").and_then(Value::as_str);
+    let is_flavored = kind == Some(FlavorReservation::RESOURCE_TYPE);
+    let is_instances = kind == Some(InstanceReservation::RESOURCE_TYPE);
+    let members = match (is_flavored, is_instances) {
+        (true, _) => OF_FLAVORS,
+        (_, true) => OF_INSTANCES,
+        _ => OF_HOSTS,
+    };
     if let Some(unknown) = entry.keys().find(|name| !members.contains(&name.as_str())) {
         return Err(ApiError::invalid(format!(
             "lease.reservations[{place}].{}: there is no such member; allowed are {}",
@@ -185,15 +193,18 @@ fn specification(place: usize, mut entry: Object) -> Result<ReservationSpec, Api
             entry.insert(name.to_owned(), value);
         }
     };
-    default("resource_properties", Some("".into()));
-    if is_instances {
+    if is_instances || is_flavored {
         default("affinity", Some(Value::Null));
-    } else {
+    }
+    if !is_flavored {
+        default("resource_properties", Some("".into()));
+    }
+    if !is_instances && !is_flavored {
         default("resource_type", Some("physical:host".into()));
         default("max", min);
         default("hypervisor_properties", Some("".into()));
     }
-    reservation::spec(&entry).map_err(|error| ApiError::invalid(format!("lease.reservations[{place}]: {error}")))
+    reservation::draft(&entry).map_err(|error| ApiError::invalid(format!("lease.reservations[{place}]: {error}")))
 }
 
 fn changes(hosts: HostChanges) -> Result<Vec<HostChange>, ApiError> {

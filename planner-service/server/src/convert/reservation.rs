@@ -1,23 +1,30 @@
 //! Parameters of reservations: the resource type, `physical:host`, and expressions; in upstream's order and words.
 
-use planner_core::domain::{FloatingIpReservation, HostReservation, InstanceReservation, ReservationSpec};
+use planner_core::domain::{
+    FlavorReservation, FloatingIpReservation, HostReservation, InstanceReservation, ReservationSpec,
+};
 use planner_core::properties;
+use planner_core::service::ReservationDraft;
 use serde_json::Value;
 
 use super::parameter::{int_like, malformed, missing, shortened};
-use super::{floating_ip, instance, python};
+use super::{flavor, floating_ip, instance, python};
 use crate::body::Object;
 use crate::error::ApiError;
 
 /// The entry of `reservations` as what it reserves.
-pub(crate) fn spec(entry: &Object) -> Result<ReservationSpec, ApiError> {
+pub(crate) fn draft(entry: &Object) -> Result<ReservationDraft, ApiError> {
+    let complete = ReservationDraft::Complete;
     match entry.get("resource_type") {
-        Some(Value::String(kind)) if kind == HostReservation::RESOURCE_TYPE => host(entry).map(ReservationSpec::Host),
-        Some(Value::String(kind)) if kind == InstanceReservation::RESOURCE_TYPE => {
-            instance::read(entry).map(ReservationSpec::Instance)
+        Some(Value::String(kind)) if kind == HostReservation::RESOURCE_TYPE => {
+            host(entry).map(ReservationSpec::Host).map(complete)
         }
+        Some(Value::String(kind)) if kind == InstanceReservation::RESOURCE_TYPE => {
+            instance::read(entry).map(ReservationSpec::Instance).map(complete)
+        }
+        Some(Value::String(kind)) if kind == FlavorReservation::RESOURCE_TYPE => flavor::read(entry),
         Some(Value::String(kind)) if kind == FloatingIpReservation::RESOURCE_TYPE => {
-            floating_ip::read(entry).map(ReservationSpec::FloatingIp)
+            floating_ip::read(entry).map(ReservationSpec::FloatingIp).map(complete)
         }
         Some(other) => Err(ApiError::invalid(format!(
             "The {} resource type is not supported",
@@ -120,6 +127,8 @@ fn check_values(expression: &Value) -> Result<(), String> {
         return operands.iter().try_for_each(check_values);
     }
     match operands.last() {
+        // A property alone, which there is not to be.
+        Some(_) if operands.len() == 1 => Ok(()),
         Some(Value::String(text)) if !text.is_empty() => Ok(()),
         Some(other) => Err(format!(
             "a value must be a string that is not empty, not {}",

@@ -268,7 +268,7 @@ async fn a_pending_reservation_changes_in_every_member_and_a_running_one_only_gr
 async fn resource_types_without_a_plugin_are_refused() {
     let api = Api::start().await;
     for (kind, text) in [
-        ("flavor:instance", "The flavor:instance resource type is not supported"),
+        ("device", "The device resource type is not supported"),
         ("foo:bar", "The foo:bar resource type is not supported"),
     ] {
         let mut reservation = virtual_instance(1);

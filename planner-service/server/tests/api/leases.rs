@@ -183,7 +183,11 @@ async fn members_are_checked_in_upstreams_order() {
         ),
         (
             with(json!({"reservations": [{"resource_type": "flavor:instance"}]})),
-            "The flavor:instance resource type is not supported".to_owned(),
+            "Missing parameter flavor_id,amount,affinity".to_owned(),
+        ),
+        (
+            with(json!({"reservations": [{"resource_type": "device"}]})),
+            "The device resource type is not supported".to_owned(),
         ),
         (
             with(json!({"reservations": [{"resource_type": null}]})),

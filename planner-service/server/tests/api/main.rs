@@ -6,6 +6,7 @@ mod bodies;
 mod capacity;
 mod enforcement;
 mod errors;
+mod flavors;
 mod floating_ips;
 mod hosts;
 mod identity;

@@ -14,7 +14,8 @@ use planner_core::service::{Parts, Service, Settings};
 use planner_core::testing::{ManualClock, MemoryStore, Obliging};
 use planner_core::usage::UsageFilter;
 use plugin_api::{
-    AssignedHost, FloatingIpInventory, HostFacts, HostInventory, HostRegistration, InventoryError, NoObserver, Plugins,
+    AssignedHost, FlavorSource, FloatingIpInventory, HostFacts, HostInventory, HostRegistration, InventoryError,
+    NoObserver, Plugins, Provision, SourceFlavor,
 };
 use policy::Rules;
 use serde_json::{Value, json};
@@ -98,11 +99,48 @@ impl HostInventory for Inventory {
             local_gb: 100,
             availability_zone: "nova".to_owned(),
             capabilities: registration.values.clone(),
+            provision: Provision::default(),
         })
     }
 
     async fn deregister(&self, _: &AssignedHost) -> Result<(), InventoryError> {
         Ok(())
+    }
+
+    async fn provision(&self, _: &AssignedHost) -> Result<Provision, InventoryError> {
+        Ok(Provision::default())
+    }
+}
+
+#[async_trait]
+impl FlavorSource for Inventory {
+    async fn flavor(&self, id: &str, _: &str) -> Result<SourceFlavor, InventoryError> {
+        let specs: &[(&str, &str)] = match id {
+            "medium" => &[],
+            "gpu" => &[("trait:HW_GPU", "required")],
+            "no gpu" => &[("trait:HW_GPU", "forbidden")],
+            "odd trait" => &[("trait:HW_ODD", "perhaps")],
+            "odd class" => &[("resources:CUSTOM_ODD", "some")],
+            "nothing" => &[
+                ("resources:VCPU", "0"),
+                ("resources:MEMORY_MB", "0"),
+                ("resources:DISK_GB", "0"),
+            ],
+            _ => return Err(InventoryError::NotFound(format!("Flavor {id} could not be found."))),
+        };
+        Ok(SourceFlavor {
+            id: id.to_owned(),
+            name: format!("m1.{id}"),
+            vcpus: 2,
+            memory_mb: 4_096,
+            disk: 10,
+            ephemeral: 0,
+            extra_specs: specs
+                .iter()
+                .map(|&(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            others: BTreeMap::from([("swap".to_owned(), json!(""))]),
+        })
     }
 }
 
@@ -201,11 +239,13 @@ impl Api {
             plugins: Plugins::default()
                 .with(Arc::new(Obliging("physical:host")))
                 .with(Arc::new(Obliging("virtual:instance")))
+                .with(Arc::new(Obliging("flavor:instance")))
                 .with(Arc::new(Obliging("virtual:floatingip"))),
             inventory: Arc::new(Inventory(Arc::clone(&slow))),
             monitor: None,
             filters,
             floating_ips: Arc::new(Inventory(Arc::clone(&slow))),
+            flavors: Arc::new(Inventory(Arc::clone(&slow))),
             settings: Settings::default(),
             steps: Arc::new(NoObserver),
             notifications: None,

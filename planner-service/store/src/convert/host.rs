@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use planner_core::domain::{Host, Property};
+use plugin_api::{Inventory, Provision};
 
-use crate::entity::{host, host_capability, property};
+use crate::entity::{host, host_capability, host_inventory, host_trait, property};
 
 /// The row of a host.
 pub(crate) fn host_row(host: &Host) -> host::Model {
@@ -35,16 +36,57 @@ pub(crate) fn capability_rows(host: &Host) -> impl Iterator<Item = host_capabili
     })
 }
 
-/// Hosts from their rows and the rows of their capabilities.
-pub(crate) fn hosts_from_rows(hosts: Vec<host::Model>, capabilities: Vec<host_capability::Model>) -> Vec<Host> {
+/// The rows of what a host can give.
+pub(crate) fn inventory_rows(host: &Host) -> impl Iterator<Item = host_inventory::Model> + '_ {
+    let inventories = host.provision.inventories.iter();
+    inventories.map(|(class, inventory)| host_inventory::Model {
+        host_id: host.id.clone(),
+        resource_class: class.clone(),
+        capacity: i64::try_from(inventory.capacity).unwrap_or(i64::MAX),
+        max_unit: i64::try_from(inventory.max_unit).unwrap_or(i64::MAX),
+    })
+}
+
+/// The rows of what a host is able to do.
+pub(crate) fn trait_rows(host: &Host) -> impl Iterator<Item = host_trait::Model> + '_ {
+    host.provision.traits.iter().map(|name| host_trait::Model {
+        host_id: host.id.clone(),
+        name: name.clone(),
+    })
+}
+
+/// The rows of some hosts, in any order.
+#[derive(Debug, Default)]
+pub(crate) struct HostRows {
+    pub(crate) hosts: Vec<host::Model>,
+    pub(crate) capabilities: Vec<host_capability::Model>,
+    pub(crate) inventories: Vec<host_inventory::Model>,
+    pub(crate) traits: Vec<host_trait::Model>,
+}
+
+/// Hosts from their rows.
+pub(crate) fn hosts_from_rows(rows: HostRows) -> Vec<Host> {
     let mut by_host: HashMap<String, BTreeMap<String, String>> = HashMap::new();
-    for row in capabilities {
+    for row in rows.capabilities {
         by_host.entry(row.host_id).or_default().insert(row.name, row.value);
     }
-    hosts
+    let mut provisions: HashMap<String, Provision> = HashMap::new();
+    for row in rows.inventories {
+        let inventory = Inventory {
+            capacity: u64::try_from(row.capacity).unwrap_or(0),
+            max_unit: u64::try_from(row.max_unit).unwrap_or(0),
+        };
+        let provision = provisions.entry(row.host_id).or_default();
+        provision.inventories.insert(row.resource_class, inventory);
+    }
+    for row in rows.traits {
+        provisions.entry(row.host_id).or_default().traits.insert(row.name);
+    }
+    rows.hosts
         .into_iter()
         .map(|row| Host {
             capabilities: by_host.remove(&row.id).unwrap_or_default(),
+            provision: provisions.remove(&row.id).unwrap_or_default(),
             id: row.id,
             vcpus: row.vcpus,
             cpu_info: row.cpu_info,

@@ -9,8 +9,8 @@ use planner_core::ports::StoreError;
 use super::specification::{Specifications, add_rows};
 use super::{corrupt, position};
 use crate::entity::{
-    allocation, event, floating_ip_reservation, host_reservation, instance_place, instance_reservation, lease,
-    required_floating_ip, reservation,
+    allocation, event, flavor_reservation, floating_ip_reservation, host_reservation, instance_place,
+    instance_reservation, lease, required_floating_ip, reservation,
 };
 
 /// The row of a lease.
@@ -71,6 +71,7 @@ pub(crate) struct LeaseRows {
     pub(crate) host_reservations: Vec<host_reservation::Model>,
     pub(crate) allocations: Vec<allocation::Model>,
     pub(crate) instance_reservations: Vec<instance_reservation::Model>,
+    pub(crate) flavor_reservations: Vec<flavor_reservation::Model>,
     pub(crate) instance_places: Vec<instance_place::Model>,
     pub(crate) floating_ip_reservations: Vec<floating_ip_reservation::Model>,
     pub(crate) required_floating_ips: Vec<required_floating_ip::Model>,
@@ -79,15 +80,19 @@ pub(crate) struct LeaseRows {
 
 impl LeaseRows {
     /// Adds the rows of a lease.
-    pub(crate) fn add(&mut self, lease: &Lease) {
+    ///
+    /// # Errors
+    /// As [`add_rows`].
+    pub(crate) fn add(&mut self, lease: &Lease) -> Result<(), StoreError> {
         self.leases.push(lease_row(lease));
         for (index, reservation) in lease.reservations.iter().enumerate() {
             self.reservations.push(reservation_row(lease, index, reservation));
-            add_rows(self, reservation);
+            add_rows(self, reservation)?;
         }
         let events = lease.events.iter().enumerate();
         self.events
             .extend(events.map(|(index, event)| event_row(lease, index, event)));
+        Ok(())
     }
 }
 

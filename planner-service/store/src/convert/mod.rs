@@ -14,7 +14,9 @@ use planner_core::ports::StoreError;
 
 pub(crate) use finding::{finding_row, findings_from_row};
 pub(crate) use floating_ip::{floating_ip_from_row, floating_ip_row};
-pub(crate) use host::{capability_rows, host_row, hosts_from_rows, property_from_row, property_row};
+pub(crate) use host::{
+    HostRows, capability_rows, host_row, hosts_from_rows, inventory_rows, property_from_row, property_row, trait_rows,
+};
 pub(crate) use lease::{LeaseRows, leases_from_rows};
 pub(crate) use notification::{outbox_entry, outbox_row};
 

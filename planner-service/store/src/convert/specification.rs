@@ -5,20 +5,23 @@
 use std::collections::HashMap;
 
 use planner_core::domain::{
-    Allocation, FloatingIpReservation, HostReservation, InstanceObjects, InstanceReservation, InstanceSize,
-    Reservation, ReservationSpec,
+    Allocation, FlavorReservation, FloatingIpReservation, HostReservation, InstanceObjects, InstanceReservation,
+    InstanceSize, Reservation, ReservationSpec,
 };
 use planner_core::ports::StoreError;
 
 use super::lease::{LeaseRows, count, group};
 use super::{corrupt, position};
 use crate::entity::{
-    allocation, floating_ip_reservation, host_reservation, instance_place, instance_reservation, required_floating_ip,
+    allocation, flavor_reservation, floating_ip_reservation, host_reservation, instance_place, instance_reservation,
+    required_floating_ip,
 };
 
 /// Adds the rows of a reservation.
-pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) {
-    let held = reservation.allocations.iter().enumerate();
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when a flavor cannot be written, which is a defect.
+pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) -> Result<(), StoreError> {
     let reservation_id = || reservation.id.clone();
     match &reservation.spec {
         ReservationSpec::Host(spec) => {
@@ -59,16 +62,32 @@ pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) {
                 aggregate_id: spec.objects.aggregate_id,
                 server_group_id: spec.objects.server_group_id.clone(),
             });
-            rows.instance_places
-                .extend(held.map(|(index, held)| instance_place::Model {
-                    reservation_id: reservation_id(),
-                    position: position(index),
-                    host_id: held.host_id.clone(),
-                    start_at: held.start,
-                    occupied_until: held.occupied_until,
-                }));
+            rows.instance_places.extend(places(reservation));
+        }
+        ReservationSpec::Flavor(spec) => {
+            rows.flavor_reservations.push(flavor_reservation::Model {
+                reservation_id: reservation_id(),
+                flavor: serde_json::to_string(&spec.flavor)
+                    .map_err(|error| corrupt(format!("flavor {}: {error}", spec.flavor.id)))?,
+                amount: spec.amount.into(),
+                aggregate_id: spec.objects.aggregate_id,
+            });
+            rows.instance_places.extend(places(reservation));
         }
     }
+    Ok(())
+}
+
+/// Rows of places on hosts, which others may share.
+fn places(reservation: &Reservation) -> impl Iterator<Item = instance_place::Model> {
+    let held = reservation.allocations.iter().enumerate();
+    held.map(|(index, held)| instance_place::Model {
+        reservation_id: reservation.id.clone(),
+        position: position(index),
+        host_id: held.host_id.clone(),
+        start_at: held.start,
+        occupied_until: held.occupied_until,
+    })
 }
 
 /// Rows of what nobody else holds at the same time.
@@ -87,6 +106,7 @@ fn allocations(reservation: &Reservation) -> impl Iterator<Item = allocation::Mo
 pub(super) struct Specifications {
     hosts: HashMap<String, host_reservation::Model>,
     instances: HashMap<String, instance_reservation::Model>,
+    flavors: HashMap<String, flavor_reservation::Model>,
     floating_ips: HashMap<String, floating_ip_reservation::Model>,
     required: HashMap<String, Vec<required_floating_ip::Model>>,
     held: HashMap<String, Vec<Allocation>>,
@@ -116,6 +136,11 @@ impl Specifications {
                 .collect(),
             instances: rows
                 .instance_reservations
+                .drain(..)
+                .map(|row| (row.reservation_id.clone(), row))
+                .collect(),
+            flavors: rows
+                .flavor_reservations
                 .drain(..)
                 .map(|row| (row.reservation_id.clone(), row))
                 .collect(),
@@ -167,6 +192,18 @@ impl Specifications {
                     objects: InstanceObjects {
                         aggregate_id: row.aggregate_id,
                         server_group_id: row.server_group_id,
+                    },
+                }))
+            }
+            FlavorReservation::RESOURCE_TYPE => {
+                let row = self.flavors.remove(id).ok_or_else(incomplete)?;
+                Ok(ReservationSpec::Flavor(FlavorReservation {
+                    flavor: serde_json::from_str(&row.flavor)
+                        .map_err(|error| corrupt(format!("the flavor of reservation {id}: {error}")))?,
+                    amount: count("amount", id, row.amount)?,
+                    objects: InstanceObjects {
+                        aggregate_id: row.aggregate_id,
+                        server_group_id: None,
                     },
                 }))
             }

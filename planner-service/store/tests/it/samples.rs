@@ -1,14 +1,15 @@
 //! Leases, hosts and commits to put into stores.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use planner_core::domain::{
-    Allocation, Event, EventStatus, EventType, FloatingIp, FloatingIpReservation, Host, HostReservation,
-    InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, Property, Reservation, ReservationSpec,
-    ReservationStatus,
+    Allocation, Event, EventStatus, EventType, FlavorReservation, FloatingIp, FloatingIpReservation, Host,
+    HostReservation, InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, Property, Reservation,
+    ReservationSpec, ReservationStatus,
 };
 use planner_core::ports::{Change, Commit, Epoch, Store, StoreError};
+use plugin_api::{Inventory, Provision, SourceFlavor};
 
 pub(crate) const DAY: i64 = 86_400;
 
@@ -97,6 +98,29 @@ pub(crate) fn lease_of_instances(id: &str, places: &[&str], start: i64, end: i64
     lease
 }
 
+/// A lease with a reservation of instances of a flavor; places may repeat a host.
+pub(crate) fn lease_of_a_flavor(id: &str, places: &[&str], start: i64, end: i64) -> Lease {
+    let mut lease = lease(id, places, start, end);
+    lease.reservations[0].spec = ReservationSpec::Flavor(FlavorReservation {
+        flavor: SourceFlavor {
+            id: "3".to_owned(),
+            name: "größer".to_owned(),
+            vcpus: 2,
+            memory_mb: u32::MAX,
+            disk: 0,
+            ephemeral: 5,
+            extra_specs: BTreeMap::from([("trait:HW_GPU".to_owned(), "required".to_owned())]),
+            others: BTreeMap::from([("swap".to_owned(), "".into()), ("rxtx_factor".to_owned(), 1.5.into())]),
+        },
+        amount: 3,
+        objects: InstanceObjects {
+            aggregate_id: Some(7),
+            server_group_id: None,
+        },
+    });
+    lease
+}
+
 /// A lease with two reservations of floating IPs: one that holds these, one of none.
 pub(crate) fn lease_of_floating_ips(id: &str, held: &[&str], start: i64, end: i64) -> Lease {
     let mut lease = lease(id, held, start, end);
@@ -145,6 +169,16 @@ pub(crate) fn host(id: &str) -> Host {
         created_at: 1,
         updated_at: None,
         capabilities: BTreeMap::from([("gpu".to_owned(), "True".to_owned()), ("GPU".to_owned(), String::new())]),
+        provision: Provision {
+            inventories: BTreeMap::from([(
+                "VCPU".to_owned(),
+                Inventory {
+                    capacity: 128,
+                    max_unit: 8,
+                },
+            )]),
+            traits: BTreeSet::from(["HW_CPU_X86_AVX2".to_owned(), "HW_GPU".to_owned()]),
+        },
     }
 }
 

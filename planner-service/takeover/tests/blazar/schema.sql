@@ -11,3 +11,5 @@ CREATE TABLE resource_properties (id VARCHAR(36) PRIMARY KEY, created_at DATETIM
 CREATE TABLE computehost_extra_capabilities (id VARCHAR(36) PRIMARY KEY, created_at DATETIME NULL, updated_at DATETIME NULL, computehost_id VARCHAR(36), property_id VARCHAR(36) NOT NULL, capability_value MEDIUMTEXT NOT NULL);
 CREATE TABLE floatingips (id VARCHAR(36) PRIMARY KEY, created_at DATETIME NULL, updated_at DATETIME NULL, floating_network_id VARCHAR(255), subnet_id VARCHAR(255), floating_ip_address VARCHAR(255), reservable BOOLEAN NOT NULL DEFAULT TRUE);
 CREATE TABLE floatingip_allocations (id VARCHAR(36) PRIMARY KEY, created_at DATETIME NULL, updated_at DATETIME NULL, floatingip_id VARCHAR(36), reservation_id VARCHAR(36));
+CREATE TABLE computehost_resource_inventory (id VARCHAR(36) PRIMARY KEY, created_at DATETIME NULL, updated_at DATETIME NULL, computehost_id VARCHAR(36), resource_class VARCHAR(255), total INT, reserved INT, min_unit INT, max_unit INT, step_size INT, allocation_ratio FLOAT);
+CREATE TABLE computehost_trait (id VARCHAR(36) PRIMARY KEY, created_at DATETIME NULL, updated_at DATETIME NULL, computehost_id VARCHAR(36), trait VARCHAR(255));

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use serde_json::{Map, Value, json};
 
 use super::{Answer, FakeCloud, FakeFlavor, State};
 use crate::{CloudError, Flavor, Flavors};
@@ -22,6 +23,30 @@ impl Flavors for FakeCloud {
     async fn find_flavor(&self, id: &str) -> Result<Option<Flavor>, CloudError> {
         self.call("nova", format!("show flavor {id}"), |state| {
             Ok(state.flavors.get(id).map(|found| found.flavor.clone()))
+        })
+    }
+
+    async fn flavor_members(&self, id: &str) -> Result<Option<Map<String, Value>>, CloudError> {
+        self.call("nova", format!("show flavor {id}"), |state| {
+            Ok(state.flavors.get(id).map(|found| {
+                let flavor = &found.flavor;
+                let members = [
+                    ("id", json!(flavor.id)),
+                    ("name", json!(flavor.name)),
+                    ("vcpus", json!(flavor.vcpus)),
+                    ("ram", json!(flavor.memory_mb)),
+                    ("disk", json!(flavor.disk_gb)),
+                    ("OS-FLV-EXT-DATA:ephemeral", json!(flavor.ephemeral_gb)),
+                    ("swap", json!("")),
+                    ("OS-FLV-DISABLED:disabled", json!(false)),
+                    ("os-flavor-access:is_public", json!(found.is_public)),
+                    ("rxtx_factor", json!(1.0)),
+                ];
+                members
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .into_iter()
+                    .collect()
+            }))
         })
     }
 

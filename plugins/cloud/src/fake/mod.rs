@@ -57,6 +57,8 @@ pub struct FakeFlavor {
     pub extra_specs: BTreeMap<String, String>,
     /// Projects that may use it.
     pub access: BTreeSet<String>,
+    /// Whether every project may.
+    pub is_public: bool,
 }
 
 #[derive(Default)]
@@ -70,6 +72,7 @@ struct State {
     images: Vec<(Image, BTreeMap<String, String>)>,
     providers: Vec<Provider>,
     inventories: BTreeMap<String, BTreeMap<String, Inventory>>,
+    traits: BTreeMap<String, BTreeSet<String>>,
     classes: BTreeSet<String>,
     networks: BTreeMap<String, Vec<Subnet>>,
     addresses: Vec<ProjectAddress>,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FakeCloud, FakeServer, State};
+use super::{FakeCloud, FakeFlavor, FakeServer, State};
 use crate::{Aggregate, Hypervisor, Image, Inventory, Policy, Provider, Server, ServerGroup, TokenInfo};
 
 /// The flavor of servers nobody has reserved anything for.
@@ -37,6 +37,7 @@ impl FakeCloud {
             total,
             reserved: 0,
             allocation_ratio: 1.0,
+            max_unit: total,
         };
         state.inventories.insert(
             provider.id.clone(),
@@ -215,10 +216,31 @@ impl FakeCloud {
                     total,
                     reserved: 0,
                     allocation_ratio: 1.0,
+                    max_unit: total,
                 },
             ),
             None => inventories.remove(class),
         };
+    }
+
+    /// Gives a provider, found by its name, all of its inventories and traits.
+    pub fn provide(&self, provider: &str, inventories: BTreeMap<String, Inventory>, traits: &[&str]) {
+        let mut state = self.lock();
+        let mut providers = state.providers.iter();
+        let Some(id) = providers
+            .find(|other| other.name == provider)
+            .map(|found| found.id.clone())
+        else {
+            return;
+        };
+        state.inventories.insert(id.clone(), inventories);
+        let traits = traits.iter().map(|&name| name.to_owned());
+        state.traits.insert(id, traits.collect());
+    }
+
+    /// A flavor of the operator's, in place of one of the same id.
+    pub fn offer_flavor(&self, flavor: FakeFlavor) {
+        self.lock().flavors.insert(flavor.flavor.id.clone(), flavor);
     }
 
     /// Removes a flavor behind everyone's back.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what servers hold is neither taken from a provider nor goes with it, and a class goes last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
@@ -73,6 +73,15 @@ impl Placement for FakeCloud {
         })
     }
 
+    async fn traits(&self, provider: &Provider) -> Result<BTreeSet<String>, CloudError> {
+        self.call("placement", format!("list traits of {}", provider.name), |state| {
+            if !state.providers.iter().any(|other| other.id == provider.id) {
+                return Err(Answer(404, "No resource provider found."));
+            }
+            Ok(state.traits.get(&provider.id).cloned().unwrap_or_default())
+        })
+    }
+
     async fn set_inventory(&self, provider: &Provider, class: &str, total: u32) -> Result<(), CloudError> {
         let operation = format!("set the inventory of {class} at {} to {total}", provider.name);
         self.call("placement", operation, |state| {
@@ -89,6 +98,7 @@ impl Placement for FakeCloud {
                 total: total.into(),
                 reserved: 0,
                 allocation_ratio: 1.0,
+                max_unit: 1,
             };
             let classes = state.inventories.entry(provider.id.clone()).or_default();
             classes.insert(class.to_owned(), inventory);

@@ -1,13 +1,13 @@
 //! Nova's flavors over HTTP.
 //!
-//! Invariant: a flavor is made without ephemeral disk and swap and is never public.
+//! Invariant: a flavor is made without swap and is never public.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::OpenStack;
 use super::session::{Call, Service, segment};
@@ -25,6 +25,13 @@ struct WireFlavor {
     vcpus: u32,
     ram: u32,
     disk: u32,
+    #[serde(default, rename = "OS-FLV-EXT-DATA:ephemeral")]
+    ephemeral: u32,
+}
+
+#[derive(Deserialize)]
+struct FlavorMembers {
+    flavor: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -73,7 +80,19 @@ impl Flavors for OpenStack {
             vcpus: wire.vcpus,
             memory_mb: wire.ram,
             disk_gb: wire.disk,
+            ephemeral_gb: wire.ephemeral,
         }))
+    }
+
+    async fn flavor_members(&self, id: &str) -> Result<Option<Map<String, Value>>, CloudError> {
+        let call = call(Method::GET, id, "", format!("show flavor {id}"));
+        let FlavorMembers { mut flavor } = match self.session.send(&call).await {
+            Ok(answer) => answer.read(&call)?,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        flavor.remove("links");
+        Ok(Some(flavor))
     }
 
     async fn create_flavor(&self, flavor: &Flavor) -> Result<(), CloudError> {
@@ -84,7 +103,7 @@ impl Flavors for OpenStack {
             "vcpus": flavor.vcpus,
             "ram": flavor.memory_mb,
             "disk": flavor.disk_gb,
-            "OS-FLV-EXT-DATA:ephemeral": 0,
+            "OS-FLV-EXT-DATA:ephemeral": flavor.ephemeral_gb,
             "swap": 0,
             "rxtx_factor": 1.0,
             "os-flavor-access:is_public": false,

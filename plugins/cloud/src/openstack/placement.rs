@@ -2,7 +2,7 @@
 //!
 //! Invariant: a provider whose name is not exactly the one asked for is never answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use reqwest::Method;
@@ -49,6 +49,12 @@ struct WireInventory {
     reserved: i64,
     #[serde(default = "no_overcommitment")]
     allocation_ratio: f64,
+    max_unit: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Traits {
+    traits: BTreeSet<String>,
 }
 
 /// How often a change of a provider is tried before others are to blame.
@@ -107,10 +113,19 @@ impl Placement for OpenStack {
                     total: wire.total,
                     reserved: wire.reserved,
                     allocation_ratio: wire.allocation_ratio,
+                    max_unit: wire.max_unit.unwrap_or(wire.total),
                 };
                 (class, inventory)
             })
             .collect())
+    }
+
+    async fn traits(&self, provider: &Provider) -> Result<BTreeSet<String>, CloudError> {
+        let path = format!("resource_providers/{}/traits", segment(&provider.id));
+        let operation = format!("list traits of {}", provider.name);
+        let call = Call::new(Service::Placement, Method::GET, path, operation);
+        let answer: Traits = self.session.send(&call).await?.read(&call)?;
+        Ok(answer.traits)
     }
 
     async fn set_inventory(&self, provider: &Provider, class: &str, total: u32) -> Result<(), CloudError> {

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use cloud::{Aggregate, CloudError, Hypervisor, Provider, Server};
-use plugin_api::{AssignedHost, HostFacts, HostInventory, HostMonitor, HostRegistration, HostState, InventoryError};
+use plugin_api::{
+    AssignedHost, HostFacts, HostInventory, HostMonitor, HostRegistration, HostState, Inventory, InventoryError,
+    Provision,
+};
 use pools::provider_name;
 
 use super::OpenStackHosts;
@@ -160,6 +163,7 @@ impl OpenStackHosts {
             .map_err(|error| unavailable(&error))?
             .ok_or_else(|| InventoryError::NotFound(format!("No such resource provider {hostname}")))?;
         self.complete_sizes(&mut hypervisor, &parent).await?;
+        let provision = self.provision_of(&parent).await?;
         let (Some(vcpus), Some(memory_mb), Some(local_gb)) =
             (hypervisor.vcpus, hypervisor.memory_mb, hypervisor.local_gb)
         else {
@@ -192,6 +196,27 @@ impl OpenStackHosts {
             local_gb,
             availability_zone: availability_zone.unwrap_or_default(),
             capabilities,
+            provision,
+        })
+    }
+
+    /// What Placement says of a host.
+    async fn provision_of(&self, provider: &Provider) -> Result<Provision, InventoryError> {
+        let inventories = self.placement.inventories(provider).await;
+        let inventories = inventories.map_err(|error| unavailable(&error))?;
+        let traits = self.placement.traits(provider).await;
+        Ok(Provision {
+            inventories: inventories
+                .into_iter()
+                .map(|(class, found)| {
+                    let inventory = Inventory {
+                        capacity: capacity(&found),
+                        max_unit: u64::try_from(found.max_unit).unwrap_or(0),
+                    };
+                    (class, inventory)
+                })
+                .collect(),
+            traits: traits.map_err(|error| unavailable(&error))?,
         })
     }
 
@@ -229,6 +254,18 @@ impl OpenStackHosts {
     }
 }
 
+/// What all consumers together may take, as Placement counts it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "Placement's own amounts are below 2^31 and its product is rounded down"
+)]
+fn capacity(inventory: &cloud::Inventory) -> u64 {
+    let free = inventory.total.saturating_sub(inventory.reserved).max(0);
+    (free as f64 * inventory.allocation_ratio).max(0.0) as u64
+}
+
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(position, byte)| match position {
@@ -245,6 +282,14 @@ impl HostInventory for OpenStackHosts {
 
     async fn deregister(&self, host: &AssignedHost) -> Result<(), InventoryError> {
         self.leave(host).await
+    }
+
+    async fn provision(&self, host: &AssignedHost) -> Result<Provision, InventoryError> {
+        let name = &host.hypervisor_hostname;
+        let provider = self.placement.find_provider(name).await;
+        let provider = provider.map_err(|error| unavailable(&error))?;
+        let provider = provider.ok_or_else(|| InventoryError::NotFound(format!("No such resource provider {name}")))?;
+        self.provision_of(&provider).await
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use plugin_api::{
     AssignedHost, Assignment, Created, Finding, HostFacts, HostInventory, HostRegistration, InventoryError,
-    PluginError, ResourcePlugin, StepObserver,
+    PluginError, Provision, ResourcePlugin, StepObserver,
 };
 
 use plugin_action::Receivers;
@@ -91,5 +91,10 @@ impl HostInventory for StandaloneHosts {
 
     async fn deregister(&self, _host: &AssignedHost) -> Result<(), InventoryError> {
         Ok(())
+    }
+
+    async fn provision(&self, _host: &AssignedHost) -> Result<Provision, InventoryError> {
+        // The columns of the host say it all.
+        Ok(Provision::default())
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use plugin_api::{HostFacts, HostRegistration, InventoryError};
+use plugin_api::{HostFacts, HostRegistration, InventoryError, Provision};
 
 use crate::openstack::capabilities;
 
@@ -74,5 +74,6 @@ pub(super) fn facts(registration: &HostRegistration) -> Result<HostFacts, Invent
         local_gb: columns.number("local_gb", small)?,
         availability_zone: columns.text("availability_zone", "")?,
         capabilities: capabilities(&registration.values)?,
+        provision: Provision::default(),
     })
 }

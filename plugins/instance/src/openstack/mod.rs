@@ -22,6 +22,7 @@ use crate::RESOURCE_TYPE;
 
 /// Reservations of instances through Nova and Placement.
 pub struct OpenStackInstances {
+    resource_type: &'static str,
     compute: Arc<dyn Compute>,
     flavors: Arc<dyn Flavors>,
     server_groups: Arc<dyn ServerGroups>,
@@ -74,6 +75,7 @@ impl OpenStackInstances {
         Cloud: Compute + Flavors + ServerGroups + Placement + 'static,
     {
         Self {
+            resource_type: RESOURCE_TYPE,
             compute: cloud.clone(),
             flavors: cloud.clone(),
             server_groups: cloud.clone(),
@@ -81,6 +83,13 @@ impl OpenStackInstances {
             names,
             steps,
         }
+    }
+
+    /// The same for another resource type whose reservations are of instances.
+    #[must_use]
+    pub const fn serving(mut self, resource_type: &'static str) -> Self {
+        self.resource_type = resource_type;
+        self
     }
 
     async fn pools(&self, reservation_id: &str) -> Result<Pools, PluginError> {
@@ -105,7 +114,7 @@ impl OpenStackInstances {
 #[async_trait]
 impl ResourcePlugin for OpenStackInstances {
     fn resource_type(&self) -> &'static str {
-        RESOURCE_TYPE
+        self.resource_type
     }
 
     async fn start(&self, assignment: &Assignment) -> Result<Created, PluginError> {

@@ -36,12 +36,18 @@ pub(super) fn flavor_of(reservation_id: &str, instances: &AssignedInstances) -> 
         vcpus: instances.vcpus,
         memory_mb: instances.memory_mb,
         disk_gb: instances.disk_gb,
+        ephemeral_gb: instances.ephemeral_gb,
     }
 }
 
-/// Extra specs that bind the flavor to the reservation.
-pub(super) fn extra_specs_of(reservation_id: &str, affinity_id: Option<&str>) -> BTreeMap<String, String> {
-    let mut specs = BTreeMap::from([
+/// Extra specs of the flavor: those it is to have, and those that bind it to the reservation.
+pub(super) fn extra_specs_of(
+    reservation_id: &str,
+    instances: &AssignedInstances,
+    affinity_id: Option<&str>,
+) -> BTreeMap<String, String> {
+    let mut specs = instances.extra_specs.clone();
+    specs.extend([
         (
             format!("aggregate_instance_extra_specs:{INSTANCES_OF}"),
             reservation_id.to_owned(),

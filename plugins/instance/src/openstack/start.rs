@@ -91,7 +91,7 @@ impl OpenStackInstances {
         group: Option<&str>,
     ) -> Result<(), PluginError> {
         let flavor = flavor_of(reservation, instances);
-        let wanted = extra_specs_of(reservation, group);
+        let wanted = extra_specs_of(reservation, instances, group);
         let mut found = self.flavors.find_flavor(reservation).await.map_err(unavailable)?;
         let mut specs = match &found {
             Some(_) => self.flavors.extra_specs(reservation).await.map_err(unavailable)?,

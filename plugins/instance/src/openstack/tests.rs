@@ -44,6 +44,8 @@ fn assignment(affinity: Option<bool>, places: &[(&str, u32)]) -> Assignment {
             vcpus: 2,
             memory_mb: 4_096,
             disk_gb: 20,
+            ephemeral_gb: 0,
+            extra_specs: BTreeMap::new(),
             affinity,
             places: places
                 .iter()

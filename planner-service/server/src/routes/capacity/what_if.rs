@@ -54,6 +54,7 @@ pub(crate) async fn handle(
     let questions = state.service.questions();
     questions.may_ask_what_if(&caller)?;
     let question = question::what_if(body::object(content).await?, state.service.now())?;
+    let question = state.service.complete_question(&caller, question).await?;
     let answer = questions.what_if(&caller, question).await?;
     Ok(json(StatusCode::OK, &capacity::what_if(&answer)))
 }

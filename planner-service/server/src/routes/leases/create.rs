@@ -26,6 +26,7 @@ pub(crate) async fn handle(
     service.may_create_lease(&caller)?;
     let content = body::object(content).await?;
     let draft = lease_draft::read(&content, service.now(), |start, end| service.check_window(start, end))?;
+    let draft = service.complete(&caller, draft).await?;
     let caller = state.with_trust(caller, &headers).await?;
     let created = service.create_lease(&caller, draft).await?;
     Ok(json(

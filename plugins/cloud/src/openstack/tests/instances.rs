@@ -58,6 +58,7 @@ async fn a_flavor_is_private_and_found_by_its_id() {
         vcpus: 2,
         memory_mb: 4_096,
         disk_gb: 20,
+        ephemeral_gb: 0,
     };
     assert_eq!(flavor, expected);
     assert_eq!(cloud.find_flavor("r2").await.unwrap(), None);

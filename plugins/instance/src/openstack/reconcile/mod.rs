@@ -96,7 +96,7 @@ impl OpenStackInstances {
             }
             Some(_) => {}
         }
-        let specs = extra_specs_of(&reservation, group);
+        let specs = extra_specs_of(&reservation, audit.instances, group);
         let found = self.flavors.extra_specs(&reservation).await.map_err(unavailable)?;
         if specs.iter().any(|(key, value)| found.get(key) != Some(value)) {
             self.flavors
