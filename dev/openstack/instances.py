@@ -2,7 +2,6 @@
 import clients
 from ledger import eventually, expect
 
-NAME = "places"
 # Two instances of one reservation, each with half of a small server.
 AMOUNT = 2
 
@@ -30,6 +29,10 @@ def has_class(seen, resource_class):
 class Instances:
     """One reservation of instances from its booking to its deletion."""
 
+    # Of its lease, and how names of its servers begin.
+    name = "places"
+    prefix = "place"
+
     def __init__(self, story, hosts, end, due, cleaned):
         self.story = story
         self.end = end
@@ -45,14 +48,10 @@ class Instances:
     def book(self):
         demo = self.story.demo
         with self.step("openstack reservation lease create of two instances, each on another host"):
-            demo.openstack("reservation", "lease", "create", "--end-date", self.end, NAME, "--reservation",
+            demo.openstack("reservation", "lease", "create", "--end-date", self.end, self.name, "--reservation",
                            "resource_type=virtual:instance,vcpus=1,memory_mb=512,disk_gb=1,"
                            f"amount={AMOUNT},affinity=False,resource_properties=")
-            self.lease = demo.openstack("reservation", "lease", "show", NAME)["id"]
-            self.reservation = self.story.lease(self.lease)["reservations"][0]
-            expect(self.reservation["flavor_id"] == self.reservation["id"], self.reservation)
-        self.id = self.reservation["id"]
-        self.resource_class = "CUSTOM_RESERVATION_" + self.id.upper().replace("-", "_")
+            self.remember()
         with self.step("the lease starts; its flavor is the project's, hosts stay in freepool, Placement has its places"):
             self.story.wait_active(self.lease, self.due)
             expect(self.id in self.flavors(demo), "the project does not see the flavor")
@@ -70,9 +69,17 @@ class Instances:
             told = self.story.lease(self.lease)["reservations"][0]
             expect(told["aggregate_id"] == aggregate.id and told["server_group_id"], told)
 
+    def remember(self):
+        """What the lease that was booked is called."""
+        self.lease = self.story.demo.openstack("reservation", "lease", "show", self.name)["id"]
+        self.reservation = self.story.lease(self.lease)["reservations"][0]
+        expect(self.reservation["flavor_id"] == self.reservation["id"], self.reservation)
+        self.id = self.reservation["id"]
+        self.resource_class = "CUSTOM_RESERVATION_" + self.id.upper().replace("-", "_")
+
     def boot(self):
         demo = self.story.demo
-        names = [f"place-{number}" for number in range(AMOUNT)]
+        names = [f"{self.prefix}-{number}" for number in range(AMOUNT)]
         with self.step("as many servers as places boot with the flavor, one on each host"):
             for name in names:
                 self.boot_one(demo, name).communicate(timeout=clients.TIMEOUT)
@@ -80,13 +87,17 @@ class Instances:
                        for name in names]
             where = sorted(server.hypervisor_hostname or server.status for server in servers)
             expect(where == self.used, f"servers on {where}, places on {self.used}")
-        with self.step("one more finds no place"):
-            self.boot_one(demo, "too-many").communicate(timeout=clients.TIMEOUT)
-            server = eventually("verdict on too-many", 90, lambda: self.story.seen.settled_server("too-many"))
-            expect(server.status == "ERROR", f"{server.status} on {server.hypervisor_hostname}")
+        self.one_too_many()
         with self.step("another project cannot boot with the flavor"):
             error = self.boot_one(self.story.other, "stranger").communicate(timeout=clients.TIMEOUT)[1]
             expect(self.id in error and self.story.seen.server("stranger") is None, error)
+
+    def one_too_many(self):
+        """A server beyond the reservation."""
+        with self.step("one more finds no place"):
+            self.boot_one(self.story.demo, "too-many").communicate(timeout=clients.TIMEOUT)
+            server = eventually("verdict on too-many", 90, lambda: self.story.seen.settled_server("too-many"))
+            expect(server.status == "ERROR", f"{server.status} on {server.hypervisor_hostname}")
 
     def boot_one(self, account, name):
         """Starts to boot a server into the reservation."""
@@ -108,14 +119,14 @@ class Instances:
 
     def delete(self):
         with self.step("lease delete: servers, flavor, aggregate, resource class and inventories are gone"):
-            self.story.demo.run("openstack", "reservation", "lease", "delete", NAME)
+            self.story.demo.run("openstack", "reservation", "lease", "delete", self.name)
             eventually("nothing of it left", self.cleaned, self.is_gone)
 
     def is_gone(self):
         """Whether the cloud shows nothing of the reservation."""
         seen = self.story.seen
         left = [server.name for server in seen.cloud.compute.servers(all_projects=True)
-                if server.name.startswith("place-") or server.name == "too-many"]
+                if server.name.startswith(f"{self.prefix}-") or server.name == "too-many"]
         expect(not left, f"servers: {left}")
         expect(seen.aggregate(self.id) is None, "the aggregate")
         expect(self.id not in self.flavors(self.story.admin), "the flavor")

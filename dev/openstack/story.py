@@ -18,6 +18,8 @@ import clients
 import processes
 import service
 import settings
+from addresses import Addresses
+from flavors import Flavored
 from instances import Instances
 from ledger import Ledger, eventually, expect
 
@@ -474,6 +476,8 @@ class Story:
             self.kill_at_end()
             self.without_nova()
             Instances(self, HOSTS, minute(7200), DUE, CLEANED).tell()
+            Flavored(self, HOSTS, minute(7200), DUE, CLEANED).tell()
+            Addresses(self, minute(7200), DUE, CLEANED).tell()
         self.farewell()
 
 

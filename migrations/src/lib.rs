@@ -9,6 +9,7 @@ mod m0002_instances;
 mod m0003_floating_ips;
 mod m0004_outbox;
 mod m0005_flavors;
+mod m0006_countables;
 
 use async_trait::async_trait;
 pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_floating_ips::Migration),
             Box::new(m0004_outbox::Migration),
             Box::new(m0005_flavors::Migration),
+            Box::new(m0006_countables::Migration),
         ]
     }
 }

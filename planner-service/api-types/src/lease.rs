@@ -87,6 +87,8 @@ pub enum Parameters {
     Instance(InstanceParameters),
     /// Of `virtual:floatingip`.
     FloatingIp(FloatingIpParameters),
+    /// Of a resource type that the operator has named.
+    Countable(CountableParameters),
     /// Of a resource type not known here.
     Other(serde_json::Map<String, serde_json::Value>),
 }
@@ -143,6 +145,15 @@ pub struct FloatingIpParameters {
     /// Addresses that must be among them.
     #[serde(default, deserialize_with = "null_as_default")]
     pub required_floatingips: Vec<String>,
+}
+
+/// Parameters of a resource type that the operator has named.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CountableParameters {
+    /// How many units.
+    pub amount: u32,
+    /// The units it has; until it starts they may become others.
+    pub units: Vec<String>,
 }
 
 /// A scheduled action.

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use planner_core::book::Book;
+use planner_core::book::{Book, Premises};
 use planner_core::environment::SystemClock;
 use planner_core::ports::{Clock as _, Commit, Contents, Store};
 use serde_json::{Value, json};
@@ -97,7 +97,7 @@ pub(crate) async fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode>
 
 /// Whether the planner can hold it: no host and no floating IP is held twice at one time.
 fn recount(contents: &Contents) -> anyhow::Result<()> {
-    Book::from_contents(contents.clone(), "", 0).context("the book would contradict itself")?;
+    Book::from_contents(contents.clone(), Premises::default()).context("the book would contradict itself")?;
     Ok(())
 }
 

@@ -291,6 +291,9 @@ pub(crate) struct ServeArguments {
     /// Standalone: program that is run when a reservation starts and ends, with its arguments, split at blanks
     #[arg(long, env = "BERTH_COMMAND", value_name = "PROGRAM")]
     pub(crate) command: Option<String>,
+    /// JSON list of resource types of your own: licences, VLANs, whatever can be counted
+    #[arg(long, env = "BERTH_COUNTABLES", value_name = "FILE")]
+    pub(crate) countables: Option<PathBuf>,
     /// Standalone: JSON list of flavors, as Nova describes them, that instances can be reserved of
     #[arg(long, env = "BERTH_FLAVORS", value_name = "FILE")]
     pub(crate) flavors: Option<PathBuf>,

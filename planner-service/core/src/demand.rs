@@ -8,6 +8,7 @@ use solver::model::{HostId, Instances, Resource, Units};
 use solver::predicate::{Operator, Predicate};
 
 use crate::book::Book;
+use crate::book::countables::pool_id;
 use crate::domain::{
     FlavorReservation, FloatingIpReservation, HostReservation, InstanceReservation, InstanceSize, ReservationSpec,
 };
@@ -59,6 +60,15 @@ pub(crate) fn demand(spec: &ReservationSpec, book: &Book) -> Result<Demand, Stri
         ReservationSpec::Flavor(spec) => flavored(spec)?,
         ReservationSpec::FloatingIp(spec) => Demand {
             resource: Resource::Units(Arc::new(units(spec, book))),
+            min: spec.amount,
+            max: spec.amount,
+            predicate,
+        },
+        ReservationSpec::Countable(spec) => Demand {
+            resource: Resource::Units(Arc::new(Units {
+                pool: pool_id(&spec.resource_type),
+                required: Vec::new(),
+            })),
             min: spec.amount,
             max: spec.amount,
             predicate,

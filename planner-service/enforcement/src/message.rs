@@ -102,6 +102,7 @@ fn asked(spec: &ReservationSpec) -> Result<Members> {
             members.put("affinity", spec.affinity)?;
             members.put("resource_properties", &spec.resource_properties)?;
         }
+        ReservationSpec::Countable(spec) => members.put("amount", spec.amount)?,
         ReservationSpec::Flavor(spec) => {
             members.put("flavor_id", &spec.flavor.id)?;
             members.put("amount", spec.amount)?;

@@ -2,6 +2,7 @@
 
 use api_types::date::{PlanTime, RecordTime};
 use api_types::lease as wire;
+use planner_core::book::countables::unit_name;
 use planner_core::domain::{Event, EventType, Lease, Reservation, ReservationSpec};
 use plugin_api::SourceFlavor;
 
@@ -59,6 +60,14 @@ fn reservation(lease_id: &str, reservation: &Reservation) -> wire::Reservation {
             flavor_id: reservation.id.clone(),
             aggregate_id: instance.objects.aggregate_id,
             server_group_id: instance.objects.server_group_id.clone(),
+        }),
+        ReservationSpec::Countable(countable) => wire::Parameters::Countable(wire::CountableParameters {
+            amount: countable.amount,
+            units: reservation
+                .allocations
+                .iter()
+                .map(|held| unit_name(&countable.resource_type, &held.host_id).to_owned())
+                .collect(),
         }),
         ReservationSpec::Flavor(flavored) => wire::Parameters::Instance(wire::InstanceParameters {
             vcpus: flavored.flavor.vcpus,

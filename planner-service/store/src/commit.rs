@@ -284,6 +284,7 @@ async fn insert(connection: &impl ConnectionTrait, rows: &Rows) -> Result<(), Fa
     insert_all(connection, &leases.instance_places, |_| 0).await?;
     insert_all(connection, &leases.floating_ip_reservations, |_| 0).await?;
     insert_all(connection, &leases.required_floating_ips, |_| 0).await?;
+    insert_all(connection, &leases.countable_reservations, |_| 0).await?;
     insert_all(connection, &leases.events, |row: &event::Model| {
         row.waiting.as_ref().map_or(0, String::len)
     })

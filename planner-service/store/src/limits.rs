@@ -84,6 +84,7 @@ pub(crate) fn lease(lease: &Lease) -> Result<(), StoreError> {
                 let group = spec.objects.server_group_id.as_deref();
                 group.map_or(Ok(()), |group| id("a server group's id", group))?;
             }
+            ReservationSpec::Countable(spec) => bounded("a resource type", &spec.resource_type, WORD_LENGTH)?,
             ReservationSpec::Flavor(spec) => {
                 let text = serde_json::to_string(&spec.flavor).map_err(|error| refused(error.to_string()))?;
                 long_text("a reservation's flavor", &text)?;

@@ -14,9 +14,9 @@ use crate::convert::{
     HostRows, LeaseRows, findings_from_row, floating_ip_from_row, hosts_from_rows, leases_from_rows, property_from_row,
 };
 use crate::entity::{
-    allocation, book, change, event, finding, flavor_reservation, floating_ip, floating_ip_reservation, host,
-    host_capability, host_inventory, host_reservation, host_trait, instance_place, instance_reservation, lease,
-    property, required_floating_ip, reservation,
+    allocation, book, change, countable_reservation, event, finding, flavor_reservation, floating_ip,
+    floating_ip_reservation, host, host_capability, host_inventory, host_reservation, host_trait, instance_place,
+    instance_reservation, lease, property, required_floating_ip, reservation,
 };
 use crate::failure::Failure;
 
@@ -166,6 +166,12 @@ async fn lease_rows(connection: &impl ConnectionTrait, scope: Scope) -> Result<L
             connection,
             required_floating_ip::Column::ReservationId,
             reservations,
+        )
+        .await?,
+        countable_reservations: rows::<countable_reservation::Entity, _>(
+            connection,
+            countable_reservation::Column::ReservationId,
+            scope.changed_reservations(),
         )
         .await?,
         events: rows::<event::Entity, _>(connection, event::Column::LeaseId, leases).await?,

@@ -37,7 +37,7 @@ pub struct Webhook {
 
 /// A program that gets the JSON document on its standard input and its main values in `BERTH_*`
 /// variables; exit code 0 is success. `BERTH_PLACES` counts instances for each of `BERTH_HOSTS`; for floating IPs there are
-/// `BERTH_NETWORK_ID` and `BERTH_ADDRESSES`.
+/// `BERTH_NETWORK_ID` and `BERTH_ADDRESSES`, for units `BERTH_UNITS`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// Program and arguments; no shell is involved.
@@ -79,6 +79,7 @@ struct Message<'a> {
     idempotency_key: String,
     lease_id: &'a str,
     reservation_id: &'a str,
+    resource_type: &'a str,
     user_id: &'a str,
     project_id: &'a str,
     hosts: Vec<Host<'a>>,
@@ -92,6 +93,9 @@ struct Message<'a> {
     /// Absent where hosts or instances are reserved.
     #[serde(skip_serializing_if = "Option::is_none")]
     floating_ips: Option<FloatingIps<'a>>,
+    /// Names of units; absent where something else is reserved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    units: Option<&'a [String]>,
 }
 
 impl Instances {
@@ -128,6 +132,9 @@ impl<'a> Message<'a> {
             ("start", None) if let Some(floating_ips) = &assignment.floating_ips => {
                 format!("{}:{event}:{}", assignment.reservation_id, floating_ips.addresses.len())
             }
+            ("start", None) if let Some(units) = &assignment.units => {
+                format!("{}:{event}:{}", assignment.reservation_id, units.len())
+            }
             _ => format!("{}:{event}", assignment.reservation_id),
         };
         Self {
@@ -135,6 +142,7 @@ impl<'a> Message<'a> {
             idempotency_key,
             lease_id: &assignment.lease_id,
             reservation_id: &assignment.reservation_id,
+            resource_type: &assignment.resource_type,
             user_id: &assignment.user_id,
             project_id: &assignment.project_id,
             hosts: assignment
@@ -151,6 +159,7 @@ impl<'a> Message<'a> {
             end: assignment.end,
             instances: assignment.instances.as_ref().map(Instances::of),
             floating_ips: assignment.floating_ips.as_ref().map(FloatingIps::of),
+            units: assignment.units.as_deref(),
         }
     }
 
@@ -162,6 +171,7 @@ impl<'a> Message<'a> {
             ("BERTH_IDEMPOTENCY_KEY", self.idempotency_key.clone()),
             ("BERTH_LEASE_ID", self.lease_id.to_owned()),
             ("BERTH_RESERVATION_ID", self.reservation_id.to_owned()),
+            ("BERTH_RESOURCE_TYPE", self.resource_type.to_owned()),
             ("BERTH_USER_ID", self.user_id.to_owned()),
             ("BERTH_PROJECT_ID", self.project_id.to_owned()),
             ("BERTH_HOSTS", list(&|host| host.hypervisor_hostname.to_owned())),
@@ -182,6 +192,7 @@ impl<'a> Message<'a> {
                 ("BERTH_ADDRESSES", floating_ips.addresses.join(",")),
             ]);
         }
+        variables.extend(self.units.map(|units| ("BERTH_UNITS", units.join(","))));
         variables
     }
 

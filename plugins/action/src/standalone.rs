@@ -3,6 +3,7 @@
 //! Invariant: the book alone says who may use what. Start and end tell the operator's own machinery, with the same key
 //! for every repetition, so that it can carry each out once; a reservation that has grown has a new key.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -47,16 +48,16 @@ pub type Check = fn(&Assignment) -> Result<(), PluginError>;
 
 /// A resource type that asks for nothing before the end.
 pub struct Standalone {
-    resource_type: &'static str,
+    resource_type: Cow<'static, str>,
     check: Check,
     receivers: Receivers,
 }
 
 impl Standalone {
     /// A plugin for this resource type that tells these receivers.
-    pub const fn new(resource_type: &'static str, check: Check, receivers: Receivers) -> Self {
+    pub fn new(resource_type: impl Into<Cow<'static, str>>, check: Check, receivers: Receivers) -> Self {
         Self {
-            resource_type,
+            resource_type: resource_type.into(),
             check,
             receivers,
         }
@@ -65,8 +66,8 @@ impl Standalone {
 
 #[async_trait]
 impl ResourcePlugin for Standalone {
-    fn resource_type(&self) -> &'static str {
-        self.resource_type
+    fn resource_type(&self) -> &str {
+        &self.resource_type
     }
 
     async fn start(&self, assignment: &Assignment) -> Result<Created, PluginError> {

@@ -21,6 +21,8 @@ pub struct Assignment {
     pub lease_id: String,
     /// The reservation.
     pub reservation_id: String,
+    /// What kind of thing it is of.
+    pub resource_type: String,
     /// The user who made the lease.
     pub user_id: String,
     /// The project that owns the lease.
@@ -39,6 +41,8 @@ pub struct Assignment {
     pub instances: Option<AssignedInstances>,
     /// Which floating IPs it is of; `None`: it is of hosts or instances.
     pub floating_ips: Option<AssignedFloatingIps>,
+    /// Which units of a resource type that the operator has named it is of; `None`: it is of another.
+    pub units: Option<Vec<String>>,
 }
 
 /// Addresses of one external network.
@@ -151,7 +155,7 @@ impl Finding {
 #[async_trait]
 pub trait ResourcePlugin: Send + Sync {
     /// The `resource_type` it serves, e.g. `physical:host`.
-    fn resource_type(&self) -> &'static str;
+    fn resource_type(&self) -> &str;
 
     /// Gives the project its resources: afterwards the owner can use them and nobody else. Also called when a
     /// running reservation has grown.
@@ -285,13 +289,13 @@ pub trait FloatingIpInventory: Send + Sync {
 
 /// The plugins of a service, by resource type.
 #[derive(Clone, Default)]
-pub struct Plugins(BTreeMap<&'static str, Arc<dyn ResourcePlugin>>);
+pub struct Plugins(BTreeMap<String, Arc<dyn ResourcePlugin>>);
 
 impl Plugins {
     /// Adds a plugin; a second one for the same resource type replaces the first.
     #[must_use]
     pub fn with(mut self, plugin: Arc<dyn ResourcePlugin>) -> Self {
-        self.0.insert(plugin.resource_type(), plugin);
+        self.0.insert(plugin.resource_type().to_owned(), plugin);
         self
     }
 

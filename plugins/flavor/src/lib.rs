@@ -30,6 +30,6 @@ where
 }
 
 /// The same without a cloud.
-pub const fn standalone(receivers: Receivers) -> Standalone {
+pub fn standalone(receivers: Receivers) -> Standalone {
     instance_plugin::standalone(RESOURCE_TYPE, receivers)
 }

@@ -9,7 +9,7 @@ use plugin_api::{FloatingIpInventory, InventoryError};
 use crate::{RESOURCE_TYPE, floating_ips_of};
 
 /// Reservations of floating IPs without a cloud.
-pub const fn standalone(receivers: Receivers) -> Standalone {
+pub fn standalone(receivers: Receivers) -> Standalone {
     Standalone::new(
         RESOURCE_TYPE,
         |assignment| floating_ips_of(assignment).map(drop),

@@ -15,7 +15,7 @@ pub use pools::Names;
 pub const RESOURCE_TYPE: &str = "virtual:instance";
 
 /// Reservations of instances without a cloud, for this resource type.
-pub const fn standalone(resource_type: &'static str, receivers: Receivers) -> Standalone {
+pub fn standalone(resource_type: &'static str, receivers: Receivers) -> Standalone {
     Standalone::new(
         resource_type,
         |assignment| instances_of(assignment).map(drop),

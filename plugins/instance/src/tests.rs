@@ -27,6 +27,7 @@ fn assignment(first: u32) -> Assignment {
     Assignment {
         lease_id: "lease".to_owned(),
         reservation_id: "reservation".to_owned(),
+        resource_type: "virtual:instance".to_owned(),
         user_id: "user".to_owned(),
         project_id: "project".to_owned(),
         trust_id: None,
@@ -35,6 +36,7 @@ fn assignment(first: u32) -> Assignment {
         before_end: String::new(),
         hosts: vec![host("7", "rack-1"), host("8", "rack-2")],
         floating_ips: None,
+        units: None,
         instances: Some(AssignedInstances {
             vcpus: 2,
             memory_mb: 4_096,

@@ -172,7 +172,7 @@ fn flavors(arguments: &ServeArguments) -> anyhow::Result<ListedFlavors> {
     ListedFlavors::read(&text).with_context(|| format!("--flavors {}", path.display()))
 }
 
-fn actions(arguments: &ServeArguments) -> anyhow::Result<Vec<Action>> {
+pub(super) fn actions(arguments: &ServeArguments) -> anyhow::Result<Vec<Action>> {
     let timeout = Duration::from_secs(u64::from(arguments.action_timeout));
     let mut actions = Vec::new();
     if let Some(url) = &arguments.webhook {

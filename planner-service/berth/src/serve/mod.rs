@@ -3,6 +3,7 @@
 //! The only place that names concrete types: store, cloud, authentication.
 
 mod authentication;
+mod countables;
 pub(crate) mod database;
 mod drivers;
 mod enforcement;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use planner_core::book::countables::Countables;
 use planner_core::environment::{RandomIdentifiers, SystemClock};
 use planner_core::service::{Parts, Service, Settings};
 use policy::Rules;
@@ -41,7 +43,9 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     let shutdown = CancellationToken::new();
     let tasks = TaskTracker::new();
     let steps: Arc<CrashPoint> = Arc::new(CrashPoint::from_environment());
-    let drivers = drivers::choose(arguments, steps.clone())?;
+    let countables = countables::listed(arguments)?;
+    let mut drivers = drivers::choose(arguments, steps.clone())?;
+    drivers.plugins = countables::offered(drivers.plugins, &countables, arguments, steps.clone())?;
     let filters = enforcement::choose(arguments)?;
     let authenticator = authentication::choose(arguments, drivers.identity.as_ref())?;
     let notifications = notifications::choose(&arguments.notifications)?;
@@ -58,7 +62,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         filters,
         floating_ips: drivers.floating_ips,
         flavors: drivers.flavors,
-        settings: settings(arguments, database.shared),
+        settings: settings(arguments, database.shared, countables::units(countables)),
         steps,
         notifications,
     };
@@ -108,13 +112,14 @@ fn rules(arguments: &ServeArguments) -> anyhow::Result<Rules> {
     Rules::load(&overrides, true).with_context(failed)
 }
 
-fn settings(arguments: &ServeArguments, shared: bool) -> Settings {
+fn settings(arguments: &ServeArguments, shared: bool, countables: Countables) -> Settings {
     Settings {
         cleaning: arguments.cleaning_time * 60,
         freeze: arguments.freeze,
         before_end_lead: arguments.minutes_before_end_lease * 60,
         decision_seconds: f64::from(arguments.decision_limit),
         region: arguments.region.clone().unwrap_or_default(),
+        countables,
         reconcile_interval: arguments.reconcile_interval,
         polling_interval: arguments.polling_interval,
         healing_interval: arguments.healing_interval * 60,

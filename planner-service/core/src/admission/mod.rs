@@ -102,7 +102,10 @@ pub(crate) fn requested(
 pub(crate) const fn cleaning_after(spec: &ReservationSpec, settings: &Settings) -> i64 {
     match spec {
         ReservationSpec::Host(_) => settings.cleaning,
-        ReservationSpec::Instance(_) | ReservationSpec::Flavor(_) | ReservationSpec::FloatingIp(_) => 0,
+        ReservationSpec::Instance(_)
+        | ReservationSpec::Flavor(_)
+        | ReservationSpec::FloatingIp(_)
+        | ReservationSpec::Countable(_) => 0,
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::job::Draft;
 use crate::domain::{
-    FlavorReservation, FloatingIpReservation, HostReservation, InstanceReservation, Lease, Reservation,
-    ReservationSpec, ReservationStatus,
+    CountableReservation, FlavorReservation, FloatingIpReservation, HostReservation, InstanceReservation, Lease,
+    Reservation, ReservationSpec, ReservationStatus,
 };
 use crate::properties;
 use crate::question::{Scarce, Shortage};
@@ -51,6 +51,14 @@ fn changed(reservation: &Reservation, change: &ReservationChange) -> Result<Rese
         ReservationSpec::Host(spec) => changed_hosts(spec, change).map(ReservationSpec::Host),
         ReservationSpec::Instance(spec) => {
             changed_instances(reservation.status, spec, change).map(ReservationSpec::Instance)
+        }
+        ReservationSpec::Countable(spec) => {
+            let amount = changed_places(reservation.status, spec.amount, change)?;
+            let resource_type = spec.resource_type.clone();
+            Ok(ReservationSpec::Countable(CountableReservation {
+                resource_type,
+                amount,
+            }))
         }
         ReservationSpec::Flavor(spec) => changed_flavor(reservation.status, spec, change).map(ReservationSpec::Flavor),
         ReservationSpec::FloatingIp(spec) => {
@@ -191,6 +199,7 @@ pub(super) fn check_kept(draft: &Draft, reservation: &Reservation, spec: &Reserv
         ReservationSpec::Host(spec) => (spec.max, "hosts", "max"),
         ReservationSpec::Instance(spec) => (spec.amount, "places", "amount"),
         ReservationSpec::Flavor(spec) => (spec.amount, "places", "amount"),
+        ReservationSpec::Countable(spec) => (spec.amount, "units", "amount"),
         ReservationSpec::FloatingIp(spec) => (spec.amount, "addresses", "amount"),
     };
     if usize::try_from(most).is_ok_and(|most| most < held) {

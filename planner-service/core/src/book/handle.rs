@@ -84,7 +84,7 @@ impl BookHandle {
             }
             Err(StoreError::FeedTruncated { .. }) => {
                 let contents = self.store.load().await?;
-                Book::from_contents(contents, &snapshot.region, snapshot.freeze)
+                Book::from_contents(contents, snapshot.premises.clone())
             }
             Err(error) => return Err(error),
         };

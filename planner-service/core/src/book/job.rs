@@ -170,7 +170,7 @@ fn holds_other(before: &Lease, after: &Lease) -> bool {
                 ReservationSpec::Host(_) => None,
                 ReservationSpec::Instance(spec) => Some((Some(spec.size), reservation.allocations.clone())),
                 // The flavor of a reservation never changes.
-                ReservationSpec::Flavor(_) | ReservationSpec::FloatingIp(_) => {
+                ReservationSpec::Flavor(_) | ReservationSpec::FloatingIp(_) | ReservationSpec::Countable(_) => {
                     Some((None, reservation.allocations.clone()))
                 }
             })

@@ -9,6 +9,7 @@ use imbl::{OrdMap, OrdSet};
 use plugin_api::Finding;
 use solver::planner::Planner;
 
+use countables::Countables;
 use floating_ips::FloatingIps;
 
 use crate::demand::demand;
@@ -16,6 +17,7 @@ use crate::domain::{EventStatus, Host, Lease, LeaseStatus, Property, Timestamp};
 use crate::ports::{Change, Contents, Epoch};
 use crate::properties;
 
+pub mod countables;
 mod floating_ips;
 pub mod handle;
 pub mod job;
@@ -42,12 +44,22 @@ pub struct Contradiction {
     pub reason: String,
 }
 
+/// What the configuration says of every book.
+#[derive(Debug, Clone, Default)]
+pub struct Premises {
+    /// Name of the cloud's region, a property of every host.
+    pub region: Arc<str>,
+    /// Seconds before its start from which a lease keeps what it holds.
+    pub freeze: i64,
+    /// Units of resource types that the operator has named.
+    pub countables: Arc<Countables>,
+}
+
 /// One snapshot of the book.
 #[derive(Clone)]
 pub struct Book {
     epoch: Epoch,
-    region: Arc<str>,
-    freeze: i64,
+    premises: Premises,
     leases: OrdMap<String, Arc<Lease>>,
     leases_by_project: OrdMap<String, OrdSet<String>>,
     lease_ids_by_reservation: OrdMap<String, String>,
@@ -62,11 +74,12 @@ pub struct Book {
 
 impl Book {
     /// The book before anything was written.
-    pub fn empty(region: &str, freeze: i64) -> Self {
+    pub fn empty(premises: Premises) -> Self {
+        let mut planner = Planner::new(premises.freeze);
+        countables::put_pools(&mut planner, &premises.countables);
         Self {
             epoch: 0,
-            region: Arc::from(region),
-            freeze,
+            premises,
             leases: OrdMap::new(),
             leases_by_project: OrdMap::new(),
             lease_ids_by_reservation: OrdMap::new(),
@@ -76,7 +89,7 @@ impl Book {
             properties: OrdMap::new(),
             findings: OrdMap::new(),
             due: OrdSet::new(),
-            planner: Planner::new(freeze),
+            planner,
         }
     }
 
@@ -84,8 +97,8 @@ impl Book {
     ///
     /// # Errors
     /// When two stored leases occupy one host at one time.
-    pub fn from_contents(contents: Contents, region: &str, freeze: i64) -> Result<Self, Contradiction> {
-        let mut book = Self::empty(region, freeze);
+    pub fn from_contents(contents: Contents, premises: Premises) -> Result<Self, Contradiction> {
+        let mut book = Self::empty(premises);
         let hosts = contents.hosts.into_iter().map(|host| Change::PutHost(Arc::new(host)));
         let properties = contents
             .properties
@@ -196,7 +209,8 @@ impl Book {
                 if let Some(old) = self.hosts.get(&host.id) {
                     self.host_ids_by_name.remove(&old.hypervisor_hostname);
                 }
-                self.planner.put_host(properties::planner_host(host, &self.region));
+                self.planner
+                    .put_host(properties::planner_host(host, &self.premises.region));
                 self.host_ids_by_name
                     .insert(host.hypervisor_hostname.clone(), host.id.clone());
                 self.hosts.insert(host.id.clone(), Arc::clone(host));
@@ -248,7 +262,7 @@ impl Book {
 
     /// Name of the cloud's region, a property of every host.
     pub fn region(&self) -> &str {
-        &self.region
+        &self.premises.region
     }
 
     /// The planner on this state.

@@ -14,8 +14,8 @@ pub use host::{Host, Property};
 pub use lease::{Allocation, Event, Lease, Reservation};
 pub use notification::{Notification, NotificationType};
 pub use specification::{
-    FlavorReservation, FloatingIpReservation, HostReservation, InstanceObjects, InstanceReservation, InstanceSize,
-    ReservationSpec,
+    CountableReservation, FlavorReservation, FloatingIpReservation, HostReservation, InstanceObjects,
+    InstanceReservation, InstanceSize, ReservationSpec,
 };
 pub use status::{EventStatus, EventType, LeaseStatus, ReservationStatus};
 

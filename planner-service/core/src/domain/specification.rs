@@ -13,16 +13,19 @@ pub enum ReservationSpec {
     Flavor(FlavorReservation),
     /// `virtual:floatingip`
     FloatingIp(FloatingIpReservation),
+    /// A type that the operator has named.
+    Countable(CountableReservation),
 }
 
 impl ReservationSpec {
     /// The `resource_type` on the wire.
-    pub const fn resource_type(&self) -> &'static str {
+    pub fn resource_type(&self) -> &str {
         match self {
             Self::Host(_) => HostReservation::RESOURCE_TYPE,
             Self::Instance(_) => InstanceReservation::RESOURCE_TYPE,
             Self::Flavor(_) => FlavorReservation::RESOURCE_TYPE,
             Self::FloatingIp(_) => FloatingIpReservation::RESOURCE_TYPE,
+            Self::Countable(spec) => &spec.resource_type,
         }
     }
 
@@ -31,14 +34,14 @@ impl ReservationSpec {
         match self {
             Self::Host(spec) => vec![&spec.hypervisor_properties, &spec.resource_properties],
             Self::Instance(spec) => vec![&spec.resource_properties],
-            Self::Flavor(_) | Self::FloatingIp(_) => Vec::new(),
+            Self::Flavor(_) | Self::FloatingIp(_) | Self::Countable(_) => Vec::new(),
         }
     }
 
     /// Whether it holds nothing whatever the planner says.
     pub const fn is_empty(&self) -> bool {
         match self {
-            Self::Host(_) | Self::Instance(_) | Self::Flavor(_) => false,
+            Self::Host(_) | Self::Instance(_) | Self::Flavor(_) | Self::Countable(_) => false,
             Self::FloatingIp(spec) => spec.amount == 0,
         }
     }
@@ -48,7 +51,7 @@ impl ReservationSpec {
         match self {
             Self::Instance(spec) => Some(&mut spec.objects),
             Self::Flavor(spec) => Some(&mut spec.objects),
-            Self::Host(_) | Self::FloatingIp(_) => None,
+            Self::Host(_) | Self::FloatingIp(_) | Self::Countable(_) => None,
         }
     }
 }
@@ -172,4 +175,13 @@ impl FloatingIpReservation {
         }
         Ok(())
     }
+}
+
+/// A reservation of units of a resource type that the operator has named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountableReservation {
+    /// The `resource_type` on the wire.
+    pub resource_type: String,
+    /// How many units, at least 1.
+    pub amount: u32,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use plugin_api::{AssignedFloatingIp, AssignedFloatingIps, AssignedHost, AssignedInstances, Assignment};
 
 use crate::book::Book;
+use crate::book::countables::unit_name;
 use crate::domain::{Lease, Reservation, ReservationSpec};
 
 /// The plan for one reservation, for its plugin.
@@ -19,6 +20,7 @@ pub(super) fn assignment(book: &Book, lease: &Lease, reservation: &Reservation) 
         service_name: host.service_name.clone(),
     });
     let hosts = hosts.collect();
+    let mut units = None;
     let (before_end, instances, floating_ips) = match &reservation.spec {
         ReservationSpec::Host(spec) => (spec.before_end.clone(), None, None),
         ReservationSpec::Instance(spec) => {
@@ -59,10 +61,17 @@ pub(super) fn assignment(book: &Book, lease: &Lease, reservation: &Reservation) 
             };
             (String::new(), None, Some(floating_ips))
         }
+        ReservationSpec::Countable(spec) => {
+            let held = reservation.allocations.iter();
+            let names = held.map(|allocation| unit_name(&spec.resource_type, &allocation.host_id).to_owned());
+            units = Some(names.collect());
+            (String::new(), None, None)
+        }
     };
     Assignment {
         lease_id: lease.id.clone(),
         reservation_id: reservation.id.clone(),
+        resource_type: reservation.spec.resource_type().to_owned(),
         user_id: lease.user_id.clone(),
         project_id: lease.project_id.clone(),
         trust_id: lease.trust_id.clone(),
@@ -72,5 +81,6 @@ pub(super) fn assignment(book: &Book, lease: &Lease, reservation: &Reservation) 
         hosts,
         instances,
         floating_ips,
+        units,
     }
 }

@@ -13,6 +13,7 @@ use super::visibility::Eyes;
 use super::{OFFER_SECONDS, Questions};
 use crate::authority::Caller;
 use crate::book::Book;
+use crate::book::countables::is_countable;
 use crate::domain::{ReservationSpec, Timestamp};
 use crate::properties::is_of_flavor;
 
@@ -26,6 +27,8 @@ pub enum Scarce {
     Hosts,
     /// Floating IPs.
     FloatingIps,
+    /// Units of a resource type that the operator has named.
+    Units,
 }
 
 impl Scarce {
@@ -34,19 +37,24 @@ impl Scarce {
         match spec {
             ReservationSpec::Host(_) | ReservationSpec::Instance(_) | ReservationSpec::Flavor(_) => Self::Hosts,
             ReservationSpec::FloatingIp(_) => Self::FloatingIps,
+            ReservationSpec::Countable(_) => Self::Units,
         }
     }
 
     /// What the planner found too little of for this request. Units and hosts are never short together.
     fn in_conflict(request: &Request, conflict: &Conflict) -> Self {
-        let is_unit = |asked: &RequestedReservation| matches!(asked.resource, Resource::Units(_));
+        let of_units = |asked: &RequestedReservation| match &asked.resource {
+            Resource::Units(units) if is_countable(&units.pool) => Some(Self::Units),
+            Resource::Units(_) => Some(Self::FloatingIps),
+            Resource::Host | Resource::Instances(_) => None,
+        };
         let is_named = |asked: &&RequestedReservation| conflict.reservations.contains(&asked.id);
         let mut named = request.reservations.iter().filter(is_named);
-        if named.any(is_unit) || request.reservations.iter().all(is_unit) {
-            Self::FloatingIps
-        } else {
-            Self::Hosts
+        if let Some(found) = named.find_map(of_units) {
+            return found;
         }
+        let all: Option<Vec<Self>> = request.reservations.iter().map(of_units).collect();
+        all.and_then(|all| all.first().copied()).unwrap_or(Self::Hosts)
     }
 }
 
@@ -55,6 +63,7 @@ impl fmt::Display for Scarce {
         formatter.write_str(match self {
             Self::Hosts => "hosts",
             Self::FloatingIps => "floating IPs",
+            Self::Units => "units",
         })
     }
 }

@@ -32,7 +32,7 @@ use crate::authority::{Caller, Policy, Target, rules};
 use crate::book::handle::BookHandle;
 use crate::book::job::{Draft, WriteError};
 use crate::book::writer::Writer;
-use crate::book::{Book, Contradiction};
+use crate::book::{Book, Contradiction, Premises};
 use crate::domain::{Lease, Timestamp};
 use crate::lifecycle::Lifecycle;
 use crate::monitoring::Monitoring;
@@ -132,8 +132,12 @@ impl Service {
             store.release_all("").await.map_err(StartError::Load)?;
         }
         let contents = store.load().await.map_err(StartError::Load)?;
-        let book =
-            Book::from_contents(contents, &settings.region, settings.freeze).map_err(StartError::Contradiction)?;
+        let premises = Premises {
+            region: Arc::from(settings.region.as_str()),
+            freeze: settings.freeze,
+            countables: Arc::new(settings.countables.clone()),
+        };
+        let book = Book::from_contents(contents, premises).map_err(StartError::Contradiction)?;
         let settings = Arc::new(settings);
         let solver = Precedence::new(solver);
         let (writer, handle) = Writer::new(

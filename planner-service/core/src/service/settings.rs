@@ -1,5 +1,7 @@
 //! What the configuration tells the service.
 
+use crate::book::countables::Countables;
+
 /// What the service is told by its configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -13,6 +15,8 @@ pub struct Settings {
     pub decision_seconds: f64,
     /// Name of this cloud's region, for `$region` in property expressions.
     pub region: String,
+    /// Units of resource types that the operator has named.
+    pub countables: Countables,
     /// Seconds between two runs of the reconciler.
     pub reconcile_interval: i64,
     /// Seconds between two questions to the monitor of hosts.
@@ -45,6 +49,7 @@ impl Default for Settings {
             before_end_lead: 3600,
             decision_seconds: 10.0,
             region: String::new(),
+            countables: Countables::new(),
             reconcile_interval: 60,
             polling_interval: 60,
             healing_interval: 3600,

@@ -9,7 +9,7 @@ pub struct Obliging(pub &'static str);
 
 #[async_trait]
 impl ResourcePlugin for Obliging {
-    fn resource_type(&self) -> &'static str {
+    fn resource_type(&self) -> &str {
         self.0
     }
 

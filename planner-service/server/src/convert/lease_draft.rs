@@ -12,11 +12,13 @@ use crate::error::ApiError;
 /// Most reservations in one lease.
 pub(crate) const MAX_RESERVATIONS: usize = 100;
 
-/// Reads a lease that is asked for. `check_window` is asked between the dates and the reservations.
+/// Reads a lease that is asked for. `check_window` is asked between the dates and the reservations, `offers`
+/// about resource types that are none of upstream's.
 pub(crate) fn read(
     body: &Object,
     now: Timestamp,
     check_window: impl FnOnce(Timestamp, Timestamp) -> Result<(), ServiceError>,
+    offers: &dyn Fn(&str) -> bool,
 ) -> Result<LeaseDraft<ReservationDraft>, ApiError> {
     let absent: Vec<&str> = ["name", "start_date", "end_date"]
         .into_iter()
@@ -32,7 +34,10 @@ pub(crate) fn read(
     }
     let (start, end) = (date_or_now(start, now)?, date_or_now(end, now)?);
     check_window(start, end)?;
-    let reservations = entries.into_iter().map(reservation::draft).collect::<Result<_, _>>()?;
+    let reservations = entries
+        .into_iter()
+        .map(|entry| reservation::draft(entry, offers))
+        .collect::<Result<_, _>>()?;
     Ok(LeaseDraft {
         name,
         start,

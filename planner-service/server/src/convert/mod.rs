@@ -6,6 +6,7 @@
 pub(crate) mod allocation;
 pub(crate) mod capability;
 pub(crate) mod capacity;
+pub(crate) mod countable;
 pub(crate) mod flavor;
 pub(crate) mod floating_ip;
 pub(crate) mod host;

@@ -4,7 +4,7 @@
 
 use api_types::capacity::{AddedHosts, HostChanges, WhatIfLease, WhatIfRequest};
 use api_types::date::ZonedTime;
-use planner_core::domain::{FlavorReservation, InstanceReservation, Timestamp};
+use planner_core::domain::{FlavorReservation, FloatingIpReservation, HostReservation, InstanceReservation, Timestamp};
 use planner_core::question::{AvailabilityQuestion, HostChange, MOST_HOSTS, MOST_STEPS, WhatIfQuestion};
 use planner_core::service::ReservationDraft;
 use serde_json::{Map, Value};
@@ -103,7 +103,11 @@ fn moment(name: &str, text: &str) -> Result<Timestamp, ApiError> {
 }
 
 /// Reads the body of `POST /capacity/v1/what-if`.
-pub(crate) fn what_if(body: Object, now: Timestamp) -> Result<WhatIfQuestion<ReservationDraft>, ApiError> {
+pub(crate) fn what_if(
+    body: Object,
+    now: Timestamp,
+    offers: &dyn Fn(&str) -> bool,
+) -> Result<WhatIfQuestion<ReservationDraft>, ApiError> {
     let request: WhatIfRequest = serde_path_to_error::deserialize(Value::Object(body)).map_err(|error| {
         let path = error.path().to_string();
         let place = if path == "." {
@@ -117,7 +121,7 @@ pub(crate) fn what_if(body: Object, now: Timestamp) -> Result<WhatIfQuestion<Res
     if let Some(lease) = request.lease {
         question.window = Some(window(&lease, now)?);
         question.latest_start = lease.latest_start.map(|time| time.0);
-        question.reservations = reservations(lease.reservations)?;
+        question.reservations = reservations(lease.reservations, offers)?;
     }
     if let Some(hosts) = request.hosts {
         question.hosts = changes(hosts)?;
@@ -138,7 +142,7 @@ fn window(lease: &WhatIfLease, now: Timestamp) -> Result<(Timestamp, Timestamp),
     Ok((start, lease.end.0))
 }
 
-fn reservations(entries: Vec<Object>) -> Result<Vec<ReservationDraft>, ApiError> {
+fn reservations(entries: Vec<Object>, offers: &dyn Fn(&str) -> bool) -> Result<Vec<ReservationDraft>, ApiError> {
     if entries.len() > MAX_RESERVATIONS {
         return Err(ApiError::invalid(format!(
             "lease.reservations: {} entries are given, at most {MAX_RESERVATIONS} are allowed",
@@ -148,12 +152,12 @@ fn reservations(entries: Vec<Object>) -> Result<Vec<ReservationDraft>, ApiError>
     entries
         .into_iter()
         .enumerate()
-        .map(|(place, entry)| specification(place, entry))
+        .map(|(place, entry)| specification(place, entry, offers))
         .collect()
 }
 
 /// An entry with the defaults this API has and `POST /v1/leases` has not.
-fn specification(place: usize, mut entry: Object) -> Result<ReservationDraft, ApiError> {
+fn specification(place: usize, mut entry: Object, offers: &dyn Fn(&str) -> bool) -> Result<ReservationDraft, ApiError> {
     const OF_HOSTS: &[&str] = &[
         "resource_type",
         "min",
@@ -171,14 +175,15 @@ fn specification(place: usize, mut entry: Object) -> Result<ReservationDraft, Ap
         "affinity",
         "resource_properties",
     ];
+    const OF_COUNTABLES: &[&str] = &["resource_type", "amount"];
     const OF_FLAVORS: &[&str] = &["resource_type", "flavor_id", "amount", "affinity"];
     let kind = entry.get("resource_type").and_then(Value::as_str);
-    let is_flavored = kind == Some(FlavorReservation::RESOURCE_TYPE);
-    let is_instances = kind == Some(InstanceReservation::RESOURCE_TYPE);
-    let members = match (is_flavored, is_instances) {
-        (true, _) => OF_FLAVORS,
-        (_, true) => OF_INSTANCES,
-        _ => OF_HOSTS,
+    let members = match kind {
+        None | Some(HostReservation::RESOURCE_TYPE) => OF_HOSTS,
+        Some(FlavorReservation::RESOURCE_TYPE) => OF_FLAVORS,
+        Some(InstanceReservation::RESOURCE_TYPE) => OF_INSTANCES,
+        Some(kind) if kind != FloatingIpReservation::RESOURCE_TYPE && offers(kind) => OF_COUNTABLES,
+        Some(_) => OF_HOSTS,
     };
     if let Some(unknown) = entry.keys().find(|name| !members.contains(&name.as_str())) {
         return Err(ApiError::invalid(format!(
@@ -193,18 +198,19 @@ fn specification(place: usize, mut entry: Object) -> Result<ReservationDraft, Ap
             entry.insert(name.to_owned(), value);
         }
     };
-    if is_instances || is_flavored {
+    if members.contains(&"affinity") {
         default("affinity", Some(Value::Null));
     }
-    if !is_flavored {
+    if members.contains(&"resource_properties") {
         default("resource_properties", Some("".into()));
     }
-    if !is_instances && !is_flavored {
+    if members.contains(&"max") {
         default("resource_type", Some("physical:host".into()));
         default("max", min);
         default("hypervisor_properties", Some("".into()));
     }
-    reservation::draft(&entry).map_err(|error| ApiError::invalid(format!("lease.reservations[{place}]: {error}")))
+    reservation::draft(&entry, offers)
+        .map_err(|error| ApiError::invalid(format!("lease.reservations[{place}]: {error}")))
 }
 
 fn changes(hosts: HostChanges) -> Result<Vec<HostChange>, ApiError> {

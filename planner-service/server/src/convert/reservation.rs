@@ -8,12 +8,13 @@ use planner_core::service::ReservationDraft;
 use serde_json::Value;
 
 use super::parameter::{int_like, malformed, missing, shortened};
-use super::{flavor, floating_ip, instance, python};
+use super::{countable, flavor, floating_ip, instance, python};
 use crate::body::Object;
 use crate::error::ApiError;
 
 /// The entry of `reservations` as what it reserves.
-pub(crate) fn draft(entry: &Object) -> Result<ReservationDraft, ApiError> {
+/// `offers` tells whether a resource type that is none of upstream's is one that the operator has named.
+pub(crate) fn draft(entry: &Object, offers: &dyn Fn(&str) -> bool) -> Result<ReservationDraft, ApiError> {
     let complete = ReservationDraft::Complete;
     match entry.get("resource_type") {
         Some(Value::String(kind)) if kind == HostReservation::RESOURCE_TYPE => {
@@ -26,6 +27,9 @@ pub(crate) fn draft(entry: &Object) -> Result<ReservationDraft, ApiError> {
         Some(Value::String(kind)) if kind == FloatingIpReservation::RESOURCE_TYPE => {
             floating_ip::read(entry).map(ReservationSpec::FloatingIp).map(complete)
         }
+        Some(Value::String(kind)) if offers(kind) => countable::read(kind, entry)
+            .map(ReservationSpec::Countable)
+            .map(complete),
         Some(other) => Err(ApiError::invalid(format!(
             "The {} resource type is not supported",
             shortened(&python::str(other))

@@ -4,6 +4,7 @@
 mod authorization;
 mod bodies;
 mod capacity;
+mod countables;
 mod enforcement;
 mod errors;
 mod flavors;

@@ -240,13 +240,17 @@ impl Api {
                 .with(Arc::new(Obliging("physical:host")))
                 .with(Arc::new(Obliging("virtual:instance")))
                 .with(Arc::new(Obliging("flavor:instance")))
+                .with(Arc::new(Obliging("licence:cad")))
                 .with(Arc::new(Obliging("virtual:floatingip"))),
             inventory: Arc::new(Inventory(Arc::clone(&slow))),
             monitor: None,
             filters,
             floating_ips: Arc::new(Inventory(Arc::clone(&slow))),
             flavors: Arc::new(Inventory(Arc::clone(&slow))),
-            settings: Settings::default(),
+            settings: Settings {
+                countables: BTreeMap::from([("licence:cad".to_owned(), ["a", "b", "c"].map(str::to_owned).to_vec())]),
+                ..Settings::default()
+            },
             steps: Arc::new(NoObserver),
             notifications: None,
         };

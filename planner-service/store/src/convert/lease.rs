@@ -9,8 +9,8 @@ use planner_core::ports::StoreError;
 use super::specification::{Specifications, add_rows};
 use super::{corrupt, position};
 use crate::entity::{
-    allocation, event, flavor_reservation, floating_ip_reservation, host_reservation, instance_place,
-    instance_reservation, lease, required_floating_ip, reservation,
+    allocation, countable_reservation, event, flavor_reservation, floating_ip_reservation, host_reservation,
+    instance_place, instance_reservation, lease, required_floating_ip, reservation,
 };
 
 /// The row of a lease.
@@ -75,6 +75,7 @@ pub(crate) struct LeaseRows {
     pub(crate) instance_places: Vec<instance_place::Model>,
     pub(crate) floating_ip_reservations: Vec<floating_ip_reservation::Model>,
     pub(crate) required_floating_ips: Vec<required_floating_ip::Model>,
+    pub(crate) countable_reservations: Vec<countable_reservation::Model>,
     pub(crate) events: Vec<event::Model>,
 }
 

@@ -5,16 +5,16 @@
 use std::collections::HashMap;
 
 use planner_core::domain::{
-    Allocation, FlavorReservation, FloatingIpReservation, HostReservation, InstanceObjects, InstanceReservation,
-    InstanceSize, Reservation, ReservationSpec,
+    Allocation, CountableReservation, FlavorReservation, FloatingIpReservation, HostReservation, InstanceObjects,
+    InstanceReservation, InstanceSize, Reservation, ReservationSpec,
 };
 use planner_core::ports::StoreError;
 
 use super::lease::{LeaseRows, count, group};
 use super::{corrupt, position};
 use crate::entity::{
-    allocation, flavor_reservation, floating_ip_reservation, host_reservation, instance_place, instance_reservation,
-    required_floating_ip,
+    allocation, countable_reservation, flavor_reservation, floating_ip_reservation, host_reservation, instance_place,
+    instance_reservation, required_floating_ip,
 };
 
 /// Adds the rows of a reservation.
@@ -64,6 +64,13 @@ pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) -> Resul
             });
             rows.instance_places.extend(places(reservation));
         }
+        ReservationSpec::Countable(spec) => {
+            rows.countable_reservations.push(countable_reservation::Model {
+                reservation_id: reservation_id(),
+                amount: spec.amount.into(),
+            });
+            rows.allocations.extend(allocations(reservation));
+        }
         ReservationSpec::Flavor(spec) => {
             rows.flavor_reservations.push(flavor_reservation::Model {
                 reservation_id: reservation_id(),
@@ -108,6 +115,7 @@ pub(super) struct Specifications {
     instances: HashMap<String, instance_reservation::Model>,
     flavors: HashMap<String, flavor_reservation::Model>,
     floating_ips: HashMap<String, floating_ip_reservation::Model>,
+    countables: HashMap<String, countable_reservation::Model>,
     required: HashMap<String, Vec<required_floating_ip::Model>>,
     held: HashMap<String, Vec<Allocation>>,
 }
@@ -146,6 +154,11 @@ impl Specifications {
                 .collect(),
             floating_ips: rows
                 .floating_ip_reservations
+                .drain(..)
+                .map(|row| (row.reservation_id.clone(), row))
+                .collect(),
+            countables: rows
+                .countable_reservations
                 .drain(..)
                 .map(|row| (row.reservation_id.clone(), row))
                 .collect(),
@@ -216,7 +229,13 @@ impl Specifications {
                     required_floatingips: required.into_iter().map(|row| row.address).collect(),
                 }))
             }
-            other => Err(corrupt(format!("resource type `{other}` of reservation {id}"))),
+            other => {
+                let row = self.countables.remove(id).ok_or_else(incomplete)?;
+                Ok(ReservationSpec::Countable(CountableReservation {
+                    resource_type: other.to_owned(),
+                    amount: count("amount", id, row.amount)?,
+                }))
+            }
         }
     }
 }

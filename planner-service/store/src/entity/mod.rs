@@ -8,6 +8,7 @@ pub(crate) mod allocation;
 pub(crate) mod book;
 pub(crate) mod change;
 pub(crate) mod claim;
+pub(crate) mod countable_reservation;
 pub(crate) mod event;
 pub(crate) mod fence;
 pub(crate) mod finding;

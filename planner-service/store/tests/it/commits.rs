@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 
 use crate::on_each_engine;
 use crate::samples::{
-    DAY, commit, floating_ip, host, lease, lease_of_a_flavor, lease_of_floating_ips, lease_of_instances, put,
+    DAY, commit, floating_ip, host, lease, lease_of_a_flavor, lease_of_floating_ips, lease_of_instances,
+    lease_of_units, put,
 };
 use store::testing::{Engine, TestDatabase, run_as_admin};
 
@@ -99,10 +100,17 @@ async fn floating_ips_are_held_once_and_come_back_unchanged(database: TestDataba
     let one = lease_of_floating_ips("one", &["1", "2"], 0, DAY);
     let other = lease_of_floating_ips("other", &["1"], DAY, 2 * DAY);
     commit(&store, vec![put(lease("one", &["1"], 0, DAY))]).await.unwrap();
-    let changes = vec![put_address("1"), put_address("2"), put(one.clone()), put(other.clone())];
+    let units = lease_of_units("units", &["licence:cad/1", "licence:cad/2"], 0, DAY);
+    let changes = vec![
+        put_address("1"),
+        put_address("2"),
+        put(one.clone()),
+        put(other.clone()),
+        put(units.clone()),
+    ];
     let epoch = commit(&store, changes.clone()).await.unwrap();
     let contents = store.load().await.unwrap();
-    assert_eq!(contents.leases, [one, other.clone()]);
+    assert_eq!(contents.leases, [one, other.clone(), units.clone()]);
     assert_eq!(contents.floating_ips, [floating_ip("1"), floating_ip("2")]);
     let (_, fed) = store.changes_since(epoch - 1).await.unwrap();
     assert_eq!(fed.len(), changes.len());
@@ -118,7 +126,7 @@ async fn floating_ips_are_held_once_and_come_back_unchanged(database: TestDataba
     assert_eq!(store.load().await.unwrap(), contents);
 
     // One that takes another's place in the same commit is fine.
-    let gone = ["one", "other"].map(|id| Change::DeleteLease(id.to_owned()));
+    let gone = ["one", "other", "units"].map(|id| Change::DeleteLease(id.to_owned()));
     let mut changes = gone.to_vec();
     changes.extend([
         Change::PutFloatingIp(Arc::new(same.clone())),

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use planner_core::domain::{
-    Allocation, Event, EventStatus, EventType, FlavorReservation, FloatingIp, FloatingIpReservation, Host,
-    HostReservation, InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, Property, Reservation,
-    ReservationSpec, ReservationStatus,
+    Allocation, CountableReservation, Event, EventStatus, EventType, FlavorReservation, FloatingIp,
+    FloatingIpReservation, Host, HostReservation, InstanceObjects, InstanceReservation, InstanceSize, Lease,
+    LeaseStatus, Property, Reservation, ReservationSpec, ReservationStatus,
 };
 use planner_core::ports::{Change, Commit, Epoch, Store, StoreError};
 use plugin_api::{Inventory, Provision, SourceFlavor};
@@ -117,6 +117,16 @@ pub(crate) fn lease_of_a_flavor(id: &str, places: &[&str], start: i64, end: i64)
             aggregate_id: Some(7),
             server_group_id: None,
         },
+    });
+    lease
+}
+
+/// A lease with a reservation of units of a type that an operator has named.
+pub(crate) fn lease_of_units(id: &str, held: &[&str], start: i64, end: i64) -> Lease {
+    let mut lease = lease(id, held, start, end);
+    lease.reservations[0].spec = ReservationSpec::Countable(CountableReservation {
+        resource_type: "licence:cad".to_owned(),
+        amount: 7,
     });
     lease
 }

@@ -30,7 +30,7 @@ on_empty_databases!(
 );
 
 /// Steps of the schema.
-const STEPS: usize = 5;
+const STEPS: usize = 6;
 
 async fn several_processes_migrate_at_once(database: TestDatabase) {
     let mut processes = JoinSet::new();
@@ -58,6 +58,7 @@ async fn a_step_that_stopped_half_way_is_finished(database: TestDatabase) {
             "DROP TABLE floating_ip_reservations",
             "DROP TABLE instance_places",
             "DROP TABLE flavor_reservations",
+            "DROP TABLE countable_reservations",
             "DROP TABLE host_traits",
             "DROP TABLE instance_reservations",
             "DROP TABLE reservations",

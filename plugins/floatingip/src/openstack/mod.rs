@@ -151,7 +151,7 @@ fn unavailable(error: CloudError) -> PluginError {
 
 #[async_trait]
 impl ResourcePlugin for OpenStackFloatingIps {
-    fn resource_type(&self) -> &'static str {
+    fn resource_type(&self) -> &str {
         RESOURCE_TYPE
     }
 

@@ -105,7 +105,7 @@ impl OpenStackHosts {
 
 #[async_trait]
 impl ResourcePlugin for OpenStackHosts {
-    fn resource_type(&self) -> &'static str {
+    fn resource_type(&self) -> &str {
         RESOURCE_TYPE
     }
 

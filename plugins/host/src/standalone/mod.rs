@@ -50,7 +50,7 @@ impl StandaloneHosts {
 
 #[async_trait]
 impl ResourcePlugin for StandaloneHosts {
-    fn resource_type(&self) -> &'static str {
+    fn resource_type(&self) -> &str {
         RESOURCE_TYPE
     }
 

@@ -28,6 +28,7 @@ fn assignment() -> Assignment {
     Assignment {
         lease_id: "lease".to_owned(),
         reservation_id: "reservation".to_owned(),
+        resource_type: "physical:host".to_owned(),
         user_id: "user".to_owned(),
         project_id: "project".to_owned(),
         trust_id: None,
@@ -41,6 +42,7 @@ fn assignment() -> Assignment {
         }],
         instances: None,
         floating_ips: None,
+        units: None,
     }
 }
 

@@ -113,7 +113,7 @@ impl OpenStackInstances {
 
 #[async_trait]
 impl ResourcePlugin for OpenStackInstances {
-    fn resource_type(&self) -> &'static str {
+    fn resource_type(&self) -> &str {
         self.resource_type
     }
 

@@ -25,6 +25,7 @@ fn assignment(affinity: Option<bool>, places: &[(&str, u32)]) -> Assignment {
     Assignment {
         lease_id: "lease".to_owned(),
         reservation_id: "a-1".to_owned(),
+        resource_type: "virtual:instance".to_owned(),
         user_id: "user".to_owned(),
         project_id: "project-a".to_owned(),
         trust_id: None,
@@ -40,6 +41,7 @@ fn assignment(affinity: Option<bool>, places: &[(&str, u32)]) -> Assignment {
             })
             .collect(),
         floating_ips: None,
+        units: None,
         instances: Some(AssignedInstances {
             vcpus: 2,
             memory_mb: 4_096,

@@ -19,9 +19,11 @@ fn whole(reservation: &str, names: &[&str]) -> Assignment {
     let places: Vec<_> = names.iter().map(|&name| (name, 1)).collect();
     Assignment {
         reservation_id: reservation.to_owned(),
+        resource_type: "physical:host".to_owned(),
         project_id: "project-h".to_owned(),
         instances: None,
         floating_ips: None,
+        units: None,
         ..assignment(None, &places)
     }
 }

@@ -1,0 +1,55 @@
+//! Resource types that the operator names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use countable_plugin::Countable;
+use planner_core::book::countables::Countables;
+use plugin_action::{Action, Receivers, Webhook};
+use plugin_api::{Plugins, StepObserver};
+
+use super::drivers::actions;
+use crate::options::ServeArguments;
+
+/// What the operator has listed.
+pub(super) fn listed(arguments: &ServeArguments) -> anyhow::Result<Vec<Countable>> {
+    let Some(path) = &arguments.countables else {
+        return Ok(Vec::new());
+    };
+    let option = || format!("--countables {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(option)?;
+    countable_plugin::read(&text).with_context(option)
+}
+
+/// The plugins with one more for each of them. One without a webhook of its own tells the receivers of everything.
+pub(super) fn offered(
+    plugins: Plugins,
+    countables: &[Countable],
+    arguments: &ServeArguments,
+    steps: Arc<dyn StepObserver>,
+) -> anyhow::Result<Plugins> {
+    let client = reqwest::Client::new();
+    let timeout = Duration::from_secs(u64::from(arguments.action_timeout));
+    let mut plugins = plugins;
+    for countable in countables {
+        let told = match &countable.webhook {
+            Some(url) => vec![Action::Webhook(Webhook {
+                url: url.clone(),
+                timeout,
+            })],
+            None => actions(arguments)?,
+        };
+        let receivers = Receivers::new(told, client.clone(), Arc::clone(&steps));
+        plugins = plugins.with(Arc::new(countable_plugin::plugin(countable, receivers)));
+    }
+    Ok(plugins)
+}
+
+/// Their units, for the book.
+pub(super) fn units(countables: Vec<Countable>) -> Countables {
+    let countables = countables.into_iter();
+    countables
+        .map(|countable| (countable.resource_type, countable.units))
+        .collect()
+}

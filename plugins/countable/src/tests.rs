@@ -1,0 +1,142 @@
+//! Lists, and the life of a reservation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloud::fake::FakeCloud;
+use conformance::Subject;
+use plugin_action::{Action, Receivers, Webhook};
+use plugin_api::{Assignment, NoObserver, PluginError, ResourcePlugin};
+use wiremock::matchers::{body_partial_json, header, method};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::{Countable, plugin, read};
+
+fn licences() -> Countable {
+    Countable {
+        resource_type: "licence:cad".to_owned(),
+        units: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
+        webhook: None,
+    }
+}
+
+fn assignment(units: &[&str]) -> Assignment {
+    Assignment {
+        lease_id: "lease".to_owned(),
+        reservation_id: "reservation".to_owned(),
+        resource_type: "licence:cad".to_owned(),
+        user_id: "user".to_owned(),
+        project_id: "project".to_owned(),
+        trust_id: None,
+        start: 1_000,
+        end: 2_000,
+        before_end: String::new(),
+        hosts: Vec::new(),
+        instances: None,
+        floating_ips: None,
+        units: Some(units.iter().map(|&unit| unit.to_owned()).collect()),
+    }
+}
+
+#[test]
+fn a_list_names_units_or_counts_them() {
+    let text = r#"[
+        {"resource_type": "licence:cad", "units": ["a", "b", "c"]},
+        {"resource_type": "vlan", "units": 2, "webhook": "https://example.org/vlans"}
+    ]"#;
+    let listed = read(text).unwrap();
+    assert_eq!(listed[0], licences());
+    assert_eq!(listed[1].units, ["1", "2"]);
+    assert_eq!(listed[1].webhook.as_deref(), Some("https://example.org/vlans"));
+    for (wrong, reason) in [
+        (r#"{"resource_type": "vlan"}"#, "missing field `units`"),
+        (
+            r#"{"resource_type": "vlan", "units": 1, "price": 2}"#,
+            "unknown field `price`",
+        ),
+        (
+            r#"{"resource_type": "physical:host", "units": 1}"#,
+            "none of Blazar's own",
+        ),
+        (r#"{"resource_type": "a b", "units": 1}"#, "a name of letters"),
+        (
+            r#"{"resource_type": "vlan", "units": ["1", "1"]}"#,
+            "unit '1' is listed twice",
+        ),
+        (r#"{"resource_type": "vlan", "units": ["a/b"]}"#, "unit 'a/b'"),
+        (r#"{"resource_type": "vlan", "units": 100001}"#, "at most 100000 units"),
+        (
+            r#"{"resource_type": "vlan", "units": 1, "webhook": "ftp://x"}"#,
+            "an http or https URL",
+        ),
+        (
+            r#"{"resource_type": "vlan", "units": 1}, {"resource_type": "vlan", "units": 1}"#,
+            "it is listed twice",
+        ),
+    ] {
+        let refused = read(&format!("[{wrong}]")).unwrap_err().to_string();
+        assert!(refused.contains(reason), "{wrong}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_the_units_and_growth_is_news() {
+    let server = MockServer::start().await;
+    for (units, key) in [
+        (vec!["a", "b"], "reservation:start:2"),
+        (vec!["a", "b", "c"], "reservation:start:3"),
+    ] {
+        Mock::given(method("POST"))
+            .and(header("Idempotency-Key", key))
+            .and(body_partial_json(
+                serde_json::json!({"event": "start", "resource_type": "licence:cad", "units": units}),
+            ))
+            .respond_with(ResponseTemplate::new(204))
+            .expect(2)
+            .mount(&server)
+            .await;
+    }
+    let webhook = Webhook {
+        url: server.uri(),
+        timeout: Duration::from_secs(10),
+    };
+    let receivers = Receivers::new(
+        vec![Action::Webhook(webhook)],
+        reqwest::Client::new(),
+        Arc::new(NoObserver),
+    );
+    let plugin = plugin(&licences(), receivers);
+    assert_eq!(plugin.resource_type(), "licence:cad");
+    for units in [&["a", "b"][..], &["a", "b"], &["a", "b", "c"], &["a", "b", "c"]] {
+        plugin.start(&assignment(units)).await.unwrap();
+    }
+    let mut of_hosts = assignment(&[]);
+    of_hosts.units = None;
+    let refused = plugin.start(&of_hosts).await.unwrap_err();
+    assert!(matches!(refused, PluginError::Rejected(_)), "{refused}");
+}
+
+/// Nothing of it is in a cloud: what the kit checks is that no call is made and no state kept.
+#[tokio::test]
+async fn it_withstands_what_every_plugin_must() {
+    let subject = Subject {
+        plugin: |_, steps| {
+            let receivers = Receivers::new(Vec::new(), reqwest::Client::new(), steps);
+            Arc::new(plugin(&licences(), receivers))
+        },
+        steps: &["start:told", "end:told"],
+        cloud: || FakeCloud::with_hosts("freepool", &["c1"]),
+        assignment: assignment(&["a"]),
+        grown: assignment(&["a", "b"]),
+        use_it: |_| {},
+        damage: |_| {},
+        always: |cloud| {
+            if cloud.calls().is_empty() {
+                Ok(())
+            } else {
+                Err("the cloud was called".to_owned())
+            }
+        },
+    };
+    subject.check().await.unwrap();
+}
