@@ -58,8 +58,8 @@ class Cloud:
         self.cloud = account.cloud
         self.peer = peer
 
-    def picture(self, reservation):
-        """Everything that belongs to it."""
+    def picture(self, reservation, required=()):
+        """Everything that belongs to it; of its addresses only required ones by name, others are the service's choice."""
         compute = self.cloud.compute
         groups = {group.id: group for group in compute.server_groups(all_projects=True)
                   if group.name == f"reservation:{reservation}"}
@@ -88,15 +88,10 @@ class Cloud:
                 "access": sorted(self.peer.symbols(one["tenant_id"]) for one in compute.get_flavor_access(flavor))}
         found["places"] = self.places(reservation)
         found["addresses"] = sorted((
-            address.floating_ip_address if self.named(address) else "any", self.peer.symbols(address.project_id),
+            address.floating_ip_address if address.floating_ip_address in required else "any", self.peer.symbols(address.project_id),
             sorted(self.peer.symbols(tag) for tag in address.tags))
             for address in self.cloud.network.ips() if f"reservation:{reservation}" in address.tags)
         return found
-
-    @staticmethod
-    def named(address):
-        """Whether a reservation asks for this very address."""
-        return address.floating_ip_address.endswith(".102")
 
     def places(self, reservation):
         """Totals of its resource class, of all providers; None where Placement does not know the class."""
@@ -126,16 +121,11 @@ class Life:
         """Ids of its reservations."""
         return [self.peer.ids[f"{{reservation:{self.number}:{place}}}"] for place in range(len(self.reservations))]
 
-    def ask(self, method, path, body=None, number=None):
-        """Sends a request and keeps the answer."""
-        answer = self.peer.ask("demo", method, path, body, number)
-        self.seen.append((f"{method} {path}", answer))
-        return answer
-
     def look(self, when):
         """Keeps what the cloud has of it."""
         for place, reservation in enumerate(self.ids()):
-            self.seen.append((f"{when}, reservation {place}", self.cloud.picture(reservation)))
+            required = self.reservations[place].get("required_floatingips", ())
+            self.seen.append((f"{when}, reservation {place}", self.cloud.picture(reservation, required)))
 
     def book(self):
         """From now on for some hours."""
@@ -158,12 +148,12 @@ class Life:
         self.seen.append(("PUT end_date", self.peer.ask("demo", "PUT", self.path, {"end_date": hours(6)}).status))
         for place, one in enumerate(self.reservations):
             most = GROWN.get(one["resource_type"])
-            if not most or one["affinity" if "affinity" in one else "amount"] is True or self.number % 2:
+            if not most or one.get("affinity") is True:
                 continue
             body = {"reservations": [{"id": f"{{reservation:{self.number}:{place}}}", "amount": most}]}
-            status = self.peer.ask("demo", "PUT", self.path, body).status
-            self.seen.append((f"PUT amount {most} of {one['resource_type']}", status))
-            if status == 200:
+            answer = self.peer.ask("demo", "PUT", self.path, body)
+            self.seen.append((f"PUT amount {most} of {one['resource_type']}", answer))
+            if answer.status == 200:
                 eventually("it has grown", DUE, lambda reservation=self.ids()[place]: self.size(reservation) == most)
 
     def size(self, reservation):
@@ -174,7 +164,7 @@ class Life:
     def end(self):
         """Deletes it and waits until it is gone."""
         ids = self.ids()
-        self.ask("DELETE", self.path)
+        self.seen.append(("DELETE", self.peer.ask("demo", "DELETE", self.path)))
         eventually("it is gone", DUE, lambda: self.peer.ask("demo", "GET", self.path).status == 404)
         for place, reservation in enumerate(ids):
             self.seen.append((f"after its end, reservation {place}", self.cloud.picture(reservation)))
@@ -205,8 +195,11 @@ def compare(two, accounts, rounds, say):
     for one, other in zip(*seen):
         for (label, left), (_, right) in zip(one.seen, other.seen, strict=True):
             if isinstance(left, peers.Answer):
-                step = known.Step("demo", label.split(" ", 1)[0], one.path, None, left, right, {})
-                left, right = (None, None) if known.explanation(step) or left == right else (str(left), str(right))
+                # Their dates are of two different minutes.
+                booked = {one.number: {"reservations": one.reservations}}
+                step = known.Step("demo", label.split(" ", 1)[0], one.path, None, left, right, booked)
+                alike = left.status == right.status and (left.status < 400 or left == right)
+                left, right = (None, None) if alike or known.explanation(step) else (str(left), str(right))
             if left != right:
                 differing.append({"lease": one.reservations, "step": label, "upstream": left, "berth": right})
     return len(seen[0]), differing

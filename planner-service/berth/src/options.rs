@@ -211,6 +211,21 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "BERTH_POLLING_INTERVAL", value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(i64).range(1..=86_400))]
     pub(crate) polling_interval: i64,
+    /// Ask Nova at once when it notifies that a compute service has changed, heard at --transport-url; polling goes on
+    #[arg(long, env = "BERTH_ENABLE_NOTIFICATION_MONITOR")]
+    pub(crate) enable_notification_monitor: bool,
+    /// Nova's control exchange, where the notification monitor listens
+    #[arg(long, env = "BERTH_NOVA_EXCHANGE", value_name = "NAME", default_value = "nova")]
+    pub(crate) nova_exchange: String,
+    /// Topics of Nova's notifications
+    #[arg(
+        long,
+        env = "BERTH_NOVA_TOPICS",
+        value_name = "TOPIC,...",
+        value_delimiter = ',',
+        default_value = "versioned_notifications"
+    )]
+    pub(crate) nova_topics: Vec<String>,
     /// Minutes within which a reservation starts that is flagged when a failed host cannot be replaced, and between two
     /// attempts at what is still on failed hosts; 0: all are, and there are none
     #[arg(long, env = "BERTH_HEALING_INTERVAL", value_name = "MINUTES", default_value_t = 60,

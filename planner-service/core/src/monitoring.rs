@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plugin_api::{HostMonitor, HostState};
+use plugin_api::{HostMonitor, HostNews, HostState};
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::healing::{self, Outcome};
@@ -21,6 +21,8 @@ pub(crate) struct Monitoring {
     pub(crate) book: BookHandle,
     /// `None`: nobody says what works, but what is on failed hosts is tried again.
     pub(crate) monitor: Option<Arc<dyn HostMonitor>>,
+    /// `None`: the monitor is asked when it is time.
+    pub(crate) news: Option<Arc<dyn HostNews>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) identifiers: Arc<dyn Identifiers>,
     pub(crate) settings: Arc<Settings>,
@@ -48,11 +50,14 @@ impl Monitoring {
             0
         };
         let mut heal_at = after(healing_interval, self.clock.now());
+        let mut news = std::pin::pin!(self.news());
         loop {
             let wake = after(polling, self.clock.now()).min(heal_at);
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = self.clock.sleep_until(wake) => {}
+                // Kept from one round to the next, because giving up waiting would close its connection.
+                () = &mut news => news.set(self.news()),
             }
             let states = self.states().await;
             let now = self.clock.now();
@@ -64,6 +69,14 @@ impl Monitoring {
             if is_due || !failed.is_empty() || !recovered.is_empty() {
                 self.apply(failed, recovered).await;
             }
+        }
+    }
+
+    /// Returns when the monitor is to be asked before its time.
+    async fn news(&self) {
+        match (&self.monitor, &self.news) {
+            (Some(_), Some(news)) => news.next().await,
+            (None, _) | (_, None) => std::future::pending().await,
         }
     }
 

@@ -4,30 +4,19 @@
 //! queue; after any failure the connection is thrown away, and exchange and queues are looked at afresh. What exists
 //! is used as it is: only what is missing is made, as oslo.messaging would.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
 use async_trait::async_trait;
 use lapin::options::{
     BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
-use lapin::tcp::OwnedTLSConfig;
 use lapin::types::FieldTable;
-use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ErrorKind, ExchangeKind};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ErrorKind, ExchangeKind};
 use planner_core::domain::Notification;
 use planner_core::notification::{NotificationSink, SinkError};
 use tokio::sync::Mutex;
 
-use crate::address::{Host, TransportUrl};
+use crate::broker::{Broker, BrokerSettings, ConnectError};
 use crate::envelope::{PRIORITY, envelope};
-
-/// How long one node may take to let us in.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Seconds between two signs of life.
-const HEARTBEAT: u16 = 30;
 
 /// A message that survives a restart of the broker, if its queue does.
 const PERSISTENT: u8 = 2;
@@ -35,8 +24,8 @@ const PERSISTENT: u8 = 2;
 /// Why a notification is not known to be in its queues.
 #[derive(Debug, thiserror::Error)]
 enum BrokerError {
-    #[error("no broker lets us in: {0}")]
-    Connect(String),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     #[error("exchange or queue cannot be used: {0}")]
     Declare(lapin::Error),
     #[error("the broker did not answer: {0}")]
@@ -53,9 +42,7 @@ enum BrokerError {
 #[derive(Debug, Clone)]
 pub struct RabbitSettings {
     /// The brokers.
-    pub url: TransportUrl,
-    /// Certificates of the brokers' authority in PEM form; `None`: the system's.
-    pub authority: Option<String>,
+    pub broker: BrokerSettings,
     /// The exchange: `control_exchange` of oslo.messaging.
     pub exchange: String,
     /// Topics; each gets every notification, in the queue `TOPIC.info`.
@@ -73,83 +60,42 @@ struct Open {
 
 /// RabbitMQ as the sink of notifications.
 pub struct RabbitSink {
-    settings: RabbitSettings,
+    broker: Broker,
+    exchange: String,
+    topics: Vec<String>,
+    publisher_id: String,
     open: Mutex<Option<Open>>,
-    /// Which node is tried first.
-    first: AtomicUsize,
 }
 
 impl RabbitSink {
     /// A sink that connects when there is something to send.
     pub fn new(settings: RabbitSettings) -> Self {
         Self {
-            settings,
+            broker: Broker::new(settings.broker, "notifications"),
+            exchange: settings.exchange,
+            topics: settings.topics,
+            publisher_id: settings.publisher_id,
             open: Mutex::new(None),
-            first: AtomicUsize::new(0),
         }
     }
 
     async fn connect(&self) -> Result<Open, BrokerError> {
-        let mut failures = Vec::new();
-        let hosts = self.settings.url.hosts.iter().enumerate();
-        let count = hosts.len();
-        let first = self.first.load(Ordering::Relaxed) % count.max(1);
-        for (index, host) in hosts.cycle().skip(first).take(count) {
-            // Whoever waits may give up in the middle: the next time begins with the next node.
-            self.first.store(index + 1, Ordering::Relaxed);
-            let opened = tokio::time::timeout(PATIENCE, self.connect_to(host)).await;
-            let failure = match opened {
-                Ok(Ok(connection)) => {
-                    self.first.store(index, Ordering::Relaxed);
-                    tracing::info!(broker = %host.place(), "connected for notifications");
-                    let channel = self.declare(&connection).await.map_err(BrokerError::Declare)?;
-                    return Ok(Open {
-                        channel,
-                        _connection: connection,
-                    });
-                }
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "no answer in time".to_owned(),
-            };
-            failures.push(format!("{}: {failure}", host.place()));
-        }
-        Err(BrokerError::Connect(failures.join("; ")))
-    }
-
-    async fn connect_to(&self, host: &Host) -> Result<Connection, lapin::Error> {
-        let url = &self.settings.url;
-        let uri = AMQPUri {
-            scheme: if url.tls { AMQPScheme::AMQPS } else { AMQPScheme::AMQP },
-            authority: AMQPAuthority {
-                userinfo: AMQPUserInfo {
-                    username: host.user.clone(),
-                    password: host.password.clone(),
-                },
-                host: host.name.clone(),
-                port: host.port,
-            },
-            vhost: url.virtual_host.clone(),
-            query: AMQPQueryString {
-                heartbeat: Some(HEARTBEAT),
-                ..AMQPQueryString::default()
-            },
-        };
-        let properties = ConnectionProperties::default().with_connection_name("berth notifications".into());
-        let tls = OwnedTLSConfig {
-            identity: None,
-            cert_chain: self.settings.authority.clone(),
-        };
-        Connection::connect_uri_with_config(uri, properties, tls, lapin::runtime::default_runtime()?).await
+        let connection = self.broker.connect().await?;
+        let channel = self.declare(&connection).await.map_err(BrokerError::Declare)?;
+        Ok(Open {
+            channel,
+            _connection: connection,
+        })
     }
 
     /// A channel on which exchange and queues are known to exist.
     async fn declare(&self, connection: &Connection) -> Result<Channel, lapin::Error> {
-        let exchange = self.settings.exchange.as_str();
+        let exchange = self.exchange.as_str();
         let mut channel = connection.create_channel().await?;
         let declare = async |channel: &Channel, passive: bool| {
             let options = ExchangeDeclareOptions {
                 passive,
-                durable: self.settings.url.durable,
+                durable: self.broker.settings.url.durable,
                 ..ExchangeDeclareOptions::default()
             };
             let arguments = FieldTable::default();
@@ -166,7 +112,7 @@ impl RabbitSink {
             let declare = async |channel: &Channel, passive: bool| {
                 let options = QueueDeclareOptions {
                     passive,
-                    durable: self.settings.url.durable,
+                    durable: self.broker.settings.url.durable,
                     ..QueueDeclareOptions::default()
                 };
                 channel
@@ -189,7 +135,7 @@ impl RabbitSink {
 
     /// Names of the queues, which are the routing keys as well.
     fn queues(&self) -> impl Iterator<Item = String> {
-        self.settings.topics.iter().map(|topic| format!("{topic}.{PRIORITY}"))
+        self.topics.iter().map(|topic| format!("{topic}.{PRIORITY}"))
     }
 
     async fn publish(&self, channel: &Channel, queue: &str, body: &[u8]) -> Result<(), BrokerError> {
@@ -202,7 +148,7 @@ impl RabbitSink {
             .with_content_encoding("utf-8".into())
             .with_delivery_mode(PERSISTENT)
             .with_priority(0);
-        let exchange = self.settings.exchange.as_str().into();
+        let exchange = self.exchange.as_str().into();
         let confirmation = channel
             .basic_publish(exchange, queue.into(), options, body, properties)
             .await
@@ -217,7 +163,7 @@ impl RabbitSink {
     }
 
     async fn try_send(&self, notification: &Notification) -> Result<(), BrokerError> {
-        let body = envelope(notification, &self.settings.publisher_id)?;
+        let body = envelope(notification, &self.publisher_id)?;
         let mut slot = self.open.lock().await;
         // Taken out, so that a failure, or a caller that stops waiting, drops it.
         let open = match slot.take() {

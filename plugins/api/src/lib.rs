@@ -279,6 +279,13 @@ pub trait HostMonitor: Send + Sync {
     async fn states(&self) -> Result<Vec<HostState>, InventoryError>;
 }
 
+/// Says when hosts may have begun or ceased to work, so that their monitor is asked at once.
+#[async_trait]
+pub trait HostNews: Send + Sync {
+    /// Returns when there is news. While its source is away there is none, and one when it is back.
+    async fn next(&self);
+}
+
 /// Where floating IPs come from.
 #[async_trait]
 pub trait FloatingIpInventory: Send + Sync {

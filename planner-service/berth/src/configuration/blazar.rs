@@ -139,9 +139,9 @@ pub(super) fn read(text: &str) -> anyhow::Result<Read> {
             read.set(name, values.join(","));
         }
     }
-    read.monitors(&document)?;
     read.plugins(&document)?;
     read.notifications(&document)?;
+    read.monitors(&document)?;
     for (group, name) in document.options() {
         if group == OWN_GROUP {
             let value = document.value(group, name)?.unwrap_or_default();
@@ -199,20 +199,21 @@ impl Read {
         self.options.insert(name.to_owned(), Value::String(value.into()));
     }
 
-    /// Whichever monitor the file enables, hosts are watched by polling.
+    /// Whichever monitor the file enables, hosts are polled; notifications are heard where the file names their broker.
     fn monitors(&mut self, document: &Document) -> anyhow::Result<()> {
-        let mut enabled = false;
         for name in MONITORS {
             let value = document.value(HOSTS, name)?.unwrap_or_default();
-            let is_on = matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on");
-            if is_on && name == "enable_notification_monitor" {
-                self.ignored
-                    .push(format!("[{HOSTS}] {name}: hosts are watched by polling Nova instead"));
+            if !matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on") {
+                continue;
             }
-            enabled |= is_on;
-        }
-        if enabled {
             self.options.insert(MONITORS[0].to_owned(), Value::Boolean(true));
+            if name == MONITORS[1] && self.options.contains_key("transport_url") {
+                self.options.insert(name.to_owned(), Value::Boolean(true));
+            } else if name == MONITORS[1] {
+                self.ignored.push(format!(
+                    "[{HOSTS}] {name}: hosts are watched by polling Nova alone, because no broker is named where notifications go"
+                ));
+            }
         }
         Ok(())
     }
@@ -424,6 +425,11 @@ external_service_token = s$$cret
             assert_eq!(read.options["healing_interval"].as_str(), Some("0"));
             assert_eq!(read.ignored.len(), ignored, "{:?}", read.ignored);
         }
+        let both =
+            file(MONITORS[1]) + "[oslo_messaging_notifications]\ndriver = messagingv2\ntransport_url = rabbit://own/\n";
+        let heard = read(&both).unwrap();
+        assert_eq!(heard.options[MONITORS[1]], Value::Boolean(true));
+        assert!(heard.ignored.is_empty(), "{:?}", heard.ignored);
         let off = read("[physical:host]\nenable_polling_monitor = False\n").unwrap();
         assert!(!off.options.contains_key("enable_polling_monitor"));
         assert!(off.ignored.is_empty());

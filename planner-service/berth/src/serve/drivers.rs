@@ -78,9 +78,7 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                         addresses.clone(),
                     ],
                 ),
-                monitor: arguments
-                    .enable_polling_monitor
-                    .then(|| hosts.clone() as Arc<dyn HostMonitor>),
+                monitor: is_watched(arguments).then(|| hosts.clone() as Arc<dyn HostMonitor>),
                 inventory: hosts,
                 floating_ips: addresses,
                 flavors,
@@ -88,9 +86,9 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
             })
         }
         (CloudKind::Openstack | CloudKind::Standalone, _) => {
-            if arguments.enable_polling_monitor {
+            if is_watched(arguments) {
                 bail!(
-                    "--enable-polling-monitor needs --cloud openstack; here operators say what works, with `berth host down`"
+                    "--enable-polling-monitor and --enable-notification-monitor need --cloud openstack; here operators say what works, with `berth host down`"
                 );
             }
             let config = StandaloneHostsConfig {
@@ -121,6 +119,11 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
             })
         }
     }
+}
+
+/// Whether Nova says which hosts work.
+const fn is_watched(arguments: &ServeArguments) -> bool {
+    arguments.enable_polling_monitor || arguments.enable_notification_monitor
 }
 
 /// Those of the plugins whose resource types are to be offered.

@@ -59,6 +59,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         plugins: drivers.plugins,
         inventory: drivers.inventory,
         monitor: drivers.monitor,
+        news: notifications::news(arguments)?,
         filters,
         floating_ips: drivers.floating_ips,
         flavors: drivers.flavors,

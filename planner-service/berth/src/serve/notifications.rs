@@ -3,27 +3,23 @@
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use messaging::{RabbitSettings, RabbitSink, TransportUrl};
+use messaging::{BrokerSettings, NewsSettings, RabbitNews, RabbitSettings, RabbitSink, TransportUrl};
 use planner_core::notification::Notifications;
+use plugin_api::HostNews;
 use presentation::notification::LeasePayload;
 
-use crate::options::NotificationArguments;
+use crate::options::{NotificationArguments, ServeArguments};
 
 /// Makes the sink that the options name, if they name one.
 pub(super) fn choose(arguments: &NotificationArguments) -> anyhow::Result<Option<Notifications>> {
     let Some(address) = arguments.transport_url.as_deref().filter(|address| !address.is_empty()) else {
         return Ok(None);
     };
-    let url = TransportUrl::parse(address).context("--transport-url")?;
     if arguments.notification_topics.iter().any(String::is_empty) {
         bail!("--notification-topics: a topic is empty");
     }
-    let read = |path: &str| {
-        std::fs::read_to_string(path).with_context(|| format!("--transport-url: ssl_ca_file {path} cannot be read"))
-    };
     let settings = RabbitSettings {
-        authority: url.authority_file().map(read).transpose()?,
-        url,
+        broker: broker(address)?,
         exchange: arguments.control_exchange.clone(),
         topics: arguments.notification_topics.clone(),
         publisher_id: arguments.publisher_id.clone(),
@@ -32,4 +28,30 @@ pub(super) fn choose(arguments: &NotificationArguments) -> anyhow::Result<Option
         format: Arc::new(LeasePayload),
         sink: Arc::new(RabbitSink::new(settings)),
     }))
+}
+
+/// Nova's notifications, if they are to be heard.
+pub(super) fn news(arguments: &ServeArguments) -> anyhow::Result<Option<Arc<dyn HostNews>>> {
+    if !arguments.enable_notification_monitor {
+        return Ok(None);
+    }
+    let Some(address) = arguments.notifications.transport_url.as_deref() else {
+        bail!("--enable-notification-monitor needs --transport-url, the broker that Nova notifies");
+    };
+    Ok(Some(Arc::new(RabbitNews::new(NewsSettings {
+        broker: broker(address)?,
+        exchange: arguments.nova_exchange.clone(),
+        topics: arguments.nova_topics.clone(),
+    }))))
+}
+
+fn broker(address: &str) -> anyhow::Result<BrokerSettings> {
+    let url = TransportUrl::parse(address).context("--transport-url")?;
+    let read = |path: &str| {
+        std::fs::read_to_string(path).with_context(|| format!("--transport-url: ssl_ca_file {path} cannot be read"))
+    };
+    Ok(BrokerSettings {
+        authority: url.authority_file().map(read).transpose()?,
+        url,
+    })
 }

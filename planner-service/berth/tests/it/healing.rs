@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use planner_core::domain::{HostReservation, Lease, LeaseStatus, ReservationSpec, ReservationStatus};
 use planner_core::service::{HealingOutcome, LeaseDraft, Settings};
-use plugin_api::{HostRegistration, NoObserver};
+use plugin_api::{HostNews, HostRegistration, NoObserver};
 
 use crate::crash::{run_to, silence_expected_panics};
 use crate::world::{NOON, Outside, World, assert_given_back, assert_running, caller, draft, settings};
@@ -245,6 +247,45 @@ async fn later_promises_are_flagged_when_they_come_near() {
     let flagged = |lease: Option<&Lease>| lease.is_some_and(|lease| lease.degraded);
     world.advance_until(&far.id, NOON + 2 * HOUR - 60, flagged).await;
     assert_sound(&world).await;
+    world.stop().await;
+}
+
+/// News that a test rings in.
+#[derive(Default)]
+struct Bell(tokio::sync::Notify);
+
+#[async_trait]
+impl HostNews for Bell {
+    async fn next(&self) {
+        self.0.notified().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn news_has_the_monitor_asked_before_its_time() {
+    let bell = Arc::new(Bell::default());
+    let mut outside = Outside::new(&HOSTS);
+    outside.is_monitored = true;
+    outside.news = Some(bell.clone());
+    let settings = Settings {
+        polling_interval: 86_400,
+        ..settings()
+    };
+    let world = World::start_with(outside, settings, Arc::new(NoObserver)).await;
+    register(&world, &[("c1", "r1"), ("c2", "r1"), ("c3", "r2")]).await;
+    for down in [true, false] {
+        world.outside.cloud.set_down("c1", down);
+        bell.0.notify_one();
+        let follows = async {
+            let mut poll = tokio::time::interval(std::time::Duration::from_millis(2));
+            while world.service.hosts(&caller()).await.unwrap()[0].reservable == down {
+                poll.tick().await;
+            }
+        };
+        // The clock stands still.
+        let followed = tokio::time::timeout(std::time::Duration::from_mins(1), follows).await;
+        followed.expect("the host follows");
+    }
     world.stop().await;
 }
 

@@ -397,6 +397,7 @@ async fn nothing_feasible_is_refused_and_no_host_is_overbooked() {
             .with(Arc::new(Obliging("flavor:instance"))),
         inventory: hosts,
         monitor: None,
+        news: None,
         filters: Vec::new(),
         floating_ips: Arc::new(floatingip_plugin::AnyAddress),
         flavors: Arc::new(OpenStackFlavors::new(handle)),

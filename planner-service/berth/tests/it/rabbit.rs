@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use messaging::{BrokerSettings, NewsSettings, RabbitNews, TransportUrl};
+use plugin_api::HostNews;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -258,4 +260,39 @@ async fn a_broker_that_comes_and_goes_gets_everything_in_order() {
     book(&program, &mut expected, 2).await;
     told.extend(listener.told(2));
     assert_eq!(told, expected);
+}
+
+/// Notifies as Nova does.
+fn notify(python: &str, url: &str, events: &[&str]) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/python/notifier.py");
+    let notified = Command::new(python)
+        .args(["-B", "-W", "ignore", script, url, "exchange-nova", "news"])
+        .args(events)
+        .status()
+        .expect("the notifier starts");
+    assert!(notified.success(), "{notified}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nova_says_of_its_services_is_news_and_nothing_else_is() {
+    let Some((url, python)) = broker() else { return };
+    let news = RabbitNews::new(NewsSettings {
+        broker: BrokerSettings {
+            url: TransportUrl::parse(&url).unwrap(),
+            authority: None,
+        },
+        exchange: "exchange-nova".to_owned(),
+        topics: vec!["news".to_owned()],
+    });
+    // The first is that it can be heard now.
+    let heard = tokio::time::timeout(PATIENCE, news.next()).await;
+    heard.expect("the broker lets us in");
+    notify(&python, &url, &["instance.update"]);
+    notify(&python, &url, &["service.update", "instance.update", "service.update"]);
+    let heard = tokio::time::timeout(PATIENCE, news.next()).await;
+    heard.expect("the service's update is heard");
+    // What came at once was heard at once: there is no more, until there is.
+    notify(&python, &url, &["instance.update"]);
+    let more = tokio::time::timeout(Duration::from_secs(1), news.next()).await;
+    more.expect_err("nothing more is news");
 }

@@ -17,7 +17,7 @@ use planner_core::ports::{Clock, Store};
 use planner_core::service::{LeaseDraft, Parts, Service, Settings};
 use planner_core::testing::{AllowAll, ManualClock, MemoryStore};
 use planner_core::usage::UsageFilter;
-use plugin_api::{HostMonitor, HostRegistration, NoObserver, Plugins, StepObserver};
+use plugin_api::{HostMonitor, HostNews, HostRegistration, NoObserver, Plugins, StepObserver};
 use solver_highs::Highs;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -38,6 +38,7 @@ pub(crate) struct Outside {
     pub(crate) policy: Arc<dyn Policy>,
     /// Whether Nova is asked which hosts work.
     pub(crate) is_monitored: bool,
+    pub(crate) news: Option<Arc<dyn HostNews>>,
 }
 
 impl Outside {
@@ -49,6 +50,7 @@ impl Outside {
             notifications: None,
             policy: Arc::new(AllowAll),
             is_monitored: false,
+            news: None,
         }
     }
 }
@@ -120,6 +122,7 @@ impl World {
                 .with(Arc::new(instances))
                 .with(Arc::new(flavored))
                 .with(addresses.clone()),
+            news: outside.news.clone(),
             monitor: outside.is_monitored.then(|| hosts.clone() as Arc<dyn HostMonitor>),
             inventory: hosts,
             filters,

@@ -15,7 +15,7 @@ mod settings;
 use std::sync::Arc;
 
 use plugin_api::{
-    FlavorSource, FloatingIpInventory, HostInventory, HostMonitor, InventoryError, Plugins, StepObserver,
+    FlavorSource, FloatingIpInventory, HostInventory, HostMonitor, HostNews, InventoryError, Plugins, StepObserver,
 };
 use solver::planner::ModelSolver;
 use tokio::sync::Semaphore;
@@ -60,6 +60,8 @@ pub struct Parts {
     pub inventory: Arc<dyn HostInventory>,
     /// Says which hosts work; `None`: operators do.
     pub monitor: Option<Arc<dyn HostMonitor>>,
+    /// Says when the monitor is to be asked before its time, if somebody does.
+    pub news: Option<Arc<dyn HostNews>>,
     /// Asked about leases, in this order.
     pub filters: Vec<Arc<dyn UsageFilter>>,
     /// Where floating IPs come from.
@@ -120,6 +122,7 @@ impl Service {
             plugins,
             inventory,
             monitor,
+            news,
             filters,
             floating_ips,
             flavors,
@@ -176,6 +179,7 @@ impl Service {
         let monitoring = Monitoring {
             book: handle.clone(),
             monitor: monitor.clone(),
+            news,
             clock: Arc::clone(&clock),
             identifiers: Arc::clone(&identifiers),
             settings: Arc::clone(&settings),

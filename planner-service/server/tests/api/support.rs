@@ -244,6 +244,7 @@ impl Api {
                 .with(Arc::new(Obliging("virtual:floatingip"))),
             inventory: Arc::new(Inventory(Arc::clone(&slow))),
             monitor: None,
+            news: None,
             filters,
             floating_ips: Arc::new(Inventory(Arc::clone(&slow))),
             flavors: Arc::new(Inventory(Arc::clone(&slow))),
