@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-openstack lint packages-build packages-test packages-openstack
+.PHONY: help build demo test test-openstack test-differential test-takeover lint packages-build packages-test packages-openstack
 
 CARGO ?= cargo
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -18,7 +18,7 @@ export CCACHE_BASEDIR ?= $(patsubst %/,%,$(dir $(CARGO_TARGET_DIR)))
 endif
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: packages-build ## Build everything (development profile)
 	@echo "Building Berth. From nothing this takes some minutes, most of them for the HiGHS solver."
@@ -30,8 +30,14 @@ demo: build ## Build, start Berth with a sample fleet and show what it does (DEM
 test: packages-build packages-test ## Run all tests, on SQLite, PostgreSQL, MariaDB and RabbitMQ
 	dev/with-databases $(CARGO) test --workspace --locked
 
-test-openstack: packages-openstack build ## Run the story of a lease on a real OpenStack, with unmodified clients
-	dev/openstack/test
+test-openstack: packages-openstack build ## Run the story of leases on a real OpenStack with unmodified clients, and a short comparison with Blazar
+	BERTH_SEQUENCES=24 BERTH_ROUNDS=1 dev/openstack/test story differential
+
+test-differential: packages-openstack build ## Compare with upstream Blazar on a real OpenStack: 300 sequences of requests, leases of every type
+	dev/openstack/test differential
+
+test-takeover: packages-openstack build ## Take fifty leases of upstream Blazar over on a real OpenStack while servers run (half an hour)
+	dev/openstack/test takeover
 
 lint: packages-build ## Check formatting and clippy
 	$(CARGO) fmt --all --check

@@ -27,7 +27,7 @@ pub(super) fn offered(
     plugins: Plugins,
     countables: &[Countable],
     arguments: &ServeArguments,
-    steps: Arc<dyn StepObserver>,
+    steps: &Arc<dyn StepObserver>,
 ) -> anyhow::Result<Plugins> {
     let client = reqwest::Client::new();
     let timeout = Duration::from_secs(u64::from(arguments.action_timeout));
@@ -40,7 +40,7 @@ pub(super) fn offered(
             })],
             None => actions(arguments)?,
         };
-        let receivers = Receivers::new(told, client.clone(), Arc::clone(&steps));
+        let receivers = Receivers::new(told, client.clone(), Arc::clone(steps));
         plugins = plugins.with(Arc::new(countable_plugin::plugin(countable, receivers)));
     }
     Ok(plugins)

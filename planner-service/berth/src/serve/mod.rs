@@ -19,6 +19,7 @@ use anyhow::Context;
 use planner_core::book::countables::Countables;
 use planner_core::environment::{RandomIdentifiers, SystemClock};
 use planner_core::service::{Parts, Service, Settings};
+use plugin_api::StepObserver;
 use policy::Rules;
 use server::ApiState;
 use server::authorization::RulePolicy;
@@ -42,10 +43,10 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     logging::start(arguments)?;
     let shutdown = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let steps: Arc<CrashPoint> = Arc::new(CrashPoint::from_environment());
+    let steps: Arc<dyn StepObserver> = Arc::new(CrashPoint::from_environment());
     let countables = countables::listed(arguments)?;
-    let mut drivers = drivers::choose(arguments, steps.clone())?;
-    drivers.plugins = countables::offered(drivers.plugins, &countables, arguments, steps.clone())?;
+    let drivers = drivers::choose(arguments, Arc::clone(&steps))?;
+    let plugins = countables::offered(drivers.plugins, &countables, arguments, &steps)?;
     let filters = enforcement::choose(arguments)?;
     let authenticator = authentication::choose(arguments, drivers.identity.as_ref())?;
     let notifications = notifications::choose(&arguments.notifications)?;
@@ -56,7 +57,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         identifiers: Arc::new(RandomIdentifiers),
         policy: Arc::new(RulePolicy::new(rules(arguments)?)),
         solver: Arc::new(Highs),
-        plugins: drivers.plugins,
+        plugins,
         inventory: drivers.inventory,
         monitor: drivers.monitor,
         news: notifications::news(arguments)?,
