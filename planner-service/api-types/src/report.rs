@@ -71,6 +71,18 @@ pub struct ReportedReservation {
     pub status: String,
     /// The hosts that serve it.
     pub hosts: Vec<ReportedHost>,
+    /// What it has of things that are no hosts: floating IPs, or units of a resource type that the operator has named.
+    #[serde(default)]
+    pub units: Vec<ReportedUnit>,
+}
+
+/// A unit of a reservation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportedUnit {
+    /// The address of a floating IP, the name of another unit.
+    pub name: String,
+    /// Whether the planner may still choose another.
+    pub tentative: bool,
 }
 
 /// A host of a reservation.

@@ -120,6 +120,7 @@ pub(crate) async fn show(id: &str, api: &Api, output: &mut Output<'_>) -> Result
     }
     output.object(rows)?;
     show_hosts(&view, output)?;
+    show_units(&view, output)?;
     show_events(&view, output)?;
     show_findings(&view, output)
 }
@@ -144,6 +145,28 @@ fn show_hosts(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
         output.line("Tentative: until the lease starts, other suitable hosts may take their place.")?;
     }
     Ok(())
+}
+
+fn show_units(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let reservations = view.report.iter().flat_map(|(_, report)| &report.reservations);
+    let mut rows = Vec::new();
+    for reservation in reservations.filter(|reservation| !reservation.units.is_empty()) {
+        let names: Vec<&str> = reservation.units.iter().map(|unit| unit.name.as_str()).collect();
+        let tentative = if reservation.units.iter().any(|unit| unit.tentative) {
+            " (tentative)"
+        } else {
+            ""
+        };
+        rows.push((
+            reservation.resource_type.as_str(),
+            Cell::new(format!("{}{tentative}", names.join(" "))),
+        ));
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    output.heading("Units")?;
+    output.object(rows)
 }
 
 fn show_events(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
@@ -250,6 +273,16 @@ fn describe(reservation: &Value) -> String {
     }
     for name in ["hypervisor_properties", "resource_properties"] {
         let condition = text_of(reservation, name);
+        // Of instances of a flavor it is the flavor.
+        if let Ok(Value::Object(flavor)) = serde_json::from_str(&condition) {
+            let flavor = Value::Object(flavor);
+            text = format!(
+                "{text}, flavor {} ({})",
+                text_of(&flavor, "name"),
+                text_of(&flavor, "id")
+            );
+            continue;
+        }
         if !condition.is_empty() && condition != "[]" {
             text.push_str(" where ");
             text.push_str(&condition);

@@ -249,8 +249,8 @@ async fn a_broker_that_comes_and_goes_gets_everything_in_order() {
     let program = start();
     book(&program, &mut expected, 2).await;
     way.open().await;
-    // Nobody listens yet: the program has made the queue that keeps them.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Nobody listens yet: the program makes the queue that keeps them.
+    run(&python, "await_queue.py", &[&url, "outage.info", "5"]);
     let listener = Listener::start(&python, &url, "exchange-outage", "outage");
     let mut told = listener.told(expected.len());
     way.cut().await;
@@ -262,15 +262,24 @@ async fn a_broker_that_comes_and_goes_gets_everything_in_order() {
     assert_eq!(told, expected);
 }
 
+/// Runs a script of `dev/python` to its end.
+fn run(python: &str, script: &str, arguments: &[&str]) {
+    let path = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/python/{}"), script);
+    let done = Command::new(python)
+        .args(["-B", "-W", "ignore", &path])
+        .args(arguments)
+        .status()
+        .expect("the script starts");
+    assert!(done.success(), "{script}: {done}");
+}
+
 /// Notifies as Nova does.
 fn notify(python: &str, url: &str, events: &[&str]) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/python/notifier.py");
-    let notified = Command::new(python)
-        .args(["-B", "-W", "ignore", script, url, "exchange-nova", "news"])
-        .args(events)
-        .status()
-        .expect("the notifier starts");
-    assert!(notified.success(), "{notified}");
+    run(
+        python,
+        "notifier.py",
+        &[&[url, "exchange-nova", "news"], events].concat(),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

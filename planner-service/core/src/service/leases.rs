@@ -1,5 +1,6 @@
 //! What can be asked of leases.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plugin_api::Finding;
@@ -10,8 +11,10 @@ use crate::admission::create::LeaseIdentifiers;
 use crate::admission::delete::Deletion;
 use crate::admission::{create, delete, is_final, update};
 use crate::authority::{Caller, rules};
+use crate::book::Book;
+use crate::book::countables::unit_name;
 use crate::demand::check_flavor;
-use crate::domain::{FlavorReservation, InstanceObjects, Lease, ReservationSpec, Timestamp};
+use crate::domain::{FlavorReservation, InstanceObjects, Lease, Reservation, ReservationSpec, Timestamp};
 use crate::question::WhatIfQuestion;
 
 /// A lease that is asked for; dates already on whole minutes. Flavors may still have to be looked up.
@@ -124,6 +127,8 @@ pub struct LeaseReport {
     pub findings: Arc<Vec<Finding>>,
     /// Whether the planner may still choose other hosts for it.
     pub tentative: bool,
+    /// Names of what reservations have that is no host, by reservation.
+    pub units: BTreeMap<String, Vec<String>>,
 }
 
 /// Seconds a deletion waits for resources to be given back before it answers; the work goes on after that.
@@ -182,6 +187,7 @@ impl Service {
         let tentative = !is_final(&lease, self.clock.now(), &self.settings);
         Ok(LeaseReport {
             findings: book.findings(&lease.id),
+            units: units_of(&book, &lease),
             lease,
             tentative,
         })
@@ -368,4 +374,25 @@ impl Service {
         }
         Ok(())
     }
+}
+
+/// Names of what the reservations of a lease have that is no host.
+fn units_of(book: &Book, lease: &Lease) -> BTreeMap<String, Vec<String>> {
+    let named = |reservation: &Reservation, name: &dyn Fn(&str) -> String| -> Vec<String> {
+        let held = reservation.allocations.iter();
+        held.map(|allocation| name(&allocation.host_id)).collect()
+    };
+    let mut units = BTreeMap::new();
+    for reservation in &lease.reservations {
+        let names = match &reservation.spec {
+            ReservationSpec::Host(_) | ReservationSpec::Instance(_) | ReservationSpec::Flavor(_) => continue,
+            ReservationSpec::FloatingIp(_) => named(reservation, &|id| {
+                let address = book.floating_ip(id).map(|known| known.floating_ip_address.clone());
+                address.unwrap_or_else(|| id.to_owned())
+            }),
+            ReservationSpec::Countable(spec) => named(reservation, &|id| unit_name(&spec.resource_type, id).to_owned()),
+        };
+        units.insert(reservation.id.clone(), names);
+    }
+    units
 }

@@ -2,7 +2,7 @@
 
 use api_types::date::ZonedTime;
 use api_types::report as wire;
-use planner_core::domain::Lease;
+use planner_core::domain::{Lease, Reservation};
 use planner_core::service::LeaseReport;
 
 /// The report as clients see it.
@@ -22,7 +22,7 @@ pub(crate) fn write(report: &LeaseReport) -> wire::LeaseReport {
             updated_at: lease.updated_at.map(ZonedTime),
         },
         events: events(lease),
-        reservations: reservations(lease, report.tentative),
+        reservations: reservations(report),
         findings: report
             .findings
             .iter()
@@ -51,22 +51,30 @@ fn events(lease: &Lease) -> Vec<wire::ReportedEvent> {
         .collect()
 }
 
-fn reservations(lease: &Lease, tentative: bool) -> Vec<wire::ReportedReservation> {
-    lease
-        .reservations
-        .iter()
-        .map(|reservation| wire::ReportedReservation {
+fn reservations(report: &LeaseReport) -> Vec<wire::ReportedReservation> {
+    let tentative = report.tentative;
+    let write = |reservation: &Reservation| {
+        let units = report.units.get(&reservation.id);
+        let on_hosts = reservation.allocations.iter().filter(|_| units.is_none());
+        wire::ReportedReservation {
             id: reservation.id.clone(),
             resource_type: reservation.spec.resource_type().to_owned(),
             status: reservation.status.as_str().to_owned(),
-            hosts: reservation
-                .allocations
-                .iter()
+            hosts: on_hosts
                 .map(|allocation| wire::ReportedHost {
                     host_id: allocation.host_id.clone(),
                     tentative,
                 })
                 .collect(),
-        })
-        .collect()
+            units: units
+                .into_iter()
+                .flatten()
+                .map(|name| wire::ReportedUnit {
+                    name: name.clone(),
+                    tentative,
+                })
+                .collect(),
+        }
+    };
+    report.lease.reservations.iter().map(write).collect()
 }

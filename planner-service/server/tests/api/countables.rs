@@ -43,6 +43,14 @@ async fn every_unit_is_one_reservations_at_a_time() {
     let mut all = [units(&first), units(&second)].concat();
     all.sort();
     assert_eq!(all, ["a", "b", "c"]);
+    let path = format!("/capacity/v1/leases/{}", second["id"].as_str().expect("text"));
+    let report = api.get(&path, MEMBER).await.json();
+    let name = units(&second).remove(0);
+    assert_eq!(
+        report["reservations"][0]["units"],
+        json!([{"name": name, "tentative": true}])
+    );
+    assert_eq!(report["reservations"][0]["hosts"], json!([]));
     // Another time is another matter.
     let mut later = lease_body(&json!([licences(3)]));
     later["start_date"] = json!("2050-12-27 12:00");
