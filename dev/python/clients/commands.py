@@ -81,6 +81,10 @@ def leases(run, read):
     refusal = run("blazar", "lease-create", "--start-date", "2049-01-01 00:00", "--end-date", "2049-02-01 00:00",
                   "--physical-reservation", "min=4,max=4", "too much", fails=True)
     expect("ERROR: Not enough hosts available" in refusal, refusal)
+    run("blazar", "lease-create", "--start-date", "2050-03-03 00:00", "--end-date", "2050-03-04 00:00", "--reservation",
+        "resource_type=flavor:instance,flavor_id=small,amount=2", "flavored")
+    flavored = booked(read, "flavored")[0]
+    expect((flavored["vcpus"], flavored["amount"]) == (2, 2), f"flavored: {flavored}")
 
 
 def booked(read, name):
@@ -129,7 +133,7 @@ def farewell(run, read):
     """Everything is given back, and nothing can be deleted that is in use."""
     expect("reserved" in run("openstack", "reservation", "host", "delete", "node-3", fails=True), "a host in use was deleted")
     run("openstack", "reservation", "lease", "delete", "wholly")
-    for name in ("racked", "instances"):
+    for name in ("racked", "instances", "flavored"):
         run("blazar", "lease-delete", name)
     expect(read("openstack", "reservation", "lease", "list") == [], "a lease is left")
     run("blazar", "host-delete", "node-1")

@@ -20,6 +20,12 @@ fn every_command_of_the_unmodified_clients_works() {
     }]});
     std::fs::write(&tokens, administrator.to_string()).unwrap();
     let data = folder.path().join("data");
+    let flavors = folder.path().join("flavors.json");
+    std::fs::write(
+        &flavors,
+        r#"[{"id": "small", "name": "small", "vcpus": 2, "ram": 1024, "disk": 10}]"#,
+    )
+    .unwrap();
     let program = Program::start(
         &[
             "--data",
@@ -28,6 +34,8 @@ fn every_command_of_the_unmodified_clients_works() {
             "tokens",
             "--token-file",
             tokens.to_str().unwrap(),
+            "--flavors",
+            flavors.to_str().unwrap(),
         ],
         &[],
     );
