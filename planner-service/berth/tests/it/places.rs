@@ -169,6 +169,59 @@ async fn a_reservation_of_instances_starts_grows_and_ends() {
     world.stop().await;
 }
 
+/// A reservation of instances of a size of their own, and one of a flavor, both running.
+#[tokio::test(flavor = "multi_thread")]
+async fn places_of_running_instances_move_away_from_a_host_that_fails() {
+    let world = World::start(Outside::new(&HOSTS)).await;
+    world.register(&HOSTS).await;
+    let mut wanted = mixed(NOON + 60, NOON + 600_000);
+    wanted.reservations.remove(0);
+    let booked = world.service.create_lease(&caller(), wanted).await.unwrap();
+    world
+        .advance_to_status(&booked.id, NOON + 120, LeaseStatus::Active)
+        .await;
+    let running = world.lease(&booked.id).await.unwrap();
+    let failed = running.reservations[1].allocations[0].host_id.clone();
+    let outcome = world.service.set_reservable(&caller(), &failed, false).await.unwrap();
+    assert!(outcome.lost.is_empty() && outcome.moved > 0, "{outcome:?}");
+    let name = world
+        .service
+        .host(&caller(), &failed)
+        .await
+        .unwrap()
+        .hypervisor_hostname
+        .clone();
+    let place = HOSTS.iter().position(|host| *host == name).expect("it is one of them");
+    let settled = || {
+        running.reservations.iter().zip([3, 2]).all(|(reservation, amount)| {
+            let places = places(&world.outside, &reservation.id);
+            places[place] == 0 && places.iter().sum::<i64>() == amount
+        })
+    };
+    let moving = async {
+        let mut poll = tokio::time::interval(std::time::Duration::from_millis(2));
+        while !settled() {
+            world.outside.clock.advance(1);
+            // What nobody uses any more is taken back by an audit.
+            world.service.lifecycle().reconcile().await;
+            poll.tick().await;
+        }
+    };
+    let moved = tokio::time::timeout(std::time::Duration::from_mins(1), moving).await;
+    assert!(
+        moved.is_ok(),
+        "{:?}",
+        running
+            .reservations
+            .iter()
+            .map(|one| places(&world.outside, &one.id))
+            .collect::<Vec<_>>()
+    );
+    let after = world.lease(&booked.id).await.unwrap();
+    assert!(after.degraded && after.reservations.iter().all(|one| !one.missing_resources));
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn dying_at_any_step_of_a_life_with_instances_loses_nothing() {
     silence_expected_panics();
