@@ -20,6 +20,14 @@ def order(value):
     return json.dumps(value, sort_keys=True)
 
 
+def likeness(asked, made):
+    """How much of what was asked for is in a reservation that was made."""
+    shown = dict(made)
+    if made["resource_type"] == "flavor:instance":
+        shown["flavor_id"] = json.loads(made["resource_properties"])["id"]
+    return sum(str(shown.get(name)) == str(value) for name, value in {"before_end": "default", **asked}.items())
+
+
 class Answer:
     """A status and a body without ids and times."""
 
@@ -86,8 +94,7 @@ class Peer:
         ids = []
         for one in asked:
             fitting = [found for found in left if found["resource_type"] == one.get("resource_type")]
-            found = max(fitting, key=lambda found, one=one: sum(
-                str(found.get(name)) == str(value) for name, value in one.items()))
+            found = max(fitting, key=lambda found, one=one: likeness(one, found))
             left.remove(found)
             ids.append(found["id"])
         return ids
@@ -99,11 +106,9 @@ class Peer:
 
     def symbols(self, text):
         """The text with symbols for ids this peer gave, and `<uuid>` for others."""
-        for symbol, known in sorted(self.ids.items(), key=lambda pair: -len(pair[1])):
-            if len(known) > 8:
+        for symbol, known in self.ids.items():
+            if len(known) > 8:  # ids of hosts are numbers, which may mean anything
                 text = text.replace(known, symbol)
-            elif text == known:
-                text = symbol
         return UUID.sub("<uuid>", text)
 
     def plain(self, value, name=""):

@@ -2,12 +2,10 @@
 //!
 //! Invariant: every reservation carries its own allocations, also beside others of its resource type.
 
-use std::sync::Arc;
-
-use api_types::date::WholeTime;
-use planner_core::domain::{Host, HostReservation, Lease, ReservationSpec, Timestamp};
+use api_types::date::{RecordTime, WholeTime};
+use planner_core::domain::{HostReservation, Lease, ReservationSpec, Timestamp};
 use planner_core::service::NewAffinity;
-use planner_core::usage::{Amendment, Booking, Ending, Owner};
+use planner_core::usage::{Amendment, Booking, Ending, Owner, Resource};
 use serde::Serialize;
 use serde::ser::Error as _;
 use serde_json::{Map, Result, Value, json};
@@ -21,7 +19,11 @@ const UPDATING: &str = "UPDATING";
 
 /// Body of the question whether a lease may be booked.
 pub(crate) fn create(context: &Context, booking: Booking<'_>) -> Result<Value> {
-    let Booking { owner, lease, hosts } = booking;
+    let Booking {
+        owner,
+        lease,
+        resources,
+    } = booking;
     let mut members = Members::default();
     members.put("name", &lease.name)?;
     members.put("start_date", date(lease.start))?;
@@ -30,8 +32,8 @@ pub(crate) fn create(context: &Context, booking: Booking<'_>) -> Result<Value> {
     members.put("user_id", owner.user_id)?;
     members.put("project_id", owner.project_id)?;
     members.put("status", CREATING)?;
-    let reservations = lease.reservations.iter().zip(hosts);
-    let reservations = reservations.map(|(spec, hosts)| asked(spec)?.with_allocations(hosts));
+    let reservations = lease.reservations.iter().zip(resources);
+    let reservations = reservations.map(|(spec, resources)| asked(spec)?.with_allocations(resources));
     members.put("reservations", reservations.collect::<Result<Vec<_>>>()?)?;
     Ok(json!({"context": about(context, owner), "lease": members.0}))
 }
@@ -40,10 +42,10 @@ pub(crate) fn create(context: &Context, booking: Booking<'_>) -> Result<Value> {
 pub(crate) fn update(context: &Context, amendment: Amendment<'_>) -> Result<Value> {
     let Amendment {
         current,
-        current_hosts,
+        current_resources,
         change,
         next,
-        next_hosts,
+        next_resources,
     } = amendment;
     let mut members = Members::default();
     members.put_given("name", change.name.as_ref())?;
@@ -51,12 +53,12 @@ pub(crate) fn update(context: &Context, amendment: Amendment<'_>) -> Result<Valu
     members.put("end_date", date(next.end))?;
     members.put_given("before_end_date", change.before_end.map(date))?;
     let reservations = if change.reservations.is_empty() {
-        stored_reservations(current, next_hosts)?
+        stored_reservations(current, next_resources)?
     } else {
         supplied(amendment)?
     };
     members.put("reservations", reservations)?;
-    let mut current_lease = stored(current, current_hosts)?;
+    let mut current_lease = stored(current, current_resources)?;
     current_lease.put("status", UPDATING)?;
     let context = about(context, Owner::of(current));
     Ok(json!({"context": context, "current_lease": current_lease.0, "lease": members.0}))
@@ -64,8 +66,8 @@ pub(crate) fn update(context: &Context, amendment: Amendment<'_>) -> Result<Valu
 
 /// Body of the news that a lease ends.
 pub(crate) fn end(context: &Context, ending: Ending<'_>) -> Result<Value> {
-    let Ending { lease, hosts } = ending;
-    Ok(json!({"context": about(context, Owner::of(lease)), "lease": stored(lease, hosts)?.0}))
+    let Ending { lease, resources } = ending;
+    Ok(json!({"context": about(context, Owner::of(lease)), "lease": stored(lease, resources)?.0}))
 }
 
 fn about(context: &Context, owner: Owner<'_>) -> Value {
@@ -121,9 +123,9 @@ fn asked(spec: &ReservationSpec) -> Result<Members> {
 fn supplied(amendment: Amendment<'_>) -> Result<Vec<Value>> {
     let mut reservations = Vec::new();
     for change in &amendment.change.reservations {
-        let stored = amendment.next.reservations.iter().zip(amendment.next_hosts);
+        let stored = amendment.next.reservations.iter().zip(amendment.next_resources);
         let mut stored = stored.filter(|(reservation, _)| reservation.id == change.id);
-        let Some((reservation, hosts)) = stored.next() else {
+        let Some((reservation, resources)) = stored.next() else {
             continue;
         };
         let mut members = Members::default();
@@ -141,13 +143,13 @@ fn supplied(amendment: Amendment<'_>) -> Result<Vec<Value>> {
         members.put_given("flavor_id", change.flavor_id.as_ref())?;
         members.put_given("network_id", change.network_id.as_ref())?;
         members.put_given("required_floatingips", change.required_floatingips.as_ref())?;
-        reservations.push(members.with_allocations(hosts)?);
+        reservations.push(members.with_allocations(resources)?);
     }
     Ok(reservations)
 }
 
 /// A lease as the API shows it, but for its dates, and with allocations.
-fn stored(lease: &Lease, hosts: &[Vec<Arc<Host>>]) -> Result<Members> {
+fn stored(lease: &Lease, resources: &[Vec<Resource>]) -> Result<Members> {
     let shown = presentation::lease::write(lease);
     let mut members = Members::of(&shown)?;
     members.put("start_date", date(shown.start_date.0))?;
@@ -158,15 +160,15 @@ fn stored(lease: &Lease, hosts: &[Vec<Arc<Host>>]) -> Result<Members> {
         Ok(Value::Object(members.0))
     });
     members.put("events", events.collect::<Result<Vec<_>>>()?)?;
-    members.put("reservations", stored_reservations(lease, hosts)?)?;
+    members.put("reservations", stored_reservations(lease, resources)?)?;
     Ok(members)
 }
 
-fn stored_reservations(lease: &Lease, hosts: &[Vec<Arc<Host>>]) -> Result<Vec<Value>> {
+fn stored_reservations(lease: &Lease, resources: &[Vec<Resource>]) -> Result<Vec<Value>> {
     let shown = presentation::lease::write(lease).reservations;
-    let reservations = shown.iter().zip(hosts);
+    let reservations = shown.iter().zip(resources);
     reservations
-        .map(|(reservation, hosts)| Members::of(reservation)?.with_allocations(hosts))
+        .map(|(reservation, resources)| Members::of(reservation)?.with_allocations(resources))
         .collect()
 }
 
@@ -191,9 +193,16 @@ impl Members {
         value.map_or(Ok(()), |value| self.put(name, value))
     }
 
-    fn with_allocations(mut self, hosts: &[Arc<Host>]) -> Result<Value> {
-        let hosts: Vec<_> = hosts.iter().map(|host| presentation::host::write(host)).collect();
-        self.put("allocations", hosts)?;
+    fn with_allocations(mut self, resources: &[Resource]) -> Result<Value> {
+        let written = resources.iter().map(|resource| match resource {
+            Resource::Host(host) => serde_json::to_value(presentation::host::write(host)),
+            Resource::FloatingIp(address) => {
+                serde_json::to_value(presentation::floating_ip::write(address, RecordTime))
+            }
+            Resource::Unit(id) => Ok(json!({"id": id})),
+        });
+        let written = written.collect::<Result<Vec<_>>>()?;
+        self.put("allocations", written)?;
         Ok(Value::Object(self.0))
     }
 }

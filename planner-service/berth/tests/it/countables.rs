@@ -20,7 +20,7 @@ async fn units_are_handed_out_at_the_start_and_outlive_the_program() {
                 json!({"event": event, "resource_type": "licence:cad"}),
             ))
             .respond_with(ResponseTemplate::new(204))
-            .expect(1)
+            .expect(1..)
             .mount(&receiver)
             .await;
     }
@@ -60,7 +60,18 @@ async fn units_are_handed_out_at_the_start_and_outlive_the_program() {
     let url = format!("{}/v1/leases/{id}", program.url);
     let deleted = reqwest::Client::new().delete(url).send().await.expect("it answers");
     assert_eq!(deleted.status(), 204);
-    assert_eq!(program.post("/v1/leases", &licences(3)).await.0, 201);
+    let (status, body) = program.post("/v1/leases", &licences(3)).await;
+    assert_eq!(status, 201, "{body}");
+    let all = body["lease"]["id"].as_str().expect("text").to_owned();
+    // What is taken from the list stays with whoever has it.
+    program.kill();
+    let text = json!([{"resource_type": "licence:cad", "units": ["red"], "webhook": receiver.uri()}]);
+    std::fs::write(&list, text.to_string()).expect("the list is written");
+    let program = Program::start(&arguments, &[]);
+    let (_, body) = program.get(&format!("/v1/leases/{all}")).await;
+    let units = body["lease"]["reservations"][0]["units"].as_array().map(Vec::len);
+    assert_eq!(units, Some(3), "{body}");
+    assert_eq!(program.post("/v1/leases", &licences(1)).await.0, 409);
     // What is no longer listed keeps nobody from starting, and cannot be reserved any more.
     program.kill();
     let program = Program::start(&arguments[..2], &[]);

@@ -41,7 +41,7 @@ impl UsageFilter for Recorder {
     }
 
     async fn on_end(&self, ending: Ending<'_>) -> Result<(), NotTold> {
-        let hosts = ending.hosts.iter().map(Vec::len).sum();
+        let hosts = ending.resources.iter().map(Vec::len).sum();
         self.0.lock().unwrap().push((ending.lease.id.clone(), hosts));
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::book::job::WriteError;
 use crate::domain::{EventType, Lease, ReservationStatus, Timestamp};
 use crate::ports::Fence;
 use crate::service::Settings;
-use crate::usage::{Ending, held_hosts};
+use crate::usage::{Ending, held_resources};
 
 impl Lifecycle {
     /// Carries one event out. Returns when to look at the lease again if it could not even begin.
@@ -129,8 +129,13 @@ impl Lifecycle {
     async fn tell_end(&self, lease: &Lease, event_type: EventType) {
         let is_first = lease.event(event_type).is_none_or(|event| event.attempts == 0);
         if is_first && gives_back(event_type) && !self.filters.is_empty() {
-            let hosts = held_hosts(&self.book.snapshot(), lease);
-            self.filters.on_end(Ending { lease, hosts: &hosts }).await;
+            let resources = held_resources(&self.book.snapshot(), lease);
+            self.filters
+                .on_end(Ending {
+                    lease,
+                    resources: &resources,
+                })
+                .await;
         }
     }
 

@@ -13,7 +13,7 @@ use crate::admission::update;
 use crate::authority::{Caller, rules};
 use crate::book::job::Draft;
 use crate::domain::Lease;
-use crate::usage::{Amendment, Booking, Denial, Owner, held_hosts};
+use crate::usage::{Amendment, Booking, Denial, Owner, held_resources};
 
 /// Decisions on snapshots at the same time; more wait, so that they leave room for those of the writer.
 const AT_ONCE: usize = 2;
@@ -35,12 +35,12 @@ impl Service {
         if filters.is_empty() {
             return Ok(());
         }
-        let hosts = {
+        let resources = {
             let (caller, lease, settings) = (caller.clone(), lease.clone(), Arc::clone(&self.settings));
             let identifiers = Arc::clone(identifiers);
             self.rehearse(move |draft| {
                 let booked = create::create(draft, &caller, &lease, &identifiers, &settings)?;
-                Ok(held_hosts(draft.book(), &booked))
+                Ok(held_resources(draft.book(), &booked))
             })
             .await?
         };
@@ -50,7 +50,7 @@ impl Service {
                 project_id: &caller.project_id,
             },
             lease,
-            hosts: &hosts,
+            resources: &resources,
         };
         filters.check_create(booking).await.map_err(denied)
     }
@@ -68,24 +68,24 @@ impl Service {
         if filters.is_empty() || change.is_rename() {
             return Ok(None);
         }
-        let (current, current_hosts, next, next_hosts) = {
+        let (current, current_resources, next, next_resources) = {
             let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
             let (change, event_id) = (change.clone(), event_id.to_owned());
             self.rehearse(move |draft| {
                 let current = service.lease_to(draft.book(), rules::LEASES_PUT, &caller, &id)?;
-                let current_hosts = held_hosts(draft.book(), &current);
+                let current_resources = held_resources(draft.book(), &current);
                 let next = update::update(draft, &current, &change, &event_id, &service.settings)?;
-                let next_hosts = held_hosts(draft.book(), &next);
-                Ok((current, current_hosts, next, next_hosts))
+                let next_resources = held_resources(draft.book(), &next);
+                Ok((current, current_resources, next, next_resources))
             })
             .await?
         };
         let amendment = Amendment {
             current: &current,
-            current_hosts: &current_hosts,
+            current_resources: &current_resources,
             change,
             next: &next,
-            next_hosts: &next_hosts,
+            next_resources: &next_resources,
         };
         filters.check_update(amendment).await.map_err(denied)?;
         Ok(Some(current))

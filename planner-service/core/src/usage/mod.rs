@@ -12,11 +12,22 @@ use async_trait::async_trait;
 pub use duration::MaxLeaseDuration;
 
 use crate::book::Book;
-use crate::domain::{Host, Lease};
+use crate::domain::{Allocation, FloatingIp, Host, Lease, Reservation, ReservationSpec};
 use crate::service::{LeaseChange, LeaseDraft};
 
-/// Hosts by reservation, in the order of the lease's reservations; a host is named once for every place on it.
-pub type HeldHosts = Vec<Vec<Arc<Host>>>;
+/// Something a reservation has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// A host, or a place on it.
+    Host(Arc<Host>),
+    /// A floating IP.
+    FloatingIp(Arc<FloatingIp>),
+    /// A unit of a resource type that the operator has named, by its id.
+    Unit(String),
+}
+
+/// Resources by reservation, in the order of the lease's reservations; a host is named once for every place on it.
+pub type HeldResources = Vec<Vec<Resource>>;
 
 /// Who a lease belongs to, or would.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +55,8 @@ pub struct Booking<'a> {
     pub owner: Owner<'a>,
     /// What is asked for.
     pub lease: &'a LeaseDraft,
-    /// The hosts it would have if nothing else was booked first.
-    pub hosts: &'a [Vec<Arc<Host>>],
+    /// What it would have if nothing else was booked first.
+    pub resources: &'a [Vec<Resource>],
 }
 
 /// A change of a lease that is asked for; never a mere rename.
@@ -53,14 +64,14 @@ pub struct Booking<'a> {
 pub struct Amendment<'a> {
     /// The lease as it is.
     pub current: &'a Lease,
-    /// The hosts it has.
-    pub current_hosts: &'a [Vec<Arc<Host>>],
+    /// What it has.
+    pub current_resources: &'a [Vec<Resource>],
     /// What is to be changed.
     pub change: &'a LeaseChange,
     /// The lease as it would be.
     pub next: &'a Lease,
-    /// The hosts it would have if nothing else was booked first.
-    pub next_hosts: &'a [Vec<Arc<Host>>],
+    /// What it would have if nothing else was booked first.
+    pub next_resources: &'a [Vec<Resource>],
 }
 
 /// A lease that ends.
@@ -68,8 +79,8 @@ pub struct Amendment<'a> {
 pub struct Ending<'a> {
     /// The lease.
     pub lease: &'a Lease,
-    /// The hosts it still has.
-    pub hosts: &'a [Vec<Arc<Host>>],
+    /// What it still has.
+    pub resources: &'a [Vec<Resource>],
 }
 
 /// A filter does not allow it. The text is for the caller.
@@ -149,14 +160,24 @@ impl UsageFilters {
     }
 }
 
-/// The hosts that a lease of the book has.
-pub(crate) fn held_hosts(book: &Book, lease: &Lease) -> HeldHosts {
+/// What a lease of the book has.
+pub(crate) fn held_resources(book: &Book, lease: &Lease) -> HeldResources {
+    let held = |reservation: &Reservation, allocation: &Allocation| {
+        let id = &allocation.host_id;
+        match &reservation.spec {
+            ReservationSpec::Host(_) | ReservationSpec::Instance(_) | ReservationSpec::Flavor(_) => {
+                book.host(id).cloned().map(Resource::Host)
+            }
+            ReservationSpec::FloatingIp(_) => book.floating_ip(id).cloned().map(Resource::FloatingIp),
+            ReservationSpec::Countable(_) => Some(Resource::Unit(id.clone())),
+        }
+    };
     let reservations = lease.reservations.iter();
     reservations
         .map(|reservation| {
             let allocations = reservation.allocations.iter();
             allocations
-                .filter_map(|allocation| book.host(&allocation.host_id).map(Arc::clone))
+                .filter_map(|allocation| held(reservation, allocation))
                 .collect()
         })
         .collect()

@@ -1,11 +1,10 @@
-//! Floating IPs and parameters of `virtual:floatingip` reservations, in upstream's order and words.
+//! Registrations of floating IPs and parameters of `virtual:floatingip` reservations, in upstream's order and words.
 //!
 //! Invariant: addresses leave here in their canonical form, so that two spellings of one are the same.
 
 use std::net::IpAddr;
 
-use api_types::floating_ip as wire;
-use planner_core::domain::{FloatingIp, FloatingIpReservation, Timestamp};
+use planner_core::domain::FloatingIpReservation;
 use planner_core::service::ReservationChange;
 use serde_json::Value;
 
@@ -22,19 +21,6 @@ const LONGEST_ID: usize = 255;
 
 /// Most required addresses in a reservation.
 const MOST_REQUIRED: usize = 1_000;
-
-/// A floating IP as clients see it, its times written by `time`.
-pub(crate) fn write<Time>(address: &FloatingIp, time: impl Fn(Timestamp) -> Time) -> wire::FloatingIp<Time> {
-    wire::FloatingIp {
-        id: address.id.clone(),
-        floating_network_id: address.floating_network_id.clone(),
-        subnet_id: address.subnet_id.clone(),
-        floating_ip_address: address.floating_ip_address.clone(),
-        reservable: address.reservable,
-        created_at: time(address.created_at),
-        updated_at: address.updated_at.map(time),
-    }
-}
 
 /// The body of `POST /v1/floatingips`: the network and the address.
 pub(crate) fn registration(body: &Object) -> Result<(String, IpAddr), ApiError> {

@@ -29,6 +29,6 @@ pub(crate) async fn handle(
         .service
         .register_floating_ip(&caller, &network_id, address)
         .await?;
-    let floatingip = floating_ip::write(&registered, PlanTime);
+    let floatingip = presentation::floating_ip::write(&registered, PlanTime);
     Ok(json(StatusCode::CREATED, &RegisteredFloatingIpBody { floatingip }))
 }

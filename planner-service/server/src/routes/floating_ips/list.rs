@@ -9,7 +9,6 @@ use axum::response::Response;
 use planner_core::authority::Caller;
 
 use super::check_offered;
-use crate::convert::floating_ip;
 use crate::error::ApiError;
 use crate::respond::json;
 use crate::state::ApiState;
@@ -21,7 +20,9 @@ pub(crate) async fn handle(
 ) -> Result<Response, ApiError> {
     check_offered(&state)?;
     let found = state.service.floating_ips(&caller).await?;
-    let floatingips = found.iter().map(|entry| floating_ip::write(entry, RecordTime));
+    let floatingips = found
+        .iter()
+        .map(|entry| presentation::floating_ip::write(entry, RecordTime));
     Ok(json(
         StatusCode::OK,
         &FloatingIpsBody {

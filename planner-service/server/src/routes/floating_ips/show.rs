@@ -10,7 +10,6 @@ use planner_core::authority::Caller;
 
 use super::check_offered;
 use crate::body::PathId;
-use crate::convert::floating_ip;
 use crate::error::ApiError;
 use crate::respond::json;
 use crate::state::ApiState;
@@ -23,6 +22,6 @@ pub(crate) async fn handle(
 ) -> Result<Response, ApiError> {
     check_offered(&state)?;
     let found = state.service.floating_ip(&caller, &id).await?;
-    let floatingip = floating_ip::write(&found, RecordTime);
+    let floatingip = presentation::floating_ip::write(&found, RecordTime);
     Ok(json(StatusCode::OK, &FloatingIpBody { floatingip }))
 }
