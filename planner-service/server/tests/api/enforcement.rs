@@ -201,6 +201,33 @@ async fn a_booking_of_instances_names_a_host_for_every_place() {
 }
 
 #[tokio::test]
+async fn a_booking_of_what_is_no_host_names_addresses_and_units() {
+    let service = answering(ResponseTemplate::new(204)).await;
+    let api = asked_by(&service).await;
+    let body = json!({"floating_network_id": "public", "floating_ip_address": "192.0.2.9"});
+    let registered = api.post("/v1/floatingips", ADMIN, body).await.json()["floatingip"].clone();
+    let path = format!("/v1/floatingips/{}", registered["id"].as_str().expect("an id is text"));
+    // Its times are those of the listing, as everywhere but in the answer to the registration.
+    let address = api.get(&path, ADMIN).await.json()["floatingip"].clone();
+    let wanted = [
+        json!({"resource_type": "virtual:floatingip", "network_id": "public", "amount": 1, "required_floatingips": []}),
+        json!({"resource_type": "licence:cad", "amount": 3}),
+        json!({"resource_type": "flavor:instance", "flavor_id": "medium", "amount": 1, "affinity": null}),
+    ];
+    api.host("compute-1", json!({"gpu": "True"})).await;
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!(wanted))).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    let told = bodies(&service, "check-create").await.remove(0);
+    let reservations = &told["lease"]["reservations"];
+    let [first, second, third] = wanted;
+    assert_eq!(reservations[0], with(first, "allocations", json!([address])));
+    let units = ["a", "b", "c"].map(|unit| json!({"id": format!("licence:cad/{unit}")}));
+    assert_eq!(reservations[1], with(second, "allocations", json!(units)));
+    assert_eq!(reservations[2]["flavor_id"], third["flavor_id"]);
+    assert_eq!(reservations[2]["allocations"][0]["hypervisor_hostname"], "compute-1");
+}
+
+#[tokio::test]
 async fn a_change_is_told_with_the_lease_as_it_is_and_what_was_supplied() {
     let service = answering(ResponseTemplate::new(204)).await;
     let api = asked_by(&service).await;
