@@ -22,6 +22,7 @@ from addresses import Addresses
 from flavors import Flavored
 from instances import Instances
 from ledger import Ledger, eventually, expect
+from minutes import minute, until
 
 # How long to wait for what the service does at its time. Upstream looks every 10 s; shared machines are slow.
 DUE = 60
@@ -30,17 +31,6 @@ CLEANED = 120
 HOSTS = ("compute-1", "compute-2", "compute-3")
 GPU = '["==", "$gpu", "True"]'
 BIG = '[">=", "$vcpus", "4"]'
-
-
-def minute(ahead=0.0):
-    """The UTC minute `ahead` seconds from now, as the API wants it."""
-    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=ahead)).strftime("%Y-%m-%d %H:%M")
-
-
-def until(text):
-    """Seconds from now to a moment written by `minute`."""
-    moment = datetime.datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=datetime.timezone.utc)
-    return (moment - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
 
 
 def told(server):

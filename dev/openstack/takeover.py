@@ -6,7 +6,6 @@ Needs a fresh bed of six compute hosts (dev/openstack/up --computes 6) with noth
 of them stuck in the middle of something because its manager was killed there; `berth import-blazar` reads its database;
 every lease then ends under Berth as it was booked, and nothing is left in the cloud.
 """
-import datetime
 import json
 import os
 import pathlib
@@ -26,6 +25,7 @@ import processes
 import service
 import settings
 from ledger import Ledger, eventually, expect
+from minutes import minute, until
 
 HOSTS = [f"compute-{number}" for number in range(1, 7)]
 # Hosts that are reserved whole while the others are shared by instances.
@@ -35,17 +35,6 @@ DATABASE = f"mysql+pymysql://blazar:{settings.PASSWORD}@{settings.HOST}:{setting
 PLACEMENT = {"endpoint_filter": {"service_type": "placement"}, "headers": {"OpenStack-API-Version": "placement 1.29"}}
 DUE = 120
 HALTED = ("STARTING", "TERMINATING", "UPDATING", "DELETING")
-
-
-def minute(ahead=0.0):
-    """The UTC minute `ahead` seconds from now, as the API wants it."""
-    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=ahead)).strftime("%Y-%m-%d %H:%M")
-
-
-def until(text):
-    """Seconds from now to a minute written by `minute`."""
-    moment = datetime.datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=datetime.timezone.utc)
-    return (moment - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
 
 
 def wait_for(text):

@@ -1,19 +1,12 @@
 """Leases that start, grow and end, first all of one peer, then all of the other; what each leaves in the cloud is compared."""
-import datetime
-
 import known
 import peers
 from ledger import eventually
+from minutes import minute
 
 # How long a peer may take for what is due: upstream looks every ten seconds.
 DUE = 90
 PLACEMENT = {"endpoint_filter": {"service_type": "placement"}, "headers": {"OpenStack-API-Version": "placement 1.29"}}
-
-
-def hours(ahead):
-    """The UTC minute that many hours from now."""
-    moment = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=ahead)
-    return moment.strftime("%Y-%m-%d %H:%M")
 
 
 def host(**more):
@@ -130,7 +123,7 @@ class Life:
 
     def book(self):
         """From now on for some hours."""
-        body = {"name": f"life-{self.number}", "start_date": "now", "end_date": hours(5), "reservations": self.reservations,
+        body = {"name": f"life-{self.number}", "start_date": "now", "end_date": minute(5 * 3600), "reservations": self.reservations,
                 "events": []}
         answer = self.peer.ask("demo", "POST", "/leases", body, self.number)
         # Its dates are of this minute.
@@ -146,7 +139,7 @@ class Life:
 
     def grow(self):
         """Prolongs it and has its reservations grow."""
-        self.seen.append(("PUT end_date", self.peer.ask("demo", "PUT", self.path, {"end_date": hours(6)}).status))
+        self.seen.append(("PUT end_date", self.peer.ask("demo", "PUT", self.path, {"end_date": minute(6 * 3600)}).status))
         for place, one in enumerate(self.reservations):
             most = GROWN.get(one["resource_type"])
             if not most or one["amount"] >= most or one.get("affinity") is True or "required_floatingips" in one:

@@ -16,6 +16,9 @@ use crate::domain::Timestamp;
 use crate::ports::{Clock, Identifiers};
 use crate::service::Settings;
 
+/// Seconds until the next attempt to hear news whose source is away.
+const NEWS_RETRY: i64 = 5;
+
 /// The loop and what it works with.
 pub(crate) struct Monitoring {
     pub(crate) book: BookHandle,
@@ -75,7 +78,12 @@ impl Monitoring {
     /// Returns when the monitor is to be asked before its time.
     async fn news(&self) {
         match (&self.monitor, &self.news) {
-            (Some(_), Some(news)) => news.next().await,
+            (Some(_), Some(news)) => {
+                while let Err(error) = news.next().await {
+                    tracing::warn!(%error, "news of hosts cannot be heard; they are polled meanwhile");
+                    self.clock.sleep_until(self.clock.now() + NEWS_RETRY).await;
+                }
+            }
             (None, _) | (_, None) => std::future::pending().await,
         }
     }

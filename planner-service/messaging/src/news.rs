@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, Consumer, ExchangeKind};
-use plugin_api::HostNews;
+use plugin_api::{HostNews, InventoryError};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -21,8 +21,6 @@ use crate::broker::{Broker, BrokerSettings};
 const QUIET: Duration = Duration::from_millis(200);
 /// The longest that news waits for quiet.
 const LONGEST: Duration = Duration::from_secs(2);
-/// How long to wait before the next attempt to reach a broker that is away.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// What Nova calls every notification of a compute service.
 const EVENTS: &str = "service.";
@@ -140,11 +138,9 @@ impl RabbitNews {
 
 #[async_trait]
 impl HostNews for RabbitNews {
-    async fn next(&self) {
-        while let Err(error) = self.heard().await {
-            tracing::warn!(%error, "Nova's notifications cannot be heard; hosts are polled meanwhile");
-            tokio::time::sleep(RETRY).await;
-        }
+    async fn next(&self) -> Result<(), InventoryError> {
+        let heard = self.heard().await;
+        heard.map_err(|error| InventoryError::Unavailable(format!("Nova's notifications: {error}")))
     }
 }
 

@@ -282,8 +282,9 @@ pub trait HostMonitor: Send + Sync {
 /// Says when hosts may have begun or ceased to work, so that their monitor is asked at once.
 #[async_trait]
 pub trait HostNews: Send + Sync {
-    /// Returns when there is news. While its source is away there is none, and one when it is back.
-    async fn next(&self);
+    /// Returns when there is news; it is news, too, that news can be heard again. [`InventoryError::Unavailable`] while its
+    /// source is away.
+    async fn next(&self) -> Result<(), InventoryError>;
 }
 
 /// Where floating IPs come from.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use planner_core::domain::{HostReservation, Lease, LeaseStatus, ReservationSpec, ReservationStatus};
 use planner_core::service::{HealingOutcome, LeaseDraft, Settings};
-use plugin_api::{HostNews, HostRegistration, NoObserver};
+use plugin_api::{HostNews, HostRegistration, InventoryError, NoObserver};
 
 use crate::crash::{run_to, silence_expected_panics};
 use crate::world::{NOON, Outside, World, assert_given_back, assert_running, caller, draft, settings};
@@ -256,8 +256,9 @@ struct Bell(tokio::sync::Notify);
 
 #[async_trait]
 impl HostNews for Bell {
-    async fn next(&self) {
+    async fn next(&self) -> Result<(), InventoryError> {
         self.0.notified().await;
+        Ok(())
     }
 }
 

@@ -295,11 +295,11 @@ async fn what_nova_says_of_its_services_is_news_and_nothing_else_is() {
     });
     // The first is that it can be heard now.
     let heard = tokio::time::timeout(PATIENCE, news.next()).await;
-    heard.expect("the broker lets us in");
+    heard.expect("the broker answers").expect("the broker lets us in");
     notify(&python, &url, &["instance.update"]);
     notify(&python, &url, &["service.update", "instance.update", "service.update"]);
     let heard = tokio::time::timeout(PATIENCE, news.next()).await;
-    heard.expect("the service's update is heard");
+    heard.expect("it is heard").expect("the broker stays");
     // What came at once was heard at once: there is no more, until there is.
     notify(&python, &url, &["instance.update"]);
     let more = tokio::time::timeout(Duration::from_secs(1), news.next()).await;
