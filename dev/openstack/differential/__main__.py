@@ -149,8 +149,9 @@ def main():
             if number % 20 == 19:
                 print(f"[{time.monotonic() - begun:5.0f} s] {number + 1} sequences, {comparison.requests} requests, "
                       f"{len(comparison.unknown)} unknown differences", flush=True)
-        started, differing = lives.compare(
+        started, rows, differing = lives.compare(
             two, accounts, arguments.rounds, lambda text: print(f"[{time.monotonic() - begun:5.0f} s] {text}", flush=True))
+        comparison.seen.update(rows)
         comparison.unknown.extend(differing)
     except processes.Failed as error:
         sys.exit(f"dev/openstack/differential: {error}")

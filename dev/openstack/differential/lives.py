@@ -1,4 +1,6 @@
 """Leases that start, grow and end, first all of one peer, then all of the other; what each leaves in the cloud is compared."""
+import collections
+
 import known
 import peers
 from ledger import eventually
@@ -40,6 +42,7 @@ ROUNDS = (
     ([instances(2, True)], [host(), addresses(1)], [instances(1, None), addresses(1)], []),
     ([flavored(3, "1"), flavored(1, "3")], [host(before_end="")], [addresses(3)], [flavored(1, "2")]),
 )
+GROWN_LABEL = "grown"
 # What a running reservation may grow to, by its type. Upstream lets it only where a second one like it would fit, too, so
 # that nothing grows that asks for an address by name.
 GROWN = {"virtual:instance": 3, "virtual:floatingip": 2}
@@ -171,7 +174,7 @@ def live(peer, accounts, rounds):
         leases = [Life(peer, accounts, len(lives) + place, reservations)
                   for place, reservations in enumerate(ROUNDS[number % len(ROUNDS)])]
         for act in (Life.book, Life.wait_active, lambda one: one.look("running"), Life.grow,
-                    lambda one: one.look("grown"), Life.end):
+                    lambda one: one.look(GROWN_LABEL), Life.end):
             for one in leases:
                 act(one)
         lives.extend(leases)
@@ -180,20 +183,31 @@ def live(peer, accounts, rounds):
 
 
 def compare(two, accounts, rounds, say):
-    """Lets both peers live; returns how many leases started and what differs."""
-    seen = []
+    """Lets both peers live; returns how many leases started, how often each known difference was seen, and what else differs."""
+    lives = []
     for peer in two:
-        seen.append(live(peer, accounts, rounds))
-        say(f"{len(seen[-1])} leases of {peer.name} have started and ended")
-    differing = []
-    for one, other in zip(*seen):
+        lives.append(live(peer, accounts, rounds))
+        say(f"{len(lives[-1])} leases of {peer.name} have started and ended")
+    rows, differing = collections.Counter(), []
+    for one, other in zip(*lives):
+        grew_alike = True
         for (label, left), (_, right) in zip(one.seen, other.seen, strict=True):
             if isinstance(left, peers.Answer):
-                # Their dates are of two different minutes.
-                booked = {one.number: {"reservations": one.reservations}}
-                step = known.Step("demo", label.split(" ", 1)[0], one.path, None, left, right, booked)
-                alike = left.status == right.status and (left.status < 400 or left == right)
-                left, right = (None, None) if alike or known.explanation(step) else (str(left), str(right))
+                row, alike = judged(one, label, left, right)
+                rows.update([row] if row else [])
+                grew_alike &= left.status == right.status
+                left, right = (None, None) if row or alike else (str(left), str(right))
+            elif label.startswith(GROWN_LABEL) and not grew_alike:
+                continue  # what only one of them let grow
             if left != right:
                 differing.append({"lease": one.reservations, "step": label, "upstream": left, "berth": right})
-    return len(seen[0]), differing
+    return len(lives[0]), rows, differing
+
+
+def judged(life, label, upstream, berth):
+    """Which known difference two answers show, and whether they are alike; their dates are of two different minutes."""
+    booked = {life.number: {"reservations": life.reservations}}
+    step = known.Step("demo", label.split(" ", 1)[0], life.path, None, upstream, berth, booked)
+    if upstream.status == berth.status and (upstream.status < 400 or upstream == berth):
+        return None, True
+    return known.explanation(step), False
