@@ -96,7 +96,7 @@ pub fn planner_host(host: &Host, region: &str) -> solver::model::Host {
         properties.insert(name.to_owned(), value);
     }
     let mut capacity = columns_of(host);
-    for (class, inventory) in classes_of(host) {
+    for (class, inventory) in classes_of(host, &capacity) {
         properties.insert(max_unit(&class), inventory.max_unit.to_string());
         capacity.insert(class, inventory.capacity);
     }
@@ -138,8 +138,7 @@ fn columns_of(host: &Host) -> BTreeMap<String, u64> {
 
 /// What instances may take, by resource class. Where Placement has said nothing of a host its columns tell; disks that
 /// it does not know lie elsewhere, and only the column knows them.
-fn classes_of(host: &Host) -> BTreeMap<String, Inventory> {
-    let columns = columns_of(host);
+fn classes_of(host: &Host, columns: &BTreeMap<String, u64>) -> BTreeMap<String, Inventory> {
     let classes = HYPERVISOR.into_iter().zip([VCPU, MEMORY_MB, DISK_GB]);
     let known = &host.provision.inventories;
     let told = classes.filter(|(_, class)| known.is_empty() || *class == DISK_GB);

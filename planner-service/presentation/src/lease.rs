@@ -2,7 +2,7 @@
 
 use api_types::date::{PlanTime, RecordTime};
 use api_types::lease as wire;
-use planner_core::book::countables::unit_name;
+use planner_core::book::countables::unit_names;
 use planner_core::domain::{Event, EventType, Lease, Reservation, ReservationSpec};
 use plugin_api::SourceFlavor;
 
@@ -63,11 +63,7 @@ fn reservation(lease_id: &str, reservation: &Reservation) -> wire::Reservation {
         }),
         ReservationSpec::Countable(countable) => wire::Parameters::Countable(wire::CountableParameters {
             amount: countable.amount,
-            units: reservation
-                .allocations
-                .iter()
-                .map(|held| unit_name(&countable.resource_type, &held.host_id).to_owned())
-                .collect(),
+            units: unit_names(&countable.resource_type, &reservation.allocations),
         }),
         ReservationSpec::Flavor(flavored) => wire::Parameters::Instance(wire::InstanceParameters {
             vcpus: flavored.flavor.vcpus,

@@ -208,32 +208,29 @@ fn host(row: &Row, known: &Known<'_>, now: Timestamp, notes: &mut Vec<Note>) -> 
 fn provision(id: &str, known: &Known<'_>) -> Result<Provision, RowError> {
     let mut provision = Provision::default();
     for row in known.inventories.get(id).into_iter().flatten() {
-        let inventory = Inventory {
-            capacity: capacity(row)?,
-            max_unit: row.number("max_unit")?,
-        };
-        provision.inventories.insert(row.text("resource_class"), inventory);
+        provision
+            .inventories
+            .insert(row.text("resource_class"), inventory(row)?);
     }
     let traits = known.traits.get(id).into_iter().flatten();
     provision.traits = traits.map(|row| row.text("trait")).collect();
     Ok(provision)
 }
 
-/// What all instances together may take, as Placement counts it.
-fn capacity(row: &Row) -> Result<u64, RowError> {
-    let (total, reserved): (u32, u32) = (row.number("total")?, row.number("reserved")?);
+/// What there is of one resource class.
+fn inventory(row: &Row) -> Result<Inventory, RowError> {
+    let (total, reserved, max_unit): (u32, u32, u32) =
+        (row.number("total")?, row.number("reserved")?, row.number("max_unit")?);
     let ratio: f64 = row.number("allocation_ratio")?;
     if !ratio.is_finite() || ratio < 0.0 {
         return Err(row.wrong("allocation_ratio", "a number that is not negative"));
     }
-    let free = f64::from(total.saturating_sub(reserved)) * ratio;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative, and rounded down as Placement does"
-    )]
-    let whole = free as u64;
-    Ok(whole)
+    Ok(Inventory::counted(
+        total.into(),
+        reserved.into(),
+        ratio,
+        max_unit.into(),
+    ))
 }
 
 fn address(row: &Row, column: &str) -> Result<String, RowError> {

@@ -229,6 +229,23 @@ pub struct Inventory {
     pub max_unit: u64,
 }
 
+impl Inventory {
+    /// What Placement's numbers come to: `(total - reserved) * allocation_ratio`, rounded down; never below 0.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "Placement's own amounts are below 2^31 and its product is rounded down"
+    )]
+    pub fn counted(total: i64, reserved: i64, allocation_ratio: f64, max_unit: i64) -> Self {
+        let free = total.saturating_sub(reserved).max(0);
+        Self {
+            capacity: (free as f64 * allocation_ratio).max(0.0) as u64,
+            max_unit: u64::try_from(max_unit).unwrap_or(0),
+        }
+    }
+}
+
 /// Why a host or floating IP cannot be registered or removed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum InventoryError {

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use solver::model::{HostId, Pool};
 use solver::planner::Planner;
 
+use crate::domain::Allocation;
+
 /// Names of units by resource type.
 pub type Countables = BTreeMap<String, Vec<String>>;
 
@@ -45,8 +47,11 @@ fn unit_id(resource_type: &str, unit: &str) -> String {
     format!("{resource_type}/{unit}")
 }
 
-/// The name of a unit of this type from its id.
-pub fn unit_name<'a>(resource_type: &str, id: &'a str) -> &'a str {
-    let name = id.strip_prefix(resource_type).and_then(|rest| rest.strip_prefix('/'));
-    name.unwrap_or(id)
+/// Names of the units that a reservation of this type has.
+pub fn unit_names(resource_type: &str, held: &[Allocation]) -> Vec<String> {
+    let name = |id: &str| {
+        let name = id.strip_prefix(resource_type).and_then(|rest| rest.strip_prefix('/'));
+        name.unwrap_or(id).to_owned()
+    };
+    held.iter().map(|allocation| name(&allocation.host_id)).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plugin_api::Provision;
+use plugin_api::{AssignedHost, Provision};
 
 use super::Timestamp;
 
@@ -41,6 +41,17 @@ pub struct Host {
     pub capabilities: BTreeMap<String, String>,
     /// What Placement said of it when it was registered or last changed.
     pub provision: Provision,
+}
+
+impl Host {
+    /// The host as plugins and the inventory know it.
+    pub(crate) fn assigned(&self) -> AssignedHost {
+        AssignedHost {
+            id: self.id.clone(),
+            hypervisor_hostname: self.hypervisor_hostname.clone(),
+            service_name: self.service_name.clone(),
+        }
+    }
 }
 
 /// A capability name known to the service.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plugin_api::{AssignedHost, HostRegistration};
+use plugin_api::HostRegistration;
 
 use super::{Service, ServiceError, inventory_error};
 use crate::admission::healing::{self, Outcome};
@@ -67,7 +67,7 @@ impl Service {
     ) -> Result<Arc<Host>, ServiceError> {
         self.enforce_own(rules::HOSTS_PUT, caller)?;
         let host = hosts::found(&*self.book.fresh().await, id)?;
-        let provision = match self.inventory.provision(&assigned(&host)).await {
+        let provision = match self.inventory.provision(&host.assigned()).await {
             Ok(provision) => Some(provision),
             Err(error) => {
                 // Capabilities are Berth's own; what was known of the rest stays.
@@ -124,21 +124,12 @@ impl Service {
             self.submit(move |draft| hosts::retire(draft, &id)).await?
         };
         let id = id.to_owned();
-        match self.inventory.deregister(&assigned(&host)).await {
+        match self.inventory.deregister(&host.assigned()).await {
             Ok(()) => self.submit(move |draft| hosts::remove(draft, &id)).await,
             Err(error) => {
                 self.submit(move |draft| hosts::restore(draft, &id)).await?;
                 Err(inventory_error(error))
             }
         }
-    }
-}
-
-/// The host as the inventory knows it.
-fn assigned(host: &Host) -> AssignedHost {
-    AssignedHost {
-        id: host.id.clone(),
-        hypervisor_hostname: host.hypervisor_hostname.clone(),
-        service_name: host.service_name.clone(),
     }
 }

@@ -12,9 +12,9 @@ use crate::admission::delete::Deletion;
 use crate::admission::{create, delete, is_final, update};
 use crate::authority::{Caller, rules};
 use crate::book::Book;
-use crate::book::countables::unit_name;
+use crate::book::countables::unit_names;
 use crate::demand::check_flavor;
-use crate::domain::{FlavorReservation, InstanceObjects, Lease, Reservation, ReservationSpec, Timestamp};
+use crate::domain::{FlavorReservation, InstanceObjects, Lease, ReservationSpec, Timestamp};
 use crate::question::WhatIfQuestion;
 
 /// A lease that is asked for; dates already on whole minutes. Flavors may still have to be looked up.
@@ -378,19 +378,19 @@ impl Service {
 
 /// Names of what the reservations of a lease have that is no host.
 fn units_of(book: &Book, lease: &Lease) -> BTreeMap<String, Vec<String>> {
-    let named = |reservation: &Reservation, name: &dyn Fn(&str) -> String| -> Vec<String> {
-        let held = reservation.allocations.iter();
-        held.map(|allocation| name(&allocation.host_id)).collect()
-    };
     let mut units = BTreeMap::new();
     for reservation in &lease.reservations {
+        let held = &reservation.allocations;
         let names = match &reservation.spec {
             ReservationSpec::Host(_) | ReservationSpec::Instance(_) | ReservationSpec::Flavor(_) => continue,
-            ReservationSpec::FloatingIp(_) => named(reservation, &|id| {
-                let address = book.floating_ip(id).map(|known| known.floating_ip_address.clone());
-                address.unwrap_or_else(|| id.to_owned())
-            }),
-            ReservationSpec::Countable(spec) => named(reservation, &|id| unit_name(&spec.resource_type, id).to_owned()),
+            ReservationSpec::FloatingIp(_) => {
+                let address = |id: &String| {
+                    let known = book.floating_ip(id).map(|known| known.floating_ip_address.clone());
+                    known.unwrap_or_else(|| id.clone())
+                };
+                held.iter().map(|allocation| address(&allocation.host_id)).collect()
+            }
+            ReservationSpec::Countable(spec) => unit_names(&spec.resource_type, held),
         };
         units.insert(reservation.id.clone(), names);
     }

@@ -16,11 +16,12 @@ use crate::entity::{
     allocation, countable_reservation, flavor_reservation, floating_ip_reservation, host_reservation, instance_place,
     instance_reservation, required_floating_ip,
 };
+use crate::limits;
 
 /// Adds the rows of a reservation.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] when a flavor cannot be written, which is a defect.
+/// [`StoreError::Corrupt`] when the text of a flavor is longer than the book takes.
 pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) -> Result<(), StoreError> {
     let reservation_id = || reservation.id.clone();
     match &reservation.spec {
@@ -72,10 +73,12 @@ pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) -> Resul
             rows.allocations.extend(allocations(reservation));
         }
         ReservationSpec::Flavor(spec) => {
+            let flavor = serde_json::to_string(&spec.flavor)
+                .map_err(|error| corrupt(format!("flavor {}: {error}", spec.flavor.id)))?;
+            limits::long_text("a reservation's flavor", &flavor)?;
             rows.flavor_reservations.push(flavor_reservation::Model {
                 reservation_id: reservation_id(),
-                flavor: serde_json::to_string(&spec.flavor)
-                    .map_err(|error| corrupt(format!("flavor {}: {error}", spec.flavor.id)))?,
+                flavor,
                 amount: spec.amount.into(),
                 aggregate_id: spec.objects.aggregate_id,
             });

@@ -209,11 +209,13 @@ impl OpenStackHosts {
             inventories: inventories
                 .into_iter()
                 .map(|(class, found)| {
-                    let inventory = Inventory {
-                        capacity: capacity(&found),
-                        max_unit: u64::try_from(found.max_unit).unwrap_or(0),
-                    };
-                    (class, inventory)
+                    let cloud::Inventory {
+                        total,
+                        reserved,
+                        allocation_ratio,
+                        max_unit,
+                    } = found;
+                    (class, Inventory::counted(total, reserved, allocation_ratio, max_unit))
                 })
                 .collect(),
             traits: traits.map_err(|error| unavailable(&error))?,
@@ -252,18 +254,6 @@ impl OpenStackHosts {
         }
         Ok(())
     }
-}
-
-/// What all consumers together may take, as Placement counts it.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    reason = "Placement's own amounts are below 2^31 and its product is rounded down"
-)]
-fn capacity(inventory: &cloud::Inventory) -> u64 {
-    let free = inventory.total.saturating_sub(inventory.reserved).max(0);
-    (free as f64 * inventory.allocation_ratio).max(0.0) as u64
 }
 
 fn is_uuid(text: &str) -> bool {
