@@ -157,6 +157,17 @@ pub trait ResourcePlugin: Send + Sync {
     /// The `resource_type` it serves, e.g. `physical:host`.
     fn resource_type(&self) -> &str;
 
+    /// Makes what clients may name before the start, such as a server group. Called again when the reservation has been
+    /// changed before its start; [`ResourcePlugin::start`] makes what could not be made in time.
+    async fn prepare(&self, _assignment: &Assignment) -> Result<Created, PluginError> {
+        Ok(Created::default())
+    }
+
+    /// Removes what [`ResourcePlugin::prepare`] made for a reservation that will not start.
+    async fn discard(&self, _assignment: &Assignment) -> Result<(), PluginError> {
+        Ok(())
+    }
+
     /// Gives the project its resources: afterwards the owner can use them and nobody else. Also called when a
     /// running reservation has grown.
     async fn start(&self, assignment: &Assignment) -> Result<Created, PluginError>;

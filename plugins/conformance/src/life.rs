@@ -15,6 +15,8 @@ const PATIENCE: usize = 20;
 /// A method of a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
+    Prepare,
+    Discard,
     Start,
     StartGrown,
     BeforeEnd,
@@ -124,6 +126,8 @@ impl Subject {
     ) -> Result<(), PluginError> {
         let plugin = (self.plugin)(cloud, observer);
         match method {
+            Method::Prepare => plugin.prepare(&self.assignment).await.map(drop),
+            Method::Discard => plugin.discard(&self.assignment).await,
             Method::Start => plugin.start(&self.assignment).await.map(drop),
             Method::StartGrown => plugin.start(&self.grown).await.map(drop),
             Method::BeforeEnd => plugin.before_end(&self.assignment).await,

@@ -45,6 +45,7 @@ impl Subject {
     pub async fn check(&self) -> Result<Report, Violation> {
         let mut report = Report::default();
         for life in [
+            Life::fresh(Method::Prepare),
             Life::fresh(Method::Start),
             Life::running(Method::StartGrown),
             Life::running(Method::BeforeEnd),
@@ -55,8 +56,15 @@ impl Subject {
             report.calls += checked.calls;
             report.steps += checked.steps;
         }
-        self.end_after_every_part_of(Life::fresh(Method::Start)).await?;
-        self.end_after_every_part_of(Life::running(Method::StartGrown)).await?;
+        for (life, undo) in [
+            (Life::fresh(Method::Prepare), Method::Discard),
+            (Life::fresh(Method::Prepare), Method::End),
+            (Life::fresh(Method::Start), Method::End),
+            (Life::running(Method::StartGrown), Method::End),
+        ] {
+            self.undo_after_every_part_of(life, undo).await?;
+        }
+        self.start_after_every_part_of_preparing().await?;
         self.end_of_what_never_started().await?;
         Ok(report)
     }
@@ -97,14 +105,32 @@ impl Subject {
         Ok(report)
     }
 
-    async fn end_after_every_part_of(&self, life: Life) -> Result<(), Violation> {
+    /// A start after a preparation that was cut off leaves what a start alone leaves.
+    async fn start_after_every_part_of_preparing(&self) -> Result<(), Violation> {
+        let started = Life::fresh(Method::Start);
+        let cloud = started.prepare(self).await?;
+        self.until_done(&cloud, Method::Start).await?;
+        let expected = cloud.snapshot();
+        let preparing = Life::fresh(Method::Prepare);
+        for interruption in self.interruptions(preparing).await? {
+            let cloud = preparing.prepare(self).await?;
+            self.interrupted(&cloud, Method::Prepare, interruption).await?;
+            self.until_done(&cloud, Method::Start).await?;
+            Violation::unless_equal(&expected, cloud.snapshot(), || {
+                format!("Start after Prepare and {interruption:?}")
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn undo_after_every_part_of(&self, life: Life, undo: Method) -> Result<(), Violation> {
         let before = (self.cloud)().snapshot().of_reservations();
         for interruption in self.interruptions(life).await? {
             let cloud = life.prepare(self).await?;
             self.interrupted(&cloud, life.method, interruption).await?;
-            self.until_done(&cloud, Method::End).await?;
+            self.until_done(&cloud, undo).await?;
             Violation::unless_equal(&before, cloud.snapshot().of_reservations(), || {
-                format!("End after {:?} and {interruption:?}", life.method)
+                format!("{undo:?} after {:?} and {interruption:?}", life.method)
             })?;
         }
         Ok(())
@@ -113,9 +139,11 @@ impl Subject {
     async fn end_of_what_never_started(&self) -> Result<(), Violation> {
         let cloud = (self.cloud)();
         let before = cloud.snapshot();
-        self.call(&cloud, Method::End)
-            .await
-            .map_err(|reason| Violation::NeverStarted { reason })?;
+        for undo in [Method::Discard, Method::End] {
+            self.call(&cloud, undo)
+                .await
+                .map_err(|reason| Violation::NeverStarted { reason })?;
+        }
         Violation::unless_equal(&before, cloud.snapshot(), || "End without a start".to_owned())
     }
 }

@@ -100,7 +100,7 @@ async fn a_reservation_of_floating_ips_starts_grows_and_ends() {
     assert_given(&world.outside, &grown, 3);
 
     world.outside.cloud.drop_address("192.0.2.9");
-    world.service.lifecycle().reconcile().await;
+    world.audit(&lease.id).await;
     assert_given(&world.outside, &grown, 3);
 
     world.outside.cloud.attach_addresses("physics", "port");

@@ -278,20 +278,19 @@ async fn drift_is_repaired_and_foreign_servers_are_reported() {
     world.register(&HOSTS).await;
     let lease = world.book(NOON, NOON + 7200, 2).await;
     world.advance_to_status(&lease.id, NOON + 60, LeaseStatus::Active).await;
-    world.until_unclaimed(&lease.id).await;
     let reservation = lease.reservations[0].id.clone();
     world.outside.cloud.drop_aggregate(&reservation);
-    world.service.lifecycle().reconcile().await;
+    world.audit(&lease.id).await;
     assert_running(&world.outside, &world.lease(&lease.id).await.unwrap());
     let host = world.outside.cloud.aggregate(&reservation).unwrap().hosts[0].clone();
     world
         .outside
         .cloud
         .tamper(&reservation, |aggregate| aggregate.hosts.retain(|name| *name != host));
-    world.service.lifecycle().reconcile().await;
+    world.audit(&lease.id).await;
     assert_running(&world.outside, &world.lease(&lease.id).await.unwrap());
     world.outside.cloud.boot(&host, "intruders", "miner");
-    world.service.lifecycle().reconcile().await;
+    world.audit(&lease.id).await;
     let report = world.service.lease_report(&caller(), &lease.id).await.unwrap();
     let foreign = report
         .findings

@@ -23,6 +23,7 @@ mod kill;
 mod lifecycle;
 mod notifications;
 mod places;
+mod preparation;
 mod program;
 mod question;
 mod rabbit;

@@ -39,7 +39,11 @@ pub(crate) fn delete(
     let has_ended = lease
         .event(EventType::EndLease)
         .is_none_or(|event| event.status != EventStatus::Undone);
-    let (change, deletion) = if owns_resources || is_told && !has_ended {
+    let is_prepared = lease
+        .reservations
+        .iter()
+        .any(|reservation| reservation.spec.is_prepared_early());
+    let (change, deletion) = if owns_resources || (is_told || is_prepared) && !has_ended {
         let now = draft.now();
         let mut next = (**lease).clone();
         next.status = LeaseStatus::Deleting;
@@ -52,7 +56,7 @@ pub(crate) fn delete(
             }
         }
         if !is_bound(lease) {
-            // Nothing was ever made for them.
+            // Nothing was ever made for them but what clients could name before the start.
             for reservation in &mut next.reservations {
                 reservation.status = ReservationStatus::Deleted;
                 reservation.updated_at = Some(now);

@@ -105,8 +105,14 @@ fn changed_instances(
     }
     let mut spec = spec.clone();
     spec.amount = changed_places(status, spec.amount, change)?;
-    if let Some(NewAffinity(rule)) = change.affinity {
+    if let Some(NewAffinity(rule)) = change.affinity
+        && rule != spec.affinity
+    {
         spec.affinity = rule;
+        // The group of another rule does not serve this one. Where there is no rule any more, it is still to be deleted.
+        if rule.is_some() {
+            spec.objects.server_group_id = None;
+        }
     }
     spec.size.vcpus = change.vcpus.unwrap_or(spec.size.vcpus);
     spec.size.memory_mb = change.memory_mb.unwrap_or(spec.size.memory_mb);

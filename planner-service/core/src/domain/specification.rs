@@ -46,6 +46,14 @@ impl ReservationSpec {
         }
     }
 
+    /// Whether it has, or is to have, an object that clients name before the start: the server group of a rule of affinity.
+    pub const fn is_prepared_early(&self) -> bool {
+        match self {
+            Self::Instance(spec) => spec.affinity.is_some() || spec.objects.server_group_id.is_some(),
+            Self::Host(_) | Self::Flavor(_) | Self::FloatingIp(_) | Self::Countable(_) => false,
+        }
+    }
+
     /// The objects of the cloud it has, if it is of a type that has such.
     pub const fn objects_mut(&mut self) -> Option<&mut InstanceObjects> {
         match self {
@@ -89,7 +97,7 @@ pub struct InstanceReservation {
     pub affinity: Option<bool>,
     /// Property expression as the user wrote it, `""` for none.
     pub resource_properties: String,
-    /// What the cloud calls the objects made for it; nothing before the start.
+    /// What the cloud calls the objects made for it; before the start at most the server group.
     pub objects: InstanceObjects,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plugin_api::{Assignment, Created, PluginError};
+use plugin_api::{Assignment, Created, PluginError, ResourcePlugin};
 
 use super::Lifecycle;
 use super::assignment::assignment;
@@ -11,7 +11,7 @@ use super::eligibility::gives_back;
 use super::transition::{self, Begun, Skip, Work};
 use crate::book::DueEntry;
 use crate::book::job::WriteError;
-use crate::domain::{EventType, Lease, ReservationStatus, Timestamp};
+use crate::domain::{EventType, Lease, Reservation, ReservationStatus, Timestamp};
 use crate::ports::Fence;
 use crate::service::Settings;
 use crate::usage::{Ending, held_resources};
@@ -144,16 +144,14 @@ impl Lifecycle {
         let book = self.book.snapshot();
         let mut made = BTreeMap::new();
         for reservation in &lease.reservations {
-            if gives_back(event_type) && reservation.status == ReservationStatus::Deleted {
+            let never_started = reservation.status == ReservationStatus::Deleted;
+            if gives_back(event_type) && never_started && !reservation.spec.is_prepared_early() {
                 continue;
             }
-            let resource_type = reservation.spec.resource_type();
-            let plugin = self
-                .plugins
-                .get(resource_type)
-                .ok_or_else(|| PluginError::Rejected(format!("no plugin for {resource_type} is configured")))?;
+            let plugin = self.plugin_of(reservation)?;
             let assignment: Assignment = assignment(&book, lease, reservation);
             match event_type {
+                EventType::EndLease | EventType::DeleteLease if never_started => plugin.discard(&assignment).await?,
                 EventType::StartLease | EventType::ApplyChange => {
                     made.insert(reservation.id.clone(), plugin.start(&assignment).await?);
                 }
@@ -162,6 +160,14 @@ impl Lifecycle {
             }
         }
         Ok(made)
+    }
+
+    /// The plugin that serves a reservation.
+    pub(super) fn plugin_of(&self, reservation: &Reservation) -> Result<&Arc<dyn ResourcePlugin>, PluginError> {
+        let resource_type = reservation.spec.resource_type();
+        self.plugins
+            .get(resource_type)
+            .ok_or_else(|| PluginError::Rejected(format!("no plugin for {resource_type} is configured")))
     }
 
     /// Renews the claim for as long as it can; returns when it is lost.

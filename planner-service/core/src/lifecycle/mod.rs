@@ -22,6 +22,7 @@ use crate::usage::UsageFilters;
 mod assignment;
 mod carry_out;
 mod eligibility;
+mod preparation;
 pub mod reconciler;
 mod transition;
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Lifecycle;
 use super::assignment::assignment;
+use super::preparation::is_unprepared;
 use crate::admission::healing::MISSING;
 use crate::book::job::WriteError;
 use crate::domain::{Lease, LeaseStatus};
@@ -36,6 +37,9 @@ impl Lifecycle {
         let book = self.book.fresh().await;
         for lease in book.leases() {
             let now = self.clock.now();
+            if is_unprepared(lease) {
+                self.prepare(&lease.id).await;
+            }
             if lease.status == LeaseStatus::Active && lease.end > now + LEAVE_TO_END {
                 self.reconcile_lease(lease).await;
             }

@@ -216,7 +216,7 @@ fn set_event(lease: &mut Lease, event_type: EventType, now: Timestamp, change: i
     }
 }
 
-fn note_created(lease: &mut Lease, created: &BTreeMap<String, Created>) {
+pub(super) fn note_created(lease: &mut Lease, created: &BTreeMap<String, Created>) {
     for reservation in &mut lease.reservations {
         if let Some(created) = created.get(&reservation.id)
             && let Some(objects) = reservation.spec.objects_mut()

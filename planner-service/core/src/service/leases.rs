@@ -283,7 +283,7 @@ impl Service {
                 .await
         };
         match created {
-            Ok(lease) => Ok(lease),
+            Ok(lease) => Ok(self.lifecycle.prepared(lease).await),
             Err(error) => Err(self.explained(caller, error).await),
         }
     }
@@ -311,7 +311,7 @@ impl Service {
         let event_id = self.identifiers.next();
         for _ in 0..MOST_CHECKS {
             match self.try_update(caller, id, &change, &event_id).await {
-                Ok(Some(lease)) => return Ok(lease),
+                Ok(Some(lease)) => return Ok(self.lifecycle.prepared(lease).await),
                 Ok(None) => {}
                 Err(error) => return Err(self.explained(caller, error).await),
             }

@@ -2,7 +2,7 @@
 //!
 //! Walk of a booking: [`Service::create_lease`] checks the draft and the caller, hands the decision to
 //! the [`crate::book::writer`], which decides on the newest snapshot, commits, and publishes the next
-//! snapshot. Nova is not called on the way.
+//! snapshot. Nova is called only afterwards, for what clients may name before the start ([`crate::lifecycle`]).
 
 mod enforcement;
 mod error;

@@ -10,7 +10,7 @@ use plugin_api::{Assignment, PluginError};
 use pools::{Pools, unavailable};
 
 use super::OpenStackInstances;
-use super::objects::{class_of, name_of};
+use super::objects::class_of;
 
 impl OpenStackInstances {
     pub(super) async fn end_reservation(&self, assignment: &Assignment) -> Result<(), PluginError> {
@@ -24,15 +24,7 @@ impl OpenStackInstances {
 
         self.end_servers(reservation, pools.own.as_ref()).await?;
         self.end_inventories(reservation).await?;
-        let groups = self
-            .server_groups
-            .find_server_groups(&name_of(reservation), &assignment.project_id)
-            .await
-            .map_err(unavailable)?;
-        for group in groups {
-            let deleted = self.server_groups.delete_server_group(&group.id).await;
-            self.removed(deleted, "end:group_deleted")?;
-        }
+        self.delete_groups(assignment, None).await?;
         if let Some(own) = &pools.own {
             self.end_aggregate(own, &pools).await?;
         }

@@ -6,6 +6,7 @@
 
 mod end;
 mod objects;
+mod prepare;
 mod reconcile;
 mod start;
 #[cfg(test)]
@@ -34,7 +35,7 @@ pub struct OpenStackInstances {
 impl OpenStackInstances {
     /// Every step, in the order in which the life of a reservation reaches them.
     pub const STEPS: &'static [&'static str] = &[
-        "start:group_created",
+        "group:created",
         "start:flavor_deleted",
         "start:flavor_created",
         "start:specs_set",
@@ -62,7 +63,7 @@ impl OpenStackInstances {
         "end:server_deleted",
         "end:inventory_deleted",
         "end:class_deleted",
-        "end:group_deleted",
+        "group:deleted",
         "end:host_in_freepool",
         "end:host_removed",
         "end:aggregate_deleted",
@@ -115,6 +116,14 @@ impl OpenStackInstances {
 impl ResourcePlugin for OpenStackInstances {
     fn resource_type(&self) -> &str {
         self.resource_type
+    }
+
+    async fn prepare(&self, assignment: &Assignment) -> Result<Created, PluginError> {
+        self.prepare_reservation(assignment).await
+    }
+
+    async fn discard(&self, assignment: &Assignment) -> Result<(), PluginError> {
+        self.delete_groups(assignment, None).await
     }
 
     async fn start(&self, assignment: &Assignment) -> Result<Created, PluginError> {

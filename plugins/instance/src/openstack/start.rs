@@ -8,7 +8,7 @@ use plugin_api::{AssignedHost, AssignedInstances, Assignment, Created, PluginErr
 use pools::{Pools, unavailable};
 
 use super::OpenStackInstances;
-use super::objects::{AFFINITY_ID, class_of, extra_specs_of, flavor_of, name_of, own_group, policy_of};
+use super::objects::{AFFINITY_ID, class_of, extra_specs_of, flavor_of, policy_of};
 use crate::instances_of;
 
 impl OpenStackInstances {
@@ -18,7 +18,9 @@ impl OpenStackInstances {
         let pools = self.pools(reservation).await?;
         pools.freepool()?;
 
-        let group = self.start_group(assignment, instances, pools.own.as_ref()).await?;
+        let group = self
+            .ensure_group(assignment, policy_of(instances), pools.own.as_ref())
+            .await?;
         self.start_flavor(reservation, instances, group.as_deref()).await?;
         let own = self.start_aggregate(assignment, &pools, group.as_deref()).await?;
         let class = class_of(reservation);
@@ -54,34 +56,6 @@ impl OpenStackInstances {
             aggregate_id: Some(own.id),
             server_group_id: group,
         })
-    }
-
-    /// The id of the server group, made if there has to be one and is none.
-    async fn start_group(
-        &self,
-        assignment: &Assignment,
-        instances: &AssignedInstances,
-        own: Option<&Aggregate>,
-    ) -> Result<Option<String>, PluginError> {
-        let Some(policy) = policy_of(instances) else {
-            return Ok(None);
-        };
-        let name = name_of(&assignment.reservation_id);
-        let groups = self
-            .server_groups
-            .find_server_groups(&name, &assignment.project_id)
-            .await
-            .map_err(unavailable)?;
-        if let Some(group) = own_group(groups, policy, own) {
-            return Ok(Some(group.id));
-        }
-        let group = self
-            .server_groups
-            .create_server_group(&name, policy, assignment.trust_id.as_deref())
-            .await
-            .map_err(unavailable)?;
-        self.steps.reached("start:group_created");
-        Ok(Some(group.id))
     }
 
     async fn start_flavor(
