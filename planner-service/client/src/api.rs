@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, Response};
+use http_client::{
+    BodyError, Client, Method, Response, SendError, Trust, beginning_of, body_up_to, deepest_cause, send,
+};
 use serde_json::Value;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, without_password};
 use crate::error::ClientError;
 use crate::lease::time_for_people;
 use crate::output::text_of;
@@ -16,8 +18,15 @@ use crate::output::text_of;
 /// Long enough for a decision at the service's own limit, short enough for a person who waits.
 const ANSWER_WITHIN: Duration = Duration::from_mins(2);
 
-/// Time to establish a connection.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// Longest answer that is read, in bytes after decompression: some 100,000 leases.
+const LONGEST_ANSWER: usize = 128 << 20;
+
+/// Most values of an answer that is read. As few as two bytes of JSON become a value of 72 bytes in memory, so the length
+/// alone bounds nothing; leases and hosts have more than 20 bytes for each.
+const MOST_VALUES: usize = 6 << 20;
+
+/// Longest refusal that is read, in bytes; the rest of a longer one is left out.
+pub(crate) const LONGEST_REFUSAL: usize = 4 << 20;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +59,20 @@ pub enum ApiError {
         /// What the service would accept instead, as options of the command.
         offers: Vec<String>,
     },
+    /// It points somewhere else.
+    #[error("{url}: {redirect}")]
+    Redirected {
+        /// What was asked.
+        url: String,
+        /// Where to.
+        redirect: SendError,
+    },
+    /// It answers more than anybody can want to read.
+    #[error("the answer of {url} is longer than {} MiB or holds more than {MOST_VALUES} values", LONGEST_ANSWER >> 20)]
+    TooLong {
+        /// What was asked.
+        url: String,
+    },
     /// Something answered that is no REST API.
     #[error("{url} answered something that is not JSON")]
     NotJson {
@@ -74,6 +97,8 @@ pub enum ApiError {
 pub struct Api {
     http: Client,
     endpoint: Endpoint,
+    /// Its address without a password.
+    shown: String,
 }
 
 impl Api {
@@ -85,10 +110,11 @@ impl Api {
         let http =
             http_client(&endpoint.url, endpoint.certificates.as_deref(), endpoint.insecure).map_err(|error| {
                 ApiError::Client {
-                    reason: deepest(&error),
+                    reason: deepest_cause(&error),
                 }
             })?;
-        Ok(Self { http, endpoint })
+        let shown = without_password(&endpoint.url);
+        Ok(Self { http, endpoint, shown })
     }
 
     /// Reads `path` (with its leading slash and version).
@@ -124,6 +150,7 @@ impl Api {
         body: Option<&Value>,
     ) -> Result<Value, ApiError> {
         let url = format!("{}{path}", self.endpoint.url);
+        let shown = format!("{}{path}", self.shown);
         let mut request = self
             .http
             .request(method, &url)
@@ -135,28 +162,37 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(|error| {
-            if error.is_builder() {
-                ApiError::Address { url: url.clone() }
-            } else {
-                ApiError::Unreachable {
-                    url: self.endpoint.url.clone(),
-                    reason: deepest(&error),
-                }
-            }
+        let response = send(request).await.map_err(|error| match error {
+            SendError::Request(_) => ApiError::Address { url: shown.clone() },
+            SendError::NoAnswer(_) => self.unreachable(&error),
+            SendError::Redirected { .. } => ApiError::Redirected {
+                url: shown.clone(),
+                redirect: error,
+            },
         })?;
-        let status = response.status();
-        if status.is_success() {
-            let text = response.text().await.map_err(|error| ApiError::Unreachable {
-                url: self.endpoint.url.clone(),
-                reason: deepest(&error),
-            })?;
+        if response.status().is_success() {
+            let text = body_up_to(response, LONGEST_ANSWER)
+                .await
+                .map_err(|error| match error {
+                    BodyError::TooLong { .. } => ApiError::TooLong { url: shown.clone() },
+                    BodyError::Broken(_) => self.unreachable(&error),
+                })?;
             if text.is_empty() {
                 return Ok(Value::Null);
             }
-            return serde_json::from_str(&text).map_err(|_| ApiError::NotJson { url });
+            if text.split(|byte| *byte == b',').count() > MOST_VALUES {
+                return Err(ApiError::TooLong { url: shown });
+            }
+            return serde_json::from_slice(&text).map_err(|_| ApiError::NotJson { url: shown });
         }
         Err(self.refusal(response).await)
+    }
+
+    fn unreachable(&self, error: &dyn std::error::Error) -> ApiError {
+        ApiError::Unreachable {
+            url: self.shown.clone(),
+            reason: error.to_string(),
+        }
     }
 
     async fn refusal(&self, response: Response) -> ApiError {
@@ -168,13 +204,13 @@ impl Api {
             .filter(|_| status >= 500)
             .map(str::to_owned);
         let reason = response.status().canonical_reason().unwrap_or("refused");
-        let text = response.text().await.unwrap_or_default();
-        let body = serde_json::from_str::<Value>(&text).unwrap_or_default();
+        let text = beginning_of(response, LONGEST_REFUSAL).await;
+        let body = serde_json::from_slice::<Value>(&text).unwrap_or_default();
         let offers = offers_of(&body);
         let message = message_of(&body);
         match message {
             None if matches!(status, 502 | 504) => ApiError::Gateway {
-                url: self.endpoint.url.clone(),
+                url: self.shown.clone(),
                 status,
             },
             None => ApiError::Refused {
@@ -226,31 +262,18 @@ pub(crate) fn offers_of(body: &Value) -> Vec<String> {
 }
 
 /// The HTTP client for one command.
-pub(crate) fn http_client(url: &str, certificates: Option<&[u8]>, insecure: bool) -> reqwest::Result<Client> {
-    let mut builder = Client::builder()
-        .timeout(ANSWER_WITHIN)
-        .connect_timeout(CONNECT_WITHIN)
-        .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")));
-    if url.starts_with("http://") {
-        // No TLS will be spoken; without this a machine that has no authorities installed could not
-        // even talk to its own loopback.
-        builder = builder.tls_certs_only([]).redirect(reqwest::redirect::Policy::none());
-    } else if let Some(certificates) = certificates {
-        builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(certificates)?);
-    }
-    if insecure {
-        builder = builder.tls_danger_accept_invalid_certs(true);
-    }
-    builder.build()
-}
-
-/// The innermost cause: "connection refused" says more than "error sending request".
-pub(crate) fn deepest(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
+pub(crate) fn http_client(
+    url: &str,
+    certificates: Option<&[u8]>,
+    insecure: bool,
+) -> Result<Client, http_client::ClientError> {
+    let trust = match certificates {
+        _ if url.starts_with("http://") => Trust::PlainHttp,
+        _ if insecure => Trust::Unverified,
+        Some(certificates) => Trust::SystemAnd(certificates),
+        None => Trust::System,
+    };
+    Client::new(ANSWER_WITHIN, trust)
 }
 
 /// Takes the member `name` out of an answer.

@@ -33,7 +33,7 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Endpoint")
-            .field("url", &self.url)
+            .field("url", &without_password(&self.url))
             .finish_non_exhaustive()
     }
 }
@@ -96,7 +96,7 @@ impl Endpoint {
 /// The address without `/v1`, query and slashes at the end.
 fn root(text: &str) -> Result<String, EndpointError> {
     let refuse = |reason: String| EndpointError::Address {
-        url: text.to_owned(),
+        url: without_password(text),
         reason,
     };
     let url = Url::parse(text).map_err(|error| refuse(error.to_string()))?;
@@ -114,9 +114,38 @@ fn root(text: &str) -> Result<String, EndpointError> {
         .to_owned())
 }
 
+/// An address as it may be shown: what stands before the `@` of its host is a name with a password.
+pub(crate) fn without_password(address: &str) -> String {
+    let (scheme, rest) = match address.find("//") {
+        Some(at) => address.split_at(at + 2),
+        None => ("", address),
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    match host.rfind('@') {
+        Some(at) => format!("{scheme}…{}", &rest[at..]),
+        None => address.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn v26_an_address_is_shown_without_its_password() {
+        for (address, shown) in [
+            ("https://ann:SE@CRET@h:1/v1?a=b@c", "https://…@h:1/v1?a=b@c"),
+            ("http://h/a@b", "http://h/a@b"),
+            ("h:1234", "h:1234"),
+            ("ann:SECRET@h:1234/v1", "…@h:1234/v1"),
+        ] {
+            assert_eq!(without_password(address), shown);
+        }
+        let error = Endpoint::new("ftp://ann:SECRET@h", None).unwrap_err();
+        assert!(!error.to_string().contains("SECRET"), "{error}");
+        let endpoint = Endpoint::new("http://ann:SECRET@h", None).unwrap();
+        assert!(!format!("{endpoint:?}").contains("SECRET"));
+    }
 
     #[test]
     fn the_address_may_have_v1_or_not() {

@@ -74,7 +74,12 @@ impl ClientError {
                 )
                 | EndpointError::Address { .. },
             ) => 2,
-            Self::Api(ApiError::Refused { .. } | ApiError::NotJson { .. })
+            Self::Api(
+                ApiError::Refused { .. }
+                | ApiError::NotJson { .. }
+                | ApiError::Redirected { .. }
+                | ApiError::TooLong { .. },
+            )
             | Self::Endpoint(EndpointError::Keystone(
                 KeystoneError::Refused { .. } | KeystoneError::Answer(_) | KeystoneError::NotInCatalog { .. },
             ))
@@ -96,7 +101,8 @@ impl ClientError {
                 return Some(format!("Would be accepted: {}", offers.join("; or ")));
             }
             Self::Api(ApiError::Refused { status, message, .. }) => return refusal_hint(*status, message),
-            Self::Api(ApiError::NotJson { .. }) | Self::Answer(_) => {
+            Self::Api(ApiError::NotJson { .. } | ApiError::Redirected { .. } | ApiError::TooLong { .. })
+            | Self::Answer(_) => {
                 "Check BERTH_URL: it is the address given to `berth serve --listen`, with or without /v1."
             }
             Self::Endpoint(EndpointError::Keystone(error)) => return Some(error.next_step()),

@@ -3,14 +3,17 @@
 //! Invariant: the variables mean what they mean to `openstackclient`; a variable that is missing is
 //! named, and no secret is ever part of a message.
 
-use reqwest::Client;
+use http_client::{Client, Method, beginning_of, body_up_to, deepest_cause, send};
 use serde_json::{Map, Value, json};
 
-use crate::api::{deepest, http_client, message_of};
-use crate::endpoint::Environment;
+use crate::api::{LONGEST_REFUSAL, http_client, message_of};
+use crate::endpoint::{Environment, without_password};
 
 /// The service type under which reservation services are in the catalog.
 const SERVICE_TYPE: &str = "reservation";
+
+/// Longest answer to a login that is read, in bytes; catalogs of large clouds have some 100 KiB.
+const LONGEST_LOGIN: usize = 4 << 20;
 
 /// Why the login or the catalog did not lead to the service.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +49,7 @@ pub enum KeystoneError {
         reason: String,
     },
     /// Keystone does not answer.
-    #[error("Keystone does not answer at {url}: {reason}")]
+    #[error("no Keystone can be reached at {url}: {reason}")]
     Unreachable {
         /// Where.
         url: String,
@@ -123,7 +126,7 @@ pub(crate) async fn locate(environment: Environment<'_>, trust: &Trust) -> Resul
     let url = tokens_url(environment)?;
     let http =
         http_client(&url, trust.certificates.as_deref(), trust.insecure).map_err(|error| KeystoneError::Client {
-            reason: deepest(&error),
+            reason: deepest_cause(&error),
         })?;
     let (token, catalog) = login(&http, &url, &login_body(environment)?).await?;
     let interface = variable(environment, &["OS_INTERFACE", "OS_ENDPOINT_TYPE"]).unwrap_or_else(|| "public".to_owned());
@@ -278,23 +281,21 @@ fn scope(environment: Environment<'_>) -> Result<Option<Value>, KeystoneError> {
 }
 
 async fn login(http: &Client, url: &str, body: &Value) -> Result<(String, Value), KeystoneError> {
-    let response = http
-        .post(url)
-        .json(body)
-        .send()
-        .await
-        .map_err(|error| KeystoneError::Unreachable {
-            url: url.to_owned(),
-            reason: deepest(&error),
-        })?;
+    let unreachable = |error: &dyn std::error::Error| KeystoneError::Unreachable {
+        url: without_password(url),
+        reason: error.to_string(),
+    };
+    let request = http.request(Method::POST, url).json(body);
+    let response = send(request).await.map_err(|error| unreachable(&error))?;
     let status = response.status();
     let token = response
         .headers()
         .get("x-subject-token")
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
-    let answer: Option<Value> = response.json().await.ok();
     if !status.is_success() {
+        let answer = beginning_of(response, LONGEST_REFUSAL).await;
+        let answer: Option<Value> = serde_json::from_slice(&answer).ok();
         let message = answer.as_ref().and_then(message_of);
         let message = message.unwrap_or_else(|| status.canonical_reason().unwrap_or("refused").to_owned());
         return Err(KeystoneError::Refused {
@@ -302,11 +303,15 @@ async fn login(http: &Client, url: &str, body: &Value) -> Result<(String, Value)
             message,
         });
     }
+    let answer = body_up_to(response, LONGEST_LOGIN)
+        .await
+        .map_err(|error| unreachable(&error))?;
+    let answer: Option<Value> = serde_json::from_slice(&answer).ok();
     let catalog = answer.and_then(|mut answer| answer.pointer_mut("/token/catalog").map(Value::take));
     match (token, catalog) {
         (Some(token), Some(catalog)) => Ok((token, catalog)),
         (Some(token), None) => Ok((token, json!([]))),
-        (None, _) => Err(KeystoneError::Answer(url.to_owned())),
+        (None, _) => Err(KeystoneError::Answer(without_password(url))),
     }
 }
 

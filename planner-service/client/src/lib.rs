@@ -78,6 +78,7 @@ pub struct ConnectionArguments {
         env = "BERTH_URL",
         value_name = "URL",
         global = true,
+        hide_env_values = true,
         help_heading = "Connection and output"
     )]
     pub url: Option<String>,

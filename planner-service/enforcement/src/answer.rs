@@ -2,7 +2,7 @@
 //!
 //! Invariant: no more than [`LONGEST`] bytes of an answer are read, and only where they can matter.
 
-use reqwest::{Response, StatusCode};
+use http_client::{BodyError, Response, StatusCode, body_up_to};
 use serde_json::Value;
 
 /// The text for the caller when the service says no without one, or says nothing that is understood.
@@ -25,26 +25,19 @@ pub(crate) enum Answer {
 /// Why an answer is none.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AnswerError {
-    /// It broke off.
-    #[error("its answer {status} broke off")]
-    Broken {
-        status: StatusCode,
-        #[source]
-        source: reqwest::Error,
-    },
+    /// A "no" that broke off or is longer than is read.
+    #[error("its answer 403 cannot be read")]
+    Body(#[from] BodyError),
     /// Neither "yes" nor "no".
     #[error("it answered {0}, where 204 means yes and 403 means no")]
     Status(StatusCode),
-    /// Longer than is read.
-    #[error("its answer 403 is longer than {LONGEST} bytes")]
-    TooLong,
     /// A "no" without a reason.
     #[error("its answer 403 is not a JSON object with a text `message`")]
     NoMessage,
 }
 
 /// Reads an answer: 204 is a "yes", 403 with a JSON `message` is a "no" with that text.
-pub(crate) async fn read(mut answer: Response) -> Result<Answer, AnswerError> {
+pub(crate) async fn read(answer: Response) -> Result<Answer, AnswerError> {
     let status = answer.status();
     if status == StatusCode::NO_CONTENT {
         return Ok(Answer::Allowed);
@@ -52,19 +45,7 @@ pub(crate) async fn read(mut answer: Response) -> Result<Answer, AnswerError> {
     if status != StatusCode::FORBIDDEN {
         return Err(AnswerError::Status(status));
     }
-    let mut body = Vec::new();
-    loop {
-        let chunk = answer.chunk().await;
-        let chunk = chunk.map_err(|source| AnswerError::Broken {
-            status,
-            source: source.without_url(),
-        })?;
-        let Some(chunk) = chunk else { break };
-        if body.len() + chunk.len() > LONGEST {
-            return Err(AnswerError::TooLong);
-        }
-        body.extend_from_slice(&chunk);
-    }
+    let body = body_up_to(answer, LONGEST).await?;
     // A `Value`, because a struct would also be read from a list.
     let said: Value = serde_json::from_slice(&body).map_err(|_| AnswerError::NoMessage)?;
     match said.get("message").and_then(Value::as_str) {

@@ -75,6 +75,13 @@ impl Endpoints {
             endpoints => Ok(endpoints),
         }
     }
+
+    /// Every URL that may be called.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Url> {
+        [&self.check_create, &self.check_update, &self.on_end]
+            .into_iter()
+            .flatten()
+    }
 }
 
 fn read(option: &'static str, value: &str) -> Result<Url, EndpointError> {

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http_client::header::HeaderValue;
+use http_client::{Client, Method, SendError, Trust, send};
 use planner_core::causes::causes;
 use planner_core::usage::{Amendment, Booking, Denial, Ending, NotTold, UsageFilter};
-use reqwest::Client;
-use reqwest::header::HeaderValue;
-use reqwest::redirect::Policy;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::Url;
@@ -46,7 +45,7 @@ pub enum StartError {
     Token,
     /// No HTTP client can be made.
     #[error("there is no HTTP client for the external service")]
-    Client(#[source] reqwest::Error),
+    Client(#[source] http_client::ClientError),
 }
 
 /// Why there is no answer.
@@ -54,8 +53,8 @@ pub enum StartError {
 enum CallError {
     #[error("the lease cannot be written as JSON")]
     Message(#[from] serde_json::Error),
-    #[error("it does not answer")]
-    Silent(#[source] reqwest::Error),
+    #[error("there is no answer")]
+    Send(#[from] SendError),
     #[error(transparent)]
     Answer(#[from] AnswerError),
 }
@@ -79,12 +78,8 @@ impl ExternalService {
             value.set_sensitive(true);
             Ok(value)
         };
-        let client = Client::builder()
-            .timeout(config.timeout)
-            // The token and the lease are for the configured URL alone.
-            .redirect(Policy::none())
-            .build()
-            .map_err(StartError::Client)?;
+        let trust = Trust::for_urls(config.endpoints.all().map(Url::as_str));
+        let client = Client::new(config.timeout, trust).map_err(StartError::Client)?;
         Ok(Self {
             endpoints: config.endpoints,
             token: config.token.as_ref().map(header).transpose()?,
@@ -94,13 +89,11 @@ impl ExternalService {
     }
 
     async fn call(&self, url: &Url, message: serde_json::Result<Value>) -> Result<Answer, CallError> {
-        let mut request = self.client.post(url.clone()).json(&message?);
+        let mut request = self.client.request(Method::POST, url).json(&message?);
         if let Some(token) = &self.token {
             request = request.header("X-Auth-Token", token.clone());
         }
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| CallError::Silent(error.without_url()))?;
-        Ok(answer::read(answer).await?)
+        Ok(answer::read(send(request).await?).await?)
     }
 
     async fn check(&self, url: &Url, message: serde_json::Result<Value>) -> Result<(), Denial> {

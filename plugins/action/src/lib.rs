@@ -8,6 +8,7 @@ mod standalone;
 use std::process::Stdio;
 use std::time::Duration;
 
+use http_client::{Client, Method, beginning_of, send};
 use plugin_api::{AssignedFloatingIps, AssignedInstances, Assignment, PluginError};
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
@@ -16,6 +17,9 @@ pub use standalone::{Check, Receivers, Standalone};
 
 /// How much of a receiver's complaint is passed on.
 const LONGEST_COMPLAINT: usize = 300;
+
+/// How many bytes are read for it: the characters of UTF-8 take four at most.
+const COMPLAINT_BYTES: usize = 4 * LONGEST_COMPLAINT;
 
 /// One receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,7 +226,7 @@ impl Action {
     /// Tells the receiver; done when it says so. The event is `start`, `before_end` or `end`.
     pub async fn carry_out(
         &self,
-        client: &reqwest::Client,
+        client: &Client,
         event: &'static str,
         assignment: &Assignment,
     ) -> Result<(), PluginError> {
@@ -235,21 +239,21 @@ impl Action {
 }
 
 impl Webhook {
-    async fn post(&self, client: &reqwest::Client, message: &Message<'_>) -> Result<(), PluginError> {
-        let answer = client
-            .post(&self.url)
+    async fn post(&self, client: &Client, message: &Message<'_>) -> Result<(), PluginError> {
+        let request = client
+            .request(Method::POST, &self.url)
             .timeout(self.timeout)
             .header("Idempotency-Key", &message.idempotency_key)
             .header("Content-Type", "application/json")
-            .body(message.json()?)
-            .send()
+            .body(message.json()?);
+        let answer = send(request)
             .await
-            .map_err(|error| failed("webhook", message, error.without_url().to_string()))?;
+            .map_err(|error| failed("webhook", message, error.to_string()))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
         }
-        let complaint = shortened(&answer.text().await.unwrap_or_default());
+        let complaint = shortened(&String::from_utf8_lossy(&beginning_of(answer, COMPLAINT_BYTES).await));
         Err(failed("webhook", message, format!("it answered {status} {complaint}")))
     }
 }

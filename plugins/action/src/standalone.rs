@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use http_client::{Client, ClientError, Trust};
 use plugin_api::{Assignment, Created, Finding, PluginError, ResourcePlugin, StepObserver};
 
 use crate::Action;
@@ -15,14 +16,24 @@ use crate::Action;
 #[derive(Clone)]
 pub struct Receivers {
     actions: Vec<Action>,
-    client: reqwest::Client,
+    client: Client,
     steps: Arc<dyn StepObserver>,
 }
 
 impl Receivers {
-    /// These receivers, webhooks through this client.
-    pub fn new(actions: Vec<Action>, client: reqwest::Client, steps: Arc<dyn StepObserver>) -> Self {
-        Self { actions, client, steps }
+    /// These receivers.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made for the webhooks.
+    pub fn new(actions: Vec<Action>, steps: Arc<dyn StepObserver>) -> Result<Self, ClientError> {
+        let webhooks = actions.iter().filter_map(|action| match action {
+            Action::Webhook(webhook) => Some(webhook),
+            Action::Command(_) => None,
+        });
+        let trust = Trust::for_urls(webhooks.clone().map(|webhook| webhook.url.as_str()));
+        let longest = webhooks.map(|webhook| webhook.timeout).max().unwrap_or_default();
+        let client = Client::new(longest, trust)?;
+        Ok(Self { actions, client, steps })
     }
 
     /// Tells all of them, and reports the step after each.

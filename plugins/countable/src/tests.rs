@@ -100,11 +100,7 @@ async fn a_webhook_is_told_the_units_and_growth_is_news() {
         url: server.uri(),
         timeout: Duration::from_secs(10),
     };
-    let receivers = Receivers::new(
-        vec![Action::Webhook(webhook)],
-        reqwest::Client::new(),
-        Arc::new(NoObserver),
-    );
+    let receivers = Receivers::new(vec![Action::Webhook(webhook)], Arc::new(NoObserver)).unwrap();
     let plugin = plugin(&licences(), receivers);
     assert_eq!(plugin.resource_type(), "licence:cad");
     for units in [&["a", "b"][..], &["a", "b"], &["a", "b", "c"], &["a", "b", "c"]] {
@@ -121,7 +117,7 @@ async fn a_webhook_is_told_the_units_and_growth_is_news() {
 async fn it_withstands_what_every_plugin_must() {
     let subject = Subject {
         plugin: |_, steps| {
-            let receivers = Receivers::new(Vec::new(), reqwest::Client::new(), steps);
+            let receivers = Receivers::new(Vec::new(), steps).unwrap();
             Arc::new(plugin(&licences(), receivers))
         },
         steps: &["start:told", "end:told"],

@@ -12,10 +12,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::{RESOURCE_TYPE, standalone};
 
 fn plugin(actions: Vec<Action>) -> Standalone {
-    standalone(
-        RESOURCE_TYPE,
-        Receivers::new(actions, reqwest::Client::new(), Arc::new(NoObserver)),
-    )
+    standalone(RESOURCE_TYPE, Receivers::new(actions, Arc::new(NoObserver)).unwrap())
 }
 
 fn assignment(first: u32) -> Assignment {

@@ -29,7 +29,6 @@ pub(super) fn offered(
     arguments: &ServeArguments,
     steps: &Arc<dyn StepObserver>,
 ) -> anyhow::Result<Plugins> {
-    let client = reqwest::Client::new();
     let timeout = Duration::from_secs(u64::from(arguments.action_timeout));
     let mut plugins = plugins;
     for countable in countables {
@@ -40,7 +39,7 @@ pub(super) fn offered(
             })],
             None => actions(arguments)?,
         };
-        let receivers = Receivers::new(told, client.clone(), Arc::clone(steps));
+        let receivers = Receivers::new(told, Arc::clone(steps))?;
         plugins = plugins.with(Arc::new(countable_plugin::plugin(countable, receivers)));
     }
     Ok(plugins)

@@ -9,7 +9,7 @@ use cloud::openstack::{OpenStack, Password, ServiceCredentials};
 use flavor_plugin::{ListedFlavors, OpenStackFlavors};
 use floatingip_plugin::{AnyAddress, OpenStackFloatingIps};
 use host_plugin::standalone::{Command, Webhook};
-use host_plugin::{Action, Names, OpenStackHosts, OpenStackHostsConfig, StandaloneHosts, StandaloneHostsConfig};
+use host_plugin::{Action, Names, OpenStackHosts, OpenStackHostsConfig, StandaloneHosts};
 use instance_plugin::OpenStackInstances;
 use plugin_action::Receivers;
 use plugin_api::{
@@ -91,16 +91,11 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                     "--enable-polling-monitor and --enable-notification-monitor need --cloud openstack; here operators say what works, with `berth host down`"
                 );
             }
-            let config = StandaloneHostsConfig {
-                actions: actions(arguments)?,
-                before_end: arguments.before_end.clone(),
-            };
-            let client = reqwest::Client::new();
-            let receivers = Receivers::new(config.actions.clone(), client.clone(), steps.clone());
+            let receivers = Receivers::new(actions(arguments)?, steps)?;
             let instances = instance_plugin::standalone(instance_plugin::RESOURCE_TYPE, receivers.clone());
             let flavored = flavor_plugin::standalone(receivers.clone());
-            let addresses = floatingip_plugin::standalone(receivers);
-            let hosts = Arc::new(StandaloneHosts::new(config, client, steps));
+            let addresses = floatingip_plugin::standalone(receivers.clone());
+            let hosts = Arc::new(StandaloneHosts::new(receivers, arguments.before_end.clone()));
             Ok(Drivers {
                 plugins: offered(
                     arguments,

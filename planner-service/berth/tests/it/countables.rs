@@ -1,10 +1,11 @@
 //! Resource types that the operator names, with the real program: units are reserved, and whoever hands them out is told.
 
+use http_client::Method;
 use serde_json::{Value, json};
 use wiremock::matchers::{body_partial_json, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::program::Program;
+use crate::program::{Program, request};
 
 fn licences(amount: u32) -> Value {
     json!({"name": "cad", "start_date": "now", "end_date": "2099-01-01 00:00",
@@ -58,7 +59,7 @@ async fn units_are_handed_out_at_the_start_and_outlive_the_program() {
     let (_, body) = program.get(&format!("/v1/leases/{id}")).await;
     assert_eq!(body["lease"]["reservations"][0]["units"], units);
     let url = format!("{}/v1/leases/{id}", program.url);
-    let deleted = reqwest::Client::new().delete(url).send().await.expect("it answers");
+    let deleted = request(Method::DELETE, &url).send().await.expect("it answers");
     assert_eq!(deleted.status(), 204);
     let (status, body) = program.post("/v1/leases", &licences(3)).await;
     assert_eq!(status, 201, "{body}");

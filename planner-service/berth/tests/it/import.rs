@@ -4,6 +4,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use cloud::Compute as _;
+use http_client::Method;
 use planner_core::domain::{Lease, LeaseStatus};
 use planner_core::ports::{Commit, Contents, Store as _};
 use planner_core::testing::MemoryStore;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use store::testing::{Engine, TestDatabase};
 use takeover::{merge, read, translate};
 
-use crate::program::Program;
+use crate::program::{Program, request};
 use crate::world::{NOON, Outside, World, caller};
 
 /// The hosts of the source.
@@ -109,8 +110,7 @@ fn double_bookings_are_refused_until_the_later_lease_is_to_give_way() {
         // With what is free the service gives the later lease another host as soon as one comes back.
         let program = Program::start(&["--data", folder.path().to_str().unwrap()], &[]);
         let url = format!("{}/capacity/v1/hosts/4", program.url);
-        let up = reqwest::Client::new()
-            .patch(url)
+        let up = request(Method::PATCH, &url)
             .json(&json!({"reservable": true}))
             .send()
             .await

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use http_client::Method;
 use serde_json::Value;
 
-use crate::program::{Program, host, lease};
+use crate::program::{Program, host, lease, request};
 
 /// Every step of carrying out an event with a standalone cloud that runs a program.
 const STEPS: [&str; 5] = ["event:claimed", "event:begun", "told", "event:acted", "event:recorded"];
@@ -71,10 +72,8 @@ async fn a_killed_program_goes_on_where_it_was() {
         assert_eq!(lease["reservations"][0]["status"], "active", "killed at {name}");
         program.kill();
         let program = Program::start(&arguments, &[("BERTH_CRASH_AT", &step(name, "end"))]);
-        let deletion = reqwest::Client::new()
-            .delete(format!("{}/v1/leases/{id}", program.url))
-            .send()
-            .await;
+        let url = format!("{}/v1/leases/{id}", program.url);
+        let deletion = request(Method::DELETE, &url).send().await;
         // Once the end is on record the answer may be faster than the death.
         assert!(
             deletion.is_err() || name == "event:recorded",

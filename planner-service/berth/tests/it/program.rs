@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use http_client::{Client, Method, RequestBuilder, Trust};
 use serde_json::{Value, json};
 
 /// How long a test waits for the program.
@@ -65,15 +66,15 @@ impl Program {
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        answer(reqwest::Client::new().get(format!("{}{path}", self.url))).await
+        answer(request(Method::GET, &format!("{}{path}", self.url))).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        answer(reqwest::Client::new().post(format!("{}{path}", self.url)).json(body)).await
+        answer(request(Method::POST, &format!("{}{path}", self.url)).json(body)).await
     }
 
     pub(crate) async fn put(&self, path: &str, body: &Value) -> (u16, Value) {
-        answer(reqwest::Client::new().put(format!("{}{path}", self.url)).json(body)).await
+        answer(request(Method::PUT, &format!("{}{path}", self.url)).json(body)).await
     }
 
     /// Asks until the lease has the status.
@@ -102,8 +103,14 @@ impl Drop for Program {
     }
 }
 
-async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
-    let response = request.timeout(PATIENCE).send().await.expect("the program answers");
+/// A request to a program on this machine.
+pub(crate) fn request(method: Method, url: &str) -> RequestBuilder {
+    let client = Client::new(PATIENCE, Trust::PlainHttp).expect("a client without TLS can be made");
+    client.request(method, url)
+}
+
+async fn answer(request: RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.expect("the program answers");
     let status = response.status().as_u16();
     let text = response.text().await.expect("the answer is text");
     (status, serde_json::from_str(&text).unwrap_or(Value::Null))

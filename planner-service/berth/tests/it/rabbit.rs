@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use http_client::Method;
 use messaging::{BrokerSettings, NewsSettings, RabbitNews, TransportUrl};
 use plugin_api::HostNews;
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::notifications::MEMBERS;
-use crate::program::{Program, host, lease};
+use crate::program::{Program, host, lease, request};
 
 /// How long a test waits for a message.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -199,7 +200,7 @@ async fn oslo_messaging_hears_what_happens_to_leases() {
     program.wait_for_status(&id, "ACTIVE").await;
     let (status, body) = program.put(&format!("/v1/leases/{id}"), &json!({"name": "two"})).await;
     assert_eq!(status, 200, "{body}");
-    let deleted = reqwest::Client::new().delete(format!("{}/v1/leases/{id}", program.url));
+    let deleted = request(Method::DELETE, &format!("{}/v1/leases/{id}", program.url));
     assert_eq!(deleted.send().await.unwrap().status(), 204);
     let expected = [
         ("lease.event.start_lease", "one"),

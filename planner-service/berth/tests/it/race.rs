@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use std::sync::Arc;
 
+use http_client::Method;
 use planner_core::service::{LeaseDraft, ServiceError};
 use serde_json::Value;
 use store::testing::{Engine, TestDatabase};
 use store::{SqlStore, StoreOptions};
 
-use crate::program::{Program, host, lease};
+use crate::program::{Program, host, lease, request};
 use crate::world::{NOON, Outside, World, caller, draft};
 
 const REQUESTS: usize = 200;
@@ -22,12 +23,7 @@ async fn race(programs: &[&Program]) -> (BTreeMap<u16, usize>, Value) {
         let url = format!("{}/v1/leases", programs[number % programs.len()].url);
         requests.spawn(async move {
             let body = lease(&format!("race-{number}"), "2060-01-01 00:00", "2060-01-01 01:00", 1);
-            let response = reqwest::Client::new()
-                .post(url)
-                .json(&body)
-                .send()
-                .await
-                .expect("an answer");
+            let response = request(Method::POST, &url).json(&body).send().await.expect("an answer");
             let status = response.status().as_u16();
             (status, response.json::<Value>().await.expect("a JSON body"))
         });

@@ -62,6 +62,27 @@ fn crates_depend_on_each_other_as_drawn() {
     assert_eq!(real(), drawn(), "left: the workspace; right: ARCHITECTURE.md");
 }
 
+/// Redirects with secrets, and answers without an end, are avoided in one crate: no other may send HTTP requests.
+#[test]
+fn v9_http_is_sent_by_one_crate() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
+    let packages = metadata["packages"].as_array().expect("there are packages");
+    let sends = |package: &&serde_json::Value| {
+        let dependencies = package["dependencies"].as_array().expect("a package has dependencies");
+        let names = ["reqwest", "ureq", "isahc", "hyper-util", "openstack_sdk"];
+        dependencies
+            .iter()
+            .any(|dependency| dependency["kind"].is_null() && names.iter().any(|name| dependency["name"] == **name))
+    };
+    let senders: Vec<_> = packages.iter().filter(sends).map(|package| &package["name"]).collect();
+    assert_eq!(senders, ["http-client"]);
+}
+
 /// The solver is pure: none of these may appear below it, directly or through another crate.
 #[test]
 fn the_solver_stays_pure() {

@@ -470,6 +470,24 @@ async fn only_204_allows() {
 }
 
 #[tokio::test]
+async fn v9_usage_enforcement_follows_no_redirect() {
+    let thief = answering(ResponseTemplate::new(204)).await;
+    for status in [301, 302, 303, 307, 308] {
+        let location = format!("{}/usage/check-create", thief.uri());
+        let service = answering(ResponseTemplate::new(status).insert_header("Location", location)).await;
+        let api = asked_by(&service).await;
+        api.host("compute-1", json!({})).await;
+        let answer = api
+            .post("/v1/leases", MEMBER, lease_body(&json!([physical_host(1, 1)])))
+            .await;
+        assert_denied(&answer, DENIED, &status.to_string());
+        assert_eq!(bodies(&service, "check-create").await.len(), 1, "{status}");
+    }
+    let stolen = thief.received_requests().await.expect("calls are kept");
+    assert!(stolen.is_empty(), "a redirect was followed");
+}
+
+#[tokio::test]
 async fn leases_longer_than_the_limit_are_denied() {
     let service = answering(ResponseTemplate::new(204)).await;
     let filters = vec![duration(86_400), external(&format!("{}/usage/", service.uri()))];

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use reqwest::Method;
+use http_client::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

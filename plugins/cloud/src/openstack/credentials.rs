@@ -2,7 +2,7 @@
 //!
 //! Invariant: one source is chosen, sources are not mixed, and a password is never shown.
 
-use openstack_sdk::config::{Auth, CloudConfig, ConfigFile};
+use openstack_sdk_core::config::{Auth, CloudConfig, ConfigFile};
 use secrecy::SecretString;
 
 /// Why there are no usable credentials.
@@ -20,6 +20,12 @@ pub enum CredentialsError {
     /// There is no URL of Keystone.
     #[error("no auth_url is given: name a cloud of clouds.yaml, set the OS_* variables or configure it")]
     NoAuthUrl,
+    /// A part of them is missing.
+    #[error("{0} is not given")]
+    Missing(&'static str),
+    /// A way to log in that the service does not know.
+    #[error("auth_type '{0}' is not supported; use v3password, v3token or v3applicationcredential")]
+    AuthType(String),
     /// The CA bundle cannot be used.
     #[error("the CA bundle '{path}' cannot be used: {reason}")]
     CaBundle {
@@ -29,8 +35,8 @@ pub enum CredentialsError {
         reason: String,
     },
     /// The HTTP client cannot be made.
-    #[error("no HTTP client: {0}")]
-    Client(String),
+    #[error(transparent)]
+    Client(#[from] http_client::ClientError),
 }
 
 /// User, password and project, as a service's configuration file names them.

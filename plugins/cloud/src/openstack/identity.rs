@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use reqwest::Method;
-use reqwest::header::HeaderValue;
+use http_client::Method;
+use http_client::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -135,7 +135,7 @@ impl Identity for OpenStack {
                 "the token is malformed".to_owned(),
             ));
         };
-        let trustee = self.session.own_user_id(&call).await?;
+        let trustee = self.session.login(None, &call).await?.user_id.clone();
         let roles: Vec<_> = caller.roles.iter().map(|role| json!({"name": role})).collect();
         let call = call.json(json!({"trust": {
             "trustor_user_id": caller.user_id,

@@ -3,7 +3,7 @@
 //! Invariant: only the owner of an image is ever changed.
 
 use async_trait::async_trait;
-use reqwest::Method;
+use http_client::Method;
 use serde::Deserialize;
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Adapter of the ports on `openstack_sdk`.
+//! Adapter of the ports. Credentials and catalogs are read by `openstack_sdk_core`, requests are sent by `http-client`.
 //!
 //! Invariant: all calls go through one [`session::Session`], which logs in when needed, bounds every
 //! exchange in time and turns every answer into our own types or a [`crate::CloudError`].
@@ -8,6 +8,7 @@ mod credentials;
 mod flavors;
 mod identity;
 mod images;
+mod login;
 mod network;
 mod placement;
 mod server_groups;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use reqwest::Method;
+use http_client::Method;
 use serde::Deserialize;
 use serde_json::json;
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use reqwest::Method;
+use http_client::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

@@ -3,8 +3,8 @@
 //! Invariant: lists are read at microversion 2.13, the first that tells whose a group is.
 
 use async_trait::async_trait;
-use reqwest::Method;
-use reqwest::header::HeaderValue;
+use http_client::Method;
+use http_client::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -50,7 +50,7 @@ impl ServerGroups for OpenStack {
         let first = Call::new(Service::Nova, Method::GET, "os-server-groups", operation)
             .query("all_projects", "True")
             .header("OpenStack-API-Version", WITH_PROJECTS);
-        let own_project = self.session.own_project_id(&first).await?;
+        let own_project = self.session.login(None, &first).await?.project_id.clone();
         let mut found = Vec::new();
         let mut seen = 0;
         loop {

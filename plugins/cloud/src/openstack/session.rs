@@ -6,26 +6,34 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use openstack_sdk::api::rest_endpoint_prelude::{ApiVersion, QueryParams, ServiceType};
-use openstack_sdk::api::{ApiError, AsyncClient, BodyError, QueryAsync, RestEndpoint, raw};
-use openstack_sdk::config::CloudConfig;
-use openstack_sdk::{AsyncOpenStack, AuthError, OpenStackError, RestError};
+use http_client::header::{HeaderMap, HeaderValue};
+use http_client::{Client, Method, RequestBuilder, SendError, Trust, Url, beginning_of, body_up_to, send};
+use openstack_sdk_core::catalog::Catalog;
+use openstack_sdk_core::config::CloudConfig;
+use openstack_sdk_core::utils::expand_tilde;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{HeaderMap, HeaderValue};
-use reqwest::{Method, Url};
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::CredentialsError;
+use super::login::{self, Login};
 use crate::CloudError;
+
+/// Longest answer that is read, in bytes: lists come in pages, and hypervisors have less than 4 KiB each.
+const LONGEST_ANSWER: usize = 256 << 20;
+
+/// Longest error answer that is read, in bytes; the rest of a longer one is left out.
+const LONGEST_COMPLAINT: usize = 64 << 10;
 
 /// How much of an unintelligible answer is shown.
 const LONGEST_SNIPPET: usize = 160;
 
-/// How much of an error of the client library, which may quote whole pages, is shown.
+/// How much of what a service or a library says is shown.
 const LONGEST_CAUSE: usize = 400;
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -61,13 +69,13 @@ impl Service {
         }
     }
 
-    fn catalog_type(self) -> ServiceType {
+    fn catalog_type(self) -> &'static str {
         match self {
-            Self::Nova => ServiceType::Compute,
-            Self::Placement => ServiceType::Placement,
-            Self::Keystone => ServiceType::Identity,
-            Self::Glance => ServiceType::Image,
-            Self::Neutron => ServiceType::Network,
+            Self::Nova => "compute",
+            Self::Placement => "placement",
+            Self::Keystone => "identity",
+            Self::Glance => "image",
+            Self::Neutron => "network",
         }
     }
 
@@ -141,53 +149,30 @@ impl Call {
         self
     }
 
+    /// The path under the catalog's URL, which may or may not end with a version.
+    fn path_below(&self, base: &Url) -> String {
+        let names_version = |segment: &str| {
+            let number = segment.strip_prefix('v');
+            number.is_some_and(|number| number.starts_with(|digit: char| digit.is_ascii_digit()))
+        };
+        match self.service.version_segment() {
+            Some(version)
+                if !base
+                    .path_segments()
+                    .is_some_and(|mut segments| segments.any(names_version)) =>
+            {
+                format!("{version}/{}", self.path)
+            }
+            Some(_) | None => self.path.clone(),
+        }
+    }
+
     pub(super) fn nonsense(&self, status: Option<u16>, reason: impl Into<String>) -> CloudError {
         CloudError::nonsense(self.service.name(), &self.operation, status, reason)
     }
 
     pub(super) fn unavailable(&self, reason: impl Into<String>) -> CloudError {
         CloudError::unavailable(self.service.name(), &self.operation, reason)
-    }
-
-    fn transport_failure(&self, error: &ApiError<RestError>) -> CloudError {
-        self.unavailable(causes(error))
-    }
-}
-
-impl RestEndpoint for Call {
-    fn method(&self) -> Method {
-        self.method.clone()
-    }
-
-    fn endpoint(&self) -> Cow<'static, str> {
-        self.path.clone().into()
-    }
-
-    fn service_type(&self) -> ServiceType {
-        self.service.catalog_type()
-    }
-
-    fn parameters(&self) -> QueryParams<'_> {
-        let mut parameters = QueryParams::default();
-        for (key, value) in &self.query {
-            parameters.push(*key, value);
-        }
-        parameters
-    }
-
-    fn body(&self) -> Result<Option<(&'static str, Vec<u8>)>, BodyError> {
-        match &self.body {
-            None => Ok(None),
-            Some((content_type, body)) => Ok(Some((content_type, serde_json::to_vec(body)?))),
-        }
-    }
-
-    fn request_headers(&self) -> Option<&HeaderMap> {
-        Some(&self.headers)
-    }
-
-    fn api_version(&self) -> Option<ApiVersion> {
-        None
     }
 }
 
@@ -201,6 +186,7 @@ impl Answer {
     /// Reads the body as what the API promises.
     pub(super) fn read<T: DeserializeOwned>(&self, call: &Call) -> Result<T, CloudError> {
         serde_json::from_slice(&self.body).map_err(|error| {
+            let error = shortened(&error.to_string(), LONGEST_CAUSE);
             let reason = format!("its answer cannot be understood ({error}): {}", snippet(&self.body));
             call.nonsense(Some(self.status), reason)
         })
@@ -224,9 +210,9 @@ impl Response {
 
 /// The login and what was tried for it.
 #[derive(Default)]
-struct Login {
-    current: Option<Arc<AsyncOpenStack>>,
-    attempts: u64,
+struct Attempts {
+    current: Option<Arc<Login>>,
+    made: u64,
     failure: Option<CloudError>,
 }
 
@@ -234,193 +220,176 @@ struct Login {
 pub(super) struct Session {
     config: CloudConfig,
     timeout: Duration,
-    login: Mutex<Login>,
-    attempts: std::sync::atomic::AtomicU64,
-    client: reqwest::Client,
+    attempts: Mutex<Attempts>,
+    attempts_made: AtomicU64,
+    http: Client,
 }
 
 impl Session {
     pub(super) fn new(config: CloudConfig, timeout: Duration) -> Result<Self, CredentialsError> {
-        let mut client = reqwest::Client::builder().timeout(timeout);
-        if let Some(path) = &config.cacert {
-            let failed = |reason: String| CredentialsError::CaBundle {
-                path: path.clone(),
-                reason,
-            };
-            let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| failed(error.to_string()))?;
-            for certificate in certificates {
-                client = client.add_root_certificate(certificate);
+        // What is missing for a login is better known now than at the first lease.
+        login::body(&config)?;
+        let pem = config.cacert.as_ref().map(|path| {
+            let path = expand_tilde(path).unwrap_or_else(|| path.into());
+            std::fs::read(&path).map_err(|error| CredentialsError::CaBundle {
+                path: path.display().to_string(),
+                reason: error.to_string(),
+            })
+        });
+        let pem = pem.transpose()?;
+        let trust = match &pem {
+            _ if config.verify == Some(false) => {
+                tracing::warn!("verify is false for this cloud: certificates are not verified");
+                Trust::Unverified
             }
-        }
-        let client = client
-            .build()
-            .map_err(|error| CredentialsError::Client(causes(&error)))?;
+            Some(pem) => Trust::SystemAnd(pem),
+            None => Trust::System,
+        };
+        // A second belt; ours has the clearer words and must be the first to end a call.
+        let http = Client::new(timeout * 2, trust)?;
         Ok(Self {
             config,
             timeout,
-            login: Mutex::default(),
-            attempts: 0.into(),
-            client,
+            attempts: Mutex::default(),
+            attempts_made: AtomicU64::new(0),
+            http,
         })
     }
 
-    /// The logged-in client, after a login if there is none or `refused` is it.
-    pub(super) async fn client(
-        &self,
-        refused: Option<&Arc<AsyncOpenStack>>,
-        call: &Call,
-    ) -> Result<Arc<AsyncOpenStack>, CloudError> {
-        let seen = self.attempts.load(std::sync::atomic::Ordering::Acquire);
-        let mut login = self.login.lock().await;
-        if let Some(current) = &login.current
+    /// The login, after a new one if there is none or `refused` is it.
+    pub(super) async fn login(&self, refused: Option<&Arc<Login>>, call: &Call) -> Result<Arc<Login>, CloudError> {
+        let seen = self.attempts_made.load(Ordering::Acquire);
+        let mut attempts = self.attempts.lock().await;
+        if let Some(current) = &attempts.current
             && refused.is_none_or(|refused| !Arc::ptr_eq(refused, current))
         {
             return Ok(Arc::clone(current));
         }
-        if login.attempts != seen
-            && let Some(failure) = &login.failure
+        if attempts.made != seen
+            && let Some(failure) = &attempts.failure
         {
             // Somebody has just tried in vain while we waited; a queue of further tries helps nobody.
             return Err(failure.clone());
         }
-        login.attempts += 1;
-        let operation = format!("log in to {}", call.operation);
-        let connecting = AsyncOpenStack::builder(&self.config)
-            .disable_auth_cache(true)
-            .max_auth_retries(0)
-            // A second belt; ours has the clearer words and must be the first to end a call.
-            .http_timeout(self.timeout * 2)
-            .connect();
-        let result = match tokio::time::timeout(self.timeout, connecting).await {
-            Ok(Ok(client)) => Ok(Arc::new(client)),
-            Ok(Err(error)) => Err(login_failure(&operation, &error)),
-            Err(_) => {
-                let reason = format!("no answer within {} s", self.timeout.as_secs_f32());
-                Err(CloudError::unavailable("keystone", &operation, reason))
-            }
-        };
-        login.current = result.as_ref().ok().map(Arc::clone);
-        login.failure = result.as_ref().err().cloned();
-        self.attempts
-            .store(login.attempts, std::sync::atomic::Ordering::Release);
+        attempts.made += 1;
+        let result = self.new_login(call).await.map(Arc::new);
+        attempts.current = result.as_ref().ok().map(Arc::clone);
+        attempts.failure = result.as_ref().err().cloned();
+        self.attempts_made.store(attempts.made, Ordering::Release);
         result
+    }
+
+    async fn new_login(&self, purpose: &Call) -> Result<Login, CloudError> {
+        let operation = format!("log in to {}", purpose.operation);
+        let call = Call::new(Service::Keystone, Method::POST, "auth/tokens", operation);
+        let body = login::body(&self.config).map_err(|error| call.unavailable(causes(&error)))?;
+        let call = call.json(body);
+        let url = self.url_in(&login::configured_catalog(&self.config, None), &call)?;
+        let response = self.bounded(&call, self.http.request(call.method.clone(), url)).await?;
+        let answer = response.classified(&call)?;
+        let nonsense = |reason: String| {
+            let reason = format!("its answer to the login cannot be understood ({reason})");
+            call.nonsense(Some(answer.status), reason)
+        };
+        let token = response.subject_token.as_ref();
+        let token = token.ok_or_else(|| nonsense("there is no token in it".to_owned()))?;
+        Login::read(&self.config, token, &answer.body).map_err(nonsense)
     }
 
     /// Makes a call.
     pub(super) async fn send(&self, call: &Call) -> Result<Answer, CloudError> {
-        let client = self.client(None, call).await?;
-        match self.exchange(&client, call).await {
+        let (login, url) = self.located(call).await?;
+        match self.send_with(&login, call, url).await {
             Err(CloudError::Unauthorized(failure)) if failure.status == Some(401) => {
-                let client = self.client(Some(&client), call).await?;
-                self.exchange(&client, call).await
+                let login = self.login(Some(&login), call).await?;
+                self.send_with(&login, call, self.url_in(&login.catalog, call)?).await
             }
             other => other,
         }
     }
 
-    async fn exchange(&self, client: &AsyncOpenStack, call: &Call) -> Result<Answer, CloudError> {
-        let exchanging = async {
-            let mut call = call.clone();
-            call.path = versioned(client, call.service, &call).await?;
-            raw(call.clone())
-                .skip_error_check(true)
-                .query_async(client)
-                .await
-                .map_err(|error| call.transport_failure(&error))
-        };
-        let response = tokio::time::timeout(self.timeout, exchanging)
-            .await
-            .map_err(|_| call.unavailable(format!("no answer within {} s", self.timeout.as_secs_f32())))??;
-        classify(call, response.status().as_u16(), response.body())
+    async fn send_with(&self, login: &Login, call: &Call, url: Url) -> Result<Answer, CloudError> {
+        let response = self.exchange(token_header(&login.token, call)?, call, url).await?;
+        response.classified(call)
     }
 
     /// Makes a call with somebody else's token.
     pub(super) async fn send_as(&self, token: HeaderValue, call: &Call) -> Result<Answer, CloudError> {
-        let client = self.client(None, call).await?;
-        let url = url_of(&client, call).await?;
-        let response = self.request(token, call, url).await?;
-        response.classified(call)
+        let (_, url) = self.located(call).await?;
+        self.exchange(token, call, url).await?.classified(call)
     }
 
     /// Makes a call with this token, whatever it is answered.
-    pub(super) async fn request(&self, token: HeaderValue, call: &Call, url: Url) -> Result<Response, CloudError> {
-        let mut request = self
-            .client
+    pub(super) async fn exchange(&self, token: HeaderValue, call: &Call, url: Url) -> Result<Response, CloudError> {
+        let request = self
+            .http
             .request(call.method.clone(), url)
-            .headers(call.headers.clone())
-            .header("X-Auth-Token", token)
-            .header("Accept", "application/json");
+            .headers(call.headers.clone());
+        self.bounded(call, request.header("X-Auth-Token", token)).await
+    }
+
+    /// Sends the body of a call and reads the answer, in time and up to a length.
+    async fn bounded(&self, call: &Call, request: RequestBuilder) -> Result<Response, CloudError> {
+        let mut request = request.header("Accept", "application/json");
         if let Some((content_type, body)) = &call.body {
             request = request.header("Content-Type", *content_type).body(body.to_string());
         }
-        let response = request.send().await.map_err(|error| call.unavailable(causes(&error)))?;
-        let status = response.status().as_u16();
-        let subject_token = response.headers().get("X-Subject-Token").cloned();
-        let body = response
-            .bytes()
+        let exchanging = async {
+            let answer = send(request).await.map_err(|error| match error {
+                SendError::Redirected { status, .. } => call.nonsense(Some(status.as_u16()), error.to_string()),
+                SendError::Request(_) | SendError::NoAnswer(_) => call.unavailable(causes(&error)),
+            })?;
+            let status = answer.status().as_u16();
+            let subject_token = answer.headers().get("X-Subject-Token").cloned();
+            let body = if answer.status().is_success() {
+                let body = body_up_to(answer, LONGEST_ANSWER).await;
+                body.map_err(|error| call.nonsense(Some(status), error.to_string()))?
+            } else {
+                beginning_of(answer, LONGEST_COMPLAINT).await
+            };
+            Ok(Response {
+                status,
+                subject_token,
+                body,
+            })
+        };
+        tokio::time::timeout(self.timeout, exchanging)
             .await
+            .map_err(|_| call.unavailable(format!("no answer within {} s", self.timeout.as_secs_f32())))?
+    }
+
+    /// The login, and where a call goes. A service that is not in its catalog is looked for in the catalog of a new one.
+    pub(super) async fn located(&self, call: &Call) -> Result<(Arc<Login>, Url), CloudError> {
+        let login = self.login(None, call).await?;
+        if let Ok(url) = self.url_in(&login.catalog, call) {
+            return Ok((login, url));
+        }
+        let login = self.login(Some(&login), call).await?;
+        let url = self.url_in(&login.catalog, call)?;
+        Ok((login, url))
+    }
+
+    fn url_in(&self, catalog: &Catalog, call: &Call) -> Result<Url, CloudError> {
+        let (region, interface) = (self.config.region_name.as_ref(), self.config.interface.as_ref());
+        let endpoint = catalog
+            .get_service_endpoint(call.service.catalog_type(), None, region, interface)
             .map_err(|error| call.unavailable(causes(&error)))?;
-        Ok(Response {
-            status,
-            subject_token,
-            body: body.to_vec(),
-        })
-    }
-
-    /// The project of the service's own login; `None` if it has none.
-    pub(super) async fn own_project_id(&self, call: &Call) -> Result<Option<String>, CloudError> {
-        let client = self.client(None, call).await?;
-        let info = client
-            .get_auth_info()
-            .ok_or_else(|| call.unavailable("the service is not logged in"))?;
-        Ok(info.token.project.and_then(|project| project.id))
-    }
-
-    /// The service's own user.
-    pub(super) async fn own_user_id(&self, call: &Call) -> Result<String, CloudError> {
-        let client = self.client(None, call).await?;
-        let info = client
-            .get_auth_info()
-            .ok_or_else(|| call.unavailable("the service is not logged in"))?;
-        Ok(info.token.user.id)
+        let mut url = endpoint
+            .build_request_url(&call.path_below(endpoint.url()))
+            .map_err(|error| call.unavailable(causes(&error)))?;
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        Ok(url)
     }
 }
 
-/// Where a call goes.
-pub(super) async fn url_of(client: &AsyncOpenStack, call: &Call) -> Result<Url, CloudError> {
-    let endpoint = client
-        .get_service_endpoint(&call.service.catalog_type(), None)
-        .await
-        .map_err(|error| call.transport_failure(&error))?;
-    let path = versioned(client, call.service, call).await?;
-    endpoint
-        .build_request_url(&path)
-        .map_err(|error| call.unavailable(causes(&error)))
-}
-
-/// The path under the catalog's URL, which may or may not end with a version.
-async fn versioned(client: &AsyncOpenStack, service: Service, call: &Call) -> Result<String, CloudError> {
-    let Some(version) = service.version_segment() else {
-        return Ok(call.path.clone());
-    };
-    let endpoint = client
-        .get_service_endpoint(&service.catalog_type(), None)
-        .await
-        .map_err(|error| call.transport_failure(&error))?;
-    let names_version = endpoint.url().path_segments().is_some_and(|mut segments| {
-        segments.any(|segment| {
-            segment
-                .strip_prefix('v')
-                .is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()))
-        })
-    });
-    Ok(if names_version {
-        call.path.clone()
-    } else {
-        format!("{version}/{}", call.path)
-    })
+/// A token as a header that no log shows.
+pub(super) fn token_header(token: &SecretString, call: &Call) -> Result<HeaderValue, CloudError> {
+    let mut value = HeaderValue::from_str(token.expose_secret())
+        .map_err(|_| call.nonsense(None, "the token of the login is malformed"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn classify(call: &Call, status: u16, body: &[u8]) -> Result<Answer, CloudError> {
@@ -438,7 +407,11 @@ fn classify(call: &Call, status: u16, body: &[u8]) -> Result<Answer, CloudError>
             format!("404 that is not the service's own: {}", snippet(body)),
         ));
     }
-    let said = parsed.as_ref().and_then(message).unwrap_or_else(|| snippet(body));
+    let said = parsed
+        .as_ref()
+        .and_then(message)
+        .map(|said| shortened(&said, LONGEST_CAUSE));
+    let said = said.unwrap_or_else(|| snippet(body));
     let reason = if said.is_empty() {
         format!("HTTP {status}")
     } else {
@@ -468,9 +441,13 @@ fn message(body: &Value) -> Option<String> {
 }
 
 fn snippet(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let words: Vec<_> = text.split_whitespace().collect();
-    words.join(" ").chars().take(LONGEST_SNIPPET).collect()
+    shortened(&String::from_utf8_lossy(body), LONGEST_SNIPPET)
+}
+
+/// The beginning of a text, on one line.
+fn shortened(text: &str, longest: usize) -> String {
+    let words = text.split_whitespace().flat_map(|word| [" ", word]).skip(1);
+    words.flat_map(str::chars).take(longest).collect()
 }
 
 /// An error with its causes on one line, each said once.
@@ -484,18 +461,5 @@ fn causes(error: &(dyn Error + 'static)) -> String {
         }
         source = cause.source();
     }
-    let words: Vec<_> = text.split_whitespace().collect();
-    words.join(" ").chars().take(LONGEST_CAUSE).collect()
-}
-
-fn login_failure(operation: &str, error: &OpenStackError) -> CloudError {
-    if let OpenStackError::AuthError {
-        source: AuthError::Identity(refusal),
-    } = error
-    {
-        let reason = format!("HTTP {}: {}", refusal.code, refusal.message);
-        let status = u16::try_from(refusal.code).unwrap_or_default();
-        return CloudError::of_status("keystone", operation, status, reason);
-    }
-    CloudError::unavailable("keystone", operation, causes(error))
+    shortened(&text, LONGEST_CAUSE)
 }

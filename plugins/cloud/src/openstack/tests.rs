@@ -1,5 +1,6 @@
 //! The adapter against services that are slow, broken or not what they claim to be.
 
+mod hostile;
 mod instances;
 mod network;
 

@@ -2,13 +2,13 @@
 //!
 //! Invariant: a token for a trust lives for one purpose and is shown in no log.
 
-use reqwest::header::HeaderValue;
-use reqwest::{Method, Url};
+use http_client::header::HeaderValue;
+use http_client::{Method, Url};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::session::{Answer, Call, Service, Session, url_of};
+use super::session::{Answer, Call, Service, Session, token_header};
 use crate::CloudError;
 
 /// A token for the project of a trust.
@@ -41,18 +41,12 @@ impl Session {
         // The token of the login may have been refused meanwhile; a call of our own renews it.
         let probe = Call::new(Service::Keystone, Method::GET, "auth/projects", call.operation.clone());
         self.send(&probe).await?;
-        let client = self.client(None, &call).await?;
-        let own = client
-            .get_auth_token()
-            .ok_or_else(|| call.unavailable("the service is not logged in"))?;
-        let own_header = HeaderValue::from_str(own.expose_secret())
-            .map_err(|_| call.nonsense(None, "the token of the login is malformed"))?;
+        let (login, url) = self.located(&call).await?;
         let call = call.json(json!({"auth": {
-            "identity": {"methods": ["token"], "token": {"id": own.expose_secret()}},
+            "identity": {"methods": ["token"], "token": {"id": login.token.expose_secret()}},
             "scope": {"OS-TRUST:trust": {"id": trust_id}},
         }}));
-        let url = url_of(&client, &call).await?;
-        let response = self.request(own_header, &call, url).await?;
+        let response = self.exchange(token_header(&login.token, &call)?, &call, url).await?;
         let subject_token = response.subject_token.clone();
         let granted: Granted = response.classified(&call)?.read(&call)?;
         let mut token = subject_token.ok_or_else(|| call.nonsense(None, "there is no token in its answer"))?;
@@ -65,12 +59,11 @@ impl Session {
 
     /// Makes a call in the project of a trust.
     pub(super) async fn send_for(&self, owner: &Trusted, call: &Call) -> Result<Answer, CloudError> {
-        let client = self.client(None, call).await?;
-        let mut url = url_of(&client, call).await?;
-        if let Some(own) = self.own_project_id(call).await? {
-            name_project(&mut url, &own, &owner.project_id);
+        let (login, mut url) = self.located(call).await?;
+        if let Some(own) = &login.project_id {
+            name_project(&mut url, own, &owner.project_id);
         }
-        let response = self.request(owner.token.clone(), call, url).await?;
+        let response = self.exchange(owner.token.clone(), call, url).await?;
         response.classified(call)
     }
 }

@@ -7,27 +7,16 @@ mod registration;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use plugin_api::{
     AssignedHost, Assignment, Created, Finding, HostFacts, HostInventory, HostRegistration, InventoryError,
-    PluginError, Provision, ResourcePlugin, StepObserver,
+    PluginError, Provision, ResourcePlugin,
 };
 
 use plugin_action::Receivers;
 pub use plugin_action::{Action, Command, Webhook};
 
 use crate::RESOURCE_TYPE;
-
-/// Whom to tell when reservations start and end. All are told, in this order; by default nobody.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StandaloneHostsConfig {
-    /// A URL and a program, each optional.
-    pub actions: Vec<Action>,
-    /// What `default` means before the end: `snapshot`, or empty for nothing.
-    pub before_end: String,
-}
 
 /// Reservations of hosts without a cloud.
 pub struct StandaloneHosts {
@@ -39,12 +28,10 @@ impl StandaloneHosts {
     /// Every step, in order.
     pub const STEPS: &'static [&'static str] = &["start:told", "before_end:told", "end:told"];
 
-    /// A plugin that tells these receivers, webhooks through this client.
-    pub fn new(config: StandaloneHostsConfig, client: reqwest::Client, steps: Arc<dyn StepObserver>) -> Self {
-        Self {
-            receivers: Receivers::new(config.actions, client, steps),
-            before_end: config.before_end,
-        }
+    /// A plugin that tells these receivers. `before_end` is what `default` means before the end: `snapshot`, or empty
+    /// for nothing.
+    pub fn new(receivers: Receivers, before_end: String) -> Self {
+        Self { receivers, before_end }
     }
 }
 

@@ -7,14 +7,11 @@ use plugin_api::{AssignedHost, Assignment, HostInventory, HostRegistration, NoOb
 use wiremock::matchers::{body_partial_json, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::{Action, Command, StandaloneHosts, StandaloneHostsConfig, Webhook};
+use super::{Action, Command, Receivers, StandaloneHosts, Webhook};
 
 fn plugin(actions: Vec<Action>) -> StandaloneHosts {
-    let config = StandaloneHostsConfig {
-        actions,
-        before_end: String::new(),
-    };
-    StandaloneHosts::new(config, reqwest::Client::new(), Arc::new(NoObserver))
+    let receivers = Receivers::new(actions, Arc::new(NoObserver)).unwrap();
+    StandaloneHosts::new(receivers, String::new())
 }
 
 fn shell(script: &str, timeout: Duration) -> Action {
@@ -139,6 +136,36 @@ async fn a_webhook_gets_the_same_key_until_it_says_yes() {
         "webhook did not carry out the start of reservation reservation: it answered 503 Service Unavailable busy"
     );
     plugin.start(&assignment()).await.unwrap();
+}
+
+#[tokio::test]
+async fn v9_a_webhook_that_redirects_was_not_told_and_its_target_gets_nothing() {
+    let elsewhere = MockServer::start().await;
+    Mock::given(wiremock::matchers::any())
+        .respond_with(ResponseTemplate::new(200))
+        .mount(&elsewhere)
+        .await;
+    for status in [301, 302, 303, 307, 308] {
+        let server = MockServer::start().await;
+        let target = format!("{}/secret-path?token=SECRET", elsewhere.uri());
+        Mock::given(method("POST"))
+            .respond_with(ResponseTemplate::new(status).insert_header("Location", target.as_str()))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let webhook = Webhook {
+            url: format!("{}/hook/SECRET", server.uri()),
+            timeout: Duration::from_secs(10),
+        };
+        let error = plugin(vec![Action::Webhook(webhook)]).start(&assignment()).await;
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("{status}")) && error.contains(&elsewhere.uri()),
+            "{error}"
+        );
+        assert!(!error.to_lowercase().contains("secret"), "{error}");
+    }
+    assert_eq!(elsewhere.received_requests().await.unwrap().len(), 0);
 }
 
 #[tokio::test]

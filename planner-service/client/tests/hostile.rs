@@ -1,0 +1,167 @@
+//! The client against servers that point elsewhere or answer without an end.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
+use chrono::{DateTime, Utc};
+use clap::Parser;
+use client::{ClientError, Command, ConnectionArguments, Endpoint, Output, run};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use wiremock::matchers::{any, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+#[derive(Parser)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339("2030-01-01T10:00:42Z")
+        .unwrap()
+        .with_timezone(&Utc)
+}
+
+async fn berth(url: &str, arguments: &[&str]) -> (Result<(), ClientError>, String) {
+    let program = Program::try_parse_from([&["berth"], arguments].concat()).unwrap();
+    let endpoint = Endpoint::new(url, Some("SECRET".to_owned())).unwrap();
+    let mut printed = Vec::new();
+    let json = program.command.connection().json;
+    let result = run(program.command, endpoint, Output::plain(&mut printed, json), now()).await;
+    (result.map(|_| ()), String::from_utf8(printed).unwrap())
+}
+
+/// Every way to send something: a token alone, a body besides, a deletion.
+const COMMANDS: [&[&str]; 5] = [
+    &["lease", "list"],
+    &["lease", "create", "SECRET", "--end", "+2h", "--hosts", "1"],
+    &["lease", "delete", "6ee55c78-ac52-41a6-99af-2d2d73bcc466"],
+    &["host", "create", "SECRET"],
+    &["what-if", "--hosts", "1", "--start", "+1h", "--end", "+2h"],
+];
+
+#[tokio::test]
+async fn v9_the_client_sends_nothing_where_a_redirect_points() {
+    let thief = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"leases": [], "lease": {}, "host": {}})))
+        .mount(&thief)
+        .await;
+    for status in [301, 302, 303, 307, 308] {
+        let server = MockServer::start().await;
+        let location = format!("{}/v1/leases?token=SECRET", thief.uri());
+        Mock::given(any())
+            .respond_with(ResponseTemplate::new(status).insert_header("Location", location.as_str()))
+            .mount(&server)
+            .await;
+        for command in COMMANDS {
+            let (result, printed) = berth(&server.uri(), command).await;
+            let error = result.unwrap_err();
+            assert_eq!(error.exit_code(), 1, "{command:?}");
+            let error = error.to_string();
+            assert!(
+                error.contains(&status.to_string()) && error.contains(&thief.uri()),
+                "{error}"
+            );
+            assert!(!error.contains("SECRET") && printed.is_empty(), "{error}{printed}");
+        }
+    }
+    assert_eq!(thief.received_requests().await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn v9_a_login_sends_the_password_nowhere_else() {
+    let thief = MockServer::start().await;
+    let token = ResponseTemplate::new(201)
+        .insert_header("X-Subject-Token", "t")
+        .set_body_json(json!({"token": {"catalog": []}}));
+    Mock::given(any()).respond_with(token).mount(&thief).await;
+    for status in [301, 302, 303, 307, 308] {
+        let keystone = MockServer::start().await;
+        let location = format!("{}/v3/auth/tokens", thief.uri());
+        Mock::given(any())
+            .respond_with(ResponseTemplate::new(status).insert_header("Location", location.as_str()))
+            .mount(&keystone)
+            .await;
+        let url = keystone.uri();
+        let environment = |name: &str| {
+            let value = match name {
+                "OS_AUTH_URL" => url.as_str(),
+                "OS_USERNAME" => "ann",
+                "OS_PASSWORD" => "SECRET",
+                "OS_PROJECT_NAME" => "lab",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let error = Endpoint::resolve(&ConnectionArguments::default(), &environment)
+            .await
+            .unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains(&thief.uri()) && !error.contains("SECRET"), "{error}");
+        assert_eq!(keystone.received_requests().await.unwrap().len(), 1);
+    }
+    assert_eq!(thief.received_requests().await.unwrap().len(), 0);
+}
+
+/// Answers every request with a list that never ends, until the client has had enough or 512 MiB are written.
+async fn endless_list(servers: &mut JoinSet<()>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    servers.spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await;
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"leases\": [";
+        let _ = stream.write_all(head.as_bytes()).await;
+        let piece = "{\"id\": \"6ee55c78\", \"name\": \"night\", \"reservations\": []},".repeat(10_000);
+        let mut left: usize = 512 << 20;
+        while left > 0 && stream.write_all(piece.as_bytes()).await.is_ok() {
+            left = left.saturating_sub(piece.len());
+        }
+        assert!(left > 0, "the client reads on and on");
+    });
+    url
+}
+
+#[tokio::test]
+async fn v25_an_endless_list_is_an_error() {
+    let mut servers = JoinSet::new();
+    let url = endless_list(&mut servers).await;
+    let (result, printed) = berth(&url, &["lease", "list"]).await;
+    let error = result.unwrap_err();
+    assert!(error.to_string().contains("is longer than 128 MiB"), "{error}");
+    assert_eq!((error.exit_code(), printed.as_str()), (1, ""));
+    servers.join_next().await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn v25_an_answer_of_very_many_small_values_is_an_error() {
+    let server = MockServer::start().await;
+    let body = format!("{{\"leases\": [{}0]}}", "0,".repeat(7 << 20));
+    Mock::given(method("GET"))
+        .and(path("/v1/leases"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(body, "application/json"))
+        .mount(&server)
+        .await;
+    let error = berth(&server.uri(), &["lease", "list"]).await.0.unwrap_err();
+    assert!(error.to_string().contains("values"), "{error}");
+}
+
+#[tokio::test]
+async fn v25_a_long_refusal_is_an_error_like_any_other() {
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(500).set_body_string("x".repeat(64 << 20)))
+        .mount(&server)
+        .await;
+    let error = berth(&server.uri(), &["lease", "list"]).await.0.unwrap_err();
+    assert!(
+        error.to_string().starts_with("Internal Server Error (HTTP 500"),
+        "{error}"
+    );
+}
