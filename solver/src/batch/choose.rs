@@ -19,7 +19,7 @@ use super::prices::Prices;
 use super::random::Random;
 use super::relaxation::{self, Relaxed};
 use super::search::{self, Ordered, Search, Worth, add_all, class_orders};
-use super::world::{Candidate, Restrictions, World};
+use super::world::{Candidate, World};
 use crate::classes::Classes;
 use crate::decision::{Conflict, Move, Verdict};
 use crate::model::{HostId, LeaseId, Request, ReservationId, Seconds};
@@ -122,8 +122,7 @@ pub fn choose(
         readers: &readers,
     };
     let (candidates, outcome) = candidates(seen, requests, readings, now, solver);
-    let restrictions = Restrictions::new(seen, &candidates, now);
-    let mut world = World::new(seen, &candidates, &restrictions, now);
+    let mut world = World::new(seen, &candidates, now);
     let classes = Classes::new(&world.scene);
     let model = Model::new(&world, &classes);
     let units = |value: i64| u64::try_from(value).unwrap_or(0).saturating_mul(model.unit);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::classes::ClassNumber;
 use crate::model::{Host, HostId, Interval, Lease, LeaseId, Request, Reservation, Resource, Seconds};
 use crate::planner::Planner;
-use crate::predicate::{Operator, Predicate};
+use crate::predicate::Predicate;
 use crate::request::Ask;
 use crate::scene::{Demand, DemandNumber, Fixed, HostNumber, Scene};
 
@@ -52,48 +52,22 @@ pub(crate) struct Group {
     pub(crate) options: Vec<Choice>,
 }
 
-/// Expressions that hold on the hosts some reservation keeps, by those hosts. They live longer than the
-/// scene that uses them.
-pub(crate) struct Restrictions(BTreeMap<Vec<HostId>, Predicate>);
-
-impl Restrictions {
-    /// For every reservation that keeps its hosts while its lease may be replaced.
-    pub(crate) fn new(planner: &Planner, candidates: &[Candidate<'_>], now: Seconds) -> Self {
-        let replaced = candidates
-            .iter()
-            .filter_map(|candidate| planner.lease(candidate.request.replaces.as_ref()?));
-        let fixed = replaced
-            .flat_map(|lease| &lease.reservations)
-            .filter(|held| held.is_fixed(now, planner.freeze));
-        let one_of = |hosts: &[HostId]| {
-            let is = |host: &HostId| Predicate::Compare {
-                operator: Operator::Equal,
-                property: "id".to_owned(),
-                value: host.to_string(),
-            };
-            Predicate::Any(hosts.iter().map(is).collect())
-        };
-        Self(fixed.map(|held| (held.holds.clone(), one_of(&held.holds))).collect())
-    }
-}
+/// Stands in the place of an expression where a reservation keeps its hosts and suits no others. No expression says
+/// "these hosts", because it takes two identifiers for one if they are the same number.
+static KEPT: Predicate = Predicate::Any(Vec::new());
 
 /// The scene and its choices.
 pub(crate) struct World<'a> {
     pub(crate) scene: Scene<'a>,
     pub(crate) groups: Vec<Group>,
     /// For every host the class that moves are counted between: of hosts that no reservation can tell
-    /// apart. Restrictions are no reservation's wish and make no such classes.
+    /// apart. That hosts are kept is no reservation's wish and makes no such classes.
     pub(crate) move_class_of: Vec<ClassNumber>,
 }
 
 impl<'a> World<'a> {
     /// Everything the batch depends on. `candidates` were read on this planner at this moment.
-    pub(crate) fn new(
-        planner: &'a Planner,
-        candidates: &'a [Candidate<'a>],
-        restrictions: &'a Restrictions,
-        now: Seconds,
-    ) -> Self {
+    pub(crate) fn new(planner: &'a Planner, candidates: &'a [Candidate<'a>], now: Seconds) -> Self {
         let hosts: Vec<_> = planner.hosts.values().map(|carried| carried.host.as_ref()).collect();
         let mut builder = Builder {
             numbers: hosts
@@ -103,7 +77,7 @@ impl<'a> World<'a> {
                 .collect(),
             predicates: Vec::new(),
             predicate_numbers: HashMap::new(),
-            restrictions,
+            kept: BTreeMap::new(),
             fixed: hosts.iter().map(|_| Vec::new()).collect(),
             demands: Vec::new(),
             now,
@@ -140,8 +114,8 @@ impl<'a> World<'a> {
             builder.lease(lease, &by, &mut groups);
         }
         let richness = planner.hosts.values().map(|carried| carried.richness).collect();
-        let (move_class_of, _) = coarse(&hosts, &builder.predicates[..real_predicates]);
-        let (coarse_of, truth) = coarse(&hosts, &builder.predicates);
+        let (move_class_of, _) = coarse(&hosts, &builder.predicates[..real_predicates], &BTreeMap::new());
+        let (coarse_of, truth) = coarse(&hosts, &builder.predicates, &builder.kept);
         let scene = Scene {
             hosts,
             richness,
@@ -160,12 +134,19 @@ impl<'a> World<'a> {
 }
 
 /// Class of every host, and which predicates each class satisfies: hosts of a class satisfy the same and
-/// are equal in everything else a reservation can ask for.
-fn coarse(hosts: &[&Host], predicates: &[&Predicate]) -> (Vec<ClassNumber>, Vec<Vec<bool>>) {
+/// are equal in everything else a reservation can ask for. `kept` names the hosts for which some predicates stand.
+fn coarse(
+    hosts: &[&Host],
+    predicates: &[&Predicate],
+    kept: &BTreeMap<&[HostId], usize>,
+) -> (Vec<ClassNumber>, Vec<Vec<bool>>) {
     let mut numbers = HashMap::new();
     let mut truths: Vec<Vec<bool>> = Vec::new();
     let of = hosts.iter().map(|host| {
-        let truth: Vec<bool> = predicates.iter().map(|predicate| host.matches(predicate)).collect();
+        let mut truth: Vec<bool> = predicates.iter().map(|predicate| host.matches(predicate)).collect();
+        for (&hosts, &number) in kept {
+            truth[number] = hosts.binary_search(&host.id).is_ok();
+        }
         let equal = (&host.zone, &host.rack, &host.blocks, host.reservable, &host.capacity);
         *numbers.entry((truth, equal)).or_insert_with_key(|(truth, _)| {
             truths.push(truth.clone());
@@ -179,7 +160,8 @@ struct Builder<'a> {
     numbers: HashMap<&'a HostId, HostNumber>,
     predicates: Vec<&'a Predicate>,
     predicate_numbers: HashMap<&'a Predicate, usize>,
-    restrictions: &'a Restrictions,
+    /// The predicates that stand for hosts some reservation keeps, by those hosts, which are sorted.
+    kept: BTreeMap<&'a [HostId], usize>,
     fixed: Vec<Vec<Fixed<'a>>>,
     demands: Vec<Demand<'a>>,
     now: Seconds,
@@ -217,14 +199,15 @@ impl<'a> Builder<'a> {
         requested: bool,
     ) -> Option<DemandNumber> {
         let occupation = Interval::new(occupation.start.max(self.now), occupation.end);
-        let restrictions = self.restrictions;
-        let restriction = restrictions.0.get(ids)?;
         let holds = self.hosts(ids);
         let size = u32::try_from(holds.len()).ok().filter(|&size| size > 0)?;
         if occupation.start >= occupation.end {
             return None;
         }
-        let predicate = self.predicate(restriction);
+        let predicate = *self.kept.entry(ids).or_insert_with(|| {
+            self.predicates.push(&KEPT);
+            self.predicates.len() - 1
+        });
         Some(self.push(Demand {
             reservation,
             window,
