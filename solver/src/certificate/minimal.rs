@@ -21,24 +21,30 @@ pub(crate) struct Member<'a> {
     pub(crate) own: bool,
 }
 
+/// What members need together: amounts of thousands of them may be more than 64 bits hold.
+pub(crate) fn needed<'m, 'a: 'm>(members: impl IntoIterator<Item = &'m Member<'a>>) -> u128 {
+    members.into_iter().map(|member| u128::from(member.amount)).sum()
+}
+
 /// Drops members as long as the others still need more than `exist`: small ones first, own ones last.
 pub(crate) fn minimal(members: Vec<Member<'_>>, exist: u64) -> Vec<Member<'_>> {
-    let needed: u64 = members.iter().map(|member| member.amount).sum();
-    let mut excess = needed.saturating_sub(exist);
+    let mut excess = needed(&members).saturating_sub(exist.into());
     let mut of_kind: BTreeMap<usize, usize> = BTreeMap::new();
     for kind in members.iter().filter_map(|member| member.kind) {
         *of_kind.entry(kind).or_default() += 1;
     }
     // Without one of the others there is no shortage, so their order does not matter.
-    let (mut small, mut kept): (Vec<Member<'_>>, Vec<Member<'_>>) =
-        members.into_iter().partition(|member| member.amount < excess);
+    let (mut small, mut kept): (Vec<Member<'_>>, Vec<Member<'_>>) = members
+        .into_iter()
+        .partition(|member| u128::from(member.amount) < excess);
     small.sort_by_key(|member| (member.own, member.amount, member.reservation));
     kept.extend(small.into_iter().filter(|member| {
         let last = member.kind.is_some_and(|kind| of_kind.get(&kind) == Some(&1));
-        if last || member.amount >= excess {
+        let amount = u128::from(member.amount);
+        if last || amount >= excess {
             return true;
         }
-        excess -= member.amount;
+        excess -= amount;
         if let Some(left) = member.kind.and_then(|kind| of_kind.get_mut(&kind)) {
             *left -= 1;
         }

@@ -61,11 +61,9 @@ pub(super) fn contradiction(planner: &Planner, asks: &[Ask<'_>], request: &Reque
     None
 }
 
-/// What is said when every alternative was tried: what the request keeps is in a promise's way, or no count
-/// shows why.
-pub(super) fn exhausted(world: &World<'_>) -> Conflict {
-    let displaced = occupied::displaced(world);
-    displaced.map_or_else(|| by_search(world), |occupied| of_occupied(world, &occupied))
+/// What the request keeps is in the way of a promise.
+pub(super) fn displaced(world: &World<'_>) -> Option<Conflict> {
+    occupied::displaced(world).map(|occupied| of_occupied(world, &occupied))
 }
 
 /// What can be counted without a program: too little room beside fixed work, or too much of a resource
@@ -148,7 +146,8 @@ fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
         reason: "resources",
         from: start,
         until: end,
-        needed: shortage.needed,
+        // A count beyond the range of the document is no less a shortage.
+        needed: u64::try_from(shortage.needed).unwrap_or(u64::MAX),
         exist: shortage.exist,
         reservations: shortage.members.iter().map(|&id| id.clone()).collect(),
         text: format!(

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::{Demand, Kind, Takes, World};
-use crate::certificate::minimal::{Member, minimal};
+use crate::certificate::minimal::{Member, minimal, needed};
 use crate::hosts::HostNumber;
 use crate::model::{Interval, ReservationId, Seconds};
 
@@ -16,9 +16,9 @@ pub(super) struct Shortage<'a> {
     pub(super) resource_class: usize,
     pub(super) hosts: BTreeSet<HostNumber>,
     pub(super) interval: Interval,
-    pub(super) needed: u64,
+    pub(super) needed: u128,
     /// What of it the request needs.
-    pub(super) asked: u64,
+    pub(super) asked: u128,
     pub(super) exist: u64,
     pub(super) members: Vec<&'a ReservationId>,
 }
@@ -37,11 +37,13 @@ pub(super) fn of_request<'a>(world: &World<'a>) -> Option<Shortage<'a>> {
             .filter(|&host| world.suits(demand, host))
             .collect()
     };
-    let mut sets: Vec<BTreeSet<HostNumber>> = requested
-        .iter()
-        .filter(|demand| demand.least > 0)
-        .map(suitable)
-        .collect();
+    // Those that ask for the same kind of host at the same time share a set.
+    let mut kinds = BTreeMap::new();
+    for demand in requested.iter().filter(|demand| demand.least > 0) {
+        let kind = (demand.predicate, demand.window);
+        kinds.entry(kind).or_insert_with(|| suitable(demand));
+    }
+    let mut sets: Vec<BTreeSet<HostNumber>> = kinds.into_values().collect();
     if sets.len() > 1 {
         sets.push(sets.iter().flatten().copied().collect());
     }
@@ -97,7 +99,8 @@ fn needs(world: &World<'_>, demand: &Demand<'_>, hosts: &BTreeSet<HostNumber>) -
                     .map(|&host| world.places[host].capacity[class])
                     .collect();
                 amounts.sort_unstable();
-                amounts.iter().take(demand.least as usize).sum()
+                let least = amounts.iter().take(demand.least as usize);
+                least.copied().fold(0, u64::saturating_add)
             })
             .collect(),
     }
@@ -111,7 +114,7 @@ fn most_needed(
     instants: &BTreeSet<Seconds>,
 ) -> Option<(Seconds, usize)> {
     let classes = (0..world.resource_classes.len()).filter(|&class| !world.resource_classes[class].is_empty());
-    let mut worst: Option<(u64, Seconds, usize)> = None;
+    let mut worst: Option<(i128, Seconds, usize)> = None;
     for class in classes {
         let mut changes: BTreeMap<Seconds, i128> = instants.iter().map(|&at| (at, 0)).collect();
         let mut add = |interval: Interval, amount: u64| {
@@ -137,7 +140,7 @@ fn most_needed(
         let mut needed: i128 = 0;
         for (at, change) in changes {
             needed += change;
-            let excess = u64::try_from(needed - i128::from(exist)).unwrap_or(0);
+            let excess = needed - i128::from(exist);
             if excess > worst.map_or(0, |(most, ..)| most) && instants.contains(&at) {
                 worst = Some((excess, at, class));
             }
@@ -147,7 +150,8 @@ fn most_needed(
 }
 
 fn exist(world: &World<'_>, hosts: &BTreeSet<HostNumber>, class: usize) -> u64 {
-    hosts.iter().map(|&host| world.places[host].capacity[class]).sum()
+    let amounts = hosts.iter().map(|&host| world.places[host].capacity[class]);
+    amounts.fold(0, u64::saturating_add)
 }
 
 fn at_instant<'a>(
@@ -159,7 +163,8 @@ fn at_instant<'a>(
 ) -> Option<Shortage<'a>> {
     let mut amounts: BTreeMap<&'a ReservationId, (u64, Interval)> = BTreeMap::new();
     let mut add = |reservation: &'a ReservationId, interval: Interval, amount: u64| {
-        amounts.entry(reservation).or_insert((0, interval)).0 += amount;
+        let sum = &mut amounts.entry(reservation).or_insert((0, interval)).0;
+        *sum = sum.saturating_add(amount);
     };
     let active = confined
         .iter()
@@ -193,7 +198,7 @@ fn at_instant<'a>(
             own: own(reservation),
         })
         .collect();
-    if members.iter().map(|member| member.amount).sum::<u64>() <= exist {
+    if needed(&members) <= u128::from(exist) {
         return None;
     }
     let members = minimal(members, exist);
@@ -204,12 +209,8 @@ fn at_instant<'a>(
         resource_class: class,
         hosts: hosts.clone(),
         interval: Interval::new(start, end),
-        needed: members.iter().map(|member| member.amount).sum(),
-        asked: members
-            .iter()
-            .filter(|member| member.own)
-            .map(|member| member.amount)
-            .sum(),
+        needed: needed(&members),
+        asked: needed(members.iter().filter(|member| member.own)),
         exist,
         members: members.iter().map(|member| member.reservation).collect(),
     })

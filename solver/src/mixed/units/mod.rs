@@ -82,7 +82,7 @@ pub(super) fn decide(
                 let conflict = pool.conflict(conflict);
                 return Err((found_tier, Verdict::Refused { conflict }));
             }
-            Verdict::Undecided => return Err((found_tier, Verdict::Undecided)),
+            Verdict::Undecided(why) => return Err((found_tier, Verdict::Undecided(why))),
         }
     }
     Ok((tier, answer))

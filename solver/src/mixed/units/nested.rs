@@ -1,30 +1,44 @@
 //! Units as the hosts of a planner of their own.
 //!
 //! Invariant: a reservation with required units is two there: one that suits only those, and one of the
-//! rest, which cannot meet on a unit as their times are the same. What a request keeps is a part of its own.
+//! rest, which cannot meet on a unit as their times are the same. What a request keeps is a part of its own. Parts are
+//! numbered, so identifiers may be any text; the answer is in the names of the reservations they are parts of.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Asked, Held, Pool};
-use crate::decision::{Move, Tier, Verdict};
+use crate::decision::{Conflict, Move, Tier, Verdict};
 use crate::mixed::answer::Answer;
 use crate::model::Seconds;
 use crate::model::{Host, HostId, Lease, LeaseId, Request, RequestedReservation, Reservation, ReservationId, Resource};
 use crate::planner::{Budget, ModelSolver, Planner};
 use crate::predicate::{Operator, Predicate};
 
-/// Ends the identifier of the part of a reservation that is of required units.
-const REQUIRED: &str = "\u{0}required";
-
-/// Ends the identifier of the part of a reservation that it keeps.
-const KEPT: &str = "\u{0}kept";
 /// The property that names a unit.
 const UNIT: &str = "unit";
+
+/// The identifiers of parts, by number, and the reservations they are parts of.
+#[derive(Default)]
+struct Parts<'a>(Vec<&'a ReservationId>);
+
+impl<'a> Parts<'a> {
+    /// Names one part more of a reservation.
+    fn name(&mut self, whole: &'a ReservationId) -> ReservationId {
+        self.0.push(whole);
+        format!("{:08}", self.0.len() - 1).into()
+    }
+
+    /// The reservation that a part is of.
+    fn whole(&self, part: &ReservationId) -> Option<&'a ReservationId> {
+        self.0.get(part.parse::<usize>().ok()?).copied()
+    }
+}
 
 impl Pool<'_> {
     /// Decides with everything pending free to be re-chosen.
     pub(super) fn decide(&self, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> (Tier, Verdict) {
+        let mut parts = Parts::default();
         let mut planner = Planner::new(0);
         let listed: BTreeSet<&HostId> = self.units.iter().collect();
         // A unit that left the pool stays with who has it.
@@ -37,27 +51,29 @@ impl Pool<'_> {
         for (number, held) in self.held.iter().enumerate() {
             let lease = Lease {
                 id: format!("held{number}").into(),
-                reservations: held.parts(),
+                reservations: held.parts(&mut parts),
             };
             if planner.put_lease(lease).is_err() {
                 return self.kept_twice();
             }
         }
         // What the request keeps: a lease of its own here, re-decided with the new times.
-        let kept: Vec<Reservation> = self.asked.iter().filter_map(Asked::kept).collect();
+        let names: Vec<ReservationId> = self.asked.iter().map(|asked| parts.name(&asked.ask.asked.id)).collect();
+        let kept = self.asked.iter().zip(&names);
+        let kept: Vec<Reservation> = kept.filter_map(|(asked, name)| asked.kept(name)).collect();
         let replaces: Option<LeaseId> = (!kept.is_empty()).then(|| "kept".into());
-        let mut reservations = Vec::new();
         if let Some(id) = &replaces {
             let id = id.clone();
             if planner.put_lease(Lease { id, reservations: kept }).is_err() {
                 return self.kept_twice();
             }
         }
-        for asked in &self.asked {
-            let Some(parts) = asked.parts() else {
+        let mut reservations = Vec::new();
+        for (asked, name) in self.asked.iter().zip(&names) {
+            let Some(requested) = asked.parts(name, &mut parts) else {
                 return self.kept_twice();
             };
-            reservations.extend(parts);
+            reservations.extend(requested);
         }
         let request = Request {
             id: "requested".into(),
@@ -65,32 +81,74 @@ impl Pool<'_> {
             reservations,
         };
         let decision = planner.decide(&request, now, budget, solver);
-        (decision.tier, decision.verdict)
+        let verdict = match decision.verdict {
+            Verdict::Accepted { holds, moves } => Verdict::Accepted {
+                holds: whole_holds(&parts, holds),
+                moves: whole_moves(&parts, moves),
+            },
+            Verdict::Refused { conflict } => {
+                let names = conflict.reservations.iter().filter_map(|part| parts.whole(part));
+                let names: BTreeSet<&ReservationId> = names.collect();
+                let conflict = Conflict {
+                    reservations: names.into_iter().cloned().collect(),
+                    ..conflict
+                };
+                Verdict::Refused { conflict }
+            }
+            Verdict::Undecided(why) => Verdict::Undecided(why),
+        };
+        (decision.tier, verdict)
     }
 
-    /// The nested planner's answer in the names of the request.
+    /// The answer with what the request keeps.
     pub(super) fn answer(&self, holds: &BTreeMap<ReservationId, Vec<HostId>>, moves: Vec<Move>) -> Answer {
         let mut answer = Answer::default();
         for asked in &self.asked {
             let id = &asked.ask.asked.id;
-            let parts = [id.clone(), format!("{id}{REQUIRED}").into()];
-            let chosen = parts.iter().filter_map(|part| holds.get(part)).flatten();
+            let chosen = holds.get(id).into_iter().flatten();
             let all: BTreeSet<HostId> = chosen.chain(asked.ask.kept).cloned().collect();
             answer.holds.insert(id.clone(), all.into_iter().collect());
         }
-        answer.moves.extend(moves.into_iter().map(|change| Move {
-            reservation: whole_of(&change.reservation),
-            counted: 0,
-            ..change
-        }));
+        answer.moves = moves;
         answer
     }
 }
 
-impl Held<'_> {
-    fn parts(&self) -> Vec<Reservation> {
-        let part = |suffix: &str, predicate: Arc<Predicate>, holds: Vec<HostId>| Reservation {
-            id: format!("{}{suffix}", self.reservation.id).into(),
+/// What the parts of each reservation hold.
+fn whole_holds(parts: &Parts<'_>, holds: BTreeMap<ReservationId, Vec<HostId>>) -> BTreeMap<ReservationId, Vec<HostId>> {
+    let mut all: BTreeMap<ReservationId, Vec<HostId>> = BTreeMap::new();
+    for (part, units) in holds {
+        if let Some(whole) = parts.whole(&part) {
+            all.entry(whole.clone()).or_default().extend(units);
+        }
+    }
+    all.values_mut().for_each(|units| units.sort());
+    all
+}
+
+/// What changes for each reservation: a unit that goes from one of its parts to another changes nothing.
+fn whole_moves(parts: &Parts<'_>, moves: Vec<Move>) -> Vec<Move> {
+    let mut all: BTreeMap<&ReservationId, (BTreeSet<HostId>, BTreeSet<HostId>)> = BTreeMap::new();
+    for change in moves {
+        if let Some(whole) = parts.whole(&change.reservation) {
+            let (from, to) = all.entry(whole).or_default();
+            from.extend(change.from);
+            to.extend(change.to);
+        }
+    }
+    let whole = all.into_iter().map(|(whole, (from, to))| Move {
+        reservation: whole.clone(),
+        from: from.difference(&to).cloned().collect(),
+        to: to.difference(&from).cloned().collect(),
+        counted: 0,
+    });
+    whole.filter(|change| !change.from.is_empty()).collect()
+}
+
+impl<'a> Held<'a> {
+    fn parts(&self, names: &mut Parts<'a>) -> Vec<Reservation> {
+        let mut part = |predicate: Arc<Predicate>, holds: Vec<HostId>| Reservation {
+            id: names.name(&self.reservation.id),
             resource: Resource::Host,
             window: self.reservation.window,
             cleaning: 0,
@@ -108,21 +166,21 @@ impl Held<'_> {
             .partition(|unit| self.required.binary_search(unit).is_ok());
         let mut parts = Vec::new();
         if !required.is_empty() {
-            parts.push(part(REQUIRED, only(&required), required));
+            parts.push(part(only(&required), required));
         }
         if !rest.is_empty() {
-            parts.push(part("", anything(), rest));
+            parts.push(part(anything(), rest));
         }
         parts
     }
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
     /// What it keeps, as it is held so far.
-    fn kept(&self) -> Option<Reservation> {
+    fn kept(&self, name: &ReservationId) -> Option<Reservation> {
         let old = self.old?;
         Some(Reservation {
-            id: format!("{}{KEPT}", old.id).into(),
+            id: name.clone(),
             resource: Resource::Host,
             window: old.window,
             cleaning: 0,
@@ -135,9 +193,9 @@ impl Asked<'_> {
     }
 
     /// What is asked for on top, and what is kept with its new times. `None` if more is required than is asked for besides what is kept.
-    fn parts(&self) -> Option<Vec<RequestedReservation>> {
-        let part = |suffix: &str, predicate: Arc<Predicate>, amount: u32| RequestedReservation {
-            id: format!("{}{suffix}", self.ask.asked.id).into(),
+    fn parts(&self, kept: &ReservationId, names: &mut Parts<'a>) -> Option<Vec<RequestedReservation>> {
+        let part = |id: ReservationId, predicate: Arc<Predicate>, amount: u32| RequestedReservation {
+            id,
             resource: Resource::Host,
             window: self.ask.asked.window,
             cleaning: 0,
@@ -148,22 +206,18 @@ impl Asked<'_> {
         let required = u32::try_from(self.required.len()).ok()?;
         let rest = self.ask.least.checked_sub(required)?;
         let mut parts = Vec::new();
-        if let Ok(kept @ 1..) = u32::try_from(self.ask.kept.len()) {
-            parts.push(part(KEPT, anything(), kept));
+        if let Ok(amount @ 1..) = u32::try_from(self.ask.kept.len()) {
+            parts.push(part(kept.clone(), anything(), amount));
         }
+        let whole = &self.ask.asked.id;
         if required > 0 {
-            parts.push(part(REQUIRED, only(&self.required), required));
+            parts.push(part(names.name(whole), only(&self.required), required));
         }
         if rest > 0 {
-            parts.push(part("", anything(), rest));
+            parts.push(part(names.name(whole), anything(), rest));
         }
         Some(parts)
     }
-}
-
-/// The reservation that a part is of.
-pub(super) fn whole_of(part: &ReservationId) -> ReservationId {
-    part.split('\u{0}').next().unwrap_or_default().into()
 }
 
 /// Unlike the identifier itself never a number, as numbers that are spelled differently are equal.

@@ -2,11 +2,8 @@
 //!
 //! Invariant: everything but a `search` is counted in units of the pool, as the checker does.
 
-use std::collections::BTreeSet;
-
-use super::nested::whole_of;
 use super::{Asked, Pool};
-use crate::certificate::minimal::{Member, minimal};
+use crate::certificate::minimal::{self, Member};
 use crate::decision::{Conflict, Tier, Verdict};
 use crate::model::{HostId, ReservationId};
 use crate::wording;
@@ -90,7 +87,6 @@ impl Pool<'_> {
     /// The nested planner's reason in the names of the request: a shortage at an instant is one here, too.
     pub(super) fn conflict(&self, conflict: Conflict) -> Conflict {
         let has = |unit: &HostId| self.units.binary_search(unit).is_ok();
-        let names: BTreeSet<ReservationId> = conflict.reservations.iter().map(whole_of).collect();
         if conflict.reason == "rows" && conflict.hosts_matching.iter().all(has) {
             let text = format!(
                 "enough units of the pool `{}` are free at every single instant, but not the same ones throughout: \
@@ -101,7 +97,6 @@ impl Pool<'_> {
                 conflict.hosts_matching.len(),
             );
             return Conflict {
-                reservations: names.into_iter().collect(),
                 text: text.into(),
                 ..conflict
             };
@@ -109,18 +104,18 @@ impl Pool<'_> {
         if conflict.reason != "capacity" {
             return self.by_search();
         }
-        let mut reservations: Vec<ReservationId> = names.iter().cloned().collect();
+        let mut reservations = conflict.reservations.clone();
         let mut needed = conflict.needed;
         if conflict.hosts_matching.len() == self.units.len() {
             // All parts of a reservation compete for the same units then, so whole ones are dropped or kept.
-            let members = names.iter().map(|reservation| Member {
+            let members = conflict.reservations.iter().map(|reservation| Member {
                 reservation,
                 amount: self.size(reservation),
                 kind: None,
                 own: self.asked.iter().any(|asked| asked.ask.asked.id == *reservation),
             });
-            let members = minimal(members.collect(), conflict.exist);
-            needed = members.iter().map(|member| member.amount).sum();
+            let members = minimal::minimal(members.collect(), conflict.exist);
+            needed = u64::try_from(minimal::needed(&members)).unwrap_or(u64::MAX);
             reservations = members.iter().map(|member| member.reservation.clone()).collect();
         }
         let text = format!(
