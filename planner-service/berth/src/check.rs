@@ -1,6 +1,7 @@
 //! `berth check`: recounts a plan against its problem, sharing no code with the planner.
 //!
-//! Exit codes: 0 when all holds, 1 with one line for each violation, 2 when a document cannot be read.
+//! Exit codes: 0 when all holds, 1 with one line for each violation, 2 when a document cannot be read, 3 when nothing is
+//! wrong but something was too large a question to be recounted; each such claim is a line that begins with `believed`.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -8,10 +9,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use solver::check::check;
+use solver::check::{Report, report};
 use solver::document::{Plan, Problem, fingerprint};
 
 use crate::solve::{read, unreadable};
+
+/// Exit code for a plan in which nothing is wrong, but not everything was recounted.
+const BELIEVED: u8 = 3;
 
 /// Verify a plan document against its problem
 #[derive(Debug, Args)]
@@ -20,7 +24,7 @@ pub(crate) struct CheckArguments {
     pub(crate) problem: PathBuf,
     /// Plan document (`berth-plan/1`).
     pub(crate) plan: PathBuf,
-    /// Print the violations as JSON: `{"violations": [{"place", "reason"}, ...]}`.
+    /// Print the result as JSON: `{"violations": [{"place", "reason"}, ...], "believed": [{"place", "reason"}, ...]}`.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -43,19 +47,23 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
         Ok(plan) => plan,
         Err(error) => return unreadable(&arguments.plan, &error),
     };
-    let violations = check(&problem, &fingerprint(&text), &plan);
+    let found = report(&problem, &fingerprint(&text), &plan);
     let mut out = io::stdout().lock();
     if arguments.json {
-        let found = serde_json::json!({ "violations": violations });
-        writeln!(out, "{found:#}").context("cannot write the result")?;
+        let found = serde_json::to_string_pretty(&found).context("the result cannot be written as JSON")?;
+        writeln!(out, "{found}").context("cannot write the result")?;
     } else {
-        for violation in &violations {
+        for violation in &found.violations {
             writeln!(out, "{violation}").context("cannot write the result")?;
         }
+        for claim in &found.believed {
+            writeln!(out, "believed: {claim}").context("cannot write the result")?;
+        }
     }
-    Ok(if violations.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
+    let Report { violations, believed } = found;
+    Ok(match (violations.is_empty(), believed.is_empty()) {
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(BELIEVED),
+        (false, _) => ExitCode::from(1),
     })
 }

@@ -18,7 +18,9 @@ use crate::model::{LeaseId, Request, Reservation};
 /// Most requests of a batch all subsets of which are looked at.
 const FEW: usize = 6;
 /// Most pairs of something to place and a place to look at, for one subset.
-const LARGEST: usize = 1_500;
+const LARGEST: usize = 20_000;
+/// Most pairs of a request's reservation and a place to look at, beside everything as it stands.
+const FLEET: usize = 2_000_000;
 /// The reason of a refusal in favour of other requests.
 pub(super) const OTHERS: &str = "value";
 
@@ -139,8 +141,30 @@ pub(super) fn check(
         grant(book, request, given, &mut touched);
     }
     clashes(book, &touched, findings);
+    addable(book, &decided, bound, findings);
     best(before, problem, &decided, &mut alone, bound, findings);
     sum
+}
+
+/// No request that was left out fits beside the accepted ones as they stand, if that is worth more than the bound.
+fn addable(after: &Book, decided: &[Decided<'_>], bound: u64, findings: &mut Findings) {
+    let accepted = || decided.iter().filter(|this| this.is_accepted());
+    let value = accepted().map(|this| this.entry.worth()).fold(0, u64::saturating_add);
+    for this in decided.iter().filter(|this| !this.is_accepted()) {
+        let worth = value.saturating_add(this.entry.worth());
+        if worth <= bound || this.follows || accepted().any(|other| other.lease() == this.lease()) {
+            continue;
+        }
+        if grantable(after, &this.request, &|_| false, FLEET) == Found::Yes {
+            findings.place = format!("decisions[{}].", this.number);
+            findings.add(
+                "verdict",
+                format!("fits beside what is accepted: together they are worth {worth}, more than the bound, {bound}"),
+            );
+            findings.place.clear();
+            return;
+        }
+    }
 }
 
 /// Checks why a request is refused. `best`: nothing can be worth more than what is accepted.
@@ -241,9 +265,16 @@ fn best(
         !before.lacks_replaced(request) && !before.starts_in_the_past(request)
     };
     let all: Vec<&Decided<'_>> = decided.iter().filter(well_formed).collect();
-    if all.len() > FEW {
+    let everything = all.iter().map(|this| this.entry.worth()).fold(0, u64::saturating_add);
+    if everything <= bound {
         return;
     }
+    let believed = "that nothing is worth more than this was not recounted";
+    if all.len() > FEW {
+        findings.believe("summary.bound", believed);
+        return;
+    }
+    let mut open = false;
     for subset in 1_u32..1 << all.len() {
         let members = || {
             (0..all.len())
@@ -256,15 +287,23 @@ fn best(
         }
         let mut last: BTreeMap<&LeaseId, &Decided<'_>> = BTreeMap::new();
         let mut first: BTreeSet<&LeaseId> = BTreeSet::new();
-        let mut sound = true;
+        let (mut sound, mut sure) = (true, true);
         for this in members() {
             sound &= !this.follows || first.contains(this.lease());
             first.insert(this.lease());
             if let Some(superseded) = last.insert(this.lease(), this) {
-                sound = sound && alone.is_possible(before, &superseded.request) == Found::Yes;
+                let possible = alone.is_possible(before, &superseded.request);
+                sound &= possible != Found::No;
+                sure &= possible == Found::Yes;
             }
         }
-        if sound && together(before, problem, last.into_values().map(|this| &this.request)) == Found::Yes {
+        let found = if sound {
+            together(before, problem, last.into_values().map(|this| &this.request))
+        } else {
+            Found::No
+        };
+        open |= found == Found::Unknown || (found == Found::Yes && !sure);
+        if found == Found::Yes && sure {
             let names: Vec<&str> = members().map(|this| &*this.entry.id).collect();
             findings.add(
                 "summary.bound",
@@ -275,6 +314,9 @@ fn best(
             );
             return;
         }
+    }
+    if open {
+        findings.believe("summary.bound", believed);
     }
 }
 

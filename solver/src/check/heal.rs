@@ -112,8 +112,12 @@ fn unkept(before: &Book, after: &Book, stated: &[UnkeptEntry], proved: bool, fin
             "search" => {}
             other => findings.add("conflict.reason", format!("no reason is called `{other}`")),
         }
-        if proved && keepable(before, &incomplete, held) == Found::Yes {
-            findings.add("reservation", "could be kept beside all that are");
+        match keepable(before, &incomplete, held) {
+            Found::Yes if proved => findings.add("reservation", "could be kept beside all that are"),
+            Found::Unknown if proved && entry.conflict.reason == "search" => {
+                findings.believe("conflict.reason", "there is too much to try all of it again");
+            }
+            Found::Yes | Found::No | Found::Unknown => {}
         }
     }
     findings.place.clear();

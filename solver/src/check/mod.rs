@@ -2,9 +2,9 @@
 //!
 //! Invariant: nothing here imports the planner, its classes or its programs; only the document and model
 //! types and the property language. What it does not solve again is the fewest moves. Refusals by `search`
-//! and offers are searched again where the question is small; a large one is believed (`search`) or held
-//! against what is necessary (offers). A refusal in favour of other requests is held against all subsets of
-//! a small batch.
+//! and offers are searched again where the question is small. A large offer is held against what is necessary; of a
+//! large `search`, and of a bound that could not be recounted, the report says that it was believed. A refusal in
+//! favour of other requests is held against all subsets of a small batch.
 //!
 //! `book` knows who holds what, `load` what fits on one place. `accepted`, `held` and `moves` are the rules
 //! of what is given; `refused`, `shortage`, `occupied` and `rows` those of why nothing is; `offers` what is
@@ -51,15 +51,33 @@ impl fmt::Display for Violation {
     }
 }
 
+/// What became of a plan under the checker's eyes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// What does not hold.
+    pub violations: Vec<Violation>,
+    /// What was neither recounted nor found wrong, and why.
+    pub believed: Vec<Violation>,
+}
+
 /// Collects violations below one place of the plan.
 struct Findings {
     place: String,
     list: Vec<Violation>,
+    believed: Vec<Violation>,
 }
 
 impl Findings {
     fn add(&mut self, member: &str, reason: impl Into<String>) {
         self.list.push(Violation {
+            place: format!("{}{member}", self.place),
+            reason: reason.into(),
+        });
+    }
+
+    /// Notes a claim that is too large a question to be answered once more.
+    fn believe(&mut self, member: &str, reason: impl Into<String>) {
+        self.believed.push(Violation {
             place: format!("{}{member}", self.place),
             reason: reason.into(),
         });
@@ -75,10 +93,24 @@ impl Findings {
 
 /// Everything in the plan that does not hold for the problem whose text has this fingerprint.
 pub fn check(problem: &Problem, fingerprint: &str, plan: &Plan) -> Vec<Violation> {
+    report(problem, fingerprint, plan).violations
+}
+
+/// As [`check`], with what had to be believed.
+pub fn report(problem: &Problem, fingerprint: &str, plan: &Plan) -> Report {
     let mut findings = Findings {
         place: String::new(),
         list: Vec::new(),
+        believed: Vec::new(),
     };
+    examine(problem, fingerprint, plan, &mut findings);
+    Report {
+        violations: findings.list,
+        believed: findings.believed,
+    }
+}
+
+fn examine(problem: &Problem, fingerprint: &str, plan: &Plan, findings: &mut Findings) {
     findings.require(plan.problem == fingerprint, "problem", || {
         format!("the plan is of {}, the problem is {fingerprint}", plan.problem)
     });
@@ -93,20 +125,19 @@ pub fn check(problem: &Problem, fingerprint: &str, plan: &Plan) -> Vec<Violation
     }
     let mut book = Book::new(problem);
     let sums = match plan.mode.as_str() {
-        "admit" | "replay" => one_after_another(problem, plan, &mut book, &mut findings),
-        "batch" => batch::check(&Book::new(problem), &mut book, problem, plan, &mut findings),
-        "heal" => heal::check(&Book::new(problem), &mut book, plan, &mut findings),
+        "admit" | "replay" => one_after_another(problem, plan, &mut book, findings),
+        "batch" => batch::check(&Book::new(problem), &mut book, problem, plan, findings),
+        "heal" => heal::check(&Book::new(problem), &mut book, plan, findings),
         other => {
             findings.add(
                 "mode",
                 format!("`{other}` is not supported, only `admit`, `batch`, `replay` and `heal` are"),
             );
-            return findings.list;
+            return;
         }
     };
-    sums::last(&book, &plan.last, &mut findings);
-    sums::summary(&sums, &plan.summary, &mut findings);
-    findings.list
+    sums::last(&book, &plan.last, findings);
+    sums::summary(&sums, &plan.summary, findings);
 }
 
 /// Modes `admit`, in which the clock stands, and `replay`, in which it moves to each arrival.
@@ -162,6 +193,12 @@ fn form(decision: &DecisionEntry, findings: &mut Findings) {
         findings.require(present == is(belongs_to), member, || {
             let must = if present { "must not be there" } else { "is missing" };
             format!("{must} with this verdict")
+        });
+    }
+    if let Some(why) = &decision.unfinished {
+        let named = ["time", "work", "arithmetic"].contains(&why.as_str());
+        findings.require(named && is(VerdictName::Undecided), "unfinished", || {
+            format!("`{why}` is no reason to leave open what has this verdict")
         });
     }
     findings.require(decision.offers.is_empty() || is(VerdictName::Refused), "offers", || {

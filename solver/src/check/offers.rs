@@ -7,15 +7,12 @@
 use super::Findings;
 use super::book::Book;
 use super::load::room;
-use super::refused::{SMALL, grantable};
+use super::refused::searched;
 use super::scene::Scene;
 use super::search::Found;
 use crate::document::OfferEntry;
 use crate::model::{Request, ReservationId, Resource};
 use crate::predicate::Predicate;
-
-/// Most pairs of a requested reservation and a place to look at.
-const LARGEST: usize = 2_000_000;
 
 /// Checks one offer.
 pub(super) fn check(book: &Book, request: &Request, offer: &OfferEntry, member: &str, findings: &mut Findings) {
@@ -23,11 +20,7 @@ pub(super) fn check(book: &Book, request: &Request, offer: &OfferEntry, member: 
         Ok(changed) => changed,
         Err(reason) => return findings.add(member, reason),
     };
-    let found = match grantable(book, &changed, &|_| false, LARGEST) {
-        Found::Yes => Found::Yes,
-        Found::No | Found::Unknown => grantable(book, &changed, &|held| !book.is_fixed(held), SMALL),
-    };
-    match found {
+    match searched(book, &changed) {
         Found::Yes => {}
         Found::No => findings.add(member, "could not be granted either"),
         Found::Unknown => necessary(book, &changed, member, findings),

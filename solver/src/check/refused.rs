@@ -11,7 +11,10 @@ use crate::document::{ConflictEntry, DecisionEntry};
 use crate::model::{HostId, Request, RequestedReservation, Resource};
 
 /// Most pairs of something to place and a place to look at in a scene with everything that may move.
-pub(super) const SMALL: usize = 20_000;
+pub(super) const SMALL: usize = 50_000;
+
+/// Most pairs of a requested reservation and a place to look at beside everything as it stands.
+const LARGEST: usize = 2_000_000;
 
 /// Checks a refusal and what is offered instead.
 pub(super) fn check(book: &Book, request: &Request, decision: &DecisionEntry, findings: &mut Findings) {
@@ -55,14 +58,21 @@ pub(super) fn reason(book: &Book, request: &Request, conflict: &ConflictEntry, f
             let malformed = book.lacks_replaced(request) || book.starts_in_the_past(request);
             findings.require(malformed, "conflict.reason", || "the request is well formed".to_owned());
         }
-        "search" => {
-            let possible = grantable(book, request, &|held| !book.is_fixed(held), SMALL) == Found::Yes;
-            findings.require(!possible, "conflict.reason", || {
-                "an assignment exists that keeps every promise".to_owned()
-            });
-        }
+        "search" => match searched(book, request) {
+            Found::Yes => findings.add("conflict.reason", "an assignment exists that keeps every promise"),
+            Found::No => {}
+            Found::Unknown => findings.believe("conflict.reason", "there is too much to try all of it again"),
+        },
         "rows" => findings.add("conflict.certificate", "missing"),
         other => findings.add("conflict.reason", format!("no reason is called `{other}`")),
+    }
+}
+
+/// Whether a request can be granted: beside everything as it stands, or with everything placed anew that may move.
+pub(super) fn searched(book: &Book, request: &Request) -> Found {
+    match grantable(book, request, &|_| false, LARGEST) {
+        Found::Yes => Found::Yes,
+        Found::No | Found::Unknown => grantable(book, request, &|held| !book.is_fixed(held), SMALL),
     }
 }
 

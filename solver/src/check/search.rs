@@ -193,12 +193,12 @@ impl Search<'_, '_> {
                 break;
             }
             // Neither this place nor one like it helps from here on.
-            for &other in &open {
-                let alike = self.alike(place, self.demands[number].options[other]);
-                if alike && !self.barred[number][other] {
-                    self.barred[number][other] = true;
-                    tried.push(other);
-                }
+            let options = &self.demands[number].options;
+            let like = |&other: &usize| !self.barred[number][other] && self.alike(place, options[other]);
+            let like: Vec<usize> = open.iter().copied().filter(like).collect();
+            for other in like {
+                self.barred[number][other] = true;
+                tried.push(other);
             }
             if self.too_few(number, &open) {
                 break;
@@ -216,7 +216,13 @@ impl Search<'_, '_> {
         is_single(self.demands[number].resource) && left < self.left[number] as usize
     }
 
-    /// Whether two places differ in nothing but their name.
+    /// Whether a place was tried for a demand on a level above.
+    fn is_barred(&self, number: usize, place: usize) -> bool {
+        let position = self.demands[number].options.binary_search(&place);
+        position.is_ok_and(|position| self.barred[number][position])
+    }
+
+    /// Whether two places differ in nothing but their name, not even in what was tried on them.
     fn alike(&self, one: usize, other: usize) -> bool {
         let placed = |place: usize| &self.scene.spots[place].loads[self.standing[place]..];
         let sorted = |place: usize| {
@@ -227,6 +233,7 @@ impl Search<'_, '_> {
         one == other
             || (self.kind_of[one] == self.kind_of[other]
                 && placed(one).len() == placed(other).len()
-                && sorted(one) == sorted(other))
+                && sorted(one) == sorted(other)
+                && (0..self.demands.len()).all(|number| self.is_barred(number, one) == self.is_barred(number, other)))
     }
 }
