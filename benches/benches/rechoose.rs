@@ -97,7 +97,7 @@ fn name(decision: &Decision) -> &'static str {
             "search" => "refused, by search",
             _ => "refused, too few match",
         },
-        (Verdict::Undecided, _) => "undecided",
+        (Verdict::Undecided(_), _) => "undecided",
     }
 }
 
@@ -243,7 +243,7 @@ fn stream(solver: &Watched, times: &mut Times) {
         match &decision.verdict {
             Verdict::Accepted { .. } => accepted += 1,
             Verdict::Refused { .. } => refused += 1,
-            Verdict::Undecided => undecided += 1,
+            Verdict::Undecided(_) => undecided += 1,
         }
         moves += decision.counted_moves();
         if matches!(decision.verdict, Verdict::Accepted { .. }) {

@@ -91,7 +91,7 @@ impl Ledger {
     pub fn trial(&mut self, request: &Request, decision: &Decision) -> Result<(), Breach> {
         let moves = match &decision.verdict {
             Verdict::Accepted { moves, .. } => moves.as_slice(),
-            Verdict::Refused { .. } | Verdict::Undecided => &[],
+            Verdict::Refused { .. } | Verdict::Undecided(_) => &[],
         };
         let moved = moves.iter().filter_map(|change| self.promises.get(&change.reservation));
         let before: Vec<Promise> = moved.cloned().collect();

@@ -66,7 +66,7 @@ fn asking_for_all_needs_no_program() {
             asked.max = asked.min;
         }
         let decision = planner.decide(&request, filled.now, Budget { seconds: None }, &CountingOnly);
-        assert_ne!(decision.verdict, Verdict::Undecided, "{}", request.id);
+        assert!(!matches!(decision.verdict, Verdict::Undecided(_)), "{}", request.id);
         refused += usize::from(matches!(decision.verdict, Verdict::Refused { .. }));
     }
     assert!(refused > 100);
@@ -96,7 +96,7 @@ fn the_whole_re_plan_costs_the_same_by_host_and_by_class() {
         assert!(outlined.reservations > 10);
         match Highs.solve(&outlined.program, Some(120.0)).outcome {
             Outcome::Optimal(values) => outlined.program.cost(&values),
-            other @ (Outcome::Infeasible | Outcome::Limit) => panic!("{other:?}"),
+            other @ (Outcome::Infeasible | Outcome::Limit | Outcome::Unreliable) => panic!("{other:?}"),
         }
     };
     assert_eq!(optimum(Grain::Class), optimum(Grain::Host));

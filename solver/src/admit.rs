@@ -170,7 +170,7 @@ fn count(summary: &mut Summary, entry: &RequestEntry, decision: &Decision) {
             summary.host_seconds_accepted = summary.host_seconds_accepted.saturating_add(seconds);
         }
         Verdict::Refused { .. } => summary.refused += 1,
-        Verdict::Undecided => summary.undecided += 1,
+        Verdict::Undecided(_) => summary.undecided += 1,
     }
 }
 
@@ -195,6 +195,7 @@ fn write(entry: &RequestEntry, decision: &Decision, micros: u64) -> DecisionEntr
         moves: None,
         conflict: None,
         offers: Vec::new(),
+        unfinished: None,
     };
     match &decision.verdict {
         Verdict::Accepted { holds, moves: changes } => {
@@ -206,7 +207,10 @@ fn write(entry: &RequestEntry, decision: &Decision, micros: u64) -> DecisionEntr
             written.verdict = VerdictName::Refused;
             written.conflict = Some(ConflictEntry::of(conflict));
         }
-        Verdict::Undecided => written.proved = false,
+        Verdict::Undecided(why) => {
+            written.proved = false;
+            written.unfinished = Some(why.name().to_owned());
+        }
     }
     written
 }

@@ -129,8 +129,30 @@ pub enum Verdict {
         /// The reason.
         conflict: Conflict,
     },
-    /// The budget ran out first.
-    Undecided,
+    /// Neither was shown.
+    Undecided(Unfinished),
+}
+
+/// Why a request was left undecided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// The time ran out.
+    Time,
+    /// What can be recounted was tried to the end of the work one decision may take.
+    Work,
+    /// The solver's arithmetic failed, and what it said did not hold in whole numbers.
+    Arithmetic,
+}
+
+impl Unfinished {
+    /// How plans spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Work => "work",
+            Self::Arithmetic => "arithmetic",
+        }
+    }
 }
 
 /// An answer and how it was found.
@@ -149,7 +171,7 @@ impl Decision {
     pub fn counted_moves(&self) -> u32 {
         match &self.verdict {
             Verdict::Accepted { moves, .. } => moves.iter().map(|change| change.counted).sum(),
-            Verdict::Refused { .. } | Verdict::Undecided => 0,
+            Verdict::Refused { .. } | Verdict::Undecided(_) => 0,
         }
     }
 }

@@ -46,10 +46,9 @@ impl Program {
 
     /// Whether these values satisfy every bound and every row.
     pub fn admits(&self, values: &[u32]) -> bool {
-        let total = |row: &Row| {
-            row.entries
-                .iter()
-                .map(|&(column, factor)| factor * i64::from(values[column]))
+        let total = |row: &Row| -> i128 {
+            let used = row.entries.iter();
+            used.map(|&(column, factor)| i128::from(factor) * i128::from(values[column]))
                 .sum()
         };
         values.len() == self.columns.len()
@@ -59,18 +58,19 @@ impl Program {
                 .zip(values)
                 .all(|(column, &value)| value <= column.most)
             && self.rows.iter().all(|row| {
-                let total: i64 = total(row);
-                row.least.is_none_or(|least| least <= total) && row.most.is_none_or(|most| total <= most)
+                let total = total(row);
+                row.least.is_none_or(|least| i128::from(least) <= total)
+                    && row.most.is_none_or(|most| total <= i128::from(most))
             })
     }
 
-    /// What these values cost.
+    /// What these values cost; the greatest or least number where that is beyond it.
     pub fn cost(&self, values: &[u32]) -> i64 {
-        self.columns
-            .iter()
-            .zip(values)
-            .map(|(column, &value)| column.cost * i64::from(value))
-            .sum()
+        let costs = self.columns.iter().zip(values);
+        let cost: i128 = costs
+            .map(|(column, &value)| i128::from(column.cost) * i128::from(value))
+            .sum();
+        i64::try_from(cost).unwrap_or(if cost < 0 { i64::MIN } else { i64::MAX })
     }
 }
 
@@ -79,10 +79,12 @@ impl Program {
 pub enum Outcome {
     /// Values of least cost. The planner checks them against the rows before it uses them.
     Optimal(Vec<u32>),
-    /// No values satisfy all rows.
+    /// The solver says that no values satisfy all rows. It works in floating point, so this is no proof.
     Infeasible,
-    /// Neither was shown: the budget ran out, or the solver's answer did not hold in integers.
+    /// Neither was shown: the time ran out.
     Limit,
+    /// Neither was shown: the solver failed, contradicted itself, or its answer did not hold in integers.
+    Unreliable,
 }
 
 /// An outcome and what it took.
@@ -138,8 +140,10 @@ pub enum Status {
     Optimal,
     /// No values satisfy all rows; see [`LinearEngine::ray`].
     Infeasible,
-    /// The time ran out, or the engine failed.
+    /// The time ran out.
     Limit,
+    /// The engine failed: an error, or an answer of which it is not sure itself.
+    Unreliable,
 }
 
 /// A linear or mixed-integer program that stays in memory and grows between solves, each of which starts
@@ -147,7 +151,7 @@ pub enum Status {
 ///
 /// Values are floating point: whatever is concluded from them must be recounted in integers. Changes may
 /// be held back until the next solve, so that many of them cost one call. An engine that fails answers
-/// [`Status::Limit`] from then on.
+/// [`Status::Unreliable`] from then on.
 pub trait LinearEngine {
     /// Adds a column with a coefficient in rows that exist, each at most once; returns its number.
     fn add_column(&mut self, cost: f64, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize;
@@ -165,8 +169,6 @@ pub trait LinearEngine {
     fn propose(&mut self, values: &[f64]);
     /// Minimises within `seconds` (`None`: without limit).
     fn solve(&mut self, seconds: Option<f64>) -> Status;
-    /// Solves once more from nothing and by other means, for a second opinion on an infeasibility.
-    fn confirm(&mut self, seconds: Option<f64>) -> Status;
     /// The columns' values after an optimum, or the best found before a limit; empty if there are none.
     fn values(&self) -> &[f64];
     /// The rows' dual values after the optimum of a linear program; empty otherwise. Positive where more of

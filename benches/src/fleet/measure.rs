@@ -94,7 +94,7 @@ pub fn measure(
                 figures.time("remove a lease", || next.remove_lease(&request.id));
             }
             Verdict::Refused { .. } => refusals.keep(request, &decision),
-            Verdict::Undecided => figures.undecided += 1,
+            Verdict::Undecided(_) => figures.undecided += 1,
         }
         progress();
     }
@@ -128,10 +128,10 @@ fn too_much(
             }
             (Verdict::Refused { .. }, Tier::Mip) => "refuse all that suit, by program",
             (Verdict::Accepted { .. }, _) => "accept all that suit",
-            (Verdict::Undecided, _) => "undecided, all that suit",
+            (Verdict::Undecided(_), _) => "undecided, all that suit",
         };
         figures.add(name, micros);
-        figures.undecided += usize::from(decision.verdict == Verdict::Undecided);
+        figures.undecided += usize::from(matches!(decision.verdict, Verdict::Undecided(_)));
         refusals.keep(&request, &decision);
     }
 }
@@ -146,6 +146,6 @@ fn name(decision: &Decision) -> &'static str {
         (Verdict::Accepted { .. }, _) => "accept, by re-choosing",
         (Verdict::Refused { .. }, Tier::Static | Tier::Count | Tier::Certificate) => "refuse, by certificate",
         (Verdict::Refused { .. }, Tier::Mip) => "refuse, by program",
-        (Verdict::Undecided, _) => "undecided",
+        (Verdict::Undecided(_), _) => "undecided",
     }
 }

@@ -39,6 +39,7 @@ impl Refusals {
                 moves: None,
                 conflict: Some(ConflictEntry::of(conflict)),
                 offers: Vec::new(),
+                unfinished: None,
             };
             self.0.push((request.clone(), entry, conflict.clone()));
         }

@@ -74,7 +74,7 @@ impl<'a> Berth<'a> {
                 let hosts: Vec<&Host> = hosts.filter_map(|host| self.planner.host(host)).collect();
                 prices.are_met(&self.planner, asked, &hosts, decision.at)
             }),
-            Verdict::Refused { .. } | Verdict::Undecided => true,
+            Verdict::Refused { .. } | Verdict::Undecided(_) => true,
         };
         prices.learn(request, decision.at);
         met
@@ -96,7 +96,7 @@ impl Contender for Berth<'_> {
                     tally.declined += 1;
                 }
                 Verdict::Refused { .. } => tally.refused += 1,
-                Verdict::Undecided => tally.undecided += 1,
+                Verdict::Undecided(_) => tally.undecided += 1,
             }
         }
         if !is_worth {
@@ -192,7 +192,7 @@ impl Contender for Rival<'_> {
                     match self.mirror.decide(request, now, self.budget, self.solver).verdict {
                         Verdict::Accepted { .. } => tally.needless += 1,
                         Verdict::Refused { .. } => {}
-                        Verdict::Undecided => tally.unknown += 1,
+                        Verdict::Undecided(_) => tally.unknown += 1,
                     }
                 }
             }

@@ -214,11 +214,6 @@ impl LinearEngine for Engine {
         self.sliced(seconds, |engine, seconds| engine.solve(seconds))
     }
 
-    fn confirm(&mut self, seconds: Option<f64>) -> Status {
-        let confirmed = self.precedence.served(seconds, |seconds| self.inner.confirm(seconds));
-        confirmed.unwrap_or(Status::Limit)
-    }
-
     fn values(&self) -> &[f64] {
         self.inner.values()
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the pointer is a live HiGHS object from creation to drop and is used by one thread at a
 //! time, because it is neither `Send` nor shared; every array passed has the length HiGHS reads or writes;
-//! every return code is looked at, and after the first error the engine only answers [`Status::Limit`].
+//! every return code is looked at, and after the first error the engine only answers [`Status::Unreliable`].
 
 #![allow(
     unsafe_code,
@@ -234,7 +234,10 @@ impl Engine {
 
     fn run(&mut self, seconds: Option<f64>) -> Status {
         let seconds = seconds.unwrap_or(f64::INFINITY);
-        if self.failed || seconds <= 0.0 {
+        if self.failed {
+            return Status::Unreliable;
+        }
+        if seconds <= 0.0 {
             return Status::Limit;
         }
         // SAFETY: the object lives; the name ends with a zero.
@@ -247,7 +250,7 @@ impl Engine {
         self.call(|highs| unsafe { highs::Highs_run(highs) });
         drop(guard);
         if self.failed {
-            return Status::Limit;
+            return Status::Unreliable;
         }
         // SAFETY: the object lives.
         let status = unsafe { highs::Highs_getModelStatus(self.highs) };
@@ -269,8 +272,10 @@ impl Engine {
         }
         if status == highs::MODEL_STATUS_OPTIMAL && feasible && !self.failed {
             Status::Optimal
-        } else {
+        } else if status == highs::MODEL_STATUS_REACHED_TIME_LIMIT {
             Status::Limit
+        } else {
+            Status::Unreliable
         }
     }
 
@@ -378,17 +383,6 @@ impl LinearEngine for Engine {
         }
         self.declare();
         self.run(seconds)
-    }
-
-    fn confirm(&mut self, seconds: Option<f64>) -> Status {
-        self.flush();
-        // SAFETY: the object lives.
-        self.call(|highs| unsafe { highs::Highs_clearSolver(highs) });
-        let (usual, other) = if self.integer { (c"on", c"off") } else { (c"off", c"on") };
-        self.set_word(c"presolve", other);
-        let status = self.solve(seconds);
-        self.set_word(c"presolve", usual);
-        status
     }
 
     fn values(&self) -> &[f64] {

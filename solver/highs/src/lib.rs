@@ -1,10 +1,11 @@
 //! The solver's linear and integer programs: on HiGHS, growing ones with few tight rows by an own dual simplex
 //! method.
 //!
-//! Invariant: an answer is handed out only after it held in integers. HiGHS works in floating point, so
-//! values are rounded and every row is recounted, and an infeasibility must be found twice, with and
-//! without presolve, before it is believed.
+//! Invariant: values are handed out only after they held in integers. HiGHS works in floating point, so they are
+//! rounded and every row is recounted; rows with great coefficients are solved digit by digit (`digits`). That no
+//! values exist is what HiGHS says, with and without presolve, and no proof.
 
+mod digits;
 mod engine;
 mod simplex;
 mod swift;
@@ -29,6 +30,7 @@ enum Answer {
     Values(Vec<f64>),
     Infeasible,
     Limit,
+    Unreliable,
 }
 
 #[derive(Clone, Copy)]
@@ -57,7 +59,6 @@ impl ModelSolver for Highs {
 
 /// The linear relaxation first: it is integral nearly always, and a hundred times cheaper.
 fn solve(program: &Program, left: impl Fn() -> Option<f64>) -> Outcome {
-    let expired = || left().is_some_and(|seconds| seconds <= 0.0);
     let impossible = |row: &Row| {
         row.entries.is_empty() && (row.least.is_some_and(|least| least > 0) || row.most.is_some_and(|most| most < 0))
     };
@@ -67,74 +68,59 @@ fn solve(program: &Program, left: impl Fn() -> Option<f64>) -> Outcome {
     if program.columns.is_empty() {
         return Outcome::Optimal(Vec::new());
     }
-    if expired() {
-        return Outcome::Limit;
-    }
-    match run(
-        program,
-        Run {
-            integer: false,
-            presolve: HighsPresolveType::Off,
-            seconds: left(),
-        },
-    ) {
+    let split = digits::in_range(program);
+    let run = |integer: bool, presolve: HighsPresolveType| match left() {
+        Some(seconds) if seconds <= 0.0 => Answer::Limit,
+        seconds => {
+            let answer = run(
+                &split,
+                Run {
+                    integer,
+                    presolve,
+                    seconds,
+                },
+            );
+            // Without an answer it says the same whether the time ran out or it failed.
+            let in_time = left().is_none_or(|left| left > 0.0);
+            if in_time || !matches!(answer, Answer::Unreliable) {
+                answer
+            } else {
+                Answer::Limit
+            }
+        }
+    };
+    match run(false, HighsPresolveType::Off) {
         Answer::Values(values) => {
             if let Some(whole) = whole(program, &values) {
                 return Outcome::Optimal(whole);
             }
         }
-        Answer::Infeasible => {
-            if !expired()
-                && let Answer::Infeasible = run(
-                    program,
-                    Run {
-                        integer: false,
-                        presolve: HighsPresolveType::On,
-                        seconds: left(),
-                    },
-                )
-            {
-                return Outcome::Infeasible;
-            }
-            return Outcome::Limit;
-        }
+        Answer::Infeasible => return confirmed(&run(false, HighsPresolveType::On)),
         Answer::Limit => return Outcome::Limit,
+        // The integer program has its own way through.
+        Answer::Unreliable => {}
     }
-    if expired() {
-        return Outcome::Limit;
-    }
-    match run(
-        program,
-        Run {
-            integer: true,
-            presolve: HighsPresolveType::On,
-            seconds: left(),
-        },
-    ) {
-        Answer::Values(values) => whole(program, &values).map_or(Outcome::Limit, Outcome::Optimal),
+    match run(true, HighsPresolveType::On) {
+        Answer::Values(values) => whole(program, &values).map_or(Outcome::Unreliable, Outcome::Optimal),
         Answer::Limit => Outcome::Limit,
-        Answer::Infeasible => {
-            if expired() {
-                return Outcome::Limit;
-            }
-            match run(
-                program,
-                Run {
-                    integer: true,
-                    presolve: HighsPresolveType::Off,
-                    seconds: left(),
-                },
-            ) {
-                Answer::Infeasible => Outcome::Infeasible,
-                Answer::Values(_) | Answer::Limit => Outcome::Limit,
-            }
-        }
+        Answer::Unreliable => Outcome::Unreliable,
+        Answer::Infeasible => confirmed(&run(true, HighsPresolveType::Off)),
+    }
+}
+
+/// What the second answer makes of an infeasibility.
+const fn confirmed(second: &Answer) -> Outcome {
+    match second {
+        Answer::Infeasible => Outcome::Infeasible,
+        Answer::Limit => Outcome::Limit,
+        Answer::Values(_) | Answer::Unreliable => Outcome::Unreliable,
     }
 }
 
 /// The values as whole numbers, if they are and satisfy every row exactly.
 fn whole(program: &Program, values: &[f64]) -> Option<Vec<u32>> {
     let whole: Vec<u32> = values
+        .get(..program.columns.len())?
         .iter()
         .map(|&value| {
             let rounded = value.round();
@@ -150,10 +136,7 @@ fn whole(program: &Program, values: &[f64]) -> Option<Vec<u32>> {
     program.admits(&whole).then_some(whole)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "coefficients are counts of hosts, far below 2^53"
-)]
+#[expect(clippy::cast_precision_loss, reason = "coefficients are small: see `digits`")]
 fn float(value: i64) -> f64 {
     value as f64
 }
@@ -211,6 +194,6 @@ fn run(program: &Program, run: Run) -> Answer {
             }
         },
         Err(ResolutionError::Infeasible) => Answer::Infeasible,
-        Err(_) => Answer::Limit,
+        Err(_) => Answer::Unreliable,
     }
 }

@@ -140,10 +140,6 @@ impl LinearEngine for Swift {
         self.highs().solve(left(started))
     }
 
-    fn confirm(&mut self, seconds: Option<f64>) -> Status {
-        self.highs().confirm(seconds)
-    }
-
     fn values(&self) -> &[f64] {
         self.highs
             .as_ref()

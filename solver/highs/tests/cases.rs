@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use solver::admit::{self, Settings};
 use solver::check::{check, holdings};
-use solver::decision::{Conflict, Decision, Tier, Verdict};
+use solver::decision::{Conflict, Decision, Tier, Unfinished, Verdict};
 use solver::document::{Problem, fingerprint};
 use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Resource, Seconds};
 use solver::planner::{Budget, Planner, StateError};
@@ -213,10 +213,10 @@ fn without_time_nothing_is_refused_that_was_not_proved() {
     planner.put_lease(lease("early", (10, 20), &["fast"], false)).unwrap();
     planner.put_lease(lease("late", (20, 30), &["fast"], false)).unwrap();
     let wanted = request("q", (10, 30), 1, 1, only("gpu", "True"));
-    let decision = planner.decide(&wanted, 0, Budget { seconds: Some(0.001) }, &Exhausted);
-    assert_eq!(decision.verdict, Verdict::Undecided);
+    let decision = planner.decide(&wanted, 0, Budget { seconds: Some(0.0) }, &Exhausted);
+    assert_eq!(decision.verdict, Verdict::Undecided(Unfinished::Work));
     let decision = planner.decide(&wanted, 0, Budget { seconds: Some(0.0) }, &Highs);
-    assert_eq!(decision.verdict, Verdict::Undecided);
+    assert_eq!(decision.verdict, Verdict::Undecided(Unfinished::Time));
     assert_eq!(decide(&planner, &wanted, 0).counted_moves(), 2);
 }
 

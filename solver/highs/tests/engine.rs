@@ -156,11 +156,6 @@ proptest! {
         }
         prop_assert!(!swift.asked_highs());
         prop_assert_eq!(swift.ray().is_some(), expected == Status::Infeasible);
-        if expected == Status::Infeasible {
-            for engine in [&mut swift as &mut dyn LinearEngine, &mut highs] {
-                prop_assert_eq!(engine.confirm(None), Status::Infeasible);
-            }
-        }
     }
 
     #[test]
@@ -331,8 +326,8 @@ fn a_limit_in_the_middle_ends_the_solve() {
 fn an_index_that_does_not_exist_is_no_answer() {
     for mut engine in both() {
         engine.add_column(1.0, (0.0, 1.0), &[(7, 1.0)]);
-        assert_eq!(engine.solve(None), Status::Limit);
-        assert_eq!(engine.solve(None), Status::Limit);
+        assert_eq!(engine.solve(None), Status::Unreliable);
+        assert_eq!(engine.solve(None), Status::Unreliable);
     }
 }
 

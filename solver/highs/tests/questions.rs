@@ -177,7 +177,7 @@ impl State {
         match decision.verdict {
             Verdict::Accepted { .. } => Some(decision.counted_moves()),
             Verdict::Refused { .. } => None,
-            Verdict::Undecided => panic!("undecided"),
+            Verdict::Undecided(_) => panic!("undecided"),
         }
     }
 

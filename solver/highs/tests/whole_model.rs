@@ -219,7 +219,7 @@ fn fewest_moves(hosts: &[Host], leases: &[Lease], request: &Request, now: Second
     match Highs.solve(&program, None).outcome {
         Outcome::Optimal(values) => Some(program.cost(&values)),
         Outcome::Infeasible => None,
-        Outcome::Limit => panic!("no limit was set"),
+        Outcome::Limit | Outcome::Unreliable => panic!("no limit was set"),
     }
 }
 
@@ -269,7 +269,7 @@ fn looking_at_a_part_of_the_fleet_decides_as_the_whole_does() {
                     tally.refused += 1;
                     tally.several_instants += usize::from(conflict.reason == "rows");
                 }
-                Verdict::Undecided => {}
+                Verdict::Undecided(_) => {}
             }
             planner.apply(&request, &decision).unwrap();
         }
@@ -285,7 +285,7 @@ fn moves(decision: &Decision, case: &str) -> Option<i64> {
             assert_ne!(conflict.reason, "search", "{case}");
             None
         }
-        Verdict::Undecided => panic!("{case}: undecided"),
+        Verdict::Undecided(_) => panic!("{case}: undecided"),
     }
 }
 

@@ -161,7 +161,7 @@ fn by_itself(
     prepared.ok()?;
     match fleet.decide(&asked, now, Budget { seconds: None }, solver).verdict {
         Verdict::Accepted { holds, .. } => Some(holds),
-        Verdict::Refused { .. } | Verdict::Undecided => None,
+        Verdict::Refused { .. } | Verdict::Undecided(_) => None,
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn finish(
         }
         match solver.solve(&program.program, left()).outcome {
             Outcome::Infeasible => return Finished::Optimal,
-            Outcome::Limit => return Finished::Open,
+            Outcome::Limit | Outcome::Unreliable => return Finished::Open,
             Outcome::Optimal(values) => {
                 let Some(taken) = program.read(model, &values) else {
                     return Finished::Open;

@@ -55,6 +55,7 @@ pub fn run(
             moves: None,
             conflict: None,
             offers: Vec::new(),
+            unfinished: None,
         };
         match chosen {
             Chosen::Accepted(holds) | Chosen::Superseded(holds) => {

@@ -53,7 +53,7 @@ pub enum VerdictName {
     Accepted,
     /// Impossible.
     Refused,
-    /// The budget ran out.
+    /// Neither was shown.
     Undecided,
 }
 
@@ -83,6 +83,10 @@ pub struct DecisionEntry {
     /// Refused: what would be accepted instead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offers: Vec<OfferEntry>,
+    /// Undecided: what there was too little of, `time` or `work` that may be spent on one decision, or that the
+    /// solver's `arithmetic` failed; see [`crate::decision::Unfinished`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<String>,
 }
 
 /// A change of what a pending reservation holds.

@@ -47,6 +47,7 @@ pub fn run(
             moves: Some(moves(&healed.moves)),
             conflict: None,
             offers: Vec::new(),
+            unfinished: None,
         }],
         last: after(held_at(&planner, problem.now), &healed),
         summary: Summary {

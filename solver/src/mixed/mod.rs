@@ -6,10 +6,11 @@
 //! Each step only when the one before left it open: [`greedy`] looks for room as everything stands, at first
 //! on the hosts [`at_hand`] alone, [`occupied`] and [`shortage`] count why there can be none, [`repair`] tries to put a few
 //! promises elsewhere, [`search`] chooses counts per group of hosts by growing integer programs, [`pack`] turns them into hosts,
-//! [`verify`] counts the result once more. [`units`] of pools are decided apart, as they depend on no host.
+//! [`exhaustive`] settles in whole numbers what only the solver's word supports, [`verify`] counts the result once more. [`units`] of pools are decided apart, as they depend on no host.
 
 mod answer;
 mod at_hand;
+mod exhaustive;
 mod greedy;
 mod groups;
 mod grow;
@@ -32,7 +33,7 @@ use answer::Answer;
 use search::Searched;
 use world::{Counts, World};
 
-use crate::decision::{Conflict, Tier, Verdict};
+use crate::decision::{Conflict, Tier, Unfinished, Verdict};
 use crate::model::{Request, Resource, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner};
 use crate::request::Ask;
@@ -136,12 +137,68 @@ fn on_hosts(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Resu
     let measures = measure::measures(world);
     match search::solve(world, &measures, budget, solver) {
         Searched::Counts(counts) if verify::holds(world, &counts) => found(&counts),
-        Searched::Infeasible(Some(proof)) => refused(Tier::Certificate, refusal::proved(world, &proof)),
-        Searched::Infeasible(None) => refused(Tier::Mip, refusal::exhausted(world)),
-        // Without the best answer in time, one that was found on the way is an answer still.
-        Searched::Counts(_) | Searched::Limit => match fallback {
-            Some(counts) => found(&counts),
-            None => Err((Tier::Mip, Verdict::Undecided)),
-        },
+        Searched::Infeasible(proof) => refused(Tier::Certificate, refusal::proved(world, &proof)),
+        Searched::Exhausted => {
+            let displaced = refusal::displaced(world);
+            refused(Tier::Mip, displaced.unwrap_or_else(|| refusal::by_search(world)))
+        }
+        // Without the best answer, one that was found on the way is an answer still.
+        searched @ (Searched::Counts(_) | Searched::Open(_)) => {
+            if let Some(counts) = fallback {
+                return found(&counts);
+            }
+            let why = match searched {
+                Searched::Open(why) => why,
+                Searched::Counts(_) | Searched::Infeasible(_) | Searched::Exhausted => Unfinished::Arithmetic,
+            };
+            match recounted(world, budget, why) {
+                Recounted::Counts(counts) => found(&counts),
+                Recounted::Nothing(conflict) => refused(Tier::Mip, conflict),
+                Recounted::Open(why) => Err((Tier::Mip, Verdict::Undecided(why))),
+            }
+        }
     }
+}
+
+/// What whole numbers make of a question that a solver left open or answered without a proof.
+enum Recounted {
+    Counts(Vec<Counts>),
+    Nothing(Conflict),
+    Open(Unfinished),
+}
+
+/// Settles it by counting, or by trying everything if that is little.
+fn recounted(world: &World<'_>, budget: Budget, why: Unfinished) -> Recounted {
+    if let Some(conflict) = refusal::displaced(world) {
+        return Recounted::Nothing(conflict);
+    }
+    match exhaustive::search(world, exhaustive::looks(budget)) {
+        exhaustive::Found::Counts(counts) if verify::holds(world, &counts) => Recounted::Counts(counts),
+        exhaustive::Found::Nothing => Recounted::Nothing(refusal::by_search(world)),
+        exhaustive::Found::Counts(_) | exhaustive::Found::Open => Recounted::Open(why),
+    }
+}
+
+/// Decides a request for whole hosts of which a solver said without a proof that it cannot be granted.
+pub(crate) fn settle(
+    planner: &Planner,
+    asks: &[Ask<'_>],
+    request: &Request,
+    now: Seconds,
+    budget: Budget,
+    why: Unfinished,
+) -> (Tier, Verdict) {
+    if exhaustive::looks(budget) == 0 {
+        return (Tier::Mip, Verdict::Undecided(why));
+    }
+    let world = World::new(planner, asks, request, now);
+    let verdict = match recounted(&world, budget, why) {
+        Recounted::Counts(counts) => {
+            let Answer { holds, moves } = answer::answer(&world, &counts);
+            Verdict::Accepted { holds, moves }
+        }
+        Recounted::Nothing(conflict) => Verdict::Refused { conflict },
+        Recounted::Open(why) => Verdict::Undecided(why),
+    };
+    (Tier::Mip, verdict)
 }

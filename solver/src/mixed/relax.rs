@@ -1,38 +1,24 @@
 //! A program without its integrality, to find out cheaply which rows matter.
 //!
-//! Invariant: values are floating point and only ever used to choose rows. An infeasibility is believed
-//! when its proof was recounted in integers, or it was found twice, by different means; the whole program
-//! is infeasible then, too.
+//! Invariant: values are floating point and only ever used to choose rows, and weights of rows only to look for a proof
+//! that is recounted in integers.
 
-use crate::program::{LinearEngine, ModelSolver, Program, Status};
+use crate::program::{ModelSolver, Program, Row, Status};
 
 /// What a value may be off by.
 pub(super) const TOLERANCE: f64 = 1e-6;
+/// Rows with greater coefficients are divided by their greatest one.
+const LARGE: f64 = 1e6;
 
 /// What the relaxation showed.
 pub(super) enum Relaxed {
     /// Best values of the columns.
     Values(Vec<f64>),
-    /// No values satisfy all rows, says the engine.
-    Infeasible(Doubt),
+    /// No values satisfy all rows, says the engine, with the weights of the rows whose combination shows it; empty if
+    /// it has none.
+    Infeasible(Vec<f64>),
     /// Neither, or this solver solves only whole programs.
     Open,
-}
-
-/// An infeasibility that was found once.
-pub(super) struct Doubt {
-    /// Weights of the rows whose combination shows it; empty if the engine has none.
-    pub(super) ray: Vec<f64>,
-    engine: Box<dyn LinearEngine>,
-}
-
-impl Doubt {
-    /// Whether it is found by other means, too; also the seconds that took.
-    pub(super) fn confirm(mut self, seconds: Option<f64>) -> (bool, f64) {
-        let before = self.engine.elapsed();
-        let confirmed = self.engine.confirm(seconds) == Status::Infeasible;
-        (confirmed, self.engine.elapsed() - before)
-    }
 }
 
 /// Solves the linear relaxation of a program; also the seconds that took.
@@ -44,28 +30,36 @@ pub(super) fn solve(program: &Program, seconds: Option<f64>, solver: &dyn ModelS
         engine.add_column(float(column.cost), (0.0, f64::from(column.most)), &[]);
     }
     for row in &program.rows {
+        let unit = unit(row);
         let bounds = (
-            row.least.map_or(f64::NEG_INFINITY, float),
-            row.most.map_or(f64::INFINITY, float),
+            row.least.map_or(f64::NEG_INFINITY, |least| float(least) / unit),
+            row.most.map_or(f64::INFINITY, |most| float(most) / unit),
         );
         let entries: Vec<(usize, f64)> = row
             .entries
             .iter()
-            .map(|&(column, factor)| (column, float(factor)))
+            .map(|&(column, factor)| (column, float(factor) / unit))
             .collect();
         engine.add_row(bounds, &entries);
     }
     let status = engine.solve(seconds);
-    let spent = engine.elapsed();
     let relaxed = match status {
         Status::Optimal if engine.values().len() == program.columns.len() => Relaxed::Values(engine.values().to_vec()),
-        Status::Infeasible => Relaxed::Infeasible(Doubt {
-            ray: engine.ray().unwrap_or_default(),
-            engine,
-        }),
-        Status::Optimal | Status::Limit => Relaxed::Open,
+        Status::Infeasible => {
+            let ray = engine.ray().unwrap_or_default();
+            let weights = ray.iter().zip(&program.rows).map(|(weight, row)| weight / unit(row));
+            Relaxed::Infeasible(weights.collect())
+        }
+        Status::Optimal | Status::Limit | Status::Unreliable => Relaxed::Open,
     };
-    (relaxed, spent)
+    (relaxed, engine.elapsed())
+}
+
+/// What a row is divided by, so that amounts near 10^12 stay in the range of the engine's tolerances.
+fn unit(row: &Row) -> f64 {
+    let factors = row.entries.iter().map(|&(_, factor)| float(factor).abs());
+    let greatest = factors.fold(0.0, f64::max);
+    if greatest > LARGE { greatest } else { 1.0 }
 }
 
 /// A coefficient or room as the engine takes it: counts and amounts far below 2^53.

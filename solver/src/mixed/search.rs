@@ -8,9 +8,10 @@
 //!
 //! Invariant (why this is exact): every program is a relaxation of the whole problem. Rows sum what holds
 //! on each host; and a pending demand outside the program has no coefficient in its rows that could be
-//! anything but a further load, so leaving it out only takes conditions away. Infeasibility is therefore
-//! the whole problem's, and an answer that is turned into hosts with the same counts is optimal. Groups can
-//! be split only so often, and on single hosts the rows are exact.
+//! anything but a further load, so leaving it out only takes conditions away. A proof that a program has no
+//! solution is therefore one for the whole problem, and an answer that is turned into hosts with the same
+//! counts is optimal. Groups can be split only so often, and on single hosts the rows are exact. That a solver says
+//! there is no solution is no proof.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,8 @@ use super::pack;
 use super::proof::{self, Proof, Row};
 use super::relax::{self, Relaxed};
 use super::world::{Counts, DemandNumber, World};
+use super::{answer, exhaustive};
+use crate::decision::Unfinished;
 use crate::model::Seconds;
 use crate::planner::{Budget, ModelSolver};
 use crate::program::{Outcome, Program};
@@ -33,10 +36,12 @@ const MOST_COLUMNS: usize = 300_000;
 pub(super) enum Searched<'a> {
     /// Hosts of every demand.
     Counts(Vec<Counts>),
-    /// There are none; with a proof, if the linear program was infeasible already.
-    Infeasible(Option<Proof<'a>>),
-    /// The budget ran out.
-    Limit,
+    /// There are none.
+    Infeasible(Proof<'a>),
+    /// There are none: all were tried.
+    Exhausted,
+    /// Neither was shown.
+    Open(Unfinished),
 }
 
 /// Units of choice per group, for the demands of a program; of its linear relaxation maybe fractions.
@@ -74,9 +79,10 @@ pub(super) fn solve<'a>(
     // The linear relaxation alone decides which rows are worth having; it is far cheaper than the integers.
     let mut search = Search::new(world, measures);
     let mut seconds_left = budget.seconds;
+    let mut tried = false;
     loop {
         if search.included.len().saturating_mul(search.groups.hosts.len()) > MOST_COLUMNS {
-            return Searched::Limit;
+            return Searched::Open(Unfinished::Work);
         }
         let (program, columns, rows) = search.program();
         let (relaxed, spent) = relax::solve(&program, seconds_left, solver);
@@ -87,24 +93,27 @@ pub(super) fn solve<'a>(
                     continue;
                 }
             }
-            Relaxed::Infeasible(doubt) => {
-                if let Some(proof) = search.proof(&rows, &doubt.ray) {
-                    return Searched::Infeasible(Some(proof));
-                }
-                let (confirmed, spent) = doubt.confirm(seconds_left);
-                seconds_left = seconds_left.map(|left| (left - spent).max(0.0));
-                if confirmed {
-                    return Searched::Infeasible(None);
+            Relaxed::Infeasible(weights) => {
+                if let Some(proof) = search.proof(&rows, &weights) {
+                    return Searched::Infeasible(proof);
                 }
             }
             Relaxed::Open => {}
+        }
+        if !std::mem::replace(&mut tried, true) {
+            match exhaustive::search(world, exhaustive::FEW_LOOKS.min(exhaustive::looks(budget))) {
+                exhaustive::Found::Nothing => return Searched::Exhausted,
+                exhaustive::Found::Counts(counts) if is_best(world, &counts) => return Searched::Counts(counts),
+                exhaustive::Found::Counts(_) | exhaustive::Found::Open => {}
+            }
         }
         let solved = solver.solve(&program, seconds_left);
         seconds_left = seconds_left.map(|left| (left - solved.seconds).max(0.0));
         let values = match solved.outcome {
             Outcome::Optimal(values) if program.admits(&values) => values,
-            Outcome::Optimal(_) | Outcome::Limit => return Searched::Limit,
-            Outcome::Infeasible => return Searched::Infeasible(None),
+            Outcome::Optimal(_) | Outcome::Unreliable => return Searched::Open(Unfinished::Arithmetic),
+            Outcome::Limit => return Searched::Open(Unfinished::Time),
+            Outcome::Infeasible => return Searched::Open(Unfinished::Work),
         };
         let chosen = chosen(&search.included, &columns, &values);
         if search.grow(&chosen, 0.5) {
@@ -119,6 +128,12 @@ pub(super) fn solve<'a>(
             }
         }
     }
+}
+
+/// Whether nothing can be better: no move counts, and nothing more is wanted.
+fn is_best(world: &World<'_>, counts: &[Counts]) -> bool {
+    let requested = &world.demands[..world.requested];
+    requested.iter().all(|demand| demand.most == demand.least) && !answer::answer(world, counts).moves_count()
 }
 
 /// A search under way.

@@ -35,6 +35,17 @@ impl<'w> Standing<'w> {
         }
     }
 
+    /// What stands here, without the names.
+    pub(super) fn works(&self) -> Vec<(Interval, Option<Amounts>)> {
+        let works = self.works.iter().map(|work| match &work.takes {
+            Takes::Whole => (work.interval, None),
+            Takes::Part(amounts) => (work.interval, Some(amounts.clone())),
+        });
+        let mut works: Vec<_> = works.collect();
+        works.sort_unstable();
+        works
+    }
+
     /// Puts that many of a demand here, whether there is room or not.
     pub(super) fn put(&mut self, number: DemandNumber, demand: &Demand<'_>, count: u32) {
         self.works.push(Work {

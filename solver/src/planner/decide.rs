@@ -3,11 +3,10 @@
 //! Invariant: nothing here changes the planner, and a refusal is a theorem about the model.
 
 use super::{Budget, ModelSolver, Planner};
-use crate::decision::{Conflict, Decision, Tier, Verdict};
+use crate::decision::{Conflict, Decision, Tier, Unfinished, Verdict};
 use crate::model::{Request, Seconds};
 use crate::reassign::{self, Reassigned};
 use crate::request::Ask;
-use crate::scene::Scene;
 use crate::scope::Scope;
 use crate::{certificate, count, decode, mixed, tails, verify};
 
@@ -50,9 +49,9 @@ impl Planner {
             return refused(Tier::Certificate, conflict);
         }
         // Without an answer in time, hosts that are free as things stand are an answer still.
-        let undecided = || {
+        let undecided = |why: Unfinished| {
             let found = free.as_ref().map(|found| (Tier::Count, found.verdict(&asks)));
-            found.unwrap_or((Tier::Mip, Verdict::Undecided))
+            found.unwrap_or_else(|| mixed::settle(self, &asks, request, now, budget, why))
         };
         match reassign::solve(&mut scope, budget, solver) {
             Reassigned::Counts(counts) => {
@@ -61,20 +60,16 @@ impl Planner {
                 }
                 let (opened, counts) = scope.changed(&counts);
                 let Some(changed) = decode::changes(&opened.scene, &opened.classes, &counts) else {
-                    return undecided();
+                    return undecided(Unfinished::Arithmetic);
                 };
                 if !verify::changes(&opened.scene, &changed) {
-                    return undecided();
+                    return undecided(Unfinished::Arithmetic);
                 }
                 let verdict = opened.scene.accepted(&asks, &opened.classes, &changed);
                 (tier_of(&verdict), verdict)
             }
-            Reassigned::Infeasible(Some(conflict)) => refused(Tier::Certificate, conflict),
-            Reassigned::Infeasible(None) => {
-                let scene = Scene::new(self, &asks, request, now);
-                refused(Tier::Mip, certificate::by_search(&scene))
-            }
-            Reassigned::Limit => undecided(),
+            Reassigned::Infeasible(conflict) => refused(Tier::Certificate, conflict),
+            Reassigned::Open(why) => undecided(why),
         }
     }
 }

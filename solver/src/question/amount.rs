@@ -131,7 +131,7 @@ fn below(decision: &Decision, request: &Request, position: usize, number: u32) -
         Verdict::Refused { conflict } if counts(conflict, request, position) => {
             u32::try_from(conflict.needed.saturating_sub(conflict.exist)).unwrap_or(u32::MAX)
         }
-        Verdict::Refused { .. } | Verdict::Accepted { .. } | Verdict::Undecided => 1,
+        Verdict::Refused { .. } | Verdict::Accepted { .. } | Verdict::Undecided(_) => 1,
     };
     number.saturating_sub(missing.max(1))
 }

@@ -287,7 +287,7 @@ impl<'a> Search<'a> {
             Answer::Open => Next::Open(self.next_end(shift + 1)),
             Answer::Fails => match &decision.verdict {
                 Verdict::Refused { conflict } => Next::From(self.after(&request, conflict, shift)),
-                Verdict::Accepted { .. } | Verdict::Undecided => Next::From(self.next_end(shift + 1)),
+                Verdict::Accepted { .. } | Verdict::Undecided(_) => Next::From(self.next_end(shift + 1)),
             },
         }
     }

@@ -112,7 +112,7 @@ impl Answer {
         match &decision.verdict {
             Verdict::Accepted { .. } => Self::Works(decision.counted_moves()),
             Verdict::Refused { .. } => Self::Fails,
-            Verdict::Undecided => Self::Open,
+            Verdict::Undecided(_) => Self::Open,
         }
     }
 }

@@ -12,7 +12,7 @@
 //! 4. [`whole`] dives from a fractional point to a whole one, and searches by branch and bound if that
 //!    does not meet the bound.
 //!
-//! If there is nothing to choose, `certificate` proves it in whole numbers.
+//! If there is nothing to choose, `certificate` proves it in whole numbers; else the question stays open.
 //!
 //! Invariant: counts are handed out only if they are whole and exceed no capacity, recounted here; and
 //! unless the time ran out, only if nothing can cost less.
@@ -29,7 +29,7 @@ mod whole;
 use std::collections::BTreeMap;
 
 use crate::certificate;
-use crate::decision::Conflict;
+use crate::decision::{Conflict, Unfinished};
 use crate::planner::Budget;
 use crate::program::{ModelSolver, Step};
 use crate::reassign::goals::Goals;
@@ -48,10 +48,10 @@ pub(crate) enum Reassigned {
     /// The best counts, or the best found before the budget ran out; demands that are not listed keep what
     /// they hold.
     Counts(Counts),
-    /// No counts exist; `None` if only the engine says so, twice.
-    Infeasible(Option<Conflict>),
-    /// The budget ran out.
-    Limit,
+    /// No counts exist.
+    Infeasible(Conflict),
+    /// Neither was shown.
+    Open(Unfinished),
 }
 
 /// Goes through the stages.
@@ -68,10 +68,10 @@ fn stages(scope: &mut Scope<'_>, budget: Budget, solver: &dyn ModelSolver) -> Re
     }
     let narrow = narrow::instants(scope, NARROW_INSTANTS);
     if let Some(conflict) = certificate::at_instants(scope, narrow) {
-        return Reassigned::Infeasible(Some(conflict));
+        return Reassigned::Infeasible(conflict);
     }
     let Some(engine) = solver.engine() else {
-        return Reassigned::Limit;
+        return Reassigned::Open(Unfinished::Work);
     };
     solver.observe(Step::Programming);
     let goals = Goals::new(scope);

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::certificate;
+use crate::decision::Unfinished;
 use crate::model::Seconds;
 use crate::planner::Budget;
 use crate::program::{ModelSolver, Status, Step};
@@ -42,37 +43,39 @@ impl<'s, 'a> Search<'s, 'a> {
         let point = match self.grow() {
             (Status::Optimal, Some(point)) => point,
             (Status::Infeasible, _) => return self.infeasible(),
-            (Status::Optimal | Status::Limit, _) => return Reassigned::Limit,
+            (status @ (Status::Optimal | Status::Limit | Status::Unreliable), _) => {
+                return Reassigned::Open(open(status));
+            }
         };
         let bound = least_whole(self.growing.engine.bound());
         if self.offer(&point, bound) {
-            return self.answer();
+            return self.answer(Unfinished::Arithmetic);
         }
         self.solver.observe(Step::Diving);
         if let Some(point) = self.dive(point)
             && self.offer(&point, bound)
         {
-            return self.answer();
+            return self.answer(Unfinished::Arithmetic);
         }
         self.solver.observe(Step::Branching);
         if !self.growing.complete() {
-            return self.answer();
+            return self.answer(Unfinished::Work);
         }
         self.growing.engine.set_integer(true);
-        match self.grow() {
-            (Status::Infeasible, _) if self.best.is_none() => return self.infeasible(),
-            (Status::Infeasible | Status::Optimal | Status::Limit, point) => {
-                if let Some(point) = point {
-                    self.offer(&point, bound);
-                }
-            }
+        let (status, point) = self.grow();
+        if status == Status::Infeasible && self.best.is_none() {
+            return self.infeasible();
         }
-        self.answer()
+        if let Some(point) = point {
+            self.offer(&point, bound);
+        }
+        self.answer(open(status))
     }
 
-    fn answer(self) -> Reassigned {
+    /// The best counts, or why there are none.
+    fn answer(self, why: Unfinished) -> Reassigned {
         self.best
-            .map_or(Reassigned::Limit, |(counts, _)| Reassigned::Counts(counts))
+            .map_or(Reassigned::Open(why), |(counts, _)| Reassigned::Counts(counts))
     }
 
     fn seconds_left(&self) -> Option<f64> {
@@ -116,7 +119,7 @@ impl<'s, 'a> Search<'s, 'a> {
                 }
                 None => !self.growing.is_complete() && self.growing.complete(),
             },
-            Status::Limit => false,
+            Status::Limit | Status::Unreliable => false,
         }
     }
 
@@ -157,7 +160,7 @@ impl<'s, 'a> Search<'s, 'a> {
             }
             match solved {
                 (Status::Optimal, Some(next)) => point = next,
-                (Status::Optimal | Status::Infeasible | Status::Limit, _) => break,
+                (Status::Optimal | Status::Infeasible | Status::Limit | Status::Unreliable, _) => break,
             }
         }
         for column in fixed {
@@ -166,7 +169,7 @@ impl<'s, 'a> Search<'s, 'a> {
         found
     }
 
-    /// Proves that nothing exists, or asks the engine once more.
+    /// Proves that nothing exists, if the weights of the rows show it.
     fn infeasible(mut self) -> Reassigned {
         let capacities: Vec<_> = self.growing.capacities().collect();
         let ray = self.growing.engine.ray();
@@ -179,13 +182,16 @@ impl<'s, 'a> Search<'s, 'a> {
         let instants: BTreeSet<Seconds> = rows.iter().map(|row| row.1).collect();
         let conflict = certificate::at_instants(self.growing.scope, instants);
         let proved = conflict.or_else(|| certificate::of_rows(self.growing.scope, &rows));
-        let unsure = |search: &mut Self| {
-            !search.growing.complete() || search.growing.engine.confirm(search.seconds_left()) != Status::Infeasible
-        };
-        if proved.is_none() && unsure(&mut self) {
-            return Reassigned::Limit;
-        }
-        Reassigned::Infeasible(proved)
+        proved.map_or(Reassigned::Open(Unfinished::Work), Reassigned::Infeasible)
+    }
+}
+
+/// Why an engine that says this leaves a question open.
+const fn open(status: Status) -> Unfinished {
+    match status {
+        Status::Limit => Unfinished::Time,
+        Status::Unreliable => Unfinished::Arithmetic,
+        Status::Optimal | Status::Infeasible => Unfinished::Work,
     }
 }
 

@@ -195,7 +195,7 @@ fn program(filled: &Filled, grain: Grain, seconds: f64) -> Modelled {
         seconds: started.elapsed().as_secs_f64(),
         optimum: match solved.outcome {
             Outcome::Optimal(values) => Some(cost(&values)),
-            Outcome::Infeasible | Outcome::Limit => None,
+            Outcome::Infeasible | Outcome::Limit | Outcome::Unreliable => None,
         },
         size: Some([program.columns.len(), program.rows.len()]),
     }

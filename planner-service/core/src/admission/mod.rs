@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use solver::decision::{Decision, Move, Verdict};
+use solver::decision::{Decision, Move, Unfinished, Verdict};
 use solver::model::{Interval, Request, RequestedReservation};
 use solver::planner::Budget;
 
@@ -70,10 +70,15 @@ pub(crate) fn place(draft: &Draft, request: &Request, settings: &Settings) -> Re
             tracing::debug!(lease = %request.id, tier = tier.name(), reason = conflict.reason, "refused");
             Err(ServiceError::Shortage(Box::new(Shortage::proved(request, conflict))))
         }
-        Verdict::Undecided => Err(ServiceError::Undecided(format!(
-            "not decided within {} s; this is not a refusal: try again, or ask for less at once",
-            settings.decision_seconds
-        ))),
+        Verdict::Undecided(why) => Err(ServiceError::Undecided(match why {
+            Unfinished::Time => format!(
+                "not decided within {} s; this is not a refusal: try again, or ask for less at once",
+                settings.decision_seconds
+            ),
+            Unfinished::Work | Unfinished::Arithmetic => {
+                "too many combinations to decide; this is not a refusal: ask for less at once".to_owned()
+            }
+        })),
     }
 }
 

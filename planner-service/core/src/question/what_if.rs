@@ -176,7 +176,7 @@ fn lease(question: &Question<'_>, request: &Request, latest: Timestamp, eyes: &E
             answer.conflict = Some(ConflictReport::new(&conflict, eyes));
             answer.offers = offers(question, request);
         }
-        Verdict::Undecided => {}
+        Verdict::Undecided(_) => {}
     }
     answer
 }

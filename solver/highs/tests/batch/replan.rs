@@ -106,7 +106,7 @@ fn per_host(planner: &Planner, now: i64) -> u64 {
     }
     match Highs.solve(&program, None).outcome {
         Outcome::Optimal(values) => program.cost(&values).try_into().unwrap(),
-        other @ (Outcome::Infeasible | Outcome::Limit) => panic!("{other:?}"),
+        other @ (Outcome::Infeasible | Outcome::Limit | Outcome::Unreliable) => panic!("{other:?}"),
     }
 }
 

@@ -242,7 +242,7 @@ fn best(case: &Case) -> (u64, u32) {
                 }
             }
             Verdict::Refused { .. } => {}
-            Verdict::Undecided => panic!("no limit was set"),
+            Verdict::Undecided(_) => panic!("no limit was set"),
         }
     }
     best

@@ -164,7 +164,7 @@ fn decide(state: &mut State, leases: &[Lease], request: &Request, case: &str, ta
             given: holds.values().map(|hosts| u32::try_from(hosts.len()).unwrap()).sum(),
         },
         Verdict::Refused { .. } => Answer::Refused,
-        Verdict::Undecided => panic!("{case}: undecided\n{}", state.problem(request)),
+        Verdict::Undecided(_) => panic!("{case}: undecided\n{}", state.problem(request)),
     };
     assert_eq!(
         found,
@@ -238,6 +238,6 @@ fn count(tally: &mut Tally, leases: &[Lease], request: &Request, decision: &Deci
             tally.refused += 1;
             *tally.reasons.entry(conflict.reason).or_default() += 1;
         }
-        Verdict::Undecided => {}
+        Verdict::Undecided(_) => {}
     }
 }

@@ -206,7 +206,7 @@ fn a_stream_is_decided_fast_and_packed_better_than_by_first_fit() {
                 berth.refused += 1;
                 *berth.reasons.entry(conflict.reason).or_default() += 1;
             }
-            Verdict::Undecided => {
+            Verdict::Undecided(_) => {
                 println!("undecided: {request:?}");
                 berth.undecided += 1;
             }

@@ -175,7 +175,7 @@ fn decide(state: &mut State, leases: &[Lease], request: &Request, case: &str, ta
             given: holds.values().map(|hosts| u32::try_from(hosts.len()).unwrap()).sum(),
         },
         Verdict::Refused { .. } => Answer::Refused,
-        Verdict::Undecided => panic!("{case}: undecided\n{}", state.problem(request)),
+        Verdict::Undecided(_) => panic!("{case}: undecided\n{}", state.problem(request)),
     };
     assert_eq!(
         found,
@@ -196,7 +196,7 @@ fn decide(state: &mut State, leases: &[Lease], request: &Request, case: &str, ta
             tally.by_certificate += usize::from(decision.tier == Tier::Certificate);
             tally.by_search += usize::from(conflict.reason == "search");
         }
-        Verdict::Undecided => {}
+        Verdict::Undecided(_) => {}
     }
     state
         .planner

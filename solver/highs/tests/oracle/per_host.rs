@@ -228,6 +228,6 @@ fn solve(program: &Program) -> Option<Vec<u32>> {
     match Highs.solve(program, None).outcome {
         Outcome::Optimal(values) => Some(values),
         Outcome::Infeasible => None,
-        Outcome::Limit => panic!("no answer without a limit"),
+        Outcome::Limit | Outcome::Unreliable => panic!("no answer without a limit"),
     }
 }

@@ -85,7 +85,7 @@ pub(super) fn search(
                 }
             }
             Verdict::Refused { .. } => {}
-            Verdict::Undecided => proved &= needless,
+            Verdict::Undecided(_) => proved &= needless,
         }
     }
     match best {

@@ -1,0 +1,469 @@
+//! Answers that were wrong once, each with others of its kind: false refusals, names that look alike, sums beyond 64
+//! bits, and plans that the checker believed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    reason = "all of it is a test"
+)]
+
+use serde_json::{Value, json};
+use solver::admit::{self, Settings};
+use solver::batch::{self, Limits};
+use solver::check::{Report, check, report};
+use solver::document::{Plan, Problem, VerdictName, fingerprint};
+use solver::planner::Budget;
+use solver::program::{LinearEngine, ModelSolver, Outcome, Program, Solved};
+use solver::{heal, replay};
+use solver_highs::Highs;
+
+const NO_LIMIT: Budget = Budget { seconds: None };
+const NOW: i64 = 1_000_000;
+
+/// Equal seeds give equal numbers.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    /// From `least` to `most`.
+    fn between(&mut self, least: u64, most: u64) -> u64 {
+        least + self.next() % (most - least + 1)
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for place in (1..items.len()).rev() {
+            let other = self.between(0, place as u64) as usize;
+            items.swap(place, other);
+        }
+    }
+}
+
+fn parse(document: &Value) -> (Problem, String) {
+    let text = document.to_string();
+    let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    (problem, fingerprint(&text))
+}
+
+fn admitted(document: &Value, seconds: Option<f64>, offers: bool) -> (Plan, Report) {
+    let (problem, name) = parse(document);
+    let budget = Budget { seconds };
+    let plan = admit::run(&problem, &name, Settings { budget, offers }, &Highs, || 0).unwrap();
+    let found = report(&problem, &name, &plan);
+    (plan, found)
+}
+
+fn batched(document: &Value) -> (Plan, Report) {
+    let (problem, name) = parse(document);
+    let plan = batch::run(&problem, &name, Limits::default(), &Highs, || 0).unwrap();
+    let found = report(&problem, &name, &plan);
+    (plan, found)
+}
+
+fn verdicts(plan: &Plan) -> Vec<VerdictName> {
+    plan.decisions.iter().map(|decision| decision.verdict).collect()
+}
+
+fn document(hosts: &[Value], leases: &[Value], requests: &[Value]) -> Value {
+    json!({"format": "berth-problem/1", "now": NOW, "hosts": hosts, "leases": leases, "requests": requests})
+}
+
+/// A reservation of hosts, for leases with what it holds.
+fn of_hosts(id: &str, span: (i64, i64), min: u32) -> Value {
+    json!({"id": id, "type": "host", "start": span.0, "end": span.1, "min": min, "max": min, "where": []})
+}
+
+fn of_instances(id: &str, amount: u32, bytes: u64) -> Value {
+    json!({"id": id, "type": "instance", "start": NOW + 1_000, "end": NOW + 2_000, "amount": amount,
+        "resources": {"BYTES": bytes}})
+}
+
+fn holding(mut reservation: Value, holds: &Value) -> Value {
+    reservation["holds"] = holds.clone();
+    reservation
+}
+
+/// Two hosts, one of them kept by a lease that is to last longer while a request wants the other.
+fn kept_and_asked_for(kept: &str, other: &str) -> Value {
+    let mut pinned = holding(of_hosts("l", (NOW + 1_100, NOW + 2_000), 1), &json!({kept: 1}));
+    pinned["pinned"] = json!(true);
+    let running = holding(of_hosts("m", (NOW - 500, NOW + 1_100), 1), &json!({other: 1}));
+    document(
+        &[json!({"id": kept}), json!({"id": other})],
+        &[
+            json!({"id": "M", "reservations": [running]}),
+            json!({"id": "LL", "reservations": [pinned]}),
+        ],
+        &[
+            json!({"id": "QA", "value": 10, "replaces": "LL",
+                "reservations": [of_hosts("l", (NOW + 1_100, NOW + 2_500), 1)]}),
+            json!({"id": "QB", "value": 10, "reservations": [of_hosts("q", (NOW, NOW + 1_500), 1)]}),
+        ],
+    )
+}
+
+#[test]
+fn s01_a_host_that_is_kept_is_that_one_and_none_of_the_same_number() {
+    for (kept, other) in [
+        ("a", "b"),
+        ("1", "01"),
+        ("01", "1"),
+        ("1.0", "1"),
+        ("7", "7.00"),
+        ("-0", "0"),
+    ] {
+        let (plan, found) = batched(&kept_and_asked_for(kept, other));
+        assert_eq!(found, Report::default(), "{kept} and {other}");
+        let expected = [VerdictName::Accepted, VerdictName::Refused];
+        assert_eq!(verdicts(&plan), expected, "{kept} and {other}");
+        let holds = plan.decisions[0].holds.as_ref().unwrap();
+        assert!(holds.get("l").unwrap().contains_key(kept), "{kept} and {other}");
+    }
+}
+
+/// Two units, held by two leases with these names; a request wants the unit of the second, whose time it meets.
+fn units_held_by(first: &str, second: &str) -> Value {
+    let of_units = |id: &str, span: (i64, i64)| json!({"id": id, "type": "units", "pool": "p", "start": NOW + span.0, "end": NOW + span.1, "amount": 1});
+    let mut asked = of_units("q", (1_500, 2_500));
+    asked["required"] = json!(["u1"]);
+    let mut document = document(
+        &[],
+        &[
+            json!({"id": "L1", "reservations": [holding(of_units(first, (3_000, 4_000)), &json!({"u1": 1}))]}),
+            json!({"id": "L2", "reservations": [holding(of_units(second, (1_000, 2_000)), &json!({"u1": 1}))]}),
+        ],
+        &[json!({"id": "Q", "reservations": [asked]})],
+    );
+    document["pools"] = json!([{"id": "p", "units": ["u1", "u2"]}]);
+    document
+}
+
+#[test]
+fn s03_identifiers_of_units_and_reservations_may_be_any_text() {
+    let names = [
+        "a",
+        "b",
+        "a\u{0}b",
+        "a\u{0}required",
+        "a\u{0}kept",
+        "\u{0}",
+        "00000000",
+        "00000001",
+        "=",
+    ];
+    for first in names {
+        for second in names.into_iter().filter(|second| *second != first) {
+            let (plan, found) = admitted(&units_held_by(first, second), None, true);
+            assert_eq!(found, Report::default(), "{first:?} {second:?}: {plan:?}");
+            assert_eq!(verdicts(&plan), [VerdictName::Accepted], "{first:?} {second:?}");
+            let moved: Vec<&str> = plan.decisions[0]
+                .moves
+                .iter()
+                .flatten()
+                .map(|moved| &*moved.reservation)
+                .collect();
+            assert_eq!(moved, [second], "the one whose unit is asked for moves");
+        }
+    }
+}
+
+/// Five hosts and twelve instances of about a third of a host, which fill four of them exactly, and only in one way or
+/// few. They stand on all five; a request wants a whole one. `missing` bytes more than there are make it impossible.
+fn thirds(capacity: u64, seed: u64, missing: u64) -> Value {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let third = capacity / 3;
+    let mut bytes: Vec<u64> = Vec::new();
+    for _ in 0..4 {
+        let (one, other) = (random.between(0, 300), random.between(0, 300));
+        bytes.extend([third - one, third - other, capacity - 2 * third + one + other]);
+    }
+    // Three, three, and three pairs: any order of which the first and the last three fit.
+    loop {
+        random.shuffle(&mut bytes);
+        if [&bytes[..3], &bytes[9..]]
+            .iter()
+            .all(|three| three.iter().sum::<u64>() + missing <= capacity)
+        {
+            break;
+        }
+    }
+    bytes[0] += missing;
+    let host_of = |place: usize| ["h0", "h0", "h0", "h1", "h1", "h2", "h2", "h3", "h3", "h4", "h4", "h4"][place];
+    let hosts: Vec<Value> = (0..5)
+        .map(|number| json!({"id": format!("h{number}"), "capacity": {"BYTES": capacity}}))
+        .collect();
+    let leases: Vec<Value> = bytes
+        .iter()
+        .enumerate()
+        .map(|(place, &bytes)| {
+            let held = holding(
+                of_instances(&format!("i{place}"), 1, bytes),
+                &json!({host_of(place): 1}),
+            );
+            json!({"id": format!("L{place}"), "reservations": [held]})
+        })
+        .collect();
+    let asked = json!({"id": "Q", "reservations": [of_instances("q", 1, capacity)]});
+    document(&hosts, &leases, &[asked])
+}
+
+#[test]
+fn s04_what_fits_exactly_is_accepted_whatever_the_size_of_the_numbers() {
+    for capacity in [
+        1_000_000,
+        4_000_000,
+        10_000_000,
+        100_000_000,
+        1_000_000_000,
+        1_000_000_000_000,
+    ] {
+        for seed in 0..12 {
+            let (plan, found) = admitted(&thirds(capacity, seed, 0), Some(6.0), false);
+            assert_eq!(found, Report::default(), "{capacity}, seed {seed}");
+            assert_eq!(verdicts(&plan), [VerdictName::Accepted], "{capacity}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn s04_what_misses_by_one_is_refused_with_a_proof() {
+    let mut reasons = std::collections::BTreeMap::<String, u32>::new();
+    for capacity in [1_000_000, 1_000_000_000_000] {
+        for seed in 0..12 {
+            let (plan, found) = admitted(&thirds(capacity, seed, 1), Some(6.0), false);
+            assert_eq!(found, Report::default(), "{capacity}, seed {seed}");
+            assert_eq!(verdicts(&plan), [VerdictName::Refused], "{capacity}, seed {seed}");
+            let reason = &plan.decisions[0].conflict.as_ref().unwrap().reason;
+            *reasons.entry(reason.clone()).or_default() += 1;
+        }
+    }
+    println!("{reasons:?}");
+}
+
+/// Says of everything that it cannot be, or that its arithmetic failed.
+struct Liar(Outcome);
+
+impl ModelSolver for Liar {
+    fn solve(&self, _: &Program, _: Option<f64>) -> Solved {
+        Solved {
+            outcome: self.0.clone(),
+            seconds: 0.0,
+        }
+    }
+
+    fn engine(&self) -> Option<Box<dyn LinearEngine>> {
+        match self.0 {
+            Outcome::Infeasible => None,
+            Outcome::Optimal(_) | Outcome::Limit | Outcome::Unreliable => Highs.engine(),
+        }
+    }
+}
+
+#[test]
+fn s04_no_word_of_a_solver_refuses_what_is_possible() {
+    for outcome in [Outcome::Infeasible, Outcome::Unreliable, Outcome::Limit] {
+        for seed in 0..12 {
+            for seconds in [None, Some(6.0), Some(0.0)] {
+                let (problem, name) = parse(&thirds(1_000_000_000_000, seed, 0));
+                let settings = Settings {
+                    budget: Budget { seconds },
+                    offers: false,
+                };
+                let plan = admit::run(&problem, &name, settings, &Liar(outcome.clone()), || 0).unwrap();
+                assert_eq!(report(&problem, &name, &plan), Report::default());
+                let expected = if seconds == Some(0.0) {
+                    VerdictName::Undecided
+                } else {
+                    VerdictName::Accepted
+                };
+                assert_eq!(verdicts(&plan), [expected], "{outcome:?}, seed {seed}, {seconds:?}");
+            }
+        }
+    }
+    let (problem, name) = parse(&thirds(1_000_000_000_000, 0, 0));
+    for (outcome, why) in [
+        (Outcome::Infeasible, "work"),
+        (Outcome::Unreliable, "arithmetic"),
+        (Outcome::Limit, "time"),
+    ] {
+        let settings = Settings {
+            budget: Budget { seconds: Some(0.0) },
+            offers: false,
+        };
+        let plan = admit::run(&problem, &name, settings, &Liar(outcome), || 0).unwrap();
+        assert_eq!(plan.decisions[0].unfinished.as_deref(), Some(why));
+    }
+}
+
+#[test]
+fn s05_amounts_that_are_more_than_64_bits_together_are_refused() {
+    let hosts: Vec<Value> = (0..2_000)
+        .map(|number| json!({"id": format!("h{number:04}"), "capacity": {"BYTES": 1_000_000_000_000_u64}}))
+        .collect();
+    let asked: Vec<Value> = (0..9_300)
+        .map(|number| of_instances(&format!("i{number}"), 1_000_000, 2_000_000_000))
+        .collect();
+    let document = document(&hosts, &[], &[json!({"id": "Q", "reservations": asked})]);
+    let (plan, found) = admitted(&document, None, false);
+    assert_eq!(found, Report::default());
+    assert_eq!(verdicts(&plan), [VerdictName::Refused]);
+}
+
+/// A plan that refuses everything for this reason.
+fn refusing(document: &Value, mode: &str, reason: &str, reservations: &[&str]) -> Plan {
+    let name = fingerprint(&document.to_string());
+    let requests = document["requests"].as_array().unwrap();
+    let decisions: Vec<Value> = requests
+        .iter()
+        .zip(reservations)
+        .map(|(request, reservation)| {
+            json!({"request": request["id"], "verdict": "refused", "proved": true, "tier": "mip", "micros": 1,
+                "conflict": {"reason": reason, "from": NOW + 100, "until": NOW + 200, "needed": 1, "exist": 0,
+                    "hosts_matching": [], "reservations": [reservation], "text": "planted"}})
+        })
+        .collect();
+    let mut summary = json!({"accepted": 0, "refused": requests.len(), "undecided": 0, "host_seconds_accepted": 0,
+        "moves": 0, "value": 0});
+    if mode == "batch" {
+        summary["bound"] = json!(0);
+        summary["proved"] = json!(true);
+    }
+    let plan = json!({"format": "berth-plan/1", "problem": name, "mode": mode, "decisions": decisions, "final": {},
+        "summary": summary});
+    Plan::parse(&plan.to_string()).unwrap()
+}
+
+fn idle(hosts: usize) -> Vec<Value> {
+    (0..hosts)
+        .map(|number| json!({"id": format!("h{number:05}")}))
+        .collect()
+}
+
+#[test]
+fn s06_a_search_that_found_nothing_where_hosts_are_idle_is_not_believed() {
+    for hosts in [1, 300, 20_001] {
+        let asked = json!({"id": "Q", "reservations": [of_hosts("q", (NOW + 100, NOW + 200), 1)]});
+        let document = document(&idle(hosts), &[], &[asked]);
+        let (problem, name) = parse(&document);
+        let found = check(&problem, &name, &refusing(&document, "admit", "search", &["q"]));
+        assert!(
+            found
+                .iter()
+                .any(|violation| violation.reason.contains("an assignment exists")),
+            "{hosts} hosts: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn s06_what_is_too_much_to_try_again_is_said_to_be_believed() {
+    // Every promise may move, and the request fits only where one does.
+    let hosts = 400;
+    let leases: Vec<Value> = (0..hosts - 1)
+        .map(|number| {
+            let span = if number % 2 == 0 {
+                (NOW + 100, NOW + 150)
+            } else {
+                (NOW + 150, NOW + 200)
+            };
+            let held = holding(
+                of_hosts(&format!("r{number}"), span, 1),
+                &json!({format!("h{number:05}"): 1}),
+            );
+            json!({"id": format!("L{number}"), "reservations": [held]})
+        })
+        .collect();
+    let asked = json!({"id": "Q", "reservations": [of_hosts("q", (NOW + 100, NOW + 200), 3)]});
+    let document = document(&idle(hosts), &leases, &[asked]);
+    let (problem, name) = parse(&document);
+    let found = report(&problem, &name, &refusing(&document, "admit", "search", &["q"]));
+    let claims = found.violations.len() + found.believed.len();
+    assert!(
+        claims > 0
+            && found
+                .believed
+                .iter()
+                .all(|claim| claim.place == "decisions[0].conflict.reason"),
+        "{found:?}"
+    );
+    let (plan, found) = admitted(&document, None, false);
+    assert_eq!(
+        (verdicts(&plan), found),
+        (vec![VerdictName::Accepted], Report::default())
+    );
+}
+
+#[test]
+fn s07_a_bound_below_what_is_possible_is_not_believed() {
+    for requests in [1, 6, 7, 40] {
+        let ids: Vec<String> = (0..requests).map(|number| format!("q{number}")).collect();
+        let asked: Vec<Value> = ids
+            .iter()
+            .map(|id| {
+                let reservation = of_hosts(id, (NOW + 100, NOW + 200), 1);
+                json!({"id": id.to_uppercase(), "value": 5, "reservations": [reservation]})
+            })
+            .collect();
+        let document = document(&idle(50), &[], &asked);
+        let (problem, name) = parse(&document);
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let found = check(&problem, &name, &refusing(&document, "batch", "value", &ids));
+        assert!(!found.is_empty(), "{requests} requests");
+        let (plan, found) = batched(&document);
+        assert_eq!(found, Report::default(), "{requests} requests");
+        assert_eq!(plan.summary.accepted, requests);
+    }
+}
+
+/// The documents of this file.
+fn documents() -> Vec<Value> {
+    let mut all = vec![kept_and_asked_for("1", "01"), units_held_by("a", "a\u{0}b")];
+    for seed in 0..3 {
+        all.push(thirds(1_000_000, seed, 0));
+        all.push(thirds(1_000_000_000_000, seed, seed % 2));
+    }
+    all
+}
+
+fn plans(document: &Value) -> Vec<String> {
+    let (problem, _) = parse(document);
+    let name = "the same";
+    let settings = Settings {
+        budget: NO_LIMIT,
+        offers: true,
+    };
+    let plans = [
+        admit::run(&problem, name, settings, &Highs, || 0),
+        replay::run(&problem, name, settings, &Highs, || 0, |_| {}),
+        heal::run(&problem, name, NO_LIMIT, &Highs, || 0),
+        batch::run(&problem, name, Limits::default(), &Highs, || 0),
+    ];
+    plans
+        .map(|plan| serde_json::to_string(&plan.unwrap()).unwrap())
+        .to_vec()
+}
+
+/// Hash maps have another order each time they are made, and documents may name hosts and leases in any order.
+#[test]
+fn the_same_document_has_the_same_plan_in_whatever_order_it_names_things() {
+    for (number, document) in documents().into_iter().enumerate() {
+        let expected = plans(&document);
+        assert_eq!(plans(&document), expected, "document {number}");
+        for seed in 0..4 {
+            let mut random = Random(seed);
+            let mut shuffled = document.clone();
+            for member in ["hosts", "leases"] {
+                random.shuffle(shuffled[member].as_array_mut().unwrap());
+            }
+            assert_eq!(plans(&shuffled), expected, "document {number}, order {seed}");
+        }
+    }
+}
