@@ -61,6 +61,7 @@ impl BookClock {
         let begun = clock.now();
         if state.check(begun).is_ok() {
             state.clock = begun;
+            state.half_seconds = state.half_seconds.max(begun.saturating_mul(2));
         }
         Self {
             clock,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use plugin_api::Created;
 
 use super::eligibility;
-use crate::book::DueEntry;
 use crate::admission::healing::heal_alone;
+use crate::book::DueEntry;
 use crate::book::job::Draft;
 use crate::domain::{
     Event, EventStatus, EventType, InstanceObjects, Lease, LeaseStatus, NotificationType, ReservationStatus, Timestamp,

@@ -1,7 +1,7 @@
 //! Receivers of starts and ends: they know what is in whose hands, whatever the book says.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -13,6 +13,8 @@ use plugin_api::{Assignment, Created, Finding, PluginError, ResourcePlugin};
 pub(crate) struct Hands {
     /// Ends cannot be carried out now.
     pub(crate) ends_fail: AtomicBool,
+    /// Processes started before these hands so far.
+    pub(crate) processes: AtomicU64,
     state: Mutex<State>,
 }
 

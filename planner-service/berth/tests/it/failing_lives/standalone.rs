@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use cloud::fake::FakeCloud;
 use flavor_plugin::OpenStackFlavors;
-use planner_core::environment::RandomIdentifiers;
-use planner_core::ports::Store;
+use planner_core::ports::{Identifiers, Store};
 use planner_core::service::{Parts, Service, Settings};
 use planner_core::testing::{AllowAll, ManualClock};
 use plugin_api::{
@@ -47,6 +47,23 @@ impl HostInventory for Anything {
     }
 }
 
+/// Identifiers that differ from those of other processes by their first letters; equal lives have equal ones.
+struct Numbered {
+    process: String,
+    given: AtomicU64,
+}
+
+impl Identifiers for Numbered {
+    fn next(&self) -> String {
+        // An odd factor, so that their order is not that in which they are given.
+        let number = self
+            .given
+            .fetch_add(1, Ordering::Relaxed)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        format!("{number:016x}-{}", self.process)
+    }
+}
+
 pub(crate) async fn start(
     clock: &ManualClock,
     store: &Arc<dyn Store>,
@@ -62,7 +79,10 @@ pub(crate) async fn start(
     let parts = Parts {
         store: Arc::clone(store),
         clock: Arc::new(clock.clone()),
-        identifiers: Arc::new(RandomIdentifiers),
+        identifiers: Arc::new(Numbered {
+            process: hands.processes.fetch_add(1, Ordering::Relaxed).to_string(),
+            given: AtomicU64::new(1),
+        }),
         policy: Arc::new(AllowAll),
         solver: Arc::new(Highs),
         plugins,
