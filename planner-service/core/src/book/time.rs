@@ -120,14 +120,11 @@ impl Clock for BookClock {
         state.half_seconds.div_euclid(2)
     }
 
+    /// Sleeps for as many seconds of the machine as are left until `time`. That may be before the book's time gets there:
+    /// nobody waits longer for a clock that is behind.
     async fn sleep_until(&self, time: Timestamp) {
-        loop {
-            let left = time.saturating_sub(self.now());
-            if left <= 0 {
-                return;
-            }
-            self.clock.sleep_until(self.clock.now().saturating_add(left)).await;
-        }
+        let left = time.saturating_sub(self.now());
+        self.clock.sleep_until(self.clock.now().saturating_add(left)).await;
     }
 }
 
