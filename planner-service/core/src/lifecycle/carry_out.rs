@@ -80,6 +80,7 @@ impl Lifecycle {
                 tracing::error!(lease = %work.lease_id, "the lease was over before it could start");
                 return None;
             }
+            Ok(Begun::Delayed) => return None,
             Err(error) => return self.could_not_record(work, &error),
         };
         tracing::info!(lease = %lease.id, event = %event_type, "carrying out");

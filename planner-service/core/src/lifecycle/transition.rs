@@ -69,6 +69,8 @@ pub(super) enum Begun {
     CarryOut(Arc<Lease>, EventType),
     /// The start's window is over; the event is closed.
     GivenUp,
+    /// Another lease still has what it needs.
+    Delayed,
 }
 
 /// Marks the event as under way. A start on hosts that have failed since they were chosen finds others first.
@@ -90,8 +92,11 @@ pub(super) fn begin(
     let is_delayed = lease
         .event(event_type)
         .is_some_and(|event| eligibility::delay(draft.book(), &lease, event, now).is_some());
-    if !due || is_delayed {
+    if !due {
         return Err(Skip::Nothing);
+    }
+    if is_delayed {
+        return Ok(Begun::Delayed);
     }
     if event_type == EventType::StartLease && now >= lease.end {
         close_start(&mut lease, now);

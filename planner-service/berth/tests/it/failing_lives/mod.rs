@@ -9,7 +9,7 @@ pub(crate) mod standalone;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use planner_core::domain::{
     CountableReservation, EventType, FlavorReservation, HostReservation, InstanceObjects, InstanceReservation,
@@ -390,10 +390,11 @@ impl Life {
     }
 }
 
-async fn live(seed: u64) -> Tally {
+async fn live(seed: u64, at: Arc<AtomicUsize>) -> Tally {
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let mut life = Life::begin(seed, &tasks, &shutdown).await;
     for step in 0..STEPS {
+        at.store(step, Ordering::Relaxed);
         life.context = format!("life {seed}, step {step}");
         life.step().await;
     }
@@ -417,8 +418,9 @@ async fn a1_no_life_breaks_a_promise_silently() {
             && let Some(seed) = seeds.next()
         {
             running.spawn(async move {
-                let lived = tokio::time::timeout(std::time::Duration::from_mins(2), live(seed)).await;
-                lived.unwrap_or_else(|_| panic!("life {seed} does not end"))
+                let at = Arc::new(AtomicUsize::new(0));
+                let lived = tokio::time::timeout(std::time::Duration::from_mins(2), live(seed, Arc::clone(&at))).await;
+                lived.unwrap_or_else(|_| panic!("life {seed} does not end: it is at step {at:?}"))
             });
         }
         let Some(lived) = running.join_next().await else { break };
