@@ -17,6 +17,12 @@ pub(super) struct Oracle<'a> {
     settings: &'a Settings,
 }
 
+/// From when until when a host is used, and how many virtual CPUs of it; `None`: all of it.
+type Use = (i64, i64, Option<u32>);
+
+/// What hosts carry.
+type Carried<'a> = BTreeMap<&'a str, Vec<Use>>;
+
 /// What one reservation takes of hosts, seen from now on.
 #[derive(Clone)]
 struct Piece<'a> {
@@ -48,7 +54,7 @@ impl<'a> Oracle<'a> {
     /// What holds at any time: nothing overlaps, rules are kept or flagged, flags agree, nothing new stands on hosts that
     /// have failed. `stranded` are reservations and hosts that stood there when the host was marked.
     pub(super) fn check_sound(&self, stranded: &BTreeSet<(String, String)>, context: &str) {
-        let mut taken: BTreeMap<&str, Vec<(&Allocation, Option<u32>, &str)>> = BTreeMap::new();
+        let mut taken: BTreeMap<&str, Vec<(&Allocation, Option<u32>)>> = BTreeMap::new();
         for lease in &self.leases {
             let mut flagged = false;
             for reservation in &lease.reservations {
@@ -68,21 +74,21 @@ impl<'a> Oracle<'a> {
                         works || stranded.contains(&pair),
                         "{context}: new work on a failed host: {lease:#?}"
                     );
-                    let part = (held, vcpus(reservation), reservation.id.as_str());
+                    let part = (held, vcpus(reservation));
                     taken.entry(&held.host_id).or_default().push(part);
                 }
             }
             assert_eq!(lease.degraded, flagged, "{context}: {lease:#?}");
         }
         for (id, taken) in taken {
-            for (first, ..) in &taken {
+            for (first, _) in &taken {
                 let at = first.start;
                 let active = taken
                     .iter()
-                    .filter(|(held, ..)| held.start <= at && at < held.occupied_until);
+                    .filter(|(held, _)| held.start <= at && at < held.occupied_until);
                 let active: Vec<_> = active.collect();
-                let whole = active.iter().filter(|(_, vcpus, _)| vcpus.is_none()).count();
-                let used: u32 = active.iter().filter_map(|(_, vcpus, _)| *vcpus).sum();
+                let whole = active.iter().filter(|(_, vcpus)| vcpus.is_none()).count();
+                let used: u32 = active.iter().filter_map(|(_, vcpus)| *vcpus).sum();
                 let room = self
                     .hosts
                     .get(id)
@@ -112,12 +118,13 @@ impl<'a> Oracle<'a> {
                     continue;
                 }
                 searched += 1;
-                if self.could_be_whole(lease, reservation) {
-                    panic!(
-                        "{context}: at {} it could be whole: {} of {:#?}",
-                        self.now, reservation.id, self.leases
-                    );
-                }
+                assert!(
+                    !self.could_be_whole(lease, reservation),
+                    "{context}: at {} it could be whole: {} of {:#?}",
+                    self.now,
+                    reservation.id,
+                    self.leases
+                );
             }
         }
         searched
@@ -204,24 +211,18 @@ impl<'a> Oracle<'a> {
         }
         pieces.sort_by_key(|piece| std::cmp::Reverse(piece.more));
         pieces.insert(0, target);
-        let mut carried: BTreeMap<&str, Vec<(i64, i64, Option<u32>)>> = BTreeMap::new();
+        let mut carried = Carried::new();
         for piece in &pieces {
             for host in &piece.stays {
                 let part = (piece.from, piece.until, piece.vcpus);
                 carried.entry(host).or_default().push(part);
             }
         }
-        self.place(&pieces, Vec::new(), &mut carried, &mut 0)
+        self.place(&pieces, &[], &mut carried, &mut 0)
     }
 
     /// Places what the first piece still needs, then the others; `given` is what the first has been given.
-    fn place(
-        &self,
-        pieces: &[Piece<'a>],
-        given: Vec<&'a str>,
-        carried: &mut BTreeMap<&'a str, Vec<(i64, i64, Option<u32>)>>,
-        tried: &mut u32,
-    ) -> bool {
+    fn place(&self, pieces: &[Piece<'a>], given: &[&'a str], carried: &mut Carried<'a>, tried: &mut u32) -> bool {
         let Some((piece, rest)) = pieces.split_first() else {
             return true;
         };
@@ -230,14 +231,14 @@ impl<'a> Oracle<'a> {
             return false;
         }
         if given.len() == piece.more {
-            return self.place(rest, Vec::new(), carried, tried);
+            return self.place(rest, &[], carried, tried);
         }
         // In order of hosts, so that no choice is tried twice.
         let from = given.last().copied().unwrap_or_default();
         for (&id, host) in self.hosts.range(from..) {
             let alike = piece.rack.is_none_or(|rack| host.capabilities["rack"] == rack);
             let suits = host.reservable && alike || piece.may_leave.contains(&id);
-            let own = piece.stays.iter().chain(&given).filter(|other| **other == id).count();
+            let own = piece.stays.iter().chain(given).filter(|other| **other == id).count();
             let all = piece.stays.len() + given.len();
             let rule = match (piece.vcpus, piece.affinity) {
                 (None, _) | (Some(_), Some(false)) => own == 0,
@@ -251,9 +252,9 @@ impl<'a> Oracle<'a> {
                 .entry(id)
                 .or_default()
                 .push((piece.from, piece.until, piece.vcpus));
-            let mut more = given.clone();
+            let mut more = given.to_vec();
             more.push(id);
-            let found = self.place(pieces, more, carried, tried);
+            let found = self.place(pieces, &more, carried, tried);
             carried.entry(id).or_default().pop();
             if found {
                 return true;
@@ -264,7 +265,7 @@ impl<'a> Oracle<'a> {
 }
 
 /// Whether a host has room for one more host or instance of a piece beside what it carries.
-fn fits(host: &Host, carried: Option<&Vec<(i64, i64, Option<u32>)>>, piece: &Piece<'_>) -> bool {
+fn fits(host: &Host, carried: Option<&Vec<Use>>, piece: &Piece<'_>) -> bool {
     let others = carried.into_iter().flatten();
     let others = others.filter(|(from, until, _)| *from < piece.until && piece.from < *until);
     let others: Vec<_> = others.collect();
