@@ -38,4 +38,7 @@ pub struct AllocatedReservation {
     pub start_date: PlanTime,
     /// End of the lease.
     pub end_date: PlanTime,
+    /// Whether the planner may still choose another host; not in upstream's answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tentative: Option<bool>,
 }

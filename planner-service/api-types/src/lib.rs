@@ -10,6 +10,8 @@ pub mod error;
 pub mod floating_ip;
 pub mod host;
 pub mod lease;
+pub mod name;
 pub mod property;
 pub mod report;
+pub mod reservation;
 pub mod version;

@@ -5,13 +5,12 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
-use comfy_table::Cell;
 use serde_json::Value;
 
 use crate::ConnectionArguments;
 use crate::api::{Api, list, member, segment};
 use crate::error::ClientError;
-use crate::output::{Output, text_of};
+use crate::output::{Cell, Output, text_of};
 use crate::{host, lease};
 
 /// `berth allocation`.

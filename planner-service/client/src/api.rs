@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use api_types::capacity::Offer;
 use http_client::{
     BodyError, Client, Method, Response, SendError, Trust, beginning_of, body_up_to, deepest_cause, send,
 };
@@ -12,8 +13,6 @@ use serde_json::Value;
 
 use crate::endpoint::{Endpoint, without_password};
 use crate::error::ClientError;
-use crate::lease::time_for_people;
-use crate::output::text_of;
 
 /// Long enough for a decision at the service's own limit, short enough for a person who waits.
 const ANSWER_WITHIN: Duration = Duration::from_mins(2);
@@ -56,8 +55,8 @@ pub enum ApiError {
         message: String,
         /// To find it in the service's log; only kept for the service's own failures.
         request_id: Option<String>,
-        /// What the service would accept instead, as options of the command.
-        offers: Vec<String>,
+        /// What the service would accept instead.
+        offers: Vec<Offer>,
     },
     /// It points somewhere else.
     #[error("{url}: {redirect}")]
@@ -237,28 +236,11 @@ pub(crate) fn message_of(body: &Value) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// The offers of a refusal or of a what-if, as options of `berth lease create`.
-pub(crate) fn offers_of(body: &Value) -> Vec<String> {
-    let offers = body
-        .get("offers")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    let text = |offer: &Value, name: &str| time_for_people(&text_of(offer, name));
-    let option = |offer: &Value| {
-        let options = match offer.get("change").and_then(Value::as_str)? {
-            "start" => format!("--start '{}' --end '{}'", text(offer, "start"), text(offer, "end")),
-            "amount" => format!("--hosts {}", text_of(offer, "amount")),
-            "drop" => format!("without the condition {}", text_of(offer, "condition")),
-            _ => return None,
-        };
-        let moves = offer.get("without_moves").and_then(Value::as_bool).unwrap_or(true);
-        Some(if moves {
-            options
-        } else {
-            format!("{options} (others would be moved)")
-        })
-    };
-    offers.iter().filter_map(option).collect()
+/// The offers of a refusal or of a what-if; those of a kind that is not known are left out.
+pub(crate) fn offers_of(body: &Value) -> Vec<Offer> {
+    let offers = body.get("offers").and_then(Value::as_array);
+    let known = |offer: &Value| serde_json::from_value(offer.clone()).ok();
+    offers.into_iter().flatten().filter_map(known).collect()
 }
 
 /// The HTTP client for one command.

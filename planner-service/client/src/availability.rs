@@ -5,7 +5,6 @@
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use comfy_table::Cell;
 use serde_json::Value;
 
 use crate::ConnectionArguments;
@@ -13,8 +12,8 @@ use crate::api::{Api, list};
 use crate::condition::parse_condition;
 use crate::error::ClientError;
 use crate::lease::time_for_people;
-use crate::moment::{Moment, to_rfc3339};
-use crate::output::{Output, cell_of, text_of};
+use crate::moment::{Moment, from_wire, to_rfc3339, to_wire};
+use crate::output::{Cell, Output, cell_of, text_of};
 
 /// Narrowest terminal that gets a bar beside the numbers.
 const WIDTH_WITH_BAR: u16 = 90;
@@ -110,8 +109,8 @@ fn show(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
     let header = if wide { &header[..] } else { &header[..5] };
     output.line(&format!("Hosts that match: {matching}"))?;
     output.table(header, rows, "Nothing is known of this range.")?;
-    if let Some(next) = next {
-        let next = time_for_people(&next);
+    // Only a time is shown as something to copy.
+    if let Some(next) = next.as_deref().and_then(from_wire).map(to_wire) {
         output.line(&format!("There is more: --start '{next}' goes on from here."))?;
     }
     Ok(())

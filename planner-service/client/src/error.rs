@@ -8,6 +8,7 @@ use crate::condition::ConditionError;
 use crate::endpoint::EndpointError;
 use crate::keystone::KeystoneError;
 use crate::moment::MomentError;
+use crate::request::{Request, accepted};
 
 /// Why a client command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,14 @@ pub enum ClientError {
     /// The service refused or did not answer.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// The service refused and offers something else.
+    #[error("{refusal}")]
+    Offered {
+        /// Why.
+        refusal: ApiError,
+        /// What it would accept, in lines.
+        accepted: Vec<String>,
+    },
     /// The service could not be found.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
@@ -56,6 +65,28 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// A call that failed; what the service offers is shown as a change of the request.
+    pub(crate) fn refused(error: ApiError, request: &impl Request) -> Self {
+        let accepted = match &error {
+            ApiError::Refused { offers, .. } => accepted(request, offers),
+            ApiError::Unreachable { .. }
+            | ApiError::Gateway { .. }
+            | ApiError::Redirected { .. }
+            | ApiError::TooLong { .. }
+            | ApiError::NotJson { .. }
+            | ApiError::Address { .. }
+            | ApiError::Client { .. } => Vec::new(),
+        };
+        if accepted.is_empty() {
+            Self::Api(error)
+        } else {
+            Self::Offered {
+                refusal: error,
+                accepted,
+            }
+        }
+    }
+
     /// The exit code: 1 refused or not found, 2 usage, 3 not reachable.
     pub const fn exit_code(&self) -> u8 {
         match self {
@@ -83,6 +114,7 @@ impl ClientError {
             | Self::Endpoint(EndpointError::Keystone(
                 KeystoneError::Refused { .. } | KeystoneError::Answer(_) | KeystoneError::NotInCatalog { .. },
             ))
+            | Self::Offered { .. }
             | Self::NoSuchName { .. }
             | Self::AmbiguousName { .. }
             | Self::Answer(_)
@@ -90,16 +122,21 @@ impl ClientError {
         }
     }
 
+    /// What the user can do next, a line each.
+    pub fn next_steps(&self) -> Vec<String> {
+        if let Self::Offered { accepted, .. } = self {
+            return accepted.clone();
+        }
+        self.next_step().into_iter().collect()
+    }
+
     /// What the user can do next, in one sentence.
-    pub fn next_step(&self) -> Option<String> {
+    fn next_step(&self) -> Option<String> {
         let text = match self {
             Self::Api(ApiError::Unreachable { .. }) => {
                 "Start one with `berth serve`, or set BERTH_URL (or --url) to the address of a running service."
             }
             Self::Api(ApiError::Gateway { .. }) => "The service behind this address is down; try again later.",
-            Self::Api(ApiError::Refused { offers, .. }) if !offers.is_empty() => {
-                return Some(format!("Would be accepted: {}", offers.join("; or ")));
-            }
             Self::Api(ApiError::Refused { status, message, .. }) => return refusal_hint(*status, message),
             Self::Api(ApiError::NotJson { .. } | ApiError::Redirected { .. } | ApiError::TooLong { .. })
             | Self::Answer(_) => {
@@ -111,6 +148,7 @@ impl ClientError {
             Self::Usage(_) | Self::Condition(_) | Self::Moment(_) => "Add --help to see what the command takes.",
             Self::Api(ApiError::Address { .. } | ApiError::Client { .. })
             | Self::Endpoint(EndpointError::Address { .. })
+            | Self::Offered { .. }
             | Self::Output(_) => return None,
         };
         Some(text.to_owned())

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 
 use api_types::host::COLUMN_NAMES;
 use clap::{Args, Subcommand};
-use comfy_table::Cell;
 use serde_json::{Map, Value, json};
 
 use crate::ConnectionArguments;
 use crate::api::{Api, list, member, segment};
 use crate::error::ClientError;
+use crate::key_values::{Property, distinct};
 use crate::lease::only_one;
-use crate::output::{Output, cell_of, text_of};
+use crate::output::{Cell, Output, cell_of, counted, text_of};
 
 /// `berth host`.
 #[derive(Debug, Args)]
@@ -47,8 +47,8 @@ pub(crate) struct CreateArguments {
     /// Hypervisor host name
     name: String,
     /// A property of the host, repeatable
-    #[arg(long = "property", alias = "extra", value_name = "NAME=VALUE", value_parser = pair)]
-    properties: Vec<(String, String)>,
+    #[arg(long = "property", alias = "extra", value_name = "NAME=VALUE")]
+    properties: Vec<Property>,
     /// Number of virtual CPUs (standalone only, as the next ones; with OpenStack, Nova knows them)
     #[arg(long)]
     vcpus: Option<u64>,
@@ -80,8 +80,8 @@ pub(crate) struct UpdateArguments {
     /// Id or hypervisor host name
     host: String,
     /// A property to set, repeatable
-    #[arg(long = "property", alias = "extra", value_name = "NAME=VALUE", value_parser = pair)]
-    properties: Vec<(String, String)>,
+    #[arg(long = "property", alias = "extra", value_name = "NAME=VALUE")]
+    properties: Vec<Property>,
     /// A property to remove, repeatable
     #[arg(long = "remove", value_name = "NAME")]
     removals: Vec<String>,
@@ -99,13 +99,6 @@ pub(crate) struct DeleteArguments {
     /// Ids or hypervisor host names
     #[arg(required = true, value_name = "HOST")]
     hosts: Vec<String>,
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE, e.g. gpu=True".to_owned()),
-    }
 }
 
 pub(crate) async fn run(action: HostAction, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
@@ -137,10 +130,7 @@ pub(crate) async fn run(action: HostAction, api: &Api, output: &mut Output<'_>) 
 }
 
 async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
-    let mut body = Map::new();
-    for (name, value) in arguments.properties {
-        body.insert(name, json!(value));
-    }
+    let mut body = distinct(&arguments.properties)?;
     let numbers = [
         ("vcpus", arguments.vcpus),
         ("memory_mb", arguments.memory_mb),
@@ -148,7 +138,7 @@ async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) 
     ];
     for (name, value) in numbers {
         if let Some(value) = value {
-            body.insert(name.to_owned(), json!(value));
+            refuse_twice(body.insert(name.to_owned(), json!(value)).as_ref(), name)?;
         }
     }
     let texts = [
@@ -157,20 +147,31 @@ async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) 
     ];
     for (name, value) in texts {
         if let Some(value) = value {
-            body.insert(name.to_owned(), json!(value));
+            refuse_twice(body.insert(name.to_owned(), json!(value)).as_ref(), name)?;
         }
     }
-    body.insert("name".to_owned(), json!(arguments.name));
+    refuse_twice(body.insert("name".to_owned(), json!(arguments.name)).as_ref(), "name")?;
     print(api.post("/v1/os-hosts", &Value::Object(body)).await?, output)
 }
 
-async fn update(arguments: UpdateArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
-    let mut body = Map::new();
-    for (name, value) in arguments.properties {
-        body.insert(name, json!(value));
+/// Refuses a property that an option of its own says too.
+fn refuse_twice(before: Option<&Value>, name: &str) -> Result<(), ClientError> {
+    match before {
+        None => Ok(()),
+        Some(_) => Err(ClientError::Usage(format!(
+            "--property {name}: the host's {name} is given besides"
+        ))),
     }
+}
+
+async fn update(arguments: UpdateArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let mut body = distinct(&arguments.properties)?;
     for name in arguments.removals {
-        body.insert(name, Value::Null);
+        if body.insert(name.clone(), Value::Null).is_some() {
+            return Err(ClientError::Usage(format!(
+                "--remove {name}: it is set or removed besides"
+            )));
+        }
     }
     if body.is_empty() {
         return Err(ClientError::Usage(
@@ -199,13 +200,13 @@ async fn set_reservable(
             output.value(&answer)?;
             continue;
         }
-        let count = |name: &str| text_of(&answer, name);
+        let count = |name: &str, one, many| counted(answer.get(name).and_then(Value::as_u64).unwrap_or(0), one, many);
         output.line(&format!(
-            "Host {host} is {}: {} moved, {} leases lack resources now, {} have theirs again.",
+            "Host {host} is {}: {} moved, {} resources now, {} again.",
             if reservable { "up" } else { "down" },
-            count("moved"),
-            count("lost"),
-            count("refilled")
+            count("moved", "reservation", "reservations"),
+            count("lost", "lease lacks", "leases lack"),
+            count("refilled", "has its resources", "have their resources"),
         ))?;
     }
     Ok(())

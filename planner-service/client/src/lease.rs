@@ -2,18 +2,32 @@
 //!
 //! Invariant: a name stands for a lease only while exactly one visible lease has it.
 
+use api_types::capacity::Offer;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use comfy_table::Cell;
 use serde_json::{Map, Value, json};
 
 use crate::ConnectionArguments;
 use crate::api::{Api, ApiError, list, member, segment};
 use crate::error::ClientError;
 use crate::moment::{Moment, from_wire, to_wire};
-use crate::output::{Output, cell_of, text_of};
+use crate::output::{Cell, Output, cell_of, text_of};
 use crate::report;
-use crate::reservation::ReservationArguments;
+use crate::request::{Request, at, operand, option};
+use crate::reservation::{ReservationArguments, noun};
+
+/// Every status a lease can have.
+const STATUSES: [&str; 9] = [
+    "creating",
+    "pending",
+    "starting",
+    "active",
+    "updating",
+    "terminating",
+    "terminated",
+    "deleting",
+    "error",
+];
 
 /// `berth lease`.
 #[derive(Debug, Args)]
@@ -38,7 +52,7 @@ pub(crate) enum LeaseAction {
     Delete(DeleteArguments),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct CreateArguments {
     /// Name of the lease
     name: String,
@@ -60,8 +74,8 @@ pub(crate) struct CreateArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArguments {
-    /// Only leases in this status, e.g. active
-    #[arg(long, value_name = "STATUS")]
+    /// Only leases in this status
+    #[arg(long, value_name = "STATUS", ignore_case = true, value_parser = STATUSES)]
     status: Option<String>,
 }
 
@@ -74,7 +88,7 @@ pub(crate) struct ShowArguments {
     field: Option<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct UpdateArguments {
     /// Id or name
     lease: String,
@@ -116,40 +130,140 @@ pub(crate) async fn run(
     }
 }
 
+impl CreateArguments {
+    /// The body of the request.
+    pub(crate) fn body(&self, now: DateTime<Utc>) -> Result<Value, ClientError> {
+        let start = self.start.resolve(now, now)?;
+        let end = self.end.resolve(now, start)?;
+        let mut body = Map::new();
+        body.insert("name".to_owned(), json!(self.name));
+        // The service's own clock decides what "now" is.
+        let start_on_wire = if self.start == Moment::Now {
+            "now".to_owned()
+        } else {
+            to_wire(start)
+        };
+        body.insert("start_date".to_owned(), json!(start_on_wire));
+        body.insert("end_date".to_owned(), json!(to_wire(end)));
+        if let Some(before_end) = self.before_end {
+            let before_end = before_end.resolve(now, end)?;
+            body.insert("before_end_date".to_owned(), json!(to_wire(before_end)));
+        }
+        body.insert("reservations".to_owned(), json!(self.reservation.for_creation()?));
+        body.insert("events".to_owned(), json!([]));
+        Ok(Value::Object(body))
+    }
+}
+
 async fn create(
     arguments: CreateArguments,
     api: &Api,
     output: &mut Output<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), ClientError> {
-    let start = arguments.start.resolve(now, now)?;
-    let end = arguments.end.resolve(now, start)?;
-    let mut body = Map::new();
-    body.insert("name".to_owned(), json!(arguments.name));
-    // The service's own clock decides what "now" is.
-    let start_on_wire = if arguments.start == Moment::Now {
-        "now".to_owned()
-    } else {
-        to_wire(start)
-    };
-    body.insert("start_date".to_owned(), json!(start_on_wire));
-    body.insert("end_date".to_owned(), json!(to_wire(end)));
-    if let Some(before_end) = arguments.before_end {
-        body.insert(
-            "before_end_date".to_owned(),
-            json!(to_wire(before_end.resolve(now, end)?)),
-        );
-    }
-    body.insert("reservations".to_owned(), json!(arguments.reservation.for_creation()?));
-    body.insert("events".to_owned(), json!([]));
-    let answer = api.post("/v1/leases", &Value::Object(body)).await?;
+    let answer = api.post("/v1/leases", &arguments.body(now)?).await;
+    let answer = answer.map_err(|refusal| ClientError::refused(refusal, &arguments))?;
     if output.json {
         return output.value(&answer);
     }
     let lease = member(answer, "lease")?;
-    match arguments.field {
-        Some(field) => output.field(&lease, &field),
+    match &arguments.field {
+        Some(field) => output.field(&lease, field),
         None => report::show(&text_of(&lease, "id"), api, output).await,
+    }
+}
+
+impl Request for CreateArguments {
+    fn with(&self, offer: &Offer) -> Option<Self> {
+        let mut changed = self.clone();
+        changed.reservation = self.reservation.with(offer)?;
+        if let Offer::Start { start, end, .. } = offer {
+            (changed.start, changed.end) = (at(start.0)?, at(end.0)?);
+            // A lead before the end moves with the end; a time of day would not.
+            if let Some(Moment::At(_) | Moment::Now) = self.before_end {
+                return None;
+            }
+        }
+        Some(changed)
+    }
+
+    fn words(&self) -> Vec<String> {
+        let mut words = vec!["lease".to_owned(), "create".to_owned()];
+        option(
+            &mut words,
+            "--start",
+            Some(self.start).filter(|start| *start != Moment::Now),
+        );
+        option(&mut words, "--end", Some(self.end));
+        option(&mut words, "--before-end", self.before_end);
+        self.reservation.words(&mut words);
+        option(&mut words, "--field", self.field.as_ref());
+        operand(&mut words, &self.name);
+        words
+    }
+
+    fn noun(&self, reservation: u32) -> (&'static str, &'static str) {
+        self.reservation.noun(reservation)
+    }
+}
+
+/// A change of a lease that exists.
+struct Change<'a> {
+    arguments: UpdateArguments,
+    /// As it is.
+    lease: &'a Value,
+}
+
+impl Change<'_> {
+    /// A member of the reservation at this place.
+    fn member(&self, reservation: u32, name: &str) -> Option<&str> {
+        let existing = self.lease.get("reservations")?.as_array()?;
+        existing.get(usize::try_from(reservation).ok()?)?.get(name)?.as_str()
+    }
+}
+
+impl Request for Change<'_> {
+    fn with(&self, offer: &Offer) -> Option<Self> {
+        let mut arguments = self.arguments.clone();
+        match offer {
+            Offer::Start { start, end, .. } => {
+                (arguments.start, arguments.end) = (Some(at(start.0)?), Some(at(end.0)?));
+                // A lead before the end moves with the end; a time of day would not.
+                if let Some(Moment::At(_) | Moment::Now) = arguments.before_end {
+                    return None;
+                }
+            }
+            Offer::Amount {
+                reservation, amount, ..
+            } => {
+                let (id, kind) = (
+                    self.member(*reservation, "id")?,
+                    self.member(*reservation, "resource_type")?,
+                );
+                arguments.reservation = arguments.reservation.with_amount(id, kind, *amount)?;
+            }
+            // What is left of a condition of the lease as it is cannot be told from what was asked for.
+            Offer::Drop { .. } => return None,
+        }
+        Some(Self {
+            arguments,
+            lease: self.lease,
+        })
+    }
+
+    fn words(&self) -> Vec<String> {
+        let mut words = vec!["lease".to_owned(), "update".to_owned()];
+        option(&mut words, "--name", self.arguments.name.as_ref());
+        option(&mut words, "--start", self.arguments.start);
+        option(&mut words, "--end", self.arguments.end);
+        option(&mut words, "--before-end", self.arguments.before_end);
+        self.arguments.reservation.words(&mut words);
+        operand(&mut words, &self.arguments.lease);
+        words
+    }
+
+    fn noun(&self, reservation: u32) -> (&'static str, &'static str) {
+        noun(self.member(reservation, "resource_type"))
     }
 }
 
@@ -205,7 +319,7 @@ async fn update(
     let lease = member(api.get(&path, &[]).await?, "lease")?;
     let date = |name: &'static str| from_wire(&text_of(&lease, name)).ok_or(ClientError::Answer(name));
     let mut body = Map::new();
-    if let Some(name) = arguments.name {
+    if let Some(name) = &arguments.name {
         body.insert("name".to_owned(), json!(name));
     }
     if let Some(start) = arguments.start {
@@ -234,7 +348,16 @@ async fn update(
             "nothing to change: give --name, --start, --end, --hosts or --where".to_owned(),
         ));
     }
-    let answer = api.put(&path, &Value::Object(body)).await?;
+    let answer = api.put(&path, &Value::Object(body)).await;
+    let answer = answer.map_err(|refusal| {
+        ClientError::refused(
+            refusal,
+            &Change {
+                arguments: arguments.clone(),
+                lease: &lease,
+            },
+        )
+    })?;
     if output.json {
         output.value(&answer)
     } else {

@@ -14,12 +14,14 @@ mod endpoint;
 mod error;
 mod floating_ip;
 mod host;
+mod key_values;
 mod keystone;
 mod lease;
 mod moment;
 mod output;
 mod property;
 mod report;
+mod request;
 mod reservation;
 mod timeline;
 mod timeline_chart;
@@ -43,6 +45,7 @@ pub use keystone::KeystoneError;
 pub use lease::LeaseArguments;
 pub use moment::{Moment, MomentError};
 pub use output::Output;
+use output::escaped;
 pub use property::PropertyArguments;
 pub use timeline::TimelineArguments;
 pub use what_if::WhatIfArguments;
@@ -160,9 +163,10 @@ pub async fn execute(command: Command, environment: Environment<'_>, now: DateTi
         Err(ClientError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when standard error is closed; the exit code still does.
-            let _ = writeln!(std::io::stderr().lock(), "berth: {error}");
-            if let Some(next) = error.next_step() {
-                let _ = writeln!(std::io::stderr().lock(), "  {next}");
+            let mut standard_error = std::io::stderr().lock();
+            let _ = writeln!(standard_error, "berth: {}", escaped(&error.to_string()));
+            for next in error.next_steps() {
+                let _ = writeln!(standard_error, "  {}", escaped(&next));
             }
             ExitCode::from(error.exit_code())
         }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: what goes to the service is a whole minute in UTC, in the one format it reads.
 
+use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, DurationRound, NaiveDate, NaiveDateTime, TimeDelta, Utc};
@@ -37,13 +38,36 @@ impl Moment {
     /// # Errors
     /// [`MomentError::Range`] beyond the calendar.
     pub fn resolve(self, now: DateTime<Utc>, base: DateTime<Utc>) -> Result<DateTime<Utc>, MomentError> {
-        let out_of_range = || MomentError::Range(format!("{self:?}"));
+        let out_of_range = || MomentError::Range(self.to_string());
         let time = match self {
             Self::Now => now,
             Self::Offset(offset) => base.checked_add_signed(offset).ok_or_else(out_of_range)?,
             Self::At(time) => time,
         };
         time.duration_trunc(TimeDelta::minutes(1)).map_err(|_| out_of_range())
+    }
+}
+
+/// As it is written on the command line: it reads as the same moment.
+impl fmt::Display for Moment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now => formatter.write_str("now"),
+            Self::At(time) => formatter.write_str(&to_wire(*time)),
+            Self::Offset(offset) => {
+                let minutes = offset.num_minutes().unsigned_abs();
+                formatter.write_str(if *offset < TimeDelta::zero() { "-" } else { "+" })?;
+                let parts = [(minutes / 1440, "d"), (minutes / 60 % 24, "h"), (minutes % 60, "m")];
+                let mut written = false;
+                for (number, unit) in parts {
+                    if number > 0 || (unit == "m" && !written) {
+                        write!(formatter, "{number}{unit}")?;
+                        written = true;
+                    }
+                }
+                Ok(())
+            }
+        }
     }
 }
 
@@ -173,6 +197,15 @@ mod tests {
             let moment: Moment = text.parse().unwrap();
             assert_eq!(to_wire(moment.resolve(now, base).unwrap()), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_moment_is_written_as_it_is_read() {
+        for text in ["now", "+2h", "-30m", "+1d12h5m", "+0m", "+10d1m", "2031-05-06 07:08"] {
+            assert_eq!(text.parse::<Moment>().unwrap().to_string(), text);
+        }
+        let week: Moment = "+1w".parse().unwrap();
+        assert_eq!(week.to_string(), "+7d");
     }
 
     #[test]

@@ -1,15 +1,21 @@
 //! What is printed.
 //!
-//! Invariant: without a terminal, or with `NO_COLOR`, the output is plain ASCII decoration around the
-//! service's own text; colour never carries a meaning of its own.
+//! Invariants: without a terminal, or with `NO_COLOR`, the output is plain ASCII decoration around the
+//! service's own text; colour never carries a meaning of its own. Whatever the source of a text, no character of it that
+//! steers a terminal is written: everything printed is made of [`Shown`] and [`Cell`], which escape, or of JSON, which
+//! [`Output::value`] escapes.
 
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 use std::io::{IsTerminal, Write};
 
-use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use api_types::name::is_steering;
+use comfy_table::{Attribute, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use serde_json::Value;
 
 use crate::endpoint::Environment;
 use crate::error::ClientError;
+use crate::key_values::suggestion;
 
 /// Columns of a terminal that does not tell.
 const DEFAULT_WIDTH: u16 = 100;
@@ -61,17 +67,22 @@ impl<'a> Output<'a> {
 
     /// Prints one line.
     pub(crate) fn line(&mut self, text: &str) -> Result<(), ClientError> {
-        Ok(writeln!(self.writer, "{text}")?)
+        Ok(writeln!(self.writer, "{}", escaped(text))?)
     }
 
-    /// Prints text that ends its own lines.
-    pub(crate) fn text(&mut self, text: &str) -> Result<(), ClientError> {
-        Ok(self.writer.write_all(text.as_bytes())?)
+    /// Prints a drawing, whose labels are [`Shown`]; it ends its own lines.
+    pub(crate) fn drawing(&mut self, drawing: &str) -> Result<(), ClientError> {
+        Ok(self.writer.write_all(drawing.as_bytes())?)
     }
 
-    /// Prints a JSON value for people and programs.
+    /// Prints a JSON value for people and programs. Outside of its texts it holds no character that is escaped but the
+    /// line feed, so it reads as the same value.
     pub(crate) fn value(&mut self, value: &Value) -> Result<(), ClientError> {
-        self.line(&format!("{value:#}"))
+        let text = format!("{value:#}");
+        for line in text.split('\n') {
+            self.line(line)?;
+        }
+        Ok(())
     }
 
     /// Prints one member of an object: text without quotation marks, a list one item a line.
@@ -82,8 +93,8 @@ impl<'a> Output<'a> {
                 .map(|members| members.keys().map(String::as_str).collect())
                 .unwrap_or_default();
             return Err(ClientError::Usage(format!(
-                "--field {name}: there is none; there are {}",
-                known.join(", ")
+                "--field {name}: there is none{}",
+                suggestion(name, &known)
             )));
         };
         match value.as_array() {
@@ -94,12 +105,13 @@ impl<'a> Output<'a> {
 
     /// Prints a heading between tables.
     pub(crate) fn heading(&mut self, text: &str) -> Result<(), ClientError> {
-        let text = if self.colour {
-            format!("\n\x1b[1m{text}\x1b[0m")
+        let text = escaped(text);
+        if self.colour {
+            writeln!(self.writer, "\n\x1b[1m{text}\x1b[0m")?;
         } else {
-            format!("\n{text}")
-        };
-        self.line(&text)
+            writeln!(self.writer, "\n{text}")?;
+        }
+        Ok(())
     }
 
     /// Prints a table; an empty one is said in words.
@@ -110,14 +122,10 @@ impl<'a> Output<'a> {
         let mut table = self.empty_table();
         table.set_header(header.iter().map(|name| {
             let cell = Cell::new(name);
-            if self.colour {
-                cell.add_attribute(Attribute::Bold)
-            } else {
-                cell
-            }
+            if self.colour { cell.bold().0 } else { cell.0 }
         }));
         for row in rows {
-            table.add_row(row);
+            table.add_row(row.into_iter().map(|cell| cell.0));
         }
         self.print_table(&mut table)
     }
@@ -126,7 +134,7 @@ impl<'a> Output<'a> {
     pub(crate) fn object(&mut self, rows: Vec<(&str, Cell)>) -> Result<(), ClientError> {
         let mut table = self.empty_table();
         for (name, value) in rows {
-            table.add_row(vec![Cell::new(name), value]);
+            table.add_row(vec![Cell::new(name).0, value.0]);
         }
         self.print_table(&mut table)
     }
@@ -137,13 +145,14 @@ impl<'a> Output<'a> {
         if !self.colour {
             return cell;
         }
-        match status.to_ascii_uppercase().as_str() {
-            "ACTIVE" | "DONE" => cell.fg(Color::Green),
-            "ERROR" => cell.fg(Color::Red),
-            "PENDING" | "UNDONE" => cell.fg(Color::Cyan),
-            "TERMINATED" | "DELETED" => cell.fg(Color::DarkGrey),
-            _ => cell.fg(Color::Yellow),
-        }
+        let colour = match status.to_ascii_uppercase().as_str() {
+            "ACTIVE" | "DONE" => Color::Green,
+            "ERROR" => Color::Red,
+            "PENDING" | "UNDONE" => Color::Cyan,
+            "TERMINATED" | "DELETED" => Color::DarkGrey,
+            _ => Color::Yellow,
+        };
+        Cell(cell.0.fg(colour))
     }
 
     fn empty_table(&self) -> Table {
@@ -172,10 +181,59 @@ impl<'a> Output<'a> {
             }
         }
         for line in table.lines() {
-            self.line(line.trim_end())?;
+            writeln!(self.writer, "{}", line.trim_end())?;
         }
         Ok(())
     }
+}
+
+/// A text without characters that steer a terminal: they are written as JSON writes them, `\u001b`.
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_steering) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if is_steering(character) {
+            // Writing to a text cannot fail.
+            let _ = write!(safe, "\\u{:04x}", u32::from(character));
+        } else {
+            safe.push(character);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// A label of a drawing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown(String);
+
+impl Shown {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(escaped(text).into_owned())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A cell of a table.
+pub(crate) struct Cell(comfy_table::Cell);
+
+impl Cell {
+    pub(crate) fn new(text: impl fmt::Display) -> Self {
+        Self(comfy_table::Cell::new(escaped(&text.to_string())))
+    }
+
+    pub(crate) fn bold(self) -> Self {
+        Self(self.0.add_attribute(Attribute::Bold))
+    }
+}
+
+/// A number with its noun: `1 host`, `2 hosts`.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// A JSON value as one piece of text.

@@ -3,13 +3,12 @@
 //! Invariant: a property is shown only if some host has it.
 
 use clap::{Args, Subcommand};
-use comfy_table::Cell;
 use serde_json::{Value, json};
 
 use crate::ConnectionArguments;
 use crate::api::{Api, list, segment};
 use crate::error::ClientError;
-use crate::output::{Output, cell_of, scalar, text_of};
+use crate::output::{Cell, Output, cell_of, scalar, text_of};
 
 /// `berth property`.
 #[derive(Debug, Args)]

@@ -6,13 +6,12 @@
 use std::collections::BTreeMap;
 
 use api_types::report::{LeaseReport, ReportedEvent};
-use comfy_table::{Attribute, Cell};
 use serde_json::{Value, json};
 
 use crate::api::{Api, ApiError, list, member, segment};
 use crate::error::ClientError;
 use crate::lease::time_for_people;
-use crate::output::{Output, cell_of, text_of};
+use crate::output::{Cell, Output, cell_of, text_of};
 use crate::timeline_chart::day_and_time;
 
 /// Everything known about a lease.
@@ -243,7 +242,7 @@ fn show_findings(view: &View, output: &mut Output<'_>) -> Result<(), ClientError
         .map(|finding| {
             let state = Cell::new(if finding.repaired { "repaired" } else { "open" });
             let state = if output.colour && !finding.repaired {
-                state.add_attribute(Attribute::Bold)
+                state.bold()
             } else {
                 state
             };

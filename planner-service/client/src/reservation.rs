@@ -3,20 +3,26 @@
 //! Invariant: a reservation is sent complete, with the defaults the API's other clients send; the virtual CPUs of an instance
 //! have none.
 
+use std::fmt;
 use std::str::FromStr;
 
+use api_types::capacity::Offer;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::condition::parse_condition;
 use crate::error::ClientError;
+use crate::key_values;
+use crate::request::option;
 
 /// The resource type of whole hosts.
-const HOST_TYPE: &str = "physical:host";
+pub(crate) const HOST_TYPE: &str = "physical:host";
 /// The resource type of places for instances.
-const INSTANCE_TYPE: &str = "virtual:instance";
+pub(crate) const INSTANCE_TYPE: &str = "virtual:instance";
 /// The resource type of places for instances of a flavor.
-const FLAVOR_TYPE: &str = "flavor:instance";
+pub(crate) const FLAVOR_TYPE: &str = "flavor:instance";
+/// The resource type of floating IPs.
+pub(crate) const FLOATING_IP_TYPE: &str = "virtual:floatingip";
 
 /// A number of hosts, or a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +31,17 @@ pub(crate) struct HostCount {
     pub(crate) min: u32,
     /// Most.
     pub(crate) max: u32,
+}
+
+impl fmt::Display for HostCount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { min, max } = self;
+        if min == max {
+            write!(formatter, "{min}")
+        } else {
+            write!(formatter, "{min}-{max}")
+        }
+    }
 }
 
 impl FromStr for HostCount {
@@ -173,6 +190,162 @@ impl ReservationArguments {
         Ok(members)
     }
 
+    /// Whether the plain options make a reservation, which is then the first one.
+    fn has_plain(&self) -> bool {
+        let whole = &self.reservation;
+        !self.is_empty()
+            && (whole.is_empty()
+                || !Self {
+                    reservation: Vec::new(),
+                    ..self.clone()
+                }
+                .is_empty())
+    }
+
+    /// The resource type of the reservation at this place; `None` if there is none.
+    pub(crate) fn kind(&self, place: u32) -> Option<String> {
+        if self.has_plain() && place == 0 {
+            let kind = if self.flavor.is_some() {
+                FLAVOR_TYPE
+            } else if self.is_of_instances() {
+                INSTANCE_TYPE
+            } else {
+                HOST_TYPE
+            };
+            return Some(kind.to_owned());
+        }
+        let text = self.reservation.get(self.whole(place)?)?;
+        let members = key_values::reservation(text, HOST_TYPE).ok()?;
+        let kind = members.get("resource_type").and_then(Value::as_str);
+        Some(kind.unwrap_or(HOST_TYPE).to_owned())
+    }
+
+    /// Which of the whole reservations stands at this place of the request.
+    fn whole(&self, place: u32) -> Option<usize> {
+        usize::try_from(place).ok()?.checked_sub(usize::from(self.has_plain()))
+    }
+
+    /// What the reservation at this place counts, as (one, many).
+    pub(crate) fn noun(&self, place: u32) -> (&'static str, &'static str) {
+        noun(self.kind(place).as_deref())
+    }
+
+    /// These changes of reservations with another amount for the one with this id; the plain options are its own if no
+    /// whole reservation is.
+    pub(crate) fn with_amount(&self, id: &str, kind: &str, amount: u32) -> Option<Self> {
+        let mut changed = self.clone();
+        for text in &mut changed.reservation {
+            let mut members = key_values::reservation(text, kind).ok()?;
+            if members.get("id").and_then(Value::as_str) == Some(id) {
+                let names: &[&str] = if kind == HOST_TYPE {
+                    &["min", "max"]
+                } else {
+                    &["amount"]
+                };
+                members.extend(names.iter().map(|name| ((*name).to_owned(), json!(amount))));
+                *text = key_values::reservation_text(&members);
+                return Some(changed);
+            }
+        }
+        if !self.reservation.is_empty() {
+            return None;
+        }
+        if kind == HOST_TYPE {
+            changed.hosts = Some(HostCount {
+                min: amount,
+                max: amount,
+            });
+        } else {
+            changed.instances = Some(amount);
+        }
+        Some(changed)
+    }
+
+    /// These reservations with the change of an offer; `None` if the options cannot say it.
+    pub(crate) fn with(&self, offer: &Offer) -> Option<Self> {
+        let mut changed = self.clone();
+        match offer {
+            Offer::Start { .. } => {}
+            &Offer::Amount {
+                reservation: place,
+                amount,
+                ..
+            } => {
+                let of_hosts = self.kind(place)? == HOST_TYPE;
+                if self.has_plain() && place == 0 {
+                    if of_hosts {
+                        changed.hosts = Some(HostCount {
+                            min: amount,
+                            max: amount,
+                        });
+                    } else {
+                        changed.instances = Some(amount);
+                    }
+                } else {
+                    let text = changed.reservation.get_mut(self.whole(place)?)?;
+                    let mut members = key_values::reservation(text, HOST_TYPE).ok()?;
+                    let names: &[&str] = if of_hosts { &["min", "max"] } else { &["amount"] };
+                    members.extend(names.iter().map(|name| ((*name).to_owned(), json!(amount))));
+                    *text = key_values::reservation_text(&members);
+                }
+            }
+            Offer::Drop {
+                reservation: place,
+                condition,
+                ..
+            } => {
+                let condition: Value = serde_json::from_str(condition).ok()?;
+                if self.has_plain() && *place == 0 {
+                    let properties = match &self.condition {
+                        Some(text) => Some(parse_condition(text).ok()?.to_string()),
+                        None => self.resource_properties.clone(),
+                    };
+                    if let Some(rest) = properties.and_then(|text| without(&text, &condition)) {
+                        changed.condition = None;
+                        changed.resource_properties = Some(rest).filter(|rest| !rest.is_empty());
+                    } else {
+                        let rest = without(self.hypervisor_properties.as_deref()?, &condition)?;
+                        changed.hypervisor_properties = Some(rest).filter(|rest| !rest.is_empty());
+                    }
+                    // The condition may have been all that was asked for; the reservation is still one of one host.
+                    if !changed.has_plain() {
+                        changed.hosts = Some(HostCount { min: 1, max: 1 });
+                    }
+                } else {
+                    let text = changed.reservation.get_mut(self.whole(*place)?)?;
+                    let mut members = key_values::reservation(text, HOST_TYPE).ok()?;
+                    let rest = ["resource_properties", "hypervisor_properties"]
+                        .into_iter()
+                        .find_map(|name| {
+                            let rest = without(members.get(name)?.as_str()?, &condition)?;
+                            Some((name.to_owned(), json!(rest)))
+                        });
+                    members.extend([rest?]);
+                    *text = key_values::reservation_text(&members);
+                }
+            }
+        }
+        Some(changed)
+    }
+
+    /// The words of the command line that say this.
+    pub(crate) fn words(&self, words: &mut Vec<String>) {
+        option(words, "--hosts", self.hosts);
+        option(words, "--instances", self.instances);
+        option(words, "--flavor", self.flavor.as_ref());
+        option(words, "--vcpus", self.vcpus);
+        option(words, "--memory-mb", self.memory_mb);
+        option(words, "--disk-gb", self.disk_gb);
+        option(words, "--affinity", self.affinity.as_ref());
+        option(words, "--where", self.condition.as_ref());
+        option(words, "--hypervisor-properties", self.hypervisor_properties.as_ref());
+        option(words, "--resource-properties", self.resource_properties.as_ref());
+        option(words, "--before-end-action", self.before_end_action.as_ref());
+        for text in &self.reservation {
+            option(words, "--reservation", Some(text));
+        }
+    }
+
     /// The reservations of a new lease.
     ///
     /// # Errors
@@ -190,7 +363,13 @@ impl ReservationArguments {
             reservations.push(with_defaults(plain));
         }
         for text in &self.reservation {
-            reservations.push(with_defaults(members(text)?));
+            let members = key_values::reservation(text, HOST_TYPE)?;
+            if members.contains_key("id") {
+                return Err(ClientError::Usage(format!(
+                    "--reservation {text}: a new reservation gets its id from the service; leave id out"
+                )));
+            }
+            reservations.push(with_defaults(members));
         }
         if reservations.is_empty() {
             return Err(ClientError::Usage(
@@ -223,15 +402,43 @@ impl ReservationArguments {
             reservations.push(Value::Object(plain));
         }
         for text in &self.reservation {
-            let members = members(text)?;
-            if !members.contains_key("id") {
-                return Err(ClientError::Usage(format!(
-                    "--reservation {text}: say which one, id=ID"
-                )));
-            }
-            reservations.push(Value::Object(members));
+            let kind = kind_of(text, lease)?;
+            reservations.push(Value::Object(key_values::reservation(text, &kind)?));
         }
         Ok(reservations)
+    }
+}
+
+/// The resource type of the reservation of the lease that a text `id=ID,...` changes.
+fn kind_of(text: &str, lease: &Value) -> Result<String, ClientError> {
+    let id = text.split(',').find_map(|part| part.strip_prefix("id="));
+    let Some(id) = id else {
+        return Err(ClientError::Usage(format!(
+            "--reservation {text}: say which one, id=ID"
+        )));
+    };
+    let existing = lease.get("reservations").and_then(Value::as_array);
+    let member = |reservation: &Value, name: &str| reservation.get(name).and_then(Value::as_str).map(str::to_owned);
+    let mut known = existing.into_iter().flatten();
+    let found = known.find(|reservation| member(reservation, "id").as_deref() == Some(id));
+    if let Some(reservation) = found {
+        return Ok(member(reservation, "resource_type").unwrap_or_else(|| HOST_TYPE.to_owned()));
+    }
+    let ids = existing.into_iter().flatten();
+    let ids: Vec<String> = ids.filter_map(|reservation| member(reservation, "id")).collect();
+    Err(ClientError::Usage(format!(
+        "--reservation {text}: the lease has no such reservation; it has {}",
+        ids.join(", ")
+    )))
+}
+
+/// What reservations of a resource type count, as (one, many).
+pub(crate) fn noun(kind: Option<&str>) -> (&'static str, &'static str) {
+    match kind {
+        None | Some(HOST_TYPE) => ("host", "hosts"),
+        Some(INSTANCE_TYPE | FLAVOR_TYPE) => ("instance", "instances"),
+        Some(FLOATING_IP_TYPE) => ("floating IP", "floating IPs"),
+        Some(_) => ("unit", "units"),
     }
 }
 
@@ -267,55 +474,42 @@ fn with_defaults(mut members: Map<String, Value>) -> Value {
     Value::Object(members)
 }
 
-/// Reads `k=v,k=v`; a comma belongs to the value unless a key and `=` follow it.
-fn members(text: &str) -> Result<Map<String, Value>, ClientError> {
-    let mut members = Map::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let Some((key, after)) = rest.split_once('=').filter(|(key, _)| is_key(key)) else {
-            return Err(ClientError::Usage(format!(
-                "--reservation {text}: '{rest}' is not KEY=VALUE"
-            )));
-        };
-        let end = after
-            .match_indices(',')
-            .map(|(at, _)| at)
-            .filter(|&at| after[..at].matches('"').count() % 2 == 0)
-            .find(|&at| after[at + 1..].split_once('=').is_some_and(|(key, _)| is_key(key)));
-        let (value, next) = end.map_or((after, ""), |end| (&after[..end], &after[end + 1..]));
-        let value = match value.parse::<i64>() {
-            Ok(number) if key != "id" => json!(number),
-            _ if value.starts_with('[') && key == "required_floatingips" => {
-                serde_json::from_str(value).unwrap_or_else(|_| json!(value))
-            }
-            _ => json!(value),
-        };
-        members.insert(key.to_owned(), value);
-        rest = next;
+/// A property expression without the first of its conditions that is this one; empty if none is left, `None` if it has
+/// no such condition.
+fn without(expression: &str, condition: &Value) -> Option<String> {
+    fn parts(expression: &Value) -> Vec<Value> {
+        match expression.as_array().map(Vec::as_slice) {
+            Some([first, rest @ ..]) if *first == json!("and") => rest.iter().flat_map(parts).collect(),
+            Some(_) | None => vec![expression.clone()],
+        }
     }
-    Ok(members)
-}
-
-fn is_key(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    // The service writes `==` where `=` was given.
+    fn normal(expression: &Value) -> Value {
+        let Some(items) = expression.as_array() else {
+            return expression.clone();
+        };
+        let mut items: Vec<Value> = items.iter().map(normal).collect();
+        if let Some(operator) = items.first_mut().filter(|first| **first == json!("=")) {
+            *operator = json!("==");
+        }
+        Value::Array(items)
+    }
+    let mut parts = parts(&serde_json::from_str(expression).ok()?);
+    let place = parts.iter().position(|part| normal(part) == normal(condition))?;
+    parts.remove(place);
+    Some(match parts.len() {
+        0 => String::new(),
+        1 => parts.remove(0).to_string(),
+        _ => {
+            parts.insert(0, json!("and"));
+            Value::Array(parts).to_string()
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_whole_reservation_is_read_as_the_blazar_client_reads_it() {
-        let text = r#"resource_type=physical:host,min=1,max=2,hypervisor_properties=["and", [">=", "$vcpus", "2"], ["==", "$a", "x=1,y=2"]],resource_properties="#;
-        assert_eq!(
-            Value::Object(members(text).unwrap()),
-            json!({"resource_type": "physical:host", "min": 1, "max": 2,
-                "hypervisor_properties": r#"["and", [">=", "$vcpus", "2"], ["==", "$a", "x=1,y=2"]]"#,
-                "resource_properties": ""})
-        );
-        assert!(members("min").is_err());
-        assert!(members("=3").is_err());
-    }
 
     #[test]
     fn plain_options_make_a_complete_reservation() {

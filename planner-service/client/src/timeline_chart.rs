@@ -1,11 +1,14 @@
 //! The drawing of hosts and time.
 //!
-//! Invariant: a column shows the lease that holds the host longest within the column's span, so that
-//! even the shortest lease is visible; the same input draws the same text.
+//! Invariant: every lease of a host is visible, the shortest too: leases that would share a column are drawn in lanes,
+//! one under the other, and no two leases have the same label. The same input draws the same text.
 
 use std::fmt::Write;
 
 use chrono::DateTime;
+use unicode_width::UnicodeWidthStr;
+
+use crate::output::{Shown, counted};
 
 /// What is drawn; times are Unix seconds.
 pub(crate) struct Chart {
@@ -24,7 +27,7 @@ pub(crate) struct Chart {
 /// A host.
 pub(crate) struct Row {
     /// Its name.
-    pub(crate) label: String,
+    pub(crate) label: Shown,
     /// Takes no new work.
     pub(crate) out_of_service: bool,
     /// What it serves.
@@ -39,12 +42,14 @@ pub(crate) struct Block {
     pub(crate) end: i64,
     /// The planner may still choose another host.
     pub(crate) tentative: bool,
+    /// Instances that share the host; one for a whole host.
+    pub(crate) places: usize,
 }
 
 /// A line of the legend.
 pub(crate) struct LeaseLabel {
-    pub(crate) name: String,
-    pub(crate) status: String,
+    pub(crate) name: Shown,
+    pub(crate) status: Shown,
     pub(crate) start: i64,
     pub(crate) end: i64,
 }
@@ -100,7 +105,7 @@ pub(crate) fn draw(chart: &Chart, style: Style) -> String {
     let longest = chart
         .rows
         .iter()
-        .map(|row| row.label.chars().count())
+        .map(|row| row.label.as_str().width())
         .max()
         .unwrap_or(0);
     let label_width = longest.clamp(4, MAX_LABEL);
@@ -135,74 +140,83 @@ pub(crate) fn draw(chart: &Chart, style: Style) -> String {
             if style.colour { "\x1b[1m▼ now\x1b[0m" } else { "v now" }
         ));
     }
+    let labels = Labels::for_leases(chart.leases.len());
     for row in &chart.rows {
-        let label: String = if row.label.chars().count() > label_width {
-            row.label.chars().take(label_width - 1).chain(['~']).collect()
-        } else {
-            row.label.clone()
-        };
         let mark = if row.out_of_service { '!' } else { ' ' };
-        let mut cells = String::new();
-        let mut previous = None;
-        for column in 0..grid.columns {
-            let block = grid.longest_block(row, column);
-            if let Some(block) = block {
-                let first = previous != Some(block.lease);
-                cells.push_str(&paint(block, first, style));
-            } else {
-                let tick_here = grid.tick_in(column, tick).is_some();
-                cells.push_str(&dim(match (style.colour, tick_here) {
-                    (true, true) => "┊",
-                    (true, false) => "·",
-                    (false, true) => ":",
-                    (false, false) => ".",
-                }));
+        let mut head = format!("{}{mark} ", fitted(row.label.as_str(), label_width));
+        for lane in grid.lanes(row, labels.width) {
+            let mut cells = String::new();
+            let mut column = 0;
+            while column < grid.columns {
+                if let Some(bar) = lane.iter().find(|bar| bar.first == column) {
+                    cells.push_str(&paint(bar, labels, style));
+                    column = bar.last + 1;
+                } else {
+                    let tick_here = grid.tick_in(column, tick).is_some();
+                    cells.push_str(&dim(match (style.colour, tick_here) {
+                        (true, true) => "┊",
+                        (true, false) => "·",
+                        (false, true) => ":",
+                        (false, false) => ".",
+                    }));
+                    column += 1;
+                }
             }
-            previous = block.map(|block| block.lease);
+            line(format!("{head}{cells}"));
+            head.clone_from(&margin);
         }
-        line(format!("{label:<label_width$}{mark} {cells}"));
     }
-    legend(chart, style, &mut line);
+    legend(chart, labels, style, &mut line);
     text
 }
 
-fn legend(chart: &Chart, style: Style, line: &mut impl FnMut(String)) {
-    let shown = |index: usize| {
-        let blocks = || {
-            chart
-                .rows
-                .iter()
-                .flat_map(|row| &row.blocks)
-                .filter(move |block| block.lease == index)
-        };
-        (blocks().count(), blocks().all(|block| block.tentative))
+/// A label in exactly this many columns, cut where it is wider.
+fn fitted(label: &str, width: usize) -> String {
+    let mut shown = label.to_owned();
+    if label.width() > width {
+        while shown.width() >= width {
+            shown.pop();
+        }
+        shown.push('~');
+    }
+    let missing = width.saturating_sub(shown.width());
+    shown + &" ".repeat(missing)
+}
+
+fn legend(chart: &Chart, labels: Labels, style: Style, line: &mut impl FnMut(String)) {
+    let blocks = |index: usize| {
+        let rows = chart.rows.iter().flat_map(|row| &row.blocks);
+        rows.filter(move |block| block.lease == index)
     };
-    let names = chart
-        .leases
-        .iter()
-        .map(|lease| lease.name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(40);
+    let names = chart.leases.iter().map(|lease| lease.name.as_str().width());
+    let names = names.max().unwrap_or(0).min(40);
     let mut any_tentative = false;
     if !chart.leases.is_empty() {
         line(String::new());
     }
     for (index, lease) in chart.leases.iter().enumerate() {
-        let (hosts, tentative) = shown(index);
+        let tentative = blocks(index).all(|block| block.tentative);
         any_tentative |= tentative;
-        let sample = Block {
+        let sample = Bar {
             lease: index,
-            start: 0,
-            end: 0,
+            first: 0,
+            last: labels.width - 1,
             tentative,
         };
-        let plural = if hosts == 1 { "" } else { "s" };
+        let (hosts, places) = (
+            blocks(index).count(),
+            blocks(index).map(|block| block.places).sum::<usize>(),
+        );
+        let number = |count: usize, one, many| counted(u64::try_from(count).unwrap_or(u64::MAX), one, many);
+        let mut amount = number(hosts, "host", "hosts");
+        if places > hosts {
+            amount = format!("{amount}, {}", number(places, "place", "places"));
+        }
         line(format!(
-            "{}  {:<names$}  {:<10}  {} .. {}  {hosts} host{plural}",
-            paint(&sample, true, style),
-            lease.name,
-            lease.status,
+            "{}  {}  {:<10}  {} .. {}  {amount}",
+            paint(&sample, labels, style),
+            fitted(lease.name.as_str(), names),
+            lease.status.as_str(),
             day_and_time(lease.start),
             day_and_time(lease.end),
         ));
@@ -210,32 +224,81 @@ fn legend(chart: &Chart, style: Style, line: &mut impl FnMut(String)) {
     if any_tentative {
         line("Small letters: not started, the planner may still exchange these hosts.".to_owned());
     }
-    if chart.leases.len() > 26 {
-        line("Letters repeat: there are more than 26 leases.".to_owned());
+    if labels.width > 1 {
+        line("Short leases are drawn as wide as their letters; the times are those of the list.".to_owned());
     }
     if chart.rows.iter().any(|row| row.out_of_service) {
         line("! takes no new leases.".to_owned());
     }
 }
 
-/// One column of a block.
-fn paint(block: &Block, first: bool, style: Style) -> String {
-    let position = u8::try_from(block.lease % 26).unwrap_or(0);
-    let letter = char::from(if block.tentative {
-        b'a' + position
-    } else {
-        b'A' + position
-    });
+/// The labels of leases: as few letters as tell all of them apart.
+#[derive(Clone, Copy)]
+struct Labels {
+    /// Letters of each.
+    width: i64,
+}
+
+impl Labels {
+    fn for_leases(count: usize) -> Self {
+        let mut width = 1;
+        let mut told_apart: usize = 26;
+        while told_apart < count {
+            width += 1;
+            told_apart = told_apart.saturating_mul(26);
+        }
+        Self { width }
+    }
+
+    /// `A`, `B`, ...; or `AA`, `AB`, ...
+    fn of(self, lease: usize, tentative: bool) -> String {
+        let mut letters = Vec::new();
+        let mut rest = lease;
+        for _ in 0..self.width {
+            let position = u8::try_from(rest % 26).unwrap_or(0);
+            letters.push(char::from(if tentative { b'a' } else { b'A' } + position));
+            rest /= 26;
+        }
+        letters.iter().rev().collect()
+    }
+}
+
+/// What is drawn of a block.
+struct Bar {
+    lease: usize,
+    /// First column.
+    first: i64,
+    /// Last column.
+    last: i64,
+    tentative: bool,
+}
+
+/// A bar: its label, and the rest filled. Without colours a single letter fills it, longer labels are followed by signs.
+fn paint(bar: &Bar, labels: Labels, style: Style) -> String {
+    let label = labels.of(bar.lease, bar.tentative);
+    let rest = usize::try_from(bar.last + 1 - bar.first - labels.width).unwrap_or(0);
     if !style.colour {
-        return letter.to_string();
+        let fill = match (labels.width, bar.tentative) {
+            (1, _) => label.as_str(),
+            (_, true) => "-",
+            (_, false) => "=",
+        };
+        return label.clone() + &fill.repeat(rest);
     }
-    let colour = PALETTE[block.lease % PALETTE.len()];
-    match (block.tentative, first) {
-        (true, true) => format!("\x1b[1;38;5;{colour}m{letter}\x1b[0m"),
-        (true, false) => format!("\x1b[38;5;{colour}m▒\x1b[0m"),
-        (false, true) => format!("\x1b[1;30;48;5;{colour}m{letter}\x1b[0m"),
-        (false, false) => format!("\x1b[48;5;{colour}m \x1b[0m"),
-    }
+    let colour = PALETTE[bar.lease % PALETTE.len()];
+    // One sequence for all columns of a kind: a drawing is read over slow connections too.
+    let (head, fill) = if bar.tentative {
+        (
+            format!("\x1b[1;38;5;{colour}m{label}\x1b[0m"),
+            format!("\x1b[38;5;{colour}m{}\x1b[0m", "▒".repeat(rest)),
+        )
+    } else {
+        (
+            format!("\x1b[1;30;48;5;{colour}m{label}\x1b[0m"),
+            format!("\x1b[48;5;{colour}m{}\x1b[0m", " ".repeat(rest)),
+        )
+    };
+    if rest == 0 { head } else { head + &fill }
 }
 
 /// Labels of the time axis, each at the column of its time.
@@ -306,15 +369,85 @@ impl Grid {
         (time < end).then_some(time)
     }
 
-    fn longest_block(self, row: &Row, column: i64) -> Option<&Block> {
-        let (start, end) = (self.start_of(column), self.start_of(column + 1));
-        row.blocks
-            .iter()
-            .map(|block| (block.end.min(end) - block.start.max(start), block))
-            .filter(|(overlap, _)| *overlap > 0)
-            // The earlier block wins a tie, so that neighbours keep their order.
-            .max_by_key(|(overlap, block)| (*overlap, -block.start))
-            .map(|(_, block)| block)
+    /// Seconds of a block within a column.
+    fn overlap(self, block: &Block, column: i64) -> i64 {
+        block.end.min(self.start_of(column + 1)) - block.start.max(self.start_of(column))
+    }
+
+    /// The columns a block touches, at least as many as its label has; `None` outside of the drawing.
+    fn columns_of(self, block: &Block, label: i64) -> Option<(i64, i64)> {
+        let (start, end) = (block.start.max(self.from), block.end.min(self.from + self.span));
+        if start >= end {
+            return None;
+        }
+        let column = |time: i64| i64::try_from(self.column_of(time)).unwrap_or(0).min(self.columns - 1);
+        let mut first = column(start);
+        // Rounding may put a time one column off the one whose span holds it.
+        while self.start_of(first + 1) <= start {
+            first += 1;
+        }
+        let mut last = column(end - 1).max(first);
+        while last > first && self.start_of(last) >= end {
+            last -= 1;
+        }
+        while last + 1 < self.columns && self.start_of(last + 1) < end {
+            last += 1;
+        }
+        last = last.max(first + label - 1);
+        if last >= self.columns {
+            (first, last) = ((self.columns - label).clamp(0, first), self.columns - 1);
+        }
+        Some((first, last))
+    }
+
+    /// The blocks of a row in lanes without overlaps, at least one lane. Where the end of one and the start of the next
+    /// share a column, it goes to the one that holds more of it, if the other has columns left.
+    fn lanes(self, row: &Row, label: i64) -> Vec<Vec<Bar>> {
+        let mut blocks: Vec<&Block> = row.blocks.iter().collect();
+        blocks.sort_by_key(|block| (block.start, block.end, block.lease));
+        let mut lanes: Vec<Vec<(Bar, &Block)>> = vec![Vec::new()];
+        for block in blocks {
+            let Some((first, last)) = self.columns_of(block, label) else {
+                continue;
+            };
+            let mut bar = Bar {
+                lease: block.lease,
+                first,
+                last,
+                tentative: block.tentative,
+            };
+            let place = lanes.iter_mut().position(|lane| {
+                let Some((before, earlier)) = lane.last_mut() else {
+                    return true;
+                };
+                if before.last < first {
+                    return true;
+                }
+                if before.last > first || earlier.end > block.start {
+                    return false;
+                }
+                let can_give = before.last - before.first >= label;
+                let can_take_less = last - first >= label;
+                let is_mine = self.overlap(block, first) > self.overlap(earlier, first);
+                if can_give && (is_mine || !can_take_less) {
+                    before.last -= 1;
+                    true
+                } else if can_take_less {
+                    bar.first += 1;
+                    true
+                } else {
+                    false
+                }
+            });
+            match place {
+                Some(place) => lanes[place].push((bar, block)),
+                None => lanes.push(vec![(bar, block)]),
+            }
+        }
+        let lanes = lanes.into_iter();
+        lanes
+            .map(|lane| lane.into_iter().map(|(bar, _)| bar).collect())
+            .collect()
     }
 }
 
@@ -333,6 +466,7 @@ mod tests {
             start: at(from),
             end: at(until),
             tentative,
+            places: 1,
         };
         Chart {
             from: at(20),
@@ -340,37 +474,37 @@ mod tests {
             now: at(22),
             rows: vec![
                 Row {
-                    label: "c01".to_owned(),
+                    label: Shown::new("c01"),
                     out_of_service: false,
                     blocks: vec![block(0, 18, 23, false), block(1, 24, 28, true)],
                 },
                 Row {
-                    label: "c02".to_owned(),
+                    label: Shown::new("c02"),
                     out_of_service: true,
                     blocks: vec![],
                 },
                 Row {
-                    label: "gpu01".to_owned(),
+                    label: Shown::new("gpu01"),
                     out_of_service: false,
                     blocks: vec![block(1, 24, 28, true), block(2, 28, 40, true)],
                 },
             ],
             leases: vec![
                 LeaseLabel {
-                    name: "training".to_owned(),
-                    status: "ACTIVE".to_owned(),
+                    name: Shown::new("training"),
+                    status: Shown::new("ACTIVE"),
                     start: at(18),
                     end: at(23),
                 },
                 LeaseLabel {
-                    name: "night".to_owned(),
-                    status: "PENDING".to_owned(),
+                    name: Shown::new("night"),
+                    status: Shown::new("PENDING"),
                     start: at(24),
                     end: at(28),
                 },
                 LeaseLabel {
-                    name: "tail".to_owned(),
-                    status: "PENDING".to_owned(),
+                    name: Shown::new("tail"),
+                    status: Shown::new("PENDING"),
                     start: at(28),
                     end: at(40),
                 },
@@ -413,7 +547,8 @@ Small letters: not started, the planner may still exchange these hosts.
                 width: 10,
             },
         );
-        assert!(drawn.contains("gpu01  c"), "{drawn}");
+        assert!(drawn.contains("gpu01  b"), "{drawn}");
+        assert!(drawn.contains("       c."), "{drawn}");
         chart.until = chart.from;
         assert!(
             draw(
@@ -424,6 +559,131 @@ Small letters: not started, the planner may still exchange these hosts.
                 }
             )
             .contains("c01    A")
+        );
+    }
+
+    fn plain(chart: &Chart, width: usize) -> String {
+        draw(chart, Style { colour: false, width })
+    }
+
+    fn one_host(blocks: Vec<Block>) -> Chart {
+        let leases = blocks.iter().map(|block| block.lease + 1).max().unwrap_or(0);
+        let label = |index: usize| LeaseLabel {
+            name: Shown::new(&format!("lease{index}")),
+            status: Shown::new("ACTIVE"),
+            start: NEW_YEAR,
+            end: NEW_YEAR + HOUR,
+        };
+        Chart {
+            from: NEW_YEAR,
+            until: NEW_YEAR + 24 * HOUR,
+            now: NEW_YEAR,
+            rows: vec![Row {
+                label: Shown::new("c01"),
+                out_of_service: false,
+                blocks,
+            }],
+            leases: (0..leases).map(label).collect(),
+        }
+    }
+
+    fn held(lease: usize, start: i64, end: i64) -> Block {
+        Block {
+            lease,
+            start: NEW_YEAR + start,
+            end: NEW_YEAR + end,
+            tentative: false,
+            places: 1,
+        }
+    }
+
+    #[test]
+    fn c8_leases_that_share_a_host_are_drawn_under_each_other() {
+        let mut chart = one_host(vec![
+            held(0, 0, 12 * HOUR),
+            held(1, 6 * HOUR, 18 * HOUR),
+            held(2, 12 * HOUR, 24 * HOUR),
+        ]);
+        chart.rows[0].blocks[1].places = 3;
+        let drawn = plain(&chart, 30);
+        let rows: Vec<&str> = drawn.lines().collect();
+        assert_eq!(rows[2], "c01   AAAAAAAAAAAACCCCCCCCCCCC", "{drawn}");
+        assert_eq!(rows[3], "      :.....BBBBBBBBBBBB......", "{drawn}");
+        assert!(drawn.contains("2030-01-01 01:00  1 host, 3 places\n"), "{drawn}");
+        assert_eq!(drawn.matches("1 host\n").count(), 2, "{drawn}");
+    }
+
+    #[test]
+    fn c8_every_lease_is_visible_and_has_letters_of_its_own() {
+        // Ten minutes each in a drawing of a day in 24 columns, one after the other and some at once.
+        for count in [1, 3, 26, 27, 100, 700] {
+            let blocks = (0..count).map(|lease| {
+                let start = i64::try_from(lease).unwrap() * 120;
+                held(lease, start, start + 600)
+            });
+            let chart = one_host(blocks.collect());
+            let drawn = plain(&chart, 60);
+            let (drawing, legend) = drawn.split_once("\n\n").unwrap();
+            let mut labels: Vec<&str> = legend
+                .lines()
+                .filter_map(|line| line.split_once("  lease"))
+                .map(|(label, _)| label)
+                .collect();
+            assert_eq!(labels.len(), count);
+            for label in &labels {
+                let cells = drawing.lines().skip(2).map(|row| row.trim_start_matches("c01").trim());
+                let shown = cells.flat_map(|row| row.split(['.', ':', '='])).any(|cells| {
+                    let cells = cells.as_bytes();
+                    cells.chunks(label.len()).any(|cell| cell == label.as_bytes())
+                });
+                assert!(shown, "{label} is not in\n{drawing}");
+            }
+            labels.sort_unstable();
+            labels.dedup();
+            assert_eq!(labels.len(), count, "letters repeat");
+            for line in drawn.lines().take_while(|line| !line.is_empty()) {
+                assert!(line.len() <= 60, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn c8_neighbours_stay_in_one_line() {
+        // The border lies within a column.
+        let chart = one_host(vec![
+            held(0, 0, 75 * 60),
+            held(1, 75 * 60, 4 * HOUR),
+            held(2, 4 * HOUR, 4 * HOUR + 600),
+        ]);
+        let drawn = plain(&chart, 30);
+        assert!(drawn.lines().any(|line| line.starts_with("c01   ABBBC")), "{drawn}");
+        assert_eq!(drawn.lines().filter(|line| line.contains('B')).count(), 2, "{drawn}");
+    }
+
+    #[test]
+    fn v19_a_colour_drawing_holds_no_other_sequences_than_its_own() {
+        let mut chart = one_host(vec![held(0, 0, HOUR)]);
+        chart.rows[0].label = Shown::new("c\x1b[2J\u{9b}1");
+        chart.leases[0].name = Shown::new("x\x1b]0;PWNED\x07\r\n\u{202e}y");
+        let drawn = draw(
+            &chart,
+            Style {
+                colour: true,
+                width: 80,
+            },
+        );
+        for sequence in drawn.split('\x1b').skip(1) {
+            assert!(sequence.starts_with('['), "{sequence}");
+            let (parameters, _) = sequence[1..].split_once('m').unwrap();
+            assert!(
+                parameters.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'),
+                "{sequence}"
+            );
+        }
+        assert!(!drawn.contains(['\x07', '\r', '\u{9b}', '\u{202e}']), "{drawn:?}");
+        assert!(
+            drawn.contains("\\u001b]0;PWNED\\u0007\\u000d\\u000a\\u202ey"),
+            "{drawn}"
         );
     }
 }

@@ -3,27 +3,31 @@
 //! Exit codes besides those of errors: 0 the lease would be accepted (without one: no promise would be
 //! lost); 1 it would be refused, or promises would be lost; 4 the service could not tell in time.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use api_types::capacity::Offer;
 use chrono::{DateTime, Utc};
 use clap::Args;
-use comfy_table::Cell;
 use serde_json::{Map, Value, json};
 
 use crate::ConnectionArguments;
 use crate::api::{Api, offers_of};
 use crate::error::ClientError;
+use crate::key_values::{Property, distinct};
 use crate::lease::time_for_people;
 use crate::moment::{Moment, to_rfc3339};
-use crate::output::{Output, text_of};
+use crate::output::{Cell, Output, counted, text_of};
+use crate::request::{Request, accepted, at, option};
 use crate::reservation::ReservationArguments;
 
 /// The service could not tell in time.
 const UNDECIDED: u8 = 4;
 
 /// `berth what-if`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct WhatIfArguments {
     /// Start of the lease: now, +2h (from now), '2030-01-01 10:00' (UTC)
     #[arg(long, value_name = "TIME", default_value = "now", alias = "start-date")]
@@ -55,7 +59,7 @@ pub struct WhatIfArguments {
         requires = "add_hosts",
         help_heading = "Changes of the fleet"
     )]
-    property: Vec<Capability>,
+    property: Vec<Property>,
     /// As if a host were down, repeatable: HOST, or HOST:FROM..UNTIL with times as for --start
     #[arg(long, value_name = "HOST[:FROM..UNTIL]", help_heading = "Changes of the fleet")]
     down: Vec<Down>,
@@ -66,33 +70,23 @@ pub struct WhatIfArguments {
     pub(crate) connection: ConnectionArguments,
 }
 
-/// A name and a value.
-#[derive(Debug, Clone)]
-struct Capability {
-    name: String,
-    value: String,
-}
-
-impl FromStr for Capability {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() => Ok(Self {
-                name: name.to_owned(),
-                value: value.to_owned(),
-            }),
-            _ => Err("write NAME=VALUE, e.g. gpu=True".to_owned()),
-        }
-    }
-}
-
 /// A host that is down for a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Down {
     host: String,
     from: Option<Moment>,
     until: Option<Moment>,
+}
+
+impl fmt::Display for Down {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.host)?;
+        if self.from.is_none() && self.until.is_none() {
+            return Ok(());
+        }
+        let time = |time: Option<Moment>| time.map(|time| time.to_string()).unwrap_or_default();
+        write!(formatter, ":{}..{}", time(self.from), time(self.until))
+    }
 }
 
 impl FromStr for Down {
@@ -122,7 +116,7 @@ impl FromStr for Down {
 }
 
 impl WhatIfArguments {
-    fn body(&self, now: DateTime<Utc>) -> Result<Value, ClientError> {
+    pub(crate) fn body(&self, now: DateTime<Utc>) -> Result<Value, ClientError> {
         let mut body = Map::new();
         if !self.reservation.is_empty() {
             let start = self.start.resolve(now, now)?;
@@ -159,11 +153,7 @@ impl WhatIfArguments {
         if let Some(count) = self.add_hosts {
             let mut added = Map::from_iter([("count".to_owned(), json!(count))]);
             added.extend(self.like.as_ref().map(|like| ("like".to_owned(), json!(like))));
-            let properties = self
-                .property
-                .iter()
-                .map(|given| (given.name.clone(), json!(given.value)));
-            let properties: Map<String, Value> = properties.collect();
+            let properties = distinct(&self.property)?;
             if !properties.is_empty() {
                 added.insert("properties".to_owned(), Value::Object(properties));
             }
@@ -194,6 +184,72 @@ impl WhatIfArguments {
     }
 }
 
+/// A question and the time it is asked at.
+struct Asked<'a> {
+    arguments: Cow<'a, WhatIfArguments>,
+    now: DateTime<Utc>,
+}
+
+impl Request for Asked<'_> {
+    fn with(&self, offer: &Offer) -> Option<Self> {
+        let mut changed = self.arguments.clone().into_owned();
+        changed.reservation = self.arguments.reservation.with(offer)?;
+        if let Offer::Start { start, end, .. } = offer {
+            (changed.start, changed.end) = (at(start.0)?, at(end.0)?);
+            if let Some(latest) = self.arguments.latest_start {
+                // As asked: one that counts from the start would move with it.
+                let asked = self.arguments.start.resolve(self.now, self.now).ok()?;
+                let latest = latest.resolve(self.now, asked).ok()?;
+                if latest.timestamp() < start.0 {
+                    return None;
+                }
+                changed.latest_start = Some(Moment::At(latest));
+            }
+        }
+        Some(Self {
+            arguments: Cow::Owned(changed),
+            now: self.now,
+        })
+    }
+
+    fn words(&self) -> Vec<String> {
+        let asked = &self.arguments;
+        let mut words = vec!["what-if".to_owned()];
+        option(
+            &mut words,
+            "--start",
+            Some(asked.start).filter(|start| *start != Moment::Now),
+        );
+        option(&mut words, "--end", Some(asked.end));
+        option(&mut words, "--latest-start", asked.latest_start);
+        asked.reservation.words(&mut words);
+        option(&mut words, "--add-hosts", asked.add_hosts);
+        option(&mut words, "--like", asked.like.as_ref());
+        for property in &asked.property {
+            option(&mut words, "--property", Some(property));
+        }
+        for down in &asked.down {
+            option(&mut words, "--down", Some(down));
+        }
+        for host in &asked.remove {
+            option(&mut words, "--remove", Some(host));
+        }
+        words
+    }
+
+    fn noun(&self, reservation: u32) -> (&'static str, &'static str) {
+        self.arguments.reservation.noun(reservation)
+    }
+}
+
+/// The question, asked at this time.
+pub(crate) fn asked(arguments: &WhatIfArguments, now: DateTime<Utc>) -> impl Request + '_ {
+    Asked {
+        arguments: Cow::Borrowed(arguments),
+        now,
+    }
+}
+
 pub(crate) async fn run(
     arguments: &WhatIfArguments,
     api: &Api,
@@ -208,7 +264,7 @@ pub(crate) async fn run(
             show_hosts(hosts, output)?;
         }
         if let Some(lease) = answer.get("lease").filter(|lease| !lease.is_null()) {
-            show_lease(lease, output)?;
+            show_lease(lease, &asked(arguments, now), output)?;
         }
     }
     Ok(exit_code(&answer))
@@ -230,13 +286,9 @@ fn number(value: &Value, pointer: &str) -> u64 {
     value.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
 }
 
-fn plural(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
 fn show_hosts(hosts: &Value, output: &mut Output<'_>) -> Result<(), ClientError> {
-    let displaced = plural(number(hosts, "/displaced"), "reservation stands", "reservations stand");
-    let lost = plural(number(hosts, "/lost"), "reservation", "reservations");
+    let displaced = counted(number(hosts, "/displaced"), "reservation stands", "reservations stand");
+    let lost = counted(number(hosts, "/lost"), "reservation", "reservations");
     let fewest = if hosts.get("proved").and_then(Value::as_bool).unwrap_or(false) {
         "no fewer are possible"
     } else {
@@ -251,7 +303,7 @@ fn show_hosts(hosts: &Value, output: &mut Output<'_>) -> Result<(), ClientError>
             .pointer("/conflict/text")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        let missing = plural(number(lost, "/hosts_missing"), "host", "hosts");
+        let missing = counted(number(lost, "/hosts_missing"), "host", "hosts");
         vec![
             Cell::new(text_of(lost, "lease_id")),
             Cell::new(missing),
@@ -266,7 +318,7 @@ fn show_hosts(hosts: &Value, output: &mut Output<'_>) -> Result<(), ClientError>
     output.table(&["LEASE", "LACKS", "WHY"], rows, "")
 }
 
-fn show_lease(lease: &Value, output: &mut Output<'_>) -> Result<(), ClientError> {
+fn show_lease(lease: &Value, asked: &impl Request, output: &mut Output<'_>) -> Result<(), ClientError> {
     let verdict = text_of(lease, "verdict");
     let why = lease
         .pointer("/conflict/text")
@@ -300,6 +352,7 @@ fn show_lease(lease: &Value, output: &mut Output<'_>) -> Result<(), ClientError>
         ("Earliest start (UTC)", Cell::new(slot("without_moves"))),
         ("  with moves", Cell::new(slot("with_moves"))),
     ];
+    let (mut names, mut amounts) = (Vec::new(), Vec::new());
     for most in entries(lease, "/most_hosts") {
         let amount = |which: &str| {
             let (hosts, at_most) = (
@@ -312,12 +365,17 @@ fn show_lease(lease: &Value, output: &mut Output<'_>) -> Result<(), ClientError>
                 format!("{hosts} (at most {at_most})")
             }
         };
-        rows.push(("Most hosts then", Cell::new(amount("without_moves"))));
-        rows.push(("  with moves", Cell::new(amount("with_moves"))));
+        let place = u32::try_from(number(most, "/reservation")).unwrap_or(u32::MAX);
+        names.push(format!("Most {} then", asked.noun(place).1));
+        amounts.push((amount("without_moves"), amount("with_moves")));
+    }
+    for (name, (without_moves, with_moves)) in names.iter().zip(amounts) {
+        rows.push((name, Cell::new(without_moves)));
+        rows.push(("  with moves", Cell::new(with_moves)));
     }
     output.object(rows)?;
-    for offer in offers_of(lease) {
-        output.line(&format!("Would be accepted: {offer}"))?;
+    for line in accepted(asked, &offers_of(lease)) {
+        output.line(&line)?;
     }
     Ok(())
 }
@@ -325,8 +383,8 @@ fn show_lease(lease: &Value, output: &mut Output<'_>) -> Result<(), ClientError>
 fn show_moves(outcome: &Value, output: &mut Output<'_>) -> Result<(), ClientError> {
     let reservations = number(outcome, "/moves/reservations");
     if reservations > 0 {
-        let earlier = plural(reservations, "earlier reservation", "earlier reservations");
-        let hosts = plural(number(outcome, "/moves/hosts"), "host", "hosts");
+        let earlier = counted(reservations, "earlier reservation", "earlier reservations");
+        let hosts = counted(number(outcome, "/moves/hosts"), "host", "hosts");
         let must = number(outcome, "/moves/must");
         output.line(&format!(
             "{earlier} would get {hosts} of another class; {must} of them must."

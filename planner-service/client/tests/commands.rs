@@ -187,7 +187,7 @@ async fn scripts_can_tell_refused_from_wrong_from_unreachable() {
         (refused.exit_code(), refused.to_string().as_str()),
         (1, "Not enough hosts available: 3 needed (HTTP 409)")
     );
-    assert!(refused.next_step().unwrap().contains("fewer hosts"));
+    assert!(refused.next_steps()[0].contains("fewer hosts"));
 
     let (missing, _) = berth(&server, &["lease", "delete", "nobody"]).await;
     assert_eq!(missing.unwrap_err().exit_code(), 1);
@@ -373,8 +373,10 @@ async fn a_what_if_says_what_would_be_and_answers_scripts() {
         for line in [
             "1 reservation stands on hosts that would be gone or down; 0 reservations would be lost (no fewer are possible).",
             "1 earlier reservation would get 1 host of another class; 1 of them must.",
-            "Would be accepted: --start '2030-01-02 08:00' --end '2030-01-03 08:00'",
-            "Would be accepted: --hosts 2 (others would be moved)",
+            "Would be accepted:",
+            "  berth what-if --start '2030-01-02 08:00' --end '2030-01-03 08:00' --hosts 3 --add-hosts 2 --like gpu07 --property 'gpu=True' --down gpu03:+1h..+5h --remove old",
+            "Would be accepted (earlier reservations would get other hosts):",
+            "  berth what-if --start '2030-01-01 12:00' --end +1d --hosts 2 --add-hosts 2 --like gpu07 --property 'gpu=True' --down gpu03:+1h..+5h --remove old",
         ] {
             assert!(printed.lines().any(|printed| printed == line), "{line}\n{printed}");
         }
@@ -407,8 +409,13 @@ async fn a_refused_booking_says_what_would_be_accepted() {
         .await;
     let (result, _) = berth(&server, &["lease", "create", "x", "--hosts", "3"]).await;
     assert_eq!(
-        result.unwrap_err().next_step().unwrap(),
-        "Would be accepted: --start '2030-01-02 08:00' --end '2030-01-03 08:00'; or --hosts 2 (others would be moved)"
+        result.unwrap_err().next_steps(),
+        [
+            "Would be accepted:",
+            "  berth lease create --start '2030-01-02 08:00' --end '2030-01-03 08:00' --hosts 3 x",
+            "Would be accepted (earlier reservations would get other hosts):",
+            "  berth lease create --end +1d --hosts 2 x",
+        ]
     );
 }
 

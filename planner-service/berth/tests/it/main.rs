@@ -33,4 +33,5 @@ mod race;
 mod requests;
 mod smptsp;
 mod structure;
+mod terminal;
 mod world;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use solver::decision::Conflict;
 use solver::model::{Request, RequestedReservation, Resource};
-use solver::question::Question;
+use solver::question::{Earliest, Question};
 
 use super::visibility::Eyes;
 use super::{OFFER_SECONDS, Questions};
@@ -196,15 +196,14 @@ impl ConflictReport {
     }
 }
 
-/// What would be accepted in place of a refused request.
-pub(super) fn offers(question: &Question<'_>, request: &Request) -> Vec<Offer> {
+/// What would be accepted in place of a refused request, of which these are the earliest starts.
+pub(super) fn offers(question: &Question<'_>, request: &Request, earliest: Earliest) -> Vec<Offer> {
     let Some(start) = request.reservations.iter().map(|asked| asked.window.start).min() else {
         return Vec::new();
     };
     let ends = request.reservations.iter().map(|asked| asked.window.end);
     let duration = ends.max().unwrap_or(start) - start;
     let mut offers = Vec::new();
-    let earliest = question.earliest(request, start.saturating_add(OFFER_HORIZON));
     let mut starts: Vec<(Timestamp, bool)> = Vec::new();
     starts.extend(earliest.with_moves.start.map(|start| (start, false)));
     starts.extend(earliest.without_moves.start.map(|start| (start, true)));
@@ -268,7 +267,11 @@ impl Questions {
         }
         let found = self
             .ask(OFFER_SECONDS, move |asking| {
-                asking.of(book.planner(), |question| offers(&question, &request))
+                asking.of(book.planner(), |question| {
+                    let starts = request.reservations.iter().map(|asked| asked.window.start);
+                    let latest = starts.min().unwrap_or_default().saturating_add(OFFER_HORIZON);
+                    offers(&question, &request, question.earliest(&request, latest))
+                })
             })
             .await;
         shortage.offers = found.unwrap_or_default();

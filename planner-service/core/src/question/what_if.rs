@@ -174,7 +174,7 @@ fn lease(question: &Question<'_>, request: &Request, latest: Timestamp, eyes: &E
         Verdict::Refused { conflict } => {
             answer.outcome = Outcome::Refused;
             answer.conflict = Some(ConflictReport::new(&conflict, eyes));
-            answer.offers = offers(question, request);
+            answer.offers = offers(question, request, answer.earliest);
         }
         Verdict::Undecided(_) => {}
     }

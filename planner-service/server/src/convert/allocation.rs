@@ -16,6 +16,7 @@ pub(crate) fn write(allocations: HostAllocations) -> wire::Allocation {
                 lease_id: entry.lease_id,
                 start_date: PlanTime(entry.start),
                 end_date: PlanTime(entry.end),
+                tentative: Some(entry.tentative),
             })
             .collect(),
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::parameter::{malformed, storable};
+use super::parameter::{malformed, printable, storable};
 use super::python;
 use crate::body::Object;
 use crate::error::ApiError;
@@ -29,7 +29,7 @@ pub(crate) fn check_keys(values: &Object) -> Result<(), ApiError> {
         if key.chars().count() > MAX_KEY {
             return Err(ApiError::invalid("Extra capability key too long"));
         }
-        storable("extra capability key", key)?;
+        printable("extra capability key", key)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use planner_core::domain::FloatingIpReservation;
 use planner_core::service::ReservationChange;
 use serde_json::Value;
 
-use super::parameter::{int_like, malformed, require, shortened, storable};
+use super::parameter::{int_like, malformed, printable, require, shortened};
 use super::python;
 use crate::body::Object;
 use crate::error::ApiError;
@@ -68,7 +68,7 @@ fn network(entry: &Object, name: &str) -> Result<Option<String>, ApiError> {
     if id.is_empty() || id.chars().count() > LONGEST_ID {
         return Err(malformed(name, &format!("must have from 1 to {LONGEST_ID} characters")));
     }
-    storable(name, id)?;
+    printable(name, id)?;
     Ok(Some(id.clone()))
 }
 

@@ -7,7 +7,7 @@ use planner_core::service::{HealingOutcome, ServiceError};
 use plugin_api::HostRegistration;
 use serde_json::Value;
 
-use super::parameter::{malformed, missing, shortened};
+use super::parameter::{malformed, missing, printable, shortened};
 use super::{capability, python};
 use crate::body::Object;
 use crate::error::ApiError;
@@ -27,6 +27,9 @@ pub(crate) fn registration(mut body: Object) -> Result<HostRegistration, ApiErro
     capability::check_keys(&body)?;
     if reference.is_boolean() {
         return Err(malformed(member, "must be a string or a number, not a boolean"));
+    }
+    if let Some(name) = reference.as_str() {
+        printable(member, name)?;
     }
     let reference = capability::text(member, &reference)?;
     let values = body

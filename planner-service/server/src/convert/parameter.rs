@@ -1,6 +1,7 @@
 //! Single values of request bodies.
 
 use api_types::date;
+use api_types::name::is_steering;
 use serde_json::Value;
 
 use super::python;
@@ -49,6 +50,20 @@ pub(crate) fn storable(name: &str, text: &str) -> Result<(), ApiError> {
     }
 }
 
+/// Refuses a name that does more than name: the first character that steers a terminal is said.
+pub(crate) fn printable(name: &str, text: &str) -> Result<(), ApiError> {
+    match text.chars().find(|character| is_steering(*character)) {
+        None => Ok(()),
+        Some(found) => {
+            let rule = format!(
+                "must not contain control characters, line breaks or overrides of direction; it contains U+{:04X}",
+                u32::from(found)
+            );
+            Err(malformed(name, &rule))
+        }
+    }
+}
+
 /// The name of a lease.
 pub(crate) fn lease_name(value: &Value) -> Result<String, ApiError> {
     let Value::String(name) = value else {
@@ -60,7 +75,7 @@ pub(crate) fn lease_name(value: &Value) -> Result<String, ApiError> {
     if name.chars().count() > MAX_NAME {
         return Err(malformed("name", &format!("must have at most {MAX_NAME} characters")));
     }
-    storable("name", name)?;
+    printable("name", name)?;
     Ok(name.clone())
 }
 

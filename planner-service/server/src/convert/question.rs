@@ -4,6 +4,7 @@
 
 use api_types::capacity::{AddedHosts, HostChanges, WhatIfLease, WhatIfRequest};
 use api_types::date::ZonedTime;
+use api_types::reservation::{OF_COUNTABLES, OF_FLAVORS, OF_HOSTS, OF_INSTANCES};
 use planner_core::domain::{FlavorReservation, FloatingIpReservation, HostReservation, InstanceReservation, Timestamp};
 use planner_core::question::{AvailabilityQuestion, HostChange, MOST_HOSTS, MOST_STEPS, WhatIfQuestion};
 use planner_core::service::ReservationDraft;
@@ -158,25 +159,6 @@ fn reservations(entries: Vec<Object>, offers: &dyn Fn(&str) -> bool) -> Result<V
 
 /// An entry with the defaults this API has and `POST /v1/leases` has not.
 fn specification(place: usize, mut entry: Object, offers: &dyn Fn(&str) -> bool) -> Result<ReservationDraft, ApiError> {
-    const OF_HOSTS: &[&str] = &[
-        "resource_type",
-        "min",
-        "max",
-        "hypervisor_properties",
-        "resource_properties",
-        "before_end",
-    ];
-    const OF_INSTANCES: &[&str] = &[
-        "resource_type",
-        "vcpus",
-        "memory_mb",
-        "disk_gb",
-        "amount",
-        "affinity",
-        "resource_properties",
-    ];
-    const OF_COUNTABLES: &[&str] = &["resource_type", "amount"];
-    const OF_FLAVORS: &[&str] = &["resource_type", "flavor_id", "amount", "affinity"];
     let kind = entry.get("resource_type").and_then(Value::as_str);
     let members = match kind {
         None | Some(HostReservation::RESOURCE_TYPE) => OF_HOSTS,

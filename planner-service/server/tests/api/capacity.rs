@@ -502,3 +502,31 @@ async fn an_operator_says_what_works_and_wrong_words_change_nothing() {
         json!({"reservable": true, "moved": 0, "lost": 0, "refilled": 0})
     );
 }
+
+#[tokio::test]
+async fn b9_no_start_after_the_latest_one_is_offered() {
+    let (api, _) = two_hosts().await;
+    for (latest, offered) in [
+        (Value::Null, Some("2050-12-27T12:00:00Z")),
+        (json!("2050-12-27T12:00:00Z"), Some("2050-12-27T12:00:00Z")),
+        (json!("2050-12-27T11:59:00Z"), None),
+    ] {
+        let mut body = asked(2);
+        if !latest.is_null() {
+            body["lease"]["latest_start"] = latest.clone();
+        }
+        let answer = api.post("/capacity/v1/what-if", MEMBER, body).await.json();
+        assert_eq!(answer["lease"]["verdict"], "refused", "{answer}");
+        let offers = answer["lease"]["offers"].as_array().expect("a list");
+        let starts: Vec<_> = offers
+            .iter()
+            .filter(|offer| offer["change"] == "start")
+            .map(|offer| &offer["start"])
+            .collect();
+        assert_eq!(
+            starts.first().and_then(|start| start.as_str()),
+            offered,
+            "{latest}: {answer}"
+        );
+    }
+}

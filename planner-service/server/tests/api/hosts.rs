@@ -135,6 +135,7 @@ async fn allocations_list_every_host_and_filter_what_they_serve() {
         "lease_id": lease["id"],
         "start_date": "2050-12-26T12:00:00.000000",
         "end_date": "2050-12-27T12:00:00.000000",
+        "tentative": true,
     });
     let list = async |query: String| {
         let answer = api.get(&format!("/v1/os-hosts/allocations{query}"), ADMIN).await.json();

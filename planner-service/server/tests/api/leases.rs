@@ -115,7 +115,9 @@ async fn members_are_checked_in_upstreams_order() {
         ),
         (
             with(json!({"name": "a\u{0}"})),
-            "Malformed parameter name (must not contain the character U+0000)".to_owned(),
+            "Malformed parameter name (must not contain control characters, line breaks or overrides of direction; it \
+             contains U+0000)"
+                .to_owned(),
         ),
         (
             with(json!({"reservations": null})),
@@ -530,4 +532,63 @@ async fn the_report_shows_hosts_and_waiting_work() {
         (event["attempts"].clone(), event["waiting"].clone()),
         (json!(0), Value::Null)
     );
+}
+
+/// A name is written on the terminals of others: of operators, of whoever lists leases.
+#[tokio::test]
+async fn v19_names_that_steer_a_terminal_are_refused_and_others_are_kept() {
+    let api = Api::start().await;
+    api.host("compute-1", json!({})).await;
+    let lease = api.lease(MEMBER).await;
+    let path = format!("/v1/leases/{}", lease["id"].as_str().expect("an id is text"));
+    let steering = [
+        '\0', '\x07', '\x08', '\t', '\n', '\r', '\x1b', '\x7f', '\u{85}', '\u{9b}', '\u{2028}', '\u{202e}', '\u{2066}',
+    ];
+    for character in steering {
+        let name = format!("a{character}b");
+        let body = json!({"name": name, "start_date": "2050-12-28 10:00", "end_date": "2050-12-28 11:00"});
+        let answers = [
+            ("name", api.post("/v1/leases", MEMBER, body).await),
+            ("name", api.put(&path, MEMBER, json!({"name": name})).await),
+            ("name", api.post("/v1/os-hosts", ADMIN, json!({"name": name})).await),
+            (
+                "extra capability key",
+                api.post("/v1/os-hosts", ADMIN, json!({"name": "compute-2", name.clone(): "x"}))
+                    .await,
+            ),
+            (
+                "extra capability key",
+                api.put("/v1/os-hosts/1", ADMIN, json!({name.clone(): "x"})).await,
+            ),
+        ];
+        for (field, answer) in answers {
+            let expected = format!(
+                "Malformed parameter {field} (must not contain control characters, line breaks or overrides of \
+                 direction; it contains U+{:04X})",
+                u32::from(character)
+            );
+            assert_eq!(
+                (answer.status.as_u16(), answer.message().as_str()),
+                (400, expected.as_str())
+            );
+        }
+    }
+    assert_eq!(api.get(&path, MEMBER).await.json()["lease"]["name"], lease["name"]);
+    assert_eq!(
+        api.get("/v1/leases", ADMIN).await.json()["leases"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+    for name in [
+        "",
+        "Größe 漢字",
+        "שלום עולם",
+        "👩\u{200d}💻 O'Neil \\ \"x\" %s",
+        "e\u{301}",
+    ] {
+        let renamed = api.put(&path, MEMBER, json!({"name": name})).await;
+        assert_eq!(renamed.status, StatusCode::OK, "{}", renamed.text);
+        assert_eq!(api.get(&path, MEMBER).await.json()["lease"]["name"], name);
+    }
 }

@@ -1,0 +1,247 @@
+//! What the real commands print, of the real service and of one that is hostile.
+
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::program::{Program, host, lease};
+
+fn berth(url: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+    command.args(arguments).env("BERTH_URL", url).env_remove("OS_AUTH_URL");
+    command.output().expect("the command runs")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("it is text")
+}
+
+/// Runs the commands that a refusal offers as a shell would, and answers their exit codes.
+fn follow(url: &str, printed: &str) -> Vec<(String, Option<i32>)> {
+    let offered = printed.lines().filter_map(|line| line.trim().strip_prefix("berth "));
+    let run = |words: &str| {
+        let shell = format!("'{}' {words}", env!("CARGO_BIN_EXE_berth"));
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &shell])
+            .env("BERTH_URL", url)
+            .env_remove("OS_AUTH_URL");
+        (words.to_owned(), command.output().expect("a shell runs").status.code())
+    };
+    offered.map(run).collect()
+}
+
+fn countables(folder: &tempfile::TempDir) -> String {
+    let list = folder.path().join("countables.json");
+    let text = json!([{"resource_type": "licence:cad", "units": ["red", "green", "blue"]}]);
+    std::fs::write(&list, text.to_string()).expect("the list is written");
+    list.to_str().expect("the path is text").to_owned()
+}
+
+const RANGE: [&str; 4] = ["--start", "2050-12-26 12:00", "--end", "2050-12-27 12:00"];
+
+/// B8, B9: what a refusal offers can be copied, asks for instances or units where the request did, and is accepted.
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_what_is_offered_is_accepted_when_it_is_copied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = countables(&folder);
+    let data = folder.path().join("data");
+    let program = Program::start(&["--data", data.to_str().expect("text"), "--countables", &list], &[]);
+    for name in ["c1", "c2"] {
+        let (status, body) = program.post("/v1/os-hosts", &host(name)).await;
+        assert_eq!(status, 201, "{body}");
+    }
+    let (status, body) = program
+        .post("/v1/leases", &lease("first", "2050-12-26 12:00", "2050-12-27 12:00", 1))
+        .await;
+    assert_eq!(status, 201, "{body}");
+    for (asked, flag) in [
+        (&["--hosts", "2"][..], "--hosts 1"),
+        (&["--instances", "9", "--vcpus", "2"], "--instances "),
+        (
+            &["--reservation", "resource_type=licence:cad,amount=4"],
+            "--reservation 'resource_type=licence:cad,amount=3'",
+        ),
+    ] {
+        let output = berth(
+            &program.url,
+            &[&["what-if", "--latest-start", "+60d"], &RANGE[..], asked].concat(),
+        );
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let followed = follow(&program.url, text(&output.stdout));
+        assert!(followed.iter().any(|(words, _)| words.contains(flag)), "{followed:?}");
+        for (words, code) in followed {
+            assert!(
+                words.starts_with("what-if ") && words.contains("--latest-start "),
+                "{words}"
+            );
+            assert_eq!(code, Some(0), "{words}");
+        }
+        let output = berth(
+            &program.url,
+            &[&["lease", "create", "it's mine"], &RANGE[..], asked].concat(),
+        );
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        // All start at once or take what is left, so the first that is followed is accepted.
+        let offered = text(&output.stderr).to_owned();
+        let one = offered
+            .lines()
+            .find(|line| line.contains(flag))
+            .expect("fewer are offered");
+        assert_eq!(
+            follow(&program.url, one),
+            [(one.trim()["berth ".len()..].to_owned(), Some(0))]
+        );
+        let output = berth(&program.url, &["lease", "delete", "it's mine"]);
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+/// C8: the listing of the service, not of a made-up answer, says which hosts may still change and who shares one.
+#[tokio::test(flavor = "multi_thread")]
+async fn c8_allocations_and_the_timeline_show_what_the_service_holds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::start(&["--data", folder.path().to_str().expect("text")], &[]);
+    for name in ["c1", "c2", "c3"] {
+        let (status, body) = program.post("/v1/os-hosts", &host(name)).await;
+        assert_eq!(status, 201, "{body}");
+    }
+    let in_an_hour = ["--start", "+1h", "--end", "+3h"];
+    for name in ["one", "two", "three"] {
+        let places = ["--instances", "2", "--vcpus", "1", "--where", "hypervisor_hostname=c1"];
+        let output = berth(
+            &program.url,
+            &[&["lease", "create", name], &in_an_hour[..], &places].concat(),
+        );
+        assert!(output.status.success(), "{output:?}");
+    }
+    let output = berth(&program.url, &["allocation", "list"]);
+    let printed = text(&output.stdout);
+    assert_eq!(printed.matches("tentative").count(), 6, "{printed}");
+    assert_eq!(printed.matches("(free)").count(), 2, "{printed}");
+
+    let output = berth(&program.url, &["timeline", "--width", "60"]);
+    let printed = text(&output.stdout);
+    for label in ["a", "b", "c"] {
+        assert!(
+            printed.contains(&label.repeat(10)),
+            "{label} is not drawn in\n{printed}"
+        );
+    }
+    assert_eq!(printed.matches("1 host, 2 places").count(), 3, "{printed}");
+    assert!(!printed.contains('\x1b'), "{printed}");
+    for (options, there, not_there) in [
+        (&["--host", "c2"][..], "c2", "c1"),
+        (&["--host", "c*", "--after", "c1"], "c3", "c1 "),
+        (&["--limit", "1"], "2 hosts follow: --after c1 goes on", "c2 "),
+        (&["--lease", "two"], "two", "three"),
+        (&["--lease", "nobody's"], "Nothing is booked", "c1"),
+        (&["--project", "other"], "Nothing is booked", "c1"),
+        (&["--busy"], "c1", "c2"),
+        (&["--from", "+4h"], "c1", "places"),
+    ] {
+        let output = berth(&program.url, &[&["timeline", "--width", "60"], options].concat());
+        let printed = text(&output.stdout);
+        assert!(output.status.success(), "{options:?} {output:?}");
+        assert!(
+            printed.contains(there) && !printed.contains(not_there),
+            "{options:?}\n{printed}"
+        );
+    }
+    let output = berth(&program.url, &["timeline", "--json", "--lease", "one"]);
+    let document: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
+    assert_eq!(document["hosts"][0]["leases"][0]["places"], 2, "{document}");
+    assert_eq!(document["hosts"][0]["leases"][0]["tentative"], true, "{document}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c10_what_is_misspelt_books_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::start(&["--data", folder.path().to_str().expect("text")], &[]);
+    let (status, body) = program.post("/v1/os-hosts", &host("c1")).await;
+    assert_eq!(status, 201, "{body}");
+    for (arguments, expected) in [
+        (
+            &["lease", "create", "x", "--reservation", "minimum=3"][..],
+            "did you mean 'min'?",
+        ),
+        (
+            &[
+                "lease",
+                "create",
+                "x",
+                "--reservation",
+                "resource_type=virtual:instance,vcpus=1,afinity=False",
+            ],
+            "did you mean 'affinity'?",
+        ),
+        (&["lease", "create", "x", "--reservation", ""], "nothing is given"),
+        (&["lease", "create", "x", "--reservation", "id=7,min=1"], "leave id out"),
+        (&["what-if", "--reservation", "min=1,min=2"], "min is given twice"),
+        (&["lease", "list", "--status", "activ"], "active"),
+        (
+            &["host", "create", "x", "--property", "gpu=a", "--property", "gpu=b"],
+            "gpu: it is given twice",
+        ),
+        (
+            &["host", "create", "x", "--vcpus", "2", "--property", "vcpus=3"],
+            "vcpus is given besides",
+        ),
+        (&["host", "create", "x", "--property", "gpu="], "NAME=VALUE"),
+        (&["host", "show", "c1", "--field", "vcpu"], "did you mean 'vcpus'?"),
+    ] {
+        let output = berth(&program.url, arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?} {output:?}");
+        assert!(text(&output.stderr).contains(expected), "{arguments:?} {output:?}");
+    }
+    let (_, leases) = program.get("/v1/leases").await;
+    assert_eq!(leases, json!({"leases": []}));
+    let (_, hosts) = program.get("/v1/os-hosts").await;
+    assert_eq!(hosts["hosts"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v19_an_error_of_a_hostile_service_steers_nothing() {
+    let server = MockServer::start().await;
+    let steering = "x\x1b]0;PWNED\x07\x1b[2J\r\n\u{9b}2J\u{202e}y";
+    let offers = json!([
+        {"change": "start", "start": format!("'; rm -rf ~ #{steering}"), "end": steering, "without_moves": true},
+        {"change": "drop", "reservation": 0, "condition": format!("'; rm -rf ~ #{steering}"), "without_moves": true}]);
+    let refusal = json!({"error_code": 409, "error_message": steering, "error_name": 409, "offers": offers});
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(409).set_body_json(refusal))
+        .mount(&server)
+        .await;
+    for arguments in [
+        &["lease", "list"][..],
+        &["lease", "create", "a", "--hosts", "1"],
+        &["host", "list", "--json"],
+    ] {
+        let output = berth(&server.uri(), arguments);
+        assert_eq!(output.status.code(), Some(1));
+        for written in [text(&output.stdout), text(&output.stderr)] {
+            let steers = written
+                .chars()
+                .any(|character| character != '\n' && api_types::name::is_steering(character));
+            assert!(!steers && !written.contains("berth lease create"), "{written:?}");
+        }
+    }
+}
+
+#[test]
+fn v26_help_shows_no_value_of_the_environment() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+    command.args(["lease", "list", "--help"]);
+    let output = command
+        .env("BERTH_URL", "http://ann:SECRET@h")
+        .env("BERTH_TOKEN", "SECRET")
+        .output()
+        .expect("the command runs");
+    let help = text(&output.stdout);
+    assert!(help.contains("BERTH_URL") && !help.contains("SECRET"), "{help}");
+    let output = berth("http://ann:SECRET@127.0.0.1:1", &["lease", "list"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(!text(&output.stderr).contains("SECRET"), "{output:?}");
+}
