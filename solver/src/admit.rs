@@ -17,7 +17,7 @@ pub struct Settings {
     /// For one decision.
     pub budget: Budget,
     /// Whether to look for what would be accepted in place of a refused request: some tens of decisions
-    /// more for each.
+    /// more for each, in what the budget of the decision leaves.
     pub offers: bool,
 }
 
@@ -28,7 +28,7 @@ pub fn run(
     fingerprint: &str,
     settings: Settings,
     solver: &dyn ModelSolver,
-    micros: impl FnMut() -> u64,
+    micros: impl Fn() -> u64 + Sync,
 ) -> Result<Plan, StateError> {
     let mut course = Course::new(problem, settings, solver, micros)?;
     for entry in &problem.requests {
@@ -49,7 +49,7 @@ pub(crate) struct Course<'a, C> {
     summary: Summary,
 }
 
-impl<'a, C: FnMut() -> u64> Course<'a, C> {
+impl<'a, C: Fn() -> u64 + Sync> Course<'a, C> {
     /// Before the first request of a problem.
     pub(crate) fn new(
         problem: &Problem,
@@ -87,9 +87,15 @@ impl<'a, C: FnMut() -> u64> Course<'a, C> {
         let spent = (self.micros)().saturating_sub(started);
         count(&mut self.summary, entry, &decision);
         let mut written = write(entry, &decision, spent);
-        let refused = matches!(&decision.verdict, Verdict::Refused { .. });
-        if refused && !out_of_time && self.settings.offers {
-            written.offers = offers(&request, offers::find(seen, &request, now, budget, solver));
+        if let Verdict::Refused { conflict } = &decision.verdict
+            && !out_of_time
+            && self.settings.offers
+        {
+            // A decision and its offers share the time.
+            let spent = || std::time::Duration::from_micros((self.micros)().saturating_sub(started));
+            let left = || budget.seconds.map(|seconds| (seconds - spent().as_secs_f64()).max(0.0));
+            let found = offers::find(seen, &request, conflict, now, &left, solver);
+            written.offers = offers(&request, found);
         }
         self.decisions.push(written);
         self.planner.apply(&request, &decision)?;

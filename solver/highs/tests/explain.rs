@@ -168,7 +168,7 @@ fn every_refusal_and_every_offer_passes_the_checker_and_holds() {
             "{}\n{text}",
             refusal.case
         );
-        let found = offers::find(planner, request, now, NO_LIMIT, &Highs);
+        let found = offers::find(planner, request, refusal.conflict, now, &|| None, &Highs);
         for offer in &found {
             let mut changed = request.clone();
             match offer {
@@ -315,7 +315,7 @@ fn the_sentence_names_amounts_and_conditions_and_what_could_be_had() {
     );
     let named: Vec<&str> = conflict.reservations.iter().map(|id| &**id).collect();
     assert_eq!(named, ["a", "b", "q"]);
-    let found = offers::find(&planner, &request, 0, NO_LIMIT, &Highs);
+    let found = offers::find(&planner, &request, &conflict, 0, &|| None, &Highs);
     let expected = [
         Offer::Start { start: 200 },
         Offer::Amount {

@@ -1,7 +1,7 @@
 //! What would be accepted in place of a refused request.
 //!
 //! Invariant: every offer was decided like a request on the very state before it is made, so it is feasible
-//! as given. None is made twice, and equal input gives equal offers.
+//! as given. None is made twice, and equal input gives equal offers as long as no time limit ends the search.
 
 use std::sync::Arc;
 
@@ -43,35 +43,31 @@ pub enum Offer {
     },
 }
 
-/// The offers for a request that `planner` refuses at `now`: the earliest later start, the greatest smaller
-/// amount of each reservation, and each condition without which it works. Every one takes decisions of at
-/// most half a second each, some tens together; what is not found with them is not offered.
+/// The offers for a request that `planner` refuses at `now` because of `conflict`: the earliest later start, the
+/// greatest smaller amount of each reservation, and each condition without which it works. Every one takes decisions of
+/// at most half a second each, some tens together, and none once `left` says that no seconds are left; what is not
+/// found with them is not offered.
 pub fn find(
     planner: &Planner,
     request: &Request,
+    conflict: &Conflict,
     now: Seconds,
-    budget: Budget,
+    left: &(dyn Fn() -> Option<f64> + Sync),
     solver: &dyn ModelSolver,
 ) -> Vec<Offer> {
-    let seconds = budget
-        .seconds
-        .map_or(DECISION_SECONDS, |seconds| seconds.min(DECISION_SECONDS));
-    let search = Search {
-        planner,
-        now,
-        budget: Budget { seconds: Some(seconds) },
-        solver,
-    };
-    let Verdict::Refused { conflict } = planner.decide(request, now, search.budget, solver).verdict else {
-        return Vec::new();
-    };
     if conflict.reason == "malformed" {
         return Vec::new();
     }
+    let search = Search {
+        planner,
+        now,
+        left,
+        solver,
+    };
     let mut offers = Vec::new();
     offers.extend(search.later(request));
     for position in 0..request.reservations.len() {
-        offers.extend(search.fewer(request, position, &conflict));
+        offers.extend(search.fewer(request, position, conflict));
     }
     for position in 0..request.reservations.len() {
         offers.extend(search.looser(request, position));
@@ -83,13 +79,29 @@ pub fn find(
 struct Search<'a> {
     planner: &'a Planner,
     now: Seconds,
-    budget: Budget,
+    /// Seconds left for all of them, if there is a limit.
+    left: &'a (dyn Fn() -> Option<f64> + Sync),
     solver: &'a dyn ModelSolver,
 }
 
 impl Search<'_> {
+    /// For one decision.
+    fn budget(&self) -> Budget {
+        let left = (self.left)().unwrap_or(DECISION_SECONDS);
+        Budget {
+            seconds: Some(left.min(DECISION_SECONDS)),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        (self.left)().is_some_and(|left| left <= 0.0)
+    }
+
     fn works(&self, request: &Request) -> bool {
-        let decision = self.planner.decide(request, self.now, self.budget, self.solver);
+        if self.is_over() {
+            return false;
+        }
+        let decision = self.planner.decide(request, self.now, self.budget(), self.solver);
         matches!(decision.verdict, Verdict::Accepted { .. })
     }
 
@@ -100,10 +112,10 @@ impl Search<'_> {
         let question = Question {
             planner: self.planner,
             now: self.now,
-            budget: self.budget,
+            budget: self.budget(),
             solver: self.solver,
             decisions: START_DECISIONS,
-            expired: &|| false,
+            expired: &|| self.is_over(),
         };
         let latest = MAX_SECONDS.saturating_sub(last.saturating_sub(first));
         let start = question.earliest(request, latest).with_moves.start?;

@@ -22,7 +22,7 @@ pub fn run(
     fingerprint: &str,
     settings: Settings,
     solver: &dyn ModelSolver,
-    micros: impl FnMut() -> u64,
+    micros: impl Fn() -> u64 + Sync,
     mut progress: impl FnMut(usize),
 ) -> Result<Plan, StateError> {
     let mut course = Course::new(problem, settings, solver, micros)?;
