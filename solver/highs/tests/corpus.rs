@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use solver::admit::{self, Settings};
 use solver::batch::{self, Limits};
-use solver::check::check;
-use solver::document::{Problem, fingerprint};
+use solver::check::{check, report};
+use solver::document::{Plan, Problem, fingerprint};
 use solver::planner::Budget;
 use solver::{heal, predicate, replay};
 use solver_highs::Highs;
@@ -57,6 +57,34 @@ fn every_seed_that_can_be_read_is_planned_as_the_checker_says() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(planned >= 28, "{planned} plans: the seeds cannot be read any more");
+}
+
+#[test]
+fn every_plan_that_can_be_read_is_reported_on() {
+    let mut reports = Vec::new();
+    for (file, text) in seeds("plan") {
+        let Some((problem, plan)) = text.split_once('\n') else {
+            continue;
+        };
+        let name = fingerprint(problem);
+        let (Ok(problem), Ok(plan)) = (Problem::parse(problem), Plan::parse(plan)) else {
+            continue;
+        };
+        let found = report(&problem, &name, &plan);
+        let file = file.file_stem().unwrap().to_string_lossy().into_owned();
+        reports.push((file, found.violations.is_empty(), found.believed.is_empty()));
+    }
+    let expected = [
+        ("believed-bound", false, false),
+        ("believed-search", false, true),
+        ("great-numbers", false, true),
+        ("heal", false, true),
+        ("receipt", true, true),
+    ];
+    assert_eq!(
+        reports,
+        expected.map(|(file, right, counted)| (file.to_owned(), right, counted))
+    );
 }
 
 #[test]
