@@ -106,7 +106,7 @@ pub struct CapacityRow {
 ///
 /// Whatever instances stand on a host, the sum of their amounts, each divided by the divisor and rounded
 /// down, is at most the host's capacity divided and rounded down; a host reservation takes all of that.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Counted {
     /// The resource class.
     pub resource: Arc<str>,

@@ -10,7 +10,6 @@ pub mod causes;
 mod demand;
 pub mod domain;
 pub mod environment;
-mod healing;
 pub mod lifecycle;
 mod monitoring;
 pub mod notification;

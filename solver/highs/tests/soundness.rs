@@ -423,6 +423,71 @@ fn s07_a_bound_below_what_is_possible_is_not_believed() {
     }
 }
 
+/// Instances that hardly fit eight hosts, if at all: no proof by counts, and far too many ways to try.
+fn hardly_fitting() -> Vec<Value> {
+    let sizes = [
+        257, 257, 257, 257, 257, 268, 290, 290, 290, 312, 312, 334, 334, 345, 356, 356, 367, 367, 367, 378, 389, 389,
+        433, 477,
+    ];
+    let asked = sizes.iter().enumerate();
+    asked
+        .map(|(number, &size)| of_instances(&format!("i{number:02}"), 1, size))
+        .collect()
+}
+
+fn eight_hosts() -> Vec<Value> {
+    (0..8)
+        .map(|number| json!({"id": format!("b{number:02}"), "capacity": {"BYTES": 1_000}}))
+        .collect()
+}
+
+/// Microseconds since the first look.
+fn clock() -> impl Fn() -> u64 + Sync {
+    let started = std::time::Instant::now();
+    move || started.elapsed().as_micros() as u64
+}
+
+#[test]
+fn s02_a_batch_with_a_chain_ends_in_its_time() {
+    let longer = json!({"id": "Q2", "replaces": "Q1", "value": 10, "reservations": [of_instances("i00", 1, 257)]});
+    let first = json!({"id": "Q1", "value": 10, "reservations": hardly_fitting()});
+    let (problem, name) = parse(&document(&eight_hosts(), &[], &[first, longer]));
+    let clock = clock();
+    let limits = Limits {
+        seconds: Some(2.0),
+        ..Limits::default()
+    };
+    let plan = batch::run(&problem, &name, limits, &Highs, &clock).unwrap();
+    assert!(clock() < 20_000_000, "{} microseconds", clock());
+    assert_eq!(check(&problem, &name, &plan), []);
+}
+
+#[test]
+fn s11_offers_share_the_time_of_their_decision() {
+    let mut hosts = eight_hosts();
+    hosts[0]["properties"] = json!({"k": "y"});
+    // The only host that suits one of the instances is taken for a while, and ends come one after another.
+    let mut leases = Vec::new();
+    for number in 0..80_i64 {
+        let (start, end) = (NOW + 500 + number * 1_000, NOW + 1_490 + number * 1_000);
+        let mut held = holding(of_hosts(&format!("g{number:02}"), (start, end), 1), &json!({"b00": 1}));
+        held["pinned"] = json!(true);
+        leases.push(json!({"id": format!("G{number:02}"), "reservations": [held]}));
+    }
+    let mut asked = hardly_fitting();
+    asked[0]["where"] = json!(["==", "$k", "y"]);
+    let (problem, name) = parse(&document(&hosts, &leases, &[json!({"id": "Q", "reservations": asked})]));
+    let clock = clock();
+    let settings = Settings {
+        budget: Budget { seconds: Some(1.0) },
+        offers: true,
+    };
+    let plan = admit::run(&problem, &name, settings, &Highs, &clock).unwrap();
+    assert!(clock() < 10_000_000, "{} microseconds", clock());
+    assert_eq!(check(&problem, &name, &plan), []);
+    assert_eq!(verdicts(&plan), [VerdictName::Refused]);
+}
+
 /// The documents of this file.
 fn documents() -> Vec<Value> {
     let mut all = vec![kept_and_asked_for("1", "01"), units_held_by("a", "a\u{0}b")];

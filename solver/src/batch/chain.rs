@@ -8,8 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::clock::Clock;
 use super::world::Candidate;
-use crate::decision::{Conflict, Decision, Tier, Verdict};
+use crate::decision::{Conflict, Decision, Tier, Unfinished, Verdict};
 use crate::model::{HostId, LeaseId, Request, ReservationId, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner, StateError};
 use crate::request::{Ask, malformed};
@@ -65,7 +66,16 @@ pub(crate) fn readers(planner: &Planner, standing: &[Request], now: Seconds) -> 
     standing.iter().enumerate().map(reader).collect()
 }
 
-/// The candidates with what comes before them; those that are none after all by their places, and why.
+/// Requests as far as each was looked at by itself.
+pub(crate) struct Settled<'a> {
+    /// What may be accepted, with what comes before it.
+    pub(crate) candidates: Vec<Candidate<'a>>,
+    /// What cannot be, by its place, and why.
+    pub(crate) impossible: Vec<(usize, Conflict)>,
+    /// What was not decided in time, by its place.
+    pub(crate) open: Vec<usize>,
+}
+
 /// A candidate that is not the last of its chain must be possible by itself, and what it replaces too.
 pub(crate) fn settle<'a>(
     planner: &Planner,
@@ -73,20 +83,29 @@ pub(crate) fn settle<'a>(
     readable: Vec<Candidate<'a>>,
     now: Seconds,
     solver: &dyn ModelSolver,
-) -> (Vec<Candidate<'a>>, Vec<(usize, Conflict)>) {
+    clock: &mut Clock<'_>,
+) -> Settled<'a> {
     let bare = bare(planner);
     let mut left: BTreeMap<LeaseId, usize> = BTreeMap::new();
     for candidate in &readable {
         *left.entry(candidate.lease().clone()).or_default() += 1;
     }
-    let mut possible: Vec<Candidate<'_>> = Vec::with_capacity(readable.len());
-    let mut impossible = Vec::new();
+    let mut settled = Settled {
+        candidates: Vec::with_capacity(readable.len()),
+        impossible: Vec::new(),
+        open: Vec::new(),
+    };
+    let mut undecided: BTreeSet<LeaseId> = BTreeSet::new();
     let mut chains: BTreeMap<LeaseId, (Vec<usize>, u64)> = BTreeMap::new();
     for mut candidate in readable {
         let lease = candidate.lease().clone();
         let follows = candidate.request.replaces.is_none() && requests[candidate.place].0.replaces.is_some();
+        if follows && undecided.contains(&lease) {
+            settled.open.push(candidate.place);
+            continue;
+        }
         if follows && !chains.contains_key(&lease) {
-            impossible.push((
+            settled.impossible.push((
                 candidate.place,
                 malformed(candidate.request, "the request it replaces cannot be accepted"),
             ));
@@ -94,10 +113,21 @@ pub(crate) fn settle<'a>(
         }
         if let Some(left) = left.get_mut(&lease).filter(|left| **left > 1) {
             *left -= 1;
-            if by_itself((planner, &bare), candidate.request, None, now, solver).is_none() {
-                let decision = planner.decide(candidate.request, now, Budget { seconds: None }, solver);
-                if let Verdict::Refused { conflict } = decision.verdict {
-                    impossible.push((candidate.place, conflict));
+            let mut decided = by_itself((planner, &bare), candidate.request, None, now, solver, clock);
+            // What is refused on a bare fleet is refused beside everything else, and that reason is told.
+            if matches!(decided, Verdict::Refused { .. }) {
+                let budget = Budget { seconds: clock.left() };
+                decided = planner.decide(candidate.request, now, budget, solver).verdict;
+            }
+            match decided {
+                Verdict::Accepted { holds, .. } => candidate.alone = Some(holds),
+                Verdict::Refused { conflict } => {
+                    settled.impossible.push((candidate.place, conflict));
+                    continue;
+                }
+                Verdict::Undecided(_) => {
+                    undecided.insert(lease);
+                    settled.open.push(candidate.place);
                     continue;
                 }
             }
@@ -106,10 +136,10 @@ pub(crate) fn settle<'a>(
         candidate.earlier.clone_from(earlier);
         *worth = worth.saturating_add(candidate.value);
         candidate.worth = *worth;
-        earlier.push(possible.len());
-        possible.push(candidate);
+        earlier.push(settled.candidates.len());
+        settled.candidates.push(candidate);
     }
-    (possible, impossible)
+    settled
 }
 
 /// A state without any lease.
@@ -122,26 +152,30 @@ pub(crate) fn bare(planner: &Planner) -> Planner {
 }
 
 /// Hosts for a request that a later one of the batch replaces: those the lease has in the end where they
-/// suit it.
+/// suit it, else those it could have by itself.
 pub(crate) fn superseded(
     (planner, bare): (&Planner, &Planner),
-    request: &Request,
+    earlier: &Candidate<'_>,
     last: (&Request, &Holds),
     now: Seconds,
     solver: &dyn ModelSolver,
+    clock: &mut Clock<'_>,
 ) -> Option<Holds> {
-    by_itself((planner, bare), request, Some(last), now, solver)
-        .or_else(|| by_itself((planner, bare), request, None, now, solver))
+    match by_itself((planner, bare), earlier.request, Some(last), now, solver, clock) {
+        Verdict::Accepted { holds, .. } => Some(holds),
+        Verdict::Refused { .. } | Verdict::Undecided(_) => earlier.alone.clone(),
+    }
 }
 
-/// Hosts for a request if there were no other lease, near those of another request for the same lease.
+/// Whether a request could be granted if there were no other lease, near the hosts of another request for the same one.
 fn by_itself(
     (planner, bare): (&Planner, &Planner),
     request: &Request,
     like: Option<(&Request, &Holds)>,
     now: Seconds,
     solver: &dyn ModelSolver,
-) -> Option<Holds> {
+    clock: &mut Clock<'_>,
+) -> Verdict {
     let own = request
         .replaces
         .as_ref()
@@ -158,11 +192,11 @@ fn by_itself(
             }
             None => Ok(()),
         });
-    prepared.ok()?;
-    match fleet.decide(&asked, now, Budget { seconds: None }, solver).verdict {
-        Verdict::Accepted { holds, .. } => Some(holds),
-        Verdict::Refused { .. } | Verdict::Undecided(_) => None,
+    if prepared.is_err() {
+        return Verdict::Undecided(Unfinished::Work);
     }
+    let budget = Budget { seconds: clock.left() };
+    fleet.decide(&asked, now, budget, solver).verdict
 }
 
 /// Makes what a request is given part of a state.

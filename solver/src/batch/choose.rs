@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::answer;
+use super::answer::{self, Answer};
 use super::chain;
 use super::clock::Clock;
 use super::exact::{self, Finished};
@@ -16,7 +16,9 @@ use super::model::Model;
 use super::neighbourhood;
 use super::packing::Packing;
 use super::prices::Prices;
+use super::proof::{MOST_DECISIONS, Open, Proof, Settling};
 use super::random::Random;
+use super::receipt::{self, Receipt};
 use super::relaxation::{self, Relaxed};
 use super::search::{self, Ordered, Search, Worth, add_all, class_orders};
 use super::world::{Candidate, World};
@@ -28,6 +30,8 @@ use crate::request::Ask;
 
 /// Part of the time the relaxation may take.
 const RELAXATION_SHARE: f64 = 0.5;
+/// Groups of which all choices are looked at, whatever a program says.
+const FEW: usize = 16;
 /// How many neighbourhoods in succession may bring nothing before the other search has its turn.
 const FRUITLESS: u32 = 40;
 
@@ -78,6 +82,8 @@ pub struct Batch {
     pub bound: u64,
     /// Whether no choice of this value needs fewer moves, as far as that was proved.
     pub fewest: bool,
+    /// What shows that no subset is worth more than the bound; none where nothing does but the sum of all values.
+    pub receipt: Option<Receipt>,
     /// The state with the subset accepted.
     pub planner: Planner,
 }
@@ -121,39 +127,84 @@ pub fn choose(
         ahead: &ahead,
         readers: &readers,
     };
-    let (candidates, outcome) = candidates(seen, requests, readings, now, solver);
+    let (candidates, outcome, open) = candidates(seen, requests, readings, now, solver, &mut clock);
     let mut world = World::new(seen, &candidates, now);
     let classes = Classes::new(&world.scene);
     let model = Model::new(&world, &classes);
     let units = |value: i64| u64::try_from(value).unwrap_or(0).saturating_mul(model.unit);
+    // What was not even looked at in time may be worth something beside all the rest.
+    let unknown = open.iter().map(|&place| requests[place].1).fold(0, u64::saturating_add);
     let everything = candidates
         .iter()
         .map(|candidate| candidate.value)
-        .fold(0, u64::saturating_add);
+        .fold(unknown, u64::saturating_add);
     let mut batch = Batch {
         requests: outcome,
         moves: Vec::new(),
         value: 0,
         bound: everything,
         fewest: false,
+        receipt: None,
         planner: planner.clone(),
+    };
+    let settling = Settling {
+        planner: seen,
+        candidates: &candidates,
+        now,
+        solver,
     };
     let (answer, proved) = if mixed::is_needed(planner, &candidates, now) {
         let move_class_of = &world.move_class_of;
-        let mixed = mixed::choose(seen, &candidates, move_class_of, now, limits, solver, &mut clock);
-        batch.bound = mixed.bound.min(everything);
+        let mixed = mixed::choose(&settling, move_class_of, limits, &mut clock);
+        batch.bound = mixed.bound.saturating_add(unknown).min(everything);
         batch.fewest = mixed.fewest;
+        batch.receipt = mixed.receipt;
         (mixed.answer, mixed.proved)
     } else {
-        let Some((packing, bound, fewest)) = pack(&model, limits, solver, &mut clock) else {
-            return Ok(batch);
+        let mut packed = pack(&model, limits, solver, &mut clock);
+        batch.bound = units(packed.relaxed.bound.value())
+            .saturating_add(unknown)
+            .min(everything);
+        let hosts = packed.best.take().and_then(|packing| {
+            Some((
+                answer::hosts(&mut world, &classes, &model, &packing, &candidates)?,
+                packing,
+            ))
+        });
+        let known = hosts.as_ref().map_or(0, |(_, packing)| packing.worth().0);
+        // A program's word is no proof, but says that there is one to look for.
+        let groups = open_groups(&world, &model);
+        let proof = if packed.finished == Finished::Optimal || groups.len() <= FEW {
+            let least = known.saturating_add(1);
+            settling.prove(
+                &groups,
+                &packed.relaxed.bound,
+                (least, known),
+                MOST_DECISIONS,
+                &mut clock,
+            )
+        } else {
+            Proof::nothing(packed.relaxed.bound.value() <= known)
         };
-        batch.bound = units(bound).min(everything);
-        let Some(answer) = answer::hosts(&mut world, &classes, &model, &packing, &candidates) else {
-            return Ok(batch);
-        };
-        batch.fewest = fewest;
-        (answer, false)
+        batch.receipt = receipt::of_packing(
+            &world,
+            &classes,
+            &model,
+            &packed.relaxed.prices,
+            &settling,
+            &proof.refuted,
+        );
+        batch.fewest = packed.fewest && proof.best.is_none();
+        match (proof.best, hosts) {
+            (Some(answer), _) | (None, Some((answer, _))) => (answer, proof.complete),
+            (None, None) => (
+                Answer {
+                    holds: BTreeMap::new(),
+                    moves: Vec::new(),
+                },
+                proof.complete,
+            ),
+        }
     };
     let mut accepted: Vec<(usize, Chosen)> = Vec::new();
     let mut value: u64 = 0;
@@ -163,7 +214,7 @@ pub fn choose(
         for &earlier in &last.earlier {
             let earlier = &candidates[earlier];
             let last = (last.request, holds);
-            let Some(suitable) = chain::superseded((planner, &bare), earlier.request, last, now, solver) else {
+            let Some(suitable) = chain::superseded((planner, &bare), earlier, last, now, solver, &mut clock) else {
                 return Ok(batch);
             };
             accepted.push((earlier.place, Chosen::Superseded(suitable)));
@@ -179,7 +230,7 @@ pub fn choose(
     batch.moves = answer.moves;
     batch.fewest |= batch.moves.iter().all(|change| change.counted == 0);
     if proved {
-        batch.bound = batch.value;
+        batch.bound = batch.value.saturating_add(unknown);
     }
     explain(&mut batch, seen, &candidates, now, solver);
     Ok(batch)
@@ -226,7 +277,8 @@ fn candidates<'a>(
     readings: Readings<'a>,
     now: Seconds,
     solver: &dyn ModelSolver,
-) -> (Vec<Candidate<'a>>, Vec<Chosen>) {
+    clock: &mut Clock<'_>,
+) -> (Vec<Candidate<'a>>, Vec<Chosen>, Vec<usize>) {
     let mut outcome: Vec<Chosen> = Vec::with_capacity(requests.len());
     let mut candidates: Vec<Candidate<'a>> = Vec::new();
     let asked = readings.standing.iter().zip(readings.ahead).zip(readings.readers);
@@ -246,28 +298,64 @@ fn candidates<'a>(
                     value: *value,
                     earlier: Vec::new(),
                     worth: *value,
+                    alone: None,
                 });
             }
             Err(conflict) => outcome.push(Chosen::Impossible(conflict)),
         }
     }
-    let (candidates, impossible) = chain::settle(seen, requests, candidates, now, solver);
-    for (place, conflict) in impossible {
+    let settled = chain::settle(seen, requests, candidates, now, solver, clock);
+    for (place, conflict) in settled.impossible {
         outcome[place] = Chosen::Impossible(conflict);
     }
-    (candidates, outcome)
+    (settled.candidates, outcome, settled.open)
 }
 
-/// The best packing, the bound on its value, both in the model's unit, and whether its moves are proved the
-/// fewest; `None` if not even what is promised fits.
-fn pack<'m>(
-    model: &'m Model,
-    limits: Limits,
-    solver: &dyn ModelSolver,
-    clock: &mut Clock<'_>,
-) -> Option<(Packing<'m>, i64, bool)> {
+/// The groups of which something is for a candidate to decide.
+fn open_groups(world: &World<'_>, model: &Model) -> Vec<Open> {
+    let groups = world.groups.iter().zip(&model.groups).enumerate();
+    let open = groups.filter(|(_, (group, _))| group.options.iter().any(|option| option.candidate.is_some()));
+    open.map(|(number, (group, alternatives))| Open {
+        group: number,
+        mandatory: group.mandatory,
+        options: group
+            .options
+            .iter()
+            .zip(&alternatives.options)
+            .map(|(option, offered)| (option.candidate, offered.value))
+            .collect(),
+    })
+    .collect()
+}
+
+/// What counting hosts per class came to.
+struct Packed<'m> {
+    /// The best packing; `None` if not even what is promised fits where it is.
+    best: Option<Packing<'m>>,
+    /// The prices and the bound they prove.
+    relaxed: Relaxed,
+    /// Whether a program says that nothing is worth more.
+    finished: Finished,
+    /// Whether its moves are proved the fewest.
+    fewest: bool,
+}
+
+/// Searches for the best packing and bounds its value.
+fn pack<'m>(model: &'m Model, limits: Limits, solver: &dyn ModelSolver, clock: &mut Clock<'_>) -> Packed<'m> {
     let free = Prices::none(&model.timeline);
-    let mut best = greedy(model, &free, None)?;
+    let Some(mut best) = greedy(model, &free, None) else {
+        let bound = free.bound(model);
+        return Packed {
+            best: None,
+            relaxed: Relaxed {
+                prices: free,
+                bound,
+                taken: Vec::new(),
+            },
+            finished: Finished::Open,
+            fewest: false,
+        };
+    };
     let reserved = limits.seconds.map_or(0.0, |seconds| seconds * (1.0 - RELAXATION_SHARE));
     let mut left = || clock.left().map(|left| left - reserved);
     let relaxed = relaxation::solve(model, &best, solver.engine(), &mut left);
@@ -277,8 +365,8 @@ fn pack<'m>(
         best = guided;
     }
     let bound = relaxed.bound.value();
-    let mut proved = exact::finish(model, &relaxed.bound, &mut best, solver, &mut || clock.left());
-    if proved == Finished::Open {
+    let mut finished = exact::finish(model, &relaxed.bound, &mut best, solver, &mut || clock.left());
+    if finished == Finished::Open {
         let orders = class_orders(model, &relaxed.prices);
         let mut search = Search::new(search::known(model, &relaxed.prices), limits.seed);
         let mut random = Random::new(limits.seed);
@@ -297,16 +385,16 @@ fn pack<'m>(
             }
             neighbourhood::improve(model, &relaxed.bound, &mut best, solver, &mut random, FRUITLESS, clock);
         }
-        proved = exact::finish(model, &relaxed.bound, &mut best, solver, &mut || clock.left());
+        finished = exact::finish(model, &relaxed.bound, &mut best, solver, &mut || clock.left());
     }
     let fewest = exact::settle(model, &relaxed.bound, &mut best, solver, &mut || clock.left());
     best.fill(&class_orders(model, &relaxed.prices));
-    let bound = if proved == Finished::Optimal {
-        best.worth().0
-    } else {
-        bound
-    };
-    Some((best, bound, fewest))
+    Packed {
+        best: Some(best),
+        relaxed,
+        finished,
+        fewest,
+    }
 }
 
 /// The best of several greedy packings.

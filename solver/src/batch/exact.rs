@@ -1,8 +1,10 @@
 //! Small batches to the end: is anything better than the best packing found?
 //!
-//! Invariant: "nothing is better" is said only after an integer program in which every capacity is a row
-//! and the value is at least one unit greater was found infeasible; options that the prices exclude from
-//! such a choice are left out.
+//! "Nothing is better" is said after an integer program in which every capacity is a row and the value is at least one
+//! unit greater was found infeasible; options that the prices exclude from such a choice are left out. It is a
+//! solver's word, which says where to look for a proof (`proof`), and nothing more.
+//!
+//! Invariant: the packing never gets worse, and what the solver answers is recounted before it is taken.
 
 use super::formulation::{Formulation, Goal, Part, float};
 use super::model::Model;
@@ -20,7 +22,7 @@ const MOST_LINEAR: usize = 40_000;
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Finished {
-    /// The packing has the greatest value.
+    /// The packing has the greatest value, says the solver.
     Optimal,
     /// Too large, or the time ran out.
     Open,

@@ -4,16 +4,17 @@
 //! served whole or not at all. Formulation F5 of the design over classes.
 //!
 //! Invariant: the value reported is that of hosts that were counted one by one, and never above the bound,
-//! which is proved in whole numbers (`prices`, `exact`). Equal problems give equal plans unless the time
+//! which is proved in whole numbers (`prices`, `proof`). Equal problems give equal plans unless the time
 //! limit cuts the search short.
 //!
 //! 0. `chain` says what requests for one lease are to each other.
 //! 1. `world` puts the state and all requests into one scene, `model` into whole numbers.
 //! 2. `search` packs greedily; `relaxation` prices every class and instant, which bounds the value and
 //!    guides another greedy packing.
-//! 3. `exact` finishes small batches; else `search` and `neighbourhood` improve the packing in turns.
+//! 3. `exact` looks for anything better by a program; else `search` and `neighbourhood` improve the packing in turns.
 //!    Where instances or units take part, `mixed` asks the planner instead.
 //! 4. `answer` turns counts into hosts.
+//! 5. `proof` shows that nothing is worth more, where the prices leave a gap, and `receipt` writes down what shows it.
 
 mod answer;
 mod chain;
@@ -26,7 +27,9 @@ pub(crate) mod model;
 mod neighbourhood;
 mod packing;
 pub(crate) mod prices;
+mod proof;
 mod random;
+mod receipt;
 mod relaxation;
 mod search;
 pub(crate) mod subgradient;
@@ -35,4 +38,5 @@ mod world;
 mod written;
 
 pub use choose::{Batch, Chosen, Limits, choose};
+pub use receipt::Receipt;
 pub use written::run;

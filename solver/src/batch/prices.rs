@@ -68,6 +68,11 @@ impl Prices {
         self.sums[class][need.after] - self.sums[class][need.first]
     }
 
+    /// The price of a class at an instant.
+    pub(crate) fn at(&self, class: ClassNumber, instant: usize) -> i128 {
+        self.sums[class][instant + 1] - self.sums[class][instant]
+    }
+
     /// What all rooms cost.
     pub(crate) const fn rooms(&self) -> i128 {
         self.rooms

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::chain::Holds;
 use crate::classes::ClassNumber;
 use crate::model::{Host, HostId, Interval, Lease, LeaseId, Request, Reservation, Resource, Seconds};
 use crate::planner::Planner;
@@ -28,6 +29,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) earlier: Vec<usize>,
     /// What it is worth with them.
     pub(crate) worth: u64,
+    /// Hosts it could have if there were no other lease, where that was asked.
+    pub(crate) alone: Option<Holds>,
 }
 
 impl Candidate<'_> {

@@ -8,8 +8,8 @@ use super::choose::{Batch, Chosen, Limits, choose};
 use crate::admit::held_at;
 use crate::decision::{Conflict, Tier};
 use crate::document::{
-    ConflictEntry, DecisionEntry, MoveEntry, PLAN_FORMAT, Plan, Problem, RequestEntry, Summary, VerdictName, all_units,
-    units,
+    ConflictEntry, DecisionEntry, MoveEntry, PLAN_FORMAT, Plan, Problem, ReceiptEntry, RefutedEntry, RequestEntry,
+    RowEntry, Summary, VerdictName, all_units, units,
 };
 use crate::model::Request;
 use crate::planner::{ModelSolver, StateError};
@@ -35,11 +35,28 @@ pub fn run(
     let started = micros();
     let batch = choose(&planner, &requests, problem.now, limits, solver, &mut micros)?;
     let spent = micros().saturating_sub(started);
+    let everything = requests.iter().map(|(_, value)| *value).fold(0, u64::saturating_add);
     let mut summary = Summary {
         moves: batch.moves.iter().map(|change| u64::from(change.counted)).sum(),
         value: batch.value,
         bound: Some(batch.bound),
         proved: Some(batch.proved() && batch.fewest),
+        receipt: batch
+            .receipt
+            .as_ref()
+            .filter(|_| batch.bound < everything)
+            .map(|receipt| ReceiptEntry {
+                denominator: receipt.denominator,
+                prices: receipt.prices.iter().map(RowEntry::of).collect(),
+                refuted: receipt
+                    .refuted
+                    .iter()
+                    .map(|(places, conflict)| RefutedEntry {
+                        requests: places.iter().map(|&place| problem.requests[place].id.clone()).collect(),
+                        conflict: ConflictEntry::of(conflict),
+                    })
+                    .collect(),
+            }),
         ..Summary::default()
     };
     let mut moves = Some(&batch.moves);

@@ -11,9 +11,11 @@ use super::book::Book;
 use super::moves::{self, Rule};
 use super::refused::{self, grantable};
 use super::search::Found;
-use super::{Findings, sums};
-use crate::document::{DecisionEntry, MoveEntry, Plan, Problem, RequestEntry, Summary, VerdictName};
-use crate::model::{LeaseId, Request, Reservation};
+use super::{Findings, receipt, sums};
+use crate::document::{
+    ConflictEntry, DecisionEntry, MoveEntry, Plan, Problem, ReceiptEntry, RequestEntry, Summary, VerdictName,
+};
+use crate::model::{LeaseId, Request};
 
 /// Most requests of a batch all subsets of which are looked at.
 const FEW: usize = 6;
@@ -25,18 +27,18 @@ const FLEET: usize = 2_000_000;
 pub(super) const OTHERS: &str = "value";
 
 /// A request as it stands beside the state, and what became of it.
-struct Decided<'a> {
-    number: usize,
-    entry: &'a RequestEntry,
+pub(super) struct Decided<'a> {
+    pub(super) number: usize,
+    pub(super) entry: &'a RequestEntry,
     /// What replaces a request of the batch asks for a new lease of that name.
-    request: Request,
+    pub(super) request: Request,
     /// Whether it replaces a request of the batch.
-    follows: bool,
+    pub(super) follows: bool,
     decision: &'a DecisionEntry,
 }
 
 impl Decided<'_> {
-    fn lease(&self) -> &LeaseId {
+    pub(super) fn lease(&self) -> &LeaseId {
         self.request.replaces.as_ref().unwrap_or(&self.request.id)
     }
 
@@ -48,6 +50,12 @@ impl Decided<'_> {
     fn is_impossible(&self) -> bool {
         let reason = self.decision.conflict.as_ref().map(|conflict| conflict.reason.as_str());
         self.decision.verdict == VerdictName::Refused && reason != Some(OTHERS)
+    }
+
+    /// Why it was refused by itself, if it was.
+    pub(super) fn impossible(&self) -> Option<&ConflictEntry> {
+        let conflict = self.decision.conflict.as_ref();
+        conflict.filter(|_| self.is_impossible())
     }
 }
 
@@ -142,7 +150,8 @@ pub(super) fn check(
     }
     clashes(book, &touched, findings);
     addable(book, &decided, bound, findings);
-    best(before, problem, &decided, &mut alone, bound, findings);
+    let receipt = plan.summary.receipt.as_ref();
+    best(before, problem, &decided, &mut alone, (bound, receipt), findings);
     sum
 }
 
@@ -187,7 +196,7 @@ fn refusal(before: &Book, decided: &[Decided<'_>], this: &Decided<'_>, best: boo
 }
 
 /// The fleet with no other lease than the one a request replaces.
-struct Alone {
+pub(super) struct Alone {
     book: Book,
 }
 
@@ -221,7 +230,7 @@ impl Alone {
         });
     }
 
-    fn is_possible(&mut self, before: &Book, request: &Request) -> Found {
+    pub(super) fn is_possible(&mut self, before: &Book, request: &Request) -> Found {
         self.with(before, request, |book| grantable(book, request, &|_| false, LARGEST))
     }
 }
@@ -251,13 +260,13 @@ fn bound(problem: &Problem, summary: &Summary, findings: &mut Findings) -> u64 {
     bound
 }
 
-/// No subset of a small batch is worth more than the bound.
+/// No subset is worth more than the bound: the receipt shows it, or all subsets of a small batch do.
 fn best(
     before: &Book,
     problem: &Problem,
     decided: &[Decided<'_>],
     alone: &mut Alone,
-    bound: u64,
+    (bound, receipt): (u64, Option<&ReceiptEntry>),
     findings: &mut Findings,
 ) {
     let well_formed = |this: &&Decided<'_>| {
@@ -267,6 +276,11 @@ fn best(
     let all: Vec<&Decided<'_>> = decided.iter().filter(well_formed).collect();
     let everything = all.iter().map(|this| this.entry.worth()).fold(0, u64::saturating_add);
     if everything <= bound {
+        return;
+    }
+    if let Some(receipt) = receipt
+        && receipt::shows(before, problem, &all, (receipt, bound), alone, findings)
+    {
         return;
     }
     let believed = "that nothing is worth more than this was not recounted";
@@ -320,9 +334,20 @@ fn best(
     }
 }
 
-/// Whether requests for different leases can be granted together: as one request, for the one lease that
-/// all leases they replace are made.
+/// Whether requests for different leases can be granted together.
 fn together<'a>(before: &Book, problem: &Problem, requests: impl Iterator<Item = &'a Request>) -> Found {
+    let (merged, together) = merged(before, problem, requests);
+    let book = merged.as_ref().unwrap_or(before);
+    grantable(book, &together, &|held| !book.is_fixed(held), LARGEST)
+}
+
+/// Requests for different leases as one request, for the one lease that all leases they replace are made; and the
+/// state with that lease, if they are several.
+pub(super) fn merged<'a>(
+    before: &Book,
+    problem: &Problem,
+    requests: impl Iterator<Item = &'a Request>,
+) -> (Option<Book>, Request) {
     let mut together = Request {
         id: LeaseId::from("together"),
         replaces: None,
@@ -333,10 +358,9 @@ fn together<'a>(before: &Book, problem: &Problem, requests: impl Iterator<Item =
         together.reservations.extend(request.reservations.iter().cloned());
         replaced.extend(&request.replaces);
     }
-    let movable = |book: &Book, held: &Reservation| !book.is_fixed(held);
     together.replaces = replaced.first().map(|&lease| lease.clone());
     if replaced.len() < 2 {
-        return grantable(before, &together, &|held| movable(before, held), LARGEST);
+        return (None, together);
     }
     let mut merged = Book::new(problem);
     let mut parts = Vec::new();
@@ -345,5 +369,5 @@ fn together<'a>(before: &Book, problem: &Problem, requests: impl Iterator<Item =
         merged.put((*lease).clone(), Vec::new());
     }
     merged.put(replaced[0].clone(), parts);
-    grantable(&merged, &together, &|held| movable(&merged, held), LARGEST)
+    (Some(merged), together)
 }

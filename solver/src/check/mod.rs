@@ -8,8 +8,8 @@
 //!
 //! `book` knows who holds what, `load` what fits on one place. `accepted`, `held` and `moves` are the rules
 //! of what is given; `refused`, `shortage`, `occupied` and `rows` those of why nothing is; `offers` what is
-//! offered instead. `scene` and `search` find out what is possible. `batch` and `heal` are the modes that do not
-//! take one request after another.
+//! offered instead. `scene` and `search` find out what is possible. `batch`, with `receipt` for its bound, and `heal`
+//! are the modes that do not take one request after another.
 
 mod accepted;
 mod batch;
@@ -20,6 +20,7 @@ mod load;
 mod moves;
 mod occupied;
 mod offers;
+mod receipt;
 mod refused;
 mod rows;
 mod scene;

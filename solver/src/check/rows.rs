@@ -19,11 +19,11 @@ use super::load::{Capacity, Load, Share};
 use super::occupied::{Staying, Wanted};
 use super::scene::is_together;
 use crate::document::{ConflictEntry, RowEntry};
-use crate::model::{HostId, Interval, PoolId, Request, ReservationId, Resource};
+use crate::model::{HostId, Interval, PoolId, Request, RequestedReservation, Reservation, ReservationId, Resource};
 use crate::predicate::Predicate;
 
 /// Rows by host.
-type ByHost<'a> = BTreeMap<&'a HostId, Vec<&'a RowEntry>>;
+pub(super) type ByHost<'a> = BTreeMap<&'a HostId, Vec<&'a RowEntry>>;
 
 /// Checks such a certificate.
 pub(super) fn check<'a>(
@@ -70,18 +70,7 @@ pub(super) fn check<'a>(
         if let Some(asked) = request.reservations.iter().find(|asked| asked.id == *id) {
             let kept = book.kept(request, asked);
             staying.keep(book, asked, kept);
-            let wanted = Wanted {
-                resource: &asked.resource,
-                occupation: book.ahead(asked.occupation()),
-                more: asked.min.saturating_sub(u32::try_from(kept.len()).unwrap_or(u32::MAX)),
-                kept,
-            };
-            placed.push(Placed {
-                wanted,
-                predicate: &asked.predicate,
-                window: book.ahead(asked.window),
-                holds: &[],
-            });
+            placed.push(Placed::asked(book, asked, kept));
             continue;
         }
         match book.find(id).filter(|held| !book.frees(request, held)) {
@@ -90,20 +79,7 @@ pub(super) fn check<'a>(
                 "is unknown, or free for this request",
             ),
             Some(held) if book.is_fixed(held) => staying.add(held),
-            Some(held) => {
-                let wanted = Wanted {
-                    resource: &held.resource,
-                    occupation: held.occupation(),
-                    more: u32::try_from(held.holds.len()).unwrap_or(u32::MAX),
-                    kept: &[],
-                };
-                placed.push(Placed {
-                    wanted,
-                    predicate: &held.predicate,
-                    window: held.window,
-                    holds: &held.holds,
-                });
-            }
+            Some(held) => placed.push(Placed::held(held)),
         }
     }
     let mut needed: u128 = 0;
@@ -140,7 +116,7 @@ fn counted(row: &RowEntry) -> Option<(&str, u128)> {
 }
 
 /// What a row counts of an empty host or unit, and of a host reservation on it.
-fn whole(row: &RowEntry, capacity: Option<&Capacity>) -> u128 {
+pub(super) fn whole(row: &RowEntry, capacity: Option<&Capacity>) -> u128 {
     counted(row).map_or(1, |(class, divisor)| of(capacity, class) / divisor)
 }
 
@@ -149,7 +125,7 @@ fn of(capacity: Option<&Capacity>, class: &str) -> u128 {
 }
 
 /// What a row counts of a host that these loads leave nothing for.
-fn taken(row: &RowEntry, capacity: Option<&Capacity>, loads: &[Load<'_>]) -> u128 {
+pub(super) fn taken(row: &RowEntry, capacity: Option<&Capacity>, loads: &[Load<'_>]) -> u128 {
     let during = || loads.iter().filter(|load| load.interval.contains(row.at));
     let all = whole(row, capacity);
     let Some((class, divisor)) = counted(row) else {
@@ -182,25 +158,60 @@ fn used(row: &RowEntry, capacity: Option<&Capacity>, resource: &Resource, count:
 }
 
 /// A reservation that is to be placed.
-struct Placed<'a> {
-    wanted: Wanted<'a>,
-    predicate: &'a Predicate,
-    window: Interval,
+pub(super) struct Placed<'a> {
+    pub(super) wanted: Wanted<'a>,
+    pub(super) predicate: &'a Predicate,
+    pub(super) window: Interval,
     /// What it has and may keep, whether it suits or not.
-    holds: &'a [HostId],
+    pub(super) holds: &'a [HostId],
 }
 
-struct Rows<'a> {
-    book: &'a Book,
-    by_host: ByHost<'a>,
-    staying: Staying<'a>,
+impl<'a> Placed<'a> {
+    /// What is asked for beyond what it keeps.
+    pub(super) fn asked(book: &Book, asked: &'a RequestedReservation, kept: &'a [HostId]) -> Self {
+        let wanted = Wanted {
+            resource: &asked.resource,
+            occupation: book.ahead(asked.occupation()),
+            more: asked.min.saturating_sub(u32::try_from(kept.len()).unwrap_or(u32::MAX)),
+            kept,
+        };
+        Self {
+            wanted,
+            predicate: &asked.predicate,
+            window: book.ahead(asked.window),
+            holds: &[],
+        }
+    }
+
+    /// A promise that may be put elsewhere.
+    pub(super) fn held(held: &'a Reservation) -> Self {
+        let wanted = Wanted {
+            resource: &held.resource,
+            occupation: held.occupation(),
+            more: u32::try_from(held.holds.len()).unwrap_or(u32::MAX),
+            kept: &[],
+        };
+        Self {
+            wanted,
+            predicate: &held.predicate,
+            window: held.window,
+            holds: &held.holds,
+        }
+    }
+}
+
+/// Rows and what stays on their hosts.
+pub(super) struct Rows<'a> {
+    pub(super) book: &'a Book,
+    pub(super) by_host: ByHost<'a>,
+    pub(super) staying: Staying<'a>,
     /// The units of the pool, if the rows are of units.
-    units: Option<&'a BTreeSet<HostId>>,
+    pub(super) units: Option<&'a BTreeSet<HostId>>,
 }
 
 impl Rows<'_> {
     /// What one host or unit costs a reservation that has `count` there.
-    fn cost(&self, placed: &Placed<'_>, name: &HostId, capacity: Option<&Capacity>, count: u32) -> u128 {
+    pub(super) fn cost(&self, placed: &Placed<'_>, name: &HostId, capacity: Option<&Capacity>, count: u32) -> u128 {
         let rows = self.by_host.get(name).into_iter().flatten();
         let during = rows.filter(|row| placed.wanted.occupation.contains(row.at));
         let cost = during.map(|row| u128::from(row.weight) * used(row, capacity, placed.wanted.resource, count));
@@ -208,7 +219,7 @@ impl Rows<'_> {
     }
 
     /// What a reservation costs at least; the greatest number if there is no place.
-    fn least(&self, placed: &Placed<'_>) -> u128 {
+    pub(super) fn least(&self, placed: &Placed<'_>) -> u128 {
         let more = placed.wanted.more;
         match (placed.wanted.resource, self.units) {
             (Resource::Units(units), Some(pool)) => {

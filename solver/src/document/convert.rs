@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::entries::{Condition, Members};
 use super::plan::{ConflictEntry, HeldUnits, RowEntry};
 use super::problem::{HostEntry, Kind, LeaseEntry, PROBLEM_FORMAT, PoolEntry, Problem, RequestEntry, ReservationEntry};
-use crate::decision::Conflict;
+use crate::decision::{CapacityRow, Conflict};
 use crate::model::{
     Host, HostId, Instances, Interval, Lease, Pool, Request, RequestedReservation, Reservation, Resource, Seconds,
     Units,
@@ -321,17 +321,20 @@ impl ConflictEntry {
             reservations: conflict.reservations.clone(),
             text: conflict.text.to_string(),
             resource: conflict.resource().map(ToString::to_string),
-            certificate: (conflict.reason == "rows").then(|| {
-                let rows = conflict.certificate.iter();
-                rows.map(|row| RowEntry {
-                    hosts: row.hosts.clone(),
-                    at: row.at,
-                    weight: row.weight,
-                    resource: row.counted.as_ref().map(|counted| counted.resource.to_string()),
-                    divisor: row.counted.as_ref().map(|counted| counted.divisor),
-                })
-                .collect()
-            }),
+            certificate: (conflict.reason == "rows").then(|| conflict.certificate.iter().map(RowEntry::of).collect()),
+        }
+    }
+}
+
+impl RowEntry {
+    /// The entry of a row.
+    pub fn of(row: &CapacityRow) -> Self {
+        Self {
+            hosts: row.hosts.clone(),
+            at: row.at,
+            weight: row.weight,
+            resource: row.counted.as_ref().map(|counted| counted.resource.to_string()),
+            divisor: row.counted.as_ref().map(|counted| counted.divisor),
         }
     }
 }

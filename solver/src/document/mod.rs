@@ -17,8 +17,8 @@ pub use convert::lease_of;
 pub(crate) use convert::{all_units, units};
 pub use entries::{Condition, Members};
 pub use plan::{
-    ConflictEntry, DecisionEntry, HeldUnits, MoveEntry, OfferEntry, PLAN_FORMAT, Plan, RowEntry, Summary, UnkeptEntry,
-    VerdictName,
+    ConflictEntry, DecisionEntry, HeldUnits, MoveEntry, OfferEntry, PLAN_FORMAT, Plan, ReceiptEntry, RefutedEntry,
+    RowEntry, Summary, UnkeptEntry, VerdictName,
 };
 pub use problem::{HostEntry, Kind, LeaseEntry, PROBLEM_FORMAT, PoolEntry, Problem, RequestEntry, ReservationEntry};
 

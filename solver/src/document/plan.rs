@@ -199,12 +199,43 @@ pub struct Summary {
     /// Proved upper bound of the value, where a mode gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<u64>,
+    /// Mode `batch`: what shows the bound, where the values of all requests do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptEntry>,
     /// Mode `batch`: whether the value is proved the greatest and, with it, the moves the fewest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proved: Option<bool>,
     /// Mode `heal`: promises that cannot be kept in full.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unkept: Vec<UnkeptEntry>,
+}
+
+/// What shows that no subset of a batch is worth more than the bound.
+///
+/// Each row of `prices` charges its hosts `weight` at its instant, or for each unit of a resource class. Nothing uses
+/// more than there is, so no subset is worth more than all rooms cost and what each lease makes at most: the value of
+/// its request, times `denominator`, less what its reservations pay at least. Subsets that this leaves more than the
+/// bound contain one of the sets in `refuted`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptEntry {
+    /// What one unit of value is in prices, at least 1.
+    pub denominator: u64,
+    /// The prices.
+    pub prices: Vec<RowEntry>,
+    /// Requests that exclude each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refuted: Vec<RefutedEntry>,
+}
+
+/// Requests that cannot be accepted together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefutedEntry {
+    /// The requests, of different leases.
+    pub requests: Vec<LeaseId>,
+    /// Why all of their reservations cannot be had as one request.
+    pub conflict: ConflictEntry,
 }
 
 /// A promise that cannot be kept in full.

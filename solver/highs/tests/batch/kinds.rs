@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use solver::batch::{self, Batch, Chosen, Limits};
-use solver::check::{check, holdings};
+use solver::check::{holdings, report};
 use solver::decision::Verdict;
 use solver::document::{Problem, VerdictName, fingerprint};
 use solver::model::{
@@ -222,6 +222,7 @@ fn a_dozen_requests_of_every_kind_come_near_the_best_subset() {
 /// The checker accepts the plan document of every small case, one that was cut short too.
 #[test]
 fn the_checker_accepts_every_plan() {
+    let mut believed = 0;
     for seed in 1..=25 {
         let (planner, requests) = case(seed, 5);
         let (requests, values): (Vec<Request>, Vec<u64>) = with_replacement(seed, requests).into_iter().unzip();
@@ -237,7 +238,10 @@ fn the_checker_accepts_every_plan() {
                 ..Limits::default()
             };
             let plan = batch::run(&problem, &name, limits, &Highs, || 0).unwrap();
-            assert_eq!(check(&problem, &name, &plan), [], "seed {seed}: {text}");
+            let found = report(&problem, &name, &plan);
+            assert_eq!(found.violations, [], "seed {seed}: {text}");
+            assert!(seconds.is_some() || plan.summary.undecided == 0, "seed {seed}: {text}");
+            believed += usize::from(seconds.is_none() && !found.believed.is_empty());
             assert!(
                 plan.decisions
                     .iter()
@@ -245,6 +249,8 @@ fn the_checker_accepts_every_plan() {
             );
         }
     }
+    println!("{believed} bounds believed");
+    assert!(believed <= 2, "{believed}");
 }
 
 #[test]

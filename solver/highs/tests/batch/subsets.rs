@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use solver::batch::{self, Batch, Chosen, Limits};
-use solver::check::{check, holdings};
+use solver::check::{Report, holdings, report};
 use solver::decision::Verdict;
 use solver::document::{DecisionEntry, Problem, VerdictName, fingerprint};
 use solver::model::{Host, Interval, Lease, LeaseId, Request, RequestedReservation, Reservation, Seconds};
@@ -366,7 +366,7 @@ fn equal_batches_have_equal_answers() {
 /// checker does not see to be impossible.
 #[test]
 fn the_checker_accepts_every_plan() {
-    let (mut open, mut refused) = (0, 0);
+    let (mut open, mut refused, mut believed) = (0, 0, 0);
     for seed in 1..=CASES {
         let case = case(seed);
         let requests: Vec<Request> = case.requests.iter().map(|(request, _)| request.clone()).collect();
@@ -382,7 +382,9 @@ fn the_checker_accepts_every_plan() {
                 ..Limits::default()
             };
             let plan = batch::run(&problem, &name, limits, &Highs, || 0).unwrap();
-            assert_eq!(check(&problem, &name, &plan), [], "seed {seed}: {text}");
+            let found = report(&problem, &name, &plan);
+            assert_eq!(found.violations, [], "seed {seed}: {text}");
+            believed += usize::from(seconds.is_none() && !found.believed.is_empty());
             let proved = |decision: &DecisionEntry| decision.proved == (decision.verdict != VerdictName::Undecided);
             assert!(plan.decisions.iter().all(proved), "seed {seed}");
             open += plan.summary.undecided;
@@ -390,6 +392,50 @@ fn the_checker_accepts_every_plan() {
             assert!(seconds.is_some() || plan.summary.undecided == 0, "seed {seed}");
         }
     }
-    println!("{open} undecided, {refused} refused");
-    assert!(open > 20 && refused > 20);
+    println!("{open} undecided, {refused} refused, {believed} bounds believed");
+    assert!(open > 20 && refused > 20 && believed <= 10);
+}
+
+/// More requests than the checker tries all subsets of: each plan says which are accepted and refused, and its receipt
+/// shows that nothing is worth more. Without the receipt the bound is only believed, and with cheaper prices, too.
+#[test]
+fn a_batch_without_a_limit_leaves_nothing_undecided_and_its_receipt_shows_why() {
+    let (mut requests_all, mut refuted, mut prices) = (0, 0, 0);
+    for seed in 1..=20 {
+        let (fleet, requests) = super::stream::fleet(seed, 12, 3, 3.0, 6.0);
+        let mut planner = Planner::new(0);
+        for host in fleet {
+            planner.put_host(host);
+        }
+        let problem = Problem::of(&planner, 0, 0, &requests);
+        let text = serde_json::to_string(&problem).unwrap();
+        let name = fingerprint(&text);
+        let problem = Problem::parse(&text).unwrap();
+        let plan = batch::run(&problem, &name, Limits::default(), &Highs, || 0).unwrap();
+        assert_eq!(plan.summary.undecided, 0, "seed {seed}: {:?}", plan.summary);
+        assert_eq!(report(&problem, &name, &plan), Report::default(), "seed {seed}");
+        requests_all += requests.len();
+        let Some(receipt) = &plan.summary.receipt else { continue };
+        refuted += receipt.refuted.len();
+        prices += receipt.prices.len();
+        let mut without = plan.clone();
+        without.summary.receipt = None;
+        let mut cheap = plan.clone();
+        for row in &mut cheap.summary.receipt.as_mut().unwrap().prices {
+            row.weight = 1;
+        }
+        for wrong in [without, cheap] {
+            let found = report(&problem, &name, &wrong);
+            assert!(!found.believed.is_empty() || requests.len() <= 6, "seed {seed}");
+        }
+        let mut more = plan.clone();
+        let decision = more
+            .decisions
+            .iter_mut()
+            .find(|decision| decision.verdict == VerdictName::Accepted);
+        decision.unwrap().verdict = VerdictName::Undecided;
+        assert_ne!(report(&problem, &name, &more).violations, [], "seed {seed}");
+    }
+    println!("{requests_all} requests, {prices} prices, {refuted} sets that exclude each other");
+    assert!(prices > 20);
 }

@@ -90,6 +90,7 @@ impl<'a> Builder<'a> {
             world: World {
                 now,
                 names: all,
+                resources: names.iter().map(|&name| name.into()).collect(),
                 hosts,
                 spots,
                 needs: Vec::new(),

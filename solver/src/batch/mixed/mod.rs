@@ -4,15 +4,14 @@
 //! excludes a choice. A choice is called the best only if it meets the bound or the planner refused every
 //! one that could be worth more, each as one request of all its reservations.
 //!
-//! `world` puts everything on spots, `stores` sums them up and `relaxation` prices them. `subsets` tries all
-//! choices if the prices leave few; else `yard` is what the search changes, and `planned` what the planner
-//! makes of it.
+//! `world` puts everything on spots, `stores` sums them up and `relaxation` prices them. `yard` is what the search
+//! changes, and `planned` what the planner makes of it; what the prices leave is settled as for whole hosts.
 
 mod builder;
 mod planned;
+mod receipt;
 mod relaxation;
 mod stores;
-mod subsets;
 mod world;
 mod yard;
 
@@ -22,21 +21,24 @@ use super::answer::Answer;
 use super::choose::Limits;
 use super::clock::Clock;
 use super::prices::DENOMINATOR;
+use super::proof::{MOST_DECISIONS, Open, Proof, Settling};
+use super::receipt::Receipt;
 use super::search::{Changing, Known, Search, Worth, inexact};
 use super::world::Candidate;
 use crate::classes::ClassNumber;
 use crate::mixed::{has_other_kinds, may_move_instances};
 use crate::model::Seconds;
-use crate::planner::{ModelSolver, Planner};
+use crate::planner::Planner;
 use planned::Planned;
 use relaxation::Relaxed;
 use stores::Stores;
-use subsets::Found;
 use world::World;
 use yard::Yard;
 
 /// Part of the time that must be left when the relaxation ends, and when the search does.
 const LEFT: (f64, f64) = (0.6, 0.2);
+/// Choices that are decided before the search has its turn.
+const FIRST_DECISIONS: usize = 256;
 /// Seconds one decision of the planner may take in the end where there is a limit for all.
 const SECONDS: f64 = 0.25;
 
@@ -53,18 +55,23 @@ pub(crate) struct Mixed {
     pub(crate) proved: bool,
     /// Whether no choice of this value needs fewer moves, as far as that was proved.
     pub(crate) fewest: bool,
+    /// What shows the bound.
+    pub(crate) receipt: Option<Receipt>,
 }
 
 /// Chooses among the candidates.
 pub(crate) fn choose(
-    planner: &Planner,
-    candidates: &[Candidate<'_>],
+    settling: &Settling<'_, '_>,
     move_class_of: &[ClassNumber],
-    now: Seconds,
     limits: Limits,
-    solver: &dyn ModelSolver,
     clock: &mut Clock<'_>,
 ) -> Mixed {
+    let &Settling {
+        planner,
+        candidates,
+        now,
+        solver,
+    } = settling;
     let world = World::new(planner, candidates, now);
     let stores = Stores::new(&world);
     let reserved = |part: f64| limits.seconds.map_or(0.0, |seconds| seconds * part);
@@ -100,12 +107,10 @@ pub(crate) fn choose(
         best = planned;
     }
     let mut value = best.value(candidates);
-    let finish = |value: u64, clock: &mut Clock<'_>| {
-        let prices = (&world, &relaxed.bound, stores.unit);
-        subsets::search(planner, candidates, prices, units(value), now, solver, clock)
-    };
-    let mut found = finish(value, clock);
-    if matches!(found, Found::TooMany)
+    let open = open_groups(&world, &stores);
+    let known = units(value);
+    let mut proof = settling.prove(&open, &relaxed.bound, (known, known), FIRST_DECISIONS, clock);
+    if !proof.complete
         && let Some(mut yard) = yard
     {
         let mut search = Search::new(groups, limits.seed);
@@ -127,22 +132,46 @@ pub(crate) fn choose(
                 value = best.value(candidates);
             }
         }
-        found = finish(value, clock);
+        let known = units(value).max(proof.value.unwrap_or(0));
+        let next = settling.prove(&open, &relaxed.bound, (known, known), MOST_DECISIONS, clock);
+        proof = if next.best.is_none() && proof.value.is_some_and(|found| found >= known) {
+            Proof {
+                complete: next.complete,
+                refuted: next.refuted,
+                ..proof
+            }
+        } else {
+            next
+        };
     }
-    let (answer, proved, fewest) = match found {
-        Found::Better(answer, proved) => (answer, proved, proved && !clock.is_over()),
-        Found::Nothing(proved) => (best.answer(planner, candidates, move_class_of), proved, false),
-        Found::TooMany => {
-            let proved = units(value) >= bound;
-            (best.answer(planner, candidates, move_class_of), proved, false)
-        }
+    let receipt = receipt::of_stores(&world, &stores, &relaxed.sums, settling, &proof.refuted);
+    let proved = proof.complete || proof.value.unwrap_or(units(value)) >= bound;
+    let (answer, fewest) = match proof.best {
+        Some(answer) => (answer, proof.complete && !clock.is_over()),
+        None => (best.answer(planner, candidates, move_class_of), false),
     };
     Mixed {
         answer,
         bound: u64::try_from(bound).unwrap_or(0).saturating_mul(stores.unit),
         proved,
         fewest,
+        receipt,
     }
+}
+
+/// The groups of which something is for a candidate to decide.
+fn open_groups(world: &World, stores: &Stores) -> Vec<Open> {
+    let open = (0..world.groups.len()).filter(|&group| world.is_open(group));
+    open.map(|number| {
+        let group = &world.groups[number];
+        let options = group.options.iter();
+        Open {
+            group: number,
+            mandatory: group.mandatory,
+            options: options.map(|option| (option.candidate, stores.value(option))).collect(),
+        }
+    })
+    .collect()
 }
 
 /// What the search knows of the groups at the relaxation's prices.

@@ -47,6 +47,8 @@ pub(super) struct Stores {
     pub(super) of_one: Vec<u64>,
     /// For a store of a resource class the store of whole hosts of the same class.
     pub(super) whole_of: Vec<StoreNumber>,
+    /// The spots of each store, ascending, and the resource class it is of, by number; none where whole spots count.
+    pub(super) of: Vec<(Vec<SpotNumber>, Option<usize>)>,
     /// Greatest common divisor of all values, at least 1.
     pub(super) unit: u64,
 }
@@ -75,7 +77,7 @@ impl Stores {
             .max()
             .unwrap_or(first);
         let (classes, class_of) = classes(world, Interval::new(first, last));
-        let (mut room, mut of_one, mut whole_of) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut room, mut of_one, mut whole_of, mut of) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for class in &classes {
             let at = |store: Option<usize>| -> Vec<u64> {
                 let room = |&at: &Seconds| {
@@ -89,9 +91,11 @@ impl Stores {
             };
             room.push(at(None));
             of_one.push(1);
+            of.push((class.spots.clone(), None));
             for (resource, &amount) in class.capacity.iter().enumerate() {
                 room.push(at(Some(resource)));
                 of_one.push(amount.max(1));
+                of.push((class.spots.clone(), Some(resource)));
             }
             whole_of.resize(room.len(), class.store);
         }
@@ -125,6 +129,7 @@ impl Stores {
             room,
             of_one,
             whole_of,
+            of,
             unit: values
                 .map(|option| option.value)
                 .fold(0, super::super::model::greatest_common_divisor)

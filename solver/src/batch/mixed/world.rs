@@ -96,6 +96,8 @@ pub(super) struct Group {
 pub(super) struct World {
     pub(super) now: Seconds,
     pub(super) names: Vec<HostId>,
+    /// Names of the resource classes, by number.
+    pub(super) resources: Vec<Arc<str>>,
     pub(super) hosts: usize,
     pub(super) spots: Vec<Spot>,
     pub(super) needs: Vec<Need>,
