@@ -158,6 +158,14 @@ pub(crate) struct ServeArguments {
     /// URL under which clients reach the service, without /v1 (default: `http://LISTEN`)
     #[arg(long, env = "BERTH_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,
+    /// Most clients connected at once (default: what the limit on open files allows, at most 10000)
+    #[arg(long, env = "BERTH_MAX_CONNECTIONS", value_name = "NUMBER",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) max_connections: Option<u32>,
+    /// Seconds after which a client is disconnected that neither completes a request's head nor reads its answer
+    #[arg(long, env = "BERTH_IDLE_TIMEOUT", value_name = "SECONDS", default_value_t = 30,
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) idle_timeout: u32,
     #[command(flatten)]
     pub(crate) database: DatabaseArguments,
     /// What executes leases

@@ -12,6 +12,7 @@ pub mod body;
 pub mod convert;
 pub mod error;
 pub mod identity;
+mod list;
 pub mod middleware;
 pub mod respond;
 pub mod routes;
@@ -20,5 +21,5 @@ pub mod state;
 pub mod trusts;
 
 pub use routes::{Access, RouteInfo, openapi, router, routes};
-pub use serve::serve;
-pub use state::ApiState;
+pub use serve::{ConnectionLimits, RESERVED, serve};
+pub use state::{ApiParts, ApiState};

@@ -1,5 +1,6 @@
 //! What every handler can reach.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
@@ -7,13 +8,22 @@ use planner_core::authority::Caller;
 use planner_core::service::Service;
 use tokio_util::task::TaskTracker;
 
+use crate::body::Bodies;
 use crate::error::ApiError;
 use crate::identity::{AUTH_TOKEN, Authenticator, token};
+use crate::list::Lists;
 use crate::trusts::Trusts;
 
-/// What every handler can reach. Cheap to clone.
+/// What every handler can reach. Requests copy a few pointers.
 #[derive(Clone)]
 pub struct ApiState {
+    parts: Arc<ApiParts>,
+    pub(crate) bodies: Bodies,
+    pub(crate) lists: Lists,
+}
+
+/// What the API is put together from.
+pub struct ApiParts {
     /// The use cases.
     pub service: Service,
     /// Finds out who asks.
@@ -26,7 +36,24 @@ pub struct ApiState {
     pub tasks: TaskTracker,
 }
 
+impl Deref for ApiState {
+    type Target = ApiParts;
+
+    fn deref(&self) -> &ApiParts {
+        &self.parts
+    }
+}
+
 impl ApiState {
+    /// The state of an API that has not yet been asked anything.
+    pub fn new(parts: ApiParts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+            bodies: Bodies::default(),
+            lists: Lists::default(),
+        }
+    }
+
     /// URL of the reservation API.
     pub fn reservation_url(&self) -> String {
         format!("{}/v1", self.public_url.trim_end_matches('/'))

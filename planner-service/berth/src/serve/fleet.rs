@@ -17,10 +17,10 @@ pub(super) async fn load(service: &Service, path: &Path) -> anyhow::Result<()> {
         user_id: "admin".to_owned(),
         ..Caller::default()
     };
-    let known = service.hosts(&operator).await?;
-    if !known.is_empty() {
+    let known = service.hosts(&operator).await?().count();
+    if known > 0 {
         tracing::info!(
-            hosts = known.len(),
+            hosts = known,
             "hosts are registered already; the fleet is not loaded again"
         );
         return Ok(());

@@ -3,6 +3,7 @@
 //! The only place that names concrete types: store, cloud, authentication.
 
 mod authentication;
+mod connections;
 mod countables;
 pub(crate) mod database;
 mod drivers;
@@ -21,8 +22,8 @@ use planner_core::environment::{RandomIdentifiers, SystemClock};
 use planner_core::service::{Parts, Service, Settings};
 use plugin_api::StepObserver;
 use policy::Rules;
-use server::ApiState;
 use server::authorization::RulePolicy;
+use server::{ApiParts, ApiState};
 use solver_highs::Highs;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -81,25 +82,25 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         .clone()
         .unwrap_or_else(|| format!("http://{address}"));
     tracing::info!(%address, %public_url, database = %database.kind, "berth serves");
-    let state = ApiState {
+    let state = ApiState::new(ApiParts {
         service,
         authenticator,
         trusts: authentication::trusts(arguments, drivers.identity.as_ref()),
         public_url: Arc::from(public_url),
         tasks: tasks.clone(),
-    };
+    });
     let stop = shutdown.clone();
     tasks.spawn(async move {
         wait_for_signal().await;
         tracing::info!("stopping");
         stop.cancel();
     });
-    let served = server::serve(listener, server::router(state), shutdown.clone()).await;
+    let limits = connections::limits(arguments);
+    server::serve(listener, server::router(state), limits, shutdown.clone()).await;
     shutdown.cancel();
     tasks.close();
     tasks.wait().await;
     database.store.close().await;
-    served?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -111,7 +111,7 @@ async fn a_reservation_of_floating_ips_starts_grows_and_ends() {
     assert!(world.outside.cloud.addresses().is_empty());
     // What has ended holds nothing, so that its addresses can be deregistered.
     let registered = world.service.floating_ips(&caller()).await.unwrap();
-    for address in registered {
+    for address in registered() {
         world.service.delete_floating_ip(&caller(), &address.id).await.unwrap();
     }
     world.stop().await;

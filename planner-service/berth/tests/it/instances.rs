@@ -16,8 +16,8 @@ use planner_core::service::{Parts, Service};
 use planner_core::testing::{AllowAll, ManualClock, MemoryStore, Obliging};
 use plugin_api::{NoObserver, Plugins};
 use serde_json::{Value, json};
-use server::ApiState;
 use server::identity::none::NoAuthentication;
+use server::{ApiParts, ApiState};
 use solver_highs::Highs;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -408,13 +408,13 @@ async fn nothing_feasible_is_refused_and_no_host_is_overbooked() {
     let service = Service::start(parts, &tasks, &shutdown)
         .await
         .expect("the service starts");
-    let router = server::router(ApiState {
+    let router = server::router(ApiState::new(ApiParts {
         service,
         authenticator: Arc::new(NoAuthentication::new("user", "project")),
         trusts: None,
         public_url: Arc::from("http://localhost"),
         tasks,
-    });
+    }));
     for number in 0..HOSTS.len() {
         let host = json!({"name": name(number)});
         let (status, body) = call(&router, Method::POST, "/v1/os-hosts", &host).await;

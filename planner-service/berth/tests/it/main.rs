@@ -11,6 +11,7 @@
 mod addresses;
 mod checklist;
 mod clients;
+mod connections;
 mod countables;
 mod crash;
 mod enforcement;

@@ -50,6 +50,16 @@ impl Program {
         }
     }
 
+    /// Its memory, in KiB.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs on Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line
+            .and_then(|line| line.trim().strip_suffix(" kB"))
+            .expect("a number of KiB");
+        number.trim().parse().expect("a number")
+    }
+
     /// `kill -9`, and waits until it is dead.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("the program is killed");

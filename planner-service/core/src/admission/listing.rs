@@ -1,53 +1,83 @@
 //! What hosts serve, and which properties they have: views computed from a snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::is_final;
 use crate::book::Book;
-use crate::domain::Timestamp;
+use crate::domain::{Host, Lease, Timestamp};
 use crate::service::{AllocationFilter, HostAllocations, HostUse, PropertyListing, Settings};
 
-/// What every host serves, hosts with nothing included. Without a filter only leases that are not over are shown.
-pub(crate) fn allocations(
-    book: &Book,
-    filter: &AllocationFilter,
+/// The hosts by number, then those whose ids are no numbers.
+pub(crate) fn in_order<'a>(hosts: impl Iterator<Item = &'a Arc<Host>>) -> Vec<Arc<Host>> {
+    let mut hosts: Vec<Arc<Host>> = hosts.cloned().collect();
+    hosts.sort_by_cached_key(|host| (host.id.parse::<u64>().unwrap_or(u64::MAX), host.id.clone()));
+    hosts
+}
+
+/// The leases by start, those that start together by name.
+pub(crate) fn by_start<'a>(leases: impl Iterator<Item = &'a Arc<Lease>>) -> Vec<Arc<Lease>> {
+    let mut leases: Vec<Arc<Lease>> = leases.cloned().collect();
+    leases.sort_by(|left, right| (left.start, &left.name, &left.id).cmp(&(right.start, &right.name, &right.id)));
+    leases
+}
+
+/// What hosts serve, in little memory: it is kept for as long as a client reads.
+pub(crate) struct Allocations {
     now: Timestamp,
-    settings: &Settings,
-) -> Vec<HostAllocations> {
-    let mut uses: BTreeMap<&str, Vec<HostUse>> = BTreeMap::new();
-    let filtered = filter.lease_id.is_some() || filter.reservation_id.is_some();
-    for lease in book.leases() {
-        let wanted = filter.lease_id.as_ref().is_none_or(|id| *id == lease.id);
-        if !wanted || (!filtered && lease.end < now) {
-            continue;
-        }
-        let tentative = !is_final(lease, now, settings);
-        for reservation in &lease.reservations {
-            if filter.reservation_id.as_ref().is_some_and(|id| *id != reservation.id) {
+    settings: Arc<Settings>,
+    /// Leases with the place of a reservation in them, by host.
+    uses: BTreeMap<String, Vec<(Arc<Lease>, usize)>>,
+}
+
+impl Allocations {
+    /// Finds what every host serves. Without a filter only leases that are not over are looked at.
+    pub(crate) fn find(book: &Book, filter: &AllocationFilter, now: Timestamp, settings: &Arc<Settings>) -> Self {
+        let mut uses: BTreeMap<String, Vec<(Arc<Lease>, usize)>> = BTreeMap::new();
+        let filtered = filter.lease_id.is_some() || filter.reservation_id.is_some();
+        for lease in book.leases() {
+            let wanted = filter.lease_id.as_ref().is_none_or(|id| *id == lease.id);
+            if !wanted || (!filtered && lease.end < now) {
                 continue;
             }
-            for allocation in &reservation.allocations {
-                uses.entry(&allocation.host_id).or_default().push(HostUse {
-                    reservation_id: reservation.id.clone(),
+            for (place, reservation) in lease.reservations.iter().enumerate() {
+                if filter.reservation_id.as_ref().is_some_and(|id| *id != reservation.id) {
+                    continue;
+                }
+                for allocation in &reservation.allocations {
+                    let host = uses.entry(allocation.host_id.clone()).or_default();
+                    host.push((Arc::clone(lease), place));
+                }
+            }
+        }
+        Self {
+            now,
+            settings: Arc::clone(settings),
+            uses,
+        }
+    }
+
+    /// What this host serves, by start.
+    pub(crate) fn of(&self, host_id: &str) -> HostAllocations {
+        let uses = self.uses.get(host_id).into_iter().flatten();
+        let mut reservations: Vec<HostUse> = uses
+            .filter_map(|(lease, place)| {
+                Some(HostUse {
+                    reservation_id: lease.reservations.get(*place)?.id.clone(),
                     lease_id: lease.id.clone(),
                     start: lease.start,
                     end: lease.end,
-                    tentative,
-                });
-            }
+                    tentative: !is_final(lease, self.now, &self.settings),
+                })
+            })
+            .collect();
+        reservations
+            .sort_by(|left, right| (left.start, &left.reservation_id).cmp(&(right.start, &right.reservation_id)));
+        HostAllocations {
+            host_id: host_id.to_owned(),
+            reservations,
         }
     }
-    book.hosts()
-        .map(|host| {
-            let mut reservations = uses.remove(host.id.as_str()).unwrap_or_default();
-            reservations
-                .sort_by(|left, right| (left.start, &left.reservation_id).cmp(&(right.start, &right.reservation_id)));
-            HostAllocations {
-                host_id: host.id.clone(),
-                reservations,
-            }
-        })
-        .collect()
 }
 
 /// Properties at least one host has.

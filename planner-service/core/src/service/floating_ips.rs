@@ -4,19 +4,27 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Service, ServiceError, inventory_error};
+use super::{Listing, Service, ServiceError, inventory_error};
 use crate::admission::floating_ips;
 use crate::authority::{Caller, rules};
 use crate::domain::FloatingIp;
 
 impl Service {
-    /// All floating IPs.
+    /// All floating IPs, by address.
     ///
     /// # Errors
     /// When the rule forbids it.
-    pub async fn floating_ips(&self, caller: &Caller) -> Result<Vec<Arc<FloatingIp>>, ServiceError> {
+    pub async fn floating_ips(&self, caller: &Caller) -> Result<Listing<Arc<FloatingIp>>, ServiceError> {
         self.enforce_own(rules::FLOATING_IPS_GET, caller)?;
-        Ok(self.book.fresh().await.floating_ips().cloned().collect())
+        let book = self.book.fresh().await;
+        Ok(Box::new(move || {
+            let mut found: Vec<Arc<FloatingIp>> = book.floating_ips().cloned().collect();
+            found.sort_by_cached_key(|entry| {
+                let address: Option<IpAddr> = entry.floating_ip_address.parse().ok();
+                (address, entry.id.clone())
+            });
+            Box::new(found.into_iter())
+        }))
     }
 
     /// One floating IP.

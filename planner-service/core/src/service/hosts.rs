@@ -5,20 +5,22 @@ use std::sync::Arc;
 
 use plugin_api::HostRegistration;
 
-use super::{Service, ServiceError, inventory_error};
+use super::{Listing, Service, ServiceError, inventory_error};
 use crate::admission::healing::{self, Outcome};
 use crate::admission::hosts;
+use crate::admission::listing::in_order;
 use crate::authority::{Caller, rules};
 use crate::domain::Host;
 
 impl Service {
-    /// All hosts.
+    /// All hosts, by id.
     ///
     /// # Errors
     /// When the rule forbids it.
-    pub async fn hosts(&self, caller: &Caller) -> Result<Vec<Arc<Host>>, ServiceError> {
+    pub async fn hosts(&self, caller: &Caller) -> Result<Listing<Arc<Host>>, ServiceError> {
         self.enforce_own(rules::HOSTS_GET, caller)?;
-        Ok(self.book.fresh().await.hosts().cloned().collect())
+        let book = self.book.fresh().await;
+        Ok(Box::new(move || Box::new(in_order(book.hosts()).into_iter())))
     }
 
     /// One host.

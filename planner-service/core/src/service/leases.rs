@@ -6,9 +6,10 @@ use std::sync::Arc;
 use plugin_api::Finding;
 
 use super::enforcement::is_as_before;
-use super::{Service, ServiceError, inventory_error};
+use super::{Listing, Service, ServiceError, inventory_error};
 use crate::admission::create::LeaseIdentifiers;
 use crate::admission::delete::Deletion;
+use crate::admission::listing::by_start;
 use crate::admission::{create, delete, is_final, update};
 use crate::authority::{Caller, rules};
 use crate::book::Book;
@@ -154,19 +155,23 @@ impl Service {
         create::check_window(start, end, self.clock.now())
     }
 
-    /// All leases the caller may see: everything for those who pass `admin`, else the own project's.
+    /// All leases the caller may see, by start: everything for those who pass `admin`, else the own project's.
     ///
     /// # Errors
     /// When the rule forbids it.
-    pub async fn leases(&self, caller: &Caller) -> Result<Vec<Arc<Lease>>, ServiceError> {
+    pub async fn leases(&self, caller: &Caller) -> Result<Listing<Arc<Lease>>, ServiceError> {
         self.enforce_own(rules::LEASES_GET, caller)?;
         let book = self.book.fresh().await;
         let everything = self.enforce_own(rules::ADMIN, caller).is_ok();
-        Ok(if everything {
-            book.leases().cloned().collect()
-        } else {
-            book.leases_of_project(&caller.project_id).cloned().collect()
-        })
+        let project_id = caller.project_id.clone();
+        Ok(Box::new(move || {
+            let leases = if everything {
+                by_start(book.leases())
+            } else {
+                by_start(book.leases_of_project(&project_id))
+            };
+            Box::new(leases.into_iter())
+        }))
     }
 
     /// One lease.

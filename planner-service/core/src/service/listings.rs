@@ -7,6 +7,10 @@ use crate::admission::{hosts, listing};
 use crate::authority::{Caller, rules};
 use crate::domain::{Property, Timestamp};
 
+/// A list of which only the right to it is checked so far. Its items are found and put in order when it is called, which
+/// takes as long as the book is large and belongs where a thread may block.
+pub type Listing<T> = Box<dyn FnOnce() -> Box<dyn Iterator<Item = T> + Send> + Send>;
+
 /// Restricts which reservations an allocation listing shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllocationFilter {
@@ -52,22 +56,22 @@ pub struct PropertyListing {
 }
 
 impl Service {
-    /// What every host serves, hosts with nothing included.
+    /// What every host serves, hosts with nothing included, by the hosts' ids.
     ///
     /// # Errors
     /// When the rule forbids it.
     pub async fn allocations(
         &self,
         caller: &Caller,
-        filter: &AllocationFilter,
-    ) -> Result<Vec<HostAllocations>, ServiceError> {
+        filter: AllocationFilter,
+    ) -> Result<Listing<HostAllocations>, ServiceError> {
         self.enforce_own(rules::HOSTS_ALLOCATIONS, caller)?;
-        Ok(listing::allocations(
-            &*self.book.fresh().await,
-            filter,
-            self.clock.now(),
-            &self.settings,
-        ))
+        let (book, now, settings) = (self.book.fresh().await, self.clock.now(), Arc::clone(&self.settings));
+        Ok(Box::new(move || {
+            let allocations = listing::Allocations::find(&book, &filter, now, &settings);
+            let hosts = listing::in_order(book.hosts());
+            Box::new(hosts.into_iter().map(move |host| allocations.of(&host.id)))
+        }))
     }
 
     /// What one host serves.
@@ -78,26 +82,31 @@ impl Service {
         &self,
         caller: &Caller,
         host_id: &str,
-        filter: &AllocationFilter,
+        filter: AllocationFilter,
     ) -> Result<HostAllocations, ServiceError> {
-        self.allocations(caller, filter)
-            .await?
-            .into_iter()
-            .find(|allocations| allocations.host_id == host_id)
-            .ok_or_else(|| ServiceError::NotFound {
-                kind: "host_id",
-                id: host_id.to_owned(),
-            })
+        self.enforce_own(rules::HOSTS_ALLOCATIONS, caller)?;
+        let (book, now, settings) = (self.book.fresh().await, self.clock.now(), Arc::clone(&self.settings));
+        let host = hosts::found(&book, host_id)?;
+        let finding = tokio::task::spawn_blocking(move || {
+            listing::Allocations::find(&book, &filter, now, &settings).of(&host.id)
+        });
+        finding.await.map_err(|error| {
+            tracing::error!(%error, "the allocations of a host were not found");
+            ServiceError::Unavailable("the allocations could not be listed".to_owned())
+        })
     }
 
     /// Properties in use by at least one host; private ones only for those who pass `admin` and ask for `all`.
     ///
     /// # Errors
     /// When the rule forbids it.
-    pub async fn properties(&self, caller: &Caller, all: bool) -> Result<Vec<PropertyListing>, ServiceError> {
+    pub async fn properties(&self, caller: &Caller, all: bool) -> Result<Listing<PropertyListing>, ServiceError> {
         self.enforce_own(rules::PROPERTIES_GET, caller)?;
         let private_too = all && self.enforce_own(rules::ADMIN, caller).is_ok();
-        Ok(listing::properties(&*self.book.fresh().await, private_too))
+        let book = self.book.fresh().await;
+        Ok(Box::new(move || {
+            Box::new(listing::properties(&book, private_too).into_iter())
+        }))
     }
 
     /// Makes a property private or public.

@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 pub use crate::admission::healing::Outcome as HealingOutcome;
 pub use error::ServiceError;
 pub use leases::{LeaseChange, LeaseDraft, LeaseReport, NewAffinity, ReservationChange, ReservationDraft};
-pub use listings::{AllocationFilter, HostAllocations, HostUse, PropertyListing};
+pub use listings::{AllocationFilter, HostAllocations, HostUse, Listing, PropertyListing};
 pub use settings::Settings;
 
 use crate::authority::{Caller, Policy, Target, rules};

@@ -17,6 +17,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::body;
 use crate::error::ApiError;
 use crate::middleware::{authentication, completion, content_type, microversion, panic, request_id};
 use crate::state::ApiState;
@@ -162,6 +163,7 @@ pub fn router(state: ApiState) -> Router {
         })
         .fallback(async || ApiError::NoRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(from_fn_with_state(state.bodies.clone(), body::count))
         .layer(from_fn_with_state(state.clone(), completion::carry_through))
         .layer(from_fn(content_type::require_json))
         .layer(from_fn_with_state(state.clone(), authentication::authenticate))

@@ -19,11 +19,11 @@ use plugin_api::{
 };
 use policy::Rules;
 use serde_json::{Value, json};
-use server::ApiState;
 use server::authorization::RulePolicy;
 use server::identity::Authenticator;
 use server::identity::tokens::TokenFile;
 use server::trusts::Trusts;
+use server::{ApiParts, ApiState};
 use solver::program::{ModelSolver, Outcome, Program, Solved};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -259,13 +259,13 @@ impl Api {
             .await
             .expect("the service starts");
         assert_eq!(service.now(), clock.now());
-        let state = ApiState {
+        let state = ApiState::new(ApiParts {
             service,
             authenticator,
             trusts,
             public_url: Arc::from("https://cloud.example/reservation"),
             tasks,
-        };
+        });
         Self {
             router: server::router(state),
             clock,

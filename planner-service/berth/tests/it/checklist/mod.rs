@@ -18,9 +18,9 @@ use planner_core::usage::UsageFilter;
 use plugin_api::NoObserver;
 use policy::Rules;
 use serde_json::{Value, json};
-use server::ApiState;
 use server::authorization::RulePolicy;
 use server::identity::tokens::TokenFile;
+use server::{ApiParts, ApiState};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
@@ -97,13 +97,13 @@ impl Deployment {
             entry(READER, "physics", &["reader"]),
             entry(STRANGER, "geology", &["member", "reader"]),
         ]});
-        let router = server::router(ApiState {
+        let router = server::router(ApiState::new(ApiParts {
             service: world.service.clone(),
             authenticator: Arc::new(TokenFile::parse(&tokens.to_string()).unwrap()),
             trusts: None,
             public_url: Arc::from("http://cloud.example/reservation"),
             tasks: TaskTracker::new(),
-        });
+        }));
         let deployment = Self { world, router };
         for (name, rack) in HOSTS.iter().zip(["r1", "r1", "r2"]) {
             let body = json!({"name": name, "rack": rack});

@@ -1,15 +1,12 @@
 //! `GET /v1/os-hosts/allocations`
 
-use api_types::allocation::AllocationsBody;
 use axum::Extension;
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use planner_core::authority::Caller;
 
 use crate::convert::allocation;
 use crate::error::ApiError;
-use crate::respond::json;
 use crate::state::ApiState;
 
 /// `GET /v1/os-hosts/allocations`
@@ -18,10 +15,8 @@ pub(crate) async fn handle(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let allocations = state
-        .service
-        .allocations(&caller, &allocation::filter(query.as_deref()))
-        .await?;
-    let allocations = allocations.into_iter().map(allocation::write).collect();
-    Ok(json(StatusCode::OK, &AllocationsBody { allocations }))
+    let filter = allocation::filter(query.as_deref());
+    let allocations = state.service.allocations(&caller, filter).await?;
+    let written = || allocations().map(allocation::write);
+    state.lists.answer("allocations", written).await
 }

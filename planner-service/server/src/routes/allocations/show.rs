@@ -22,7 +22,7 @@ pub(crate) async fn handle(
 ) -> Result<Response, ApiError> {
     let found = state
         .service
-        .allocation(&caller, &id, &allocation::filter(query.as_deref()))
+        .allocation(&caller, &id, allocation::filter(query.as_deref()))
         .await?;
     Ok(json(
         StatusCode::OK,

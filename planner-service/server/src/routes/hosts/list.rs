@@ -1,14 +1,11 @@
 //! `GET /v1/os-hosts`
 
-use api_types::host::HostsBody;
 use axum::Extension;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use planner_core::authority::Caller;
 
 use crate::error::ApiError;
-use crate::respond::json;
 use crate::state::ApiState;
 
 /// `GET /v1/os-hosts`
@@ -17,10 +14,6 @@ pub(crate) async fn handle(
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, ApiError> {
     let hosts = state.service.hosts(&caller).await?;
-    Ok(json(
-        StatusCode::OK,
-        &HostsBody {
-            hosts: hosts.iter().map(|entry| presentation::host::write(entry)).collect(),
-        },
-    ))
+    let written = || hosts().map(|entry| presentation::host::write(&entry));
+    state.lists.answer("hosts", written).await
 }

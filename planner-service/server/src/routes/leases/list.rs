@@ -1,15 +1,12 @@
 //! `GET /v1/leases`: query parameters are ignored, as upstream does.
 
-use api_types::lease::LeasesBody;
 use axum::Extension;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use planner_core::authority::Caller;
 use presentation::lease;
 
 use crate::error::ApiError;
-use crate::respond::json;
 use crate::state::ApiState;
 
 /// `GET /v1/leases`
@@ -18,10 +15,6 @@ pub(crate) async fn handle(
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, ApiError> {
     let leases = state.service.leases(&caller).await?;
-    Ok(json(
-        StatusCode::OK,
-        &LeasesBody {
-            leases: leases.iter().map(|entry| lease::write(entry)).collect(),
-        },
-    ))
+    let written = || leases().map(|entry| lease::write(&entry));
+    state.lists.answer("leases", written).await
 }
