@@ -302,9 +302,9 @@ pub struct MovedReservation {
     pub lease_id: String,
     /// The reservation.
     pub reservation_id: String,
-    /// Ids of hosts it gives up.
+    /// Ids of hosts it gives up; empty for those who may not read hosts.
     pub from: Vec<String>,
-    /// Ids of hosts it takes instead.
+    /// Ids of hosts it takes instead; empty for those who may not read hosts.
     pub to: Vec<String>,
     /// How many of them are of another class.
     pub hosts_of_another_class: u32,

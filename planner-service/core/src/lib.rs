@@ -17,6 +17,7 @@ pub mod ports;
 mod precedence;
 pub mod properties;
 pub mod question;
+mod reach;
 pub mod service;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plugin_api::Inventory;
+use serde_json::Value;
 use solver::predicate::{self, Predicate};
 
 use crate::demand::{DISK_GB, HYPERVISOR, MEMORY_MB, VCPU};
@@ -16,7 +17,24 @@ use crate::domain::Host;
 pub const MAX_EXPRESSION: usize = 64 * 1024;
 
 /// Prefix by which a name means an extra capability even where a column has the same name.
-const CAPABILITY_SCOPE: &str = "capabilities:";
+pub(crate) const CAPABILITY_SCOPE: &str = "capabilities:";
+/// Prefix of a name that whoever wrote it may not see: no host has a property of such a name.
+const UNSEEN_SCOPE: &str = "unseen:";
+/// Columns that say which host it is.
+pub(crate) const NAMES_OF_HOSTS: [&str; 3] = ["id", "hypervisor_hostname", "service_name"];
+/// Columns that say what a host is like; no capability hides one of them.
+pub(crate) const COLUMNS: [&str; 10] = [
+    "vcpus",
+    "cpu_info",
+    "hypervisor_type",
+    "hypervisor_version",
+    "memory_mb",
+    "local_gb",
+    "status",
+    "availability_zone",
+    "zone",
+    "reservable",
+];
 /// Prefix of the properties that say how much one instance may take.
 const MAX_UNIT_SCOPE: &str = "max_unit:";
 /// Prefix of the properties that say what a host is able to do.
@@ -33,7 +51,7 @@ pub fn parse(text: &str) -> Result<Predicate, String> {
     if text.is_empty() {
         return Ok(Predicate::All(Vec::new()));
     }
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+    let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
     if value.is_null() {
         return Ok(Predicate::All(Vec::new()));
     }
@@ -60,10 +78,11 @@ pub fn requirement(expressions: &[&str]) -> Result<Predicate, String> {
 /// Besides columns and capabilities it has the names users bring from Nova's schedulers:
 /// `capabilities:NAME` (the capability, whatever columns exist), `region`, `zone`, `cpu_cores`,
 /// `free_ram_mb`, `free_disk_gb` (a reserved host is wholly free), and `trait:NAME`, which is `required` where the host
-/// has the trait. SQL's NULL is the text `null`.
+/// has the trait. SQL's NULL is the text `null`. The trust of whoever registered it is no property.
 pub fn planner_host(host: &Host, region: &str) -> solver::model::Host {
     let mut properties: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in &host.capabilities {
+    let nameable = host.capabilities.iter();
+    for (name, value) in nameable.filter(|(name, _)| !name.starts_with(UNSEEN_SCOPE)) {
         properties.insert(format!("{CAPABILITY_SCOPE}{name}"), value.clone());
         properties.insert(name.clone(), value.clone());
     }
@@ -89,7 +108,6 @@ pub fn planner_host(host: &Host, region: &str) -> solver::model::Host {
         ("local_gb", host.local_gb.to_string()),
         ("status", "null".to_owned()),
         ("availability_zone", host.availability_zone.clone()),
-        ("trust_id", host.trust_id.clone()),
         ("reservable", if host.reservable { "1" } else { "0" }.to_owned()),
     ];
     for (name, value) in columns {
@@ -154,6 +172,55 @@ fn classes_of(host: &Host, columns: &BTreeMap<String, u64>) -> BTreeMap<String, 
         .collect();
     inventories.extend(known.iter().map(|(class, inventory)| (class.clone(), *inventory)));
     inventories
+}
+
+/// A name that stands for `name` where it is out of its author's reach.
+pub(crate) fn unseen(name: &str) -> String {
+    format!("{UNSEEN_SCOPE}{name}")
+}
+
+/// An expression as its author wrote it.
+pub fn as_written(expression: &str) -> String {
+    if !expression.contains(UNSEEN_SCOPE) {
+        return expression.to_owned();
+    }
+    renamed(expression, &|_, name| name.strip_prefix(UNSEEN_SCOPE).map(str::to_owned))
+}
+
+/// A sentence about conditions, names in it as their author wrote them.
+pub(crate) fn said_as_written(sentence: &str) -> String {
+    sentence.replace(UNSEEN_SCOPE, "")
+}
+
+/// The expression with other names for properties where `rename`, which is told the operator and the name, has one.
+/// What is no expression stays as it is.
+pub(crate) fn renamed(expression: &str, rename: &dyn Fn(&str, &str) -> Option<String>) -> String {
+    let Ok(mut parsed) = serde_json::from_str::<Value>(expression) else {
+        return expression.to_owned();
+    };
+    if rename_in(&mut parsed, rename) {
+        parsed.to_string()
+    } else {
+        expression.to_owned()
+    }
+}
+
+/// Renames properties of an expression, whose depth the JSON parser has bounded; tells whether it changed any.
+fn rename_in(expression: &mut Value, rename: &dyn Fn(&str, &str) -> Option<String>) -> bool {
+    let Some([Value::String(operator), operands @ ..]) = expression.as_array_mut().map(Vec::as_mut_slice) else {
+        return false;
+    };
+    if operator == "and" || operator == "or" {
+        return operands.iter_mut().fold(false, |changed, operand| rename_in(operand, rename) || changed);
+    }
+    let Some(Value::String(property)) = operands.first_mut() else {
+        return false;
+    };
+    let renamed = property.strip_prefix('$').and_then(|name| rename(operator, name));
+    renamed.is_some_and(|name| {
+        *property = format!("${name}");
+        true
+    })
 }
 
 /// The capability names an expression uses, scope prefix removed.

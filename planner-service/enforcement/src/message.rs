@@ -4,6 +4,7 @@
 
 use api_types::date::{RecordTime, WholeTime};
 use planner_core::domain::{HostReservation, Lease, ReservationSpec, Timestamp};
+use planner_core::properties::as_written;
 use planner_core::service::NewAffinity;
 use planner_core::usage::{Amendment, Booking, Ending, Owner, Resource};
 use serde::Serialize;
@@ -91,8 +92,8 @@ fn asked(spec: &ReservationSpec) -> Result<Members> {
         ReservationSpec::Host(spec) => {
             members.put("min", spec.min)?;
             members.put("max", spec.max)?;
-            members.put("hypervisor_properties", &spec.hypervisor_properties)?;
-            members.put("resource_properties", &spec.resource_properties)?;
+            members.put("hypervisor_properties", as_written(&spec.hypervisor_properties))?;
+            members.put("resource_properties", as_written(&spec.resource_properties))?;
             let given = Some(&spec.before_end).filter(|action| *action != HostReservation::DEFAULT_BEFORE_END);
             members.put_given("before_end", given)?;
         }
@@ -102,7 +103,7 @@ fn asked(spec: &ReservationSpec) -> Result<Members> {
             members.put("disk_gb", spec.size.disk_gb)?;
             members.put("amount", spec.amount)?;
             members.put("affinity", spec.affinity)?;
-            members.put("resource_properties", &spec.resource_properties)?;
+            members.put("resource_properties", as_written(&spec.resource_properties))?;
         }
         ReservationSpec::Countable(spec) => members.put("amount", spec.amount)?,
         ReservationSpec::Flavor(spec) => {
@@ -122,6 +123,7 @@ fn asked(spec: &ReservationSpec) -> Result<Members> {
 /// The changes of reservations that are asked for, with what each reservation would have.
 fn supplied(amendment: Amendment<'_>) -> Result<Vec<Value>> {
     let mut reservations = Vec::new();
+    let written = |expression: Option<&String>| expression.map(|text| as_written(text));
     for change in &amendment.change.reservations {
         let stored = amendment.next.reservations.iter().zip(amendment.next_resources);
         let mut stored = stored.filter(|(reservation, _)| reservation.id == change.id);
@@ -133,8 +135,8 @@ fn supplied(amendment: Amendment<'_>) -> Result<Vec<Value>> {
         members.put("resource_type", reservation.spec.resource_type())?;
         members.put_given("min", change.min)?;
         members.put_given("max", change.max)?;
-        members.put_given("hypervisor_properties", change.hypervisor_properties.as_ref())?;
-        members.put_given("resource_properties", change.resource_properties.as_ref())?;
+        members.put_given("hypervisor_properties", written(change.hypervisor_properties.as_ref()))?;
+        members.put_given("resource_properties", written(change.resource_properties.as_ref()))?;
         members.put_given("vcpus", change.vcpus)?;
         members.put_given("memory_mb", change.memory_mb)?;
         members.put_given("disk_gb", change.disk_gb)?;

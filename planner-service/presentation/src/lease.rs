@@ -4,6 +4,7 @@ use api_types::date::{PlanTime, RecordTime};
 use api_types::lease as wire;
 use planner_core::book::countables::unit_names;
 use planner_core::domain::{Event, EventType, Lease, Reservation, ReservationSpec};
+use planner_core::properties::as_written;
 use plugin_api::SourceFlavor;
 
 /// A lease as clients see it. Internal events are not shown.
@@ -44,8 +45,8 @@ const fn is_shown(event_type: EventType) -> bool {
 fn reservation(lease_id: &str, reservation: &Reservation) -> wire::Reservation {
     let parameters = match &reservation.spec {
         ReservationSpec::Host(host) => wire::Parameters::Host(wire::HostParameters {
-            hypervisor_properties: host.hypervisor_properties.clone(),
-            resource_properties: host.resource_properties.clone(),
+            hypervisor_properties: as_written(&host.hypervisor_properties),
+            resource_properties: as_written(&host.resource_properties),
             before_end: host.before_end.clone(),
             min: host.min,
             max: host.max,
@@ -56,7 +57,7 @@ fn reservation(lease_id: &str, reservation: &Reservation) -> wire::Reservation {
             disk_gb: instance.size.disk_gb,
             amount: instance.amount,
             affinity: instance.affinity,
-            resource_properties: instance.resource_properties.clone(),
+            resource_properties: as_written(&instance.resource_properties),
             flavor_id: reservation.id.clone(),
             aggregate_id: instance.objects.aggregate_id,
             server_group_id: instance.objects.server_group_id.clone(),

@@ -38,6 +38,18 @@ impl ReservationSpec {
         }
     }
 
+    /// Puts others in the place of its property expressions.
+    pub fn map_expressions(&mut self, other: impl Fn(&str) -> String) {
+        let expressions = match self {
+            Self::Host(spec) => vec![&mut spec.hypervisor_properties, &mut spec.resource_properties],
+            Self::Instance(spec) => vec![&mut spec.resource_properties],
+            Self::Flavor(_) | Self::FloatingIp(_) | Self::Countable(_) => Vec::new(),
+        };
+        for expression in expressions {
+            *expression = other(expression);
+        }
+    }
+
     /// Whether it holds nothing whatever the planner says.
     pub const fn is_empty(&self) -> bool {
         match self {

@@ -8,6 +8,7 @@ use crate::authority::{Caller, Target, rules};
 use crate::domain::Timestamp;
 use crate::ports::Epoch;
 use crate::properties;
+use crate::reach::Reach;
 use crate::service::ServiceError;
 
 /// Most steps in one answer.
@@ -67,10 +68,12 @@ impl Questions {
     ) -> Result<AvailabilityAnswer, ServiceError> {
         self.may_ask(rules::CAPACITY_GET, caller)?;
         check_range(question.start, question.end)?;
-        let expressions = [&*question.hypervisor_properties, &*question.resource_properties];
-        let predicate = properties::requirement(&expressions)
-            .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
         let book = self.book.fresh().await;
+        let reach = Reach::of_questions(self.policy.as_ref(), caller, &book);
+        let expressions = [&question.hypervisor_properties, &question.resource_properties];
+        let [hypervisor, resource] = expressions.map(|text| reach.within(text));
+        let predicate = properties::requirement(&[&hypervisor, &resource])
+            .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
         let range = Interval::new(question.start, question.end);
         let most_steps = question.most_steps.clamp(1, MOST_STEPS);
         self.ask(self.seconds(), move |asking| {

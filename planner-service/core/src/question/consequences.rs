@@ -30,9 +30,9 @@ pub struct MovedReservation {
     pub lease_id: String,
     /// The reservation.
     pub reservation_id: String,
-    /// Hosts it gives up.
+    /// Hosts it gives up, if the caller may read hosts.
     pub from: Vec<String>,
-    /// Hosts it takes instead.
+    /// Hosts it takes instead, if the caller may read hosts.
     pub to: Vec<String>,
     /// How many of them are of another class.
     pub counted: u32,
@@ -109,7 +109,10 @@ pub(super) fn moves(consequences: &[Consequence], eyes: &Eyes<'_>) -> Moves {
             moves.must += u32::from(moved.necessity == Necessity::Must);
         }
         if eyes.sees_lease(&moved.lease) {
-            let names = |hosts: &[HostId]| hosts.iter().map(ToString::to_string).collect();
+            let names = |hosts: &[HostId]| {
+                let seen = hosts.iter().filter(|_| eyes.sees_hosts);
+                seen.map(ToString::to_string).collect()
+            };
             moves.visible.push(MovedReservation {
                 lease_id: moved.lease.to_string(),
                 reservation_id: moved.change.reservation.to_string(),

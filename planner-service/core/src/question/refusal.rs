@@ -15,7 +15,7 @@ use crate::authority::Caller;
 use crate::book::Book;
 use crate::book::countables::is_countable;
 use crate::domain::{ReservationSpec, Timestamp};
-use crate::properties::is_of_flavor;
+use crate::properties::{as_written, is_of_flavor, said_as_written};
 
 /// How much later than asked for an offered start may lie, in seconds: 90 days.
 pub(super) const OFFER_HORIZON: i64 = 90 * 86_400;
@@ -99,7 +99,7 @@ impl Shortage {
     pub(crate) fn proved(request: &Request, conflict: Conflict) -> Self {
         let empty = Self::said(Scarce::in_conflict(request, &conflict), String::new());
         Self {
-            text: conflict.text.to_string(),
+            text: said_as_written(&conflict.text.to_string()),
             grounds: Some(Box::new((request.clone(), conflict))),
             ..empty
         }
@@ -188,7 +188,7 @@ impl ConflictReport {
             until: conflict.until,
             needed: conflict.needed,
             exist: conflict.exist,
-            text: conflict.text.to_string(),
+            text: said_as_written(&conflict.text.to_string()),
             leases,
             other_reservations,
             hosts: eyes.sees_hosts.then(hosts),
@@ -240,7 +240,7 @@ pub(super) fn offers(question: &Question<'_>, request: &Request, earliest: Earli
             };
             offers.push(Offer::Drop {
                 reservation,
-                condition: condition.to_json().to_string(),
+                condition: as_written(&condition.to_json().to_string()),
                 without_moves: moves == 0,
             });
         }

@@ -20,6 +20,7 @@ use crate::authority::{Caller, rules};
 use crate::book::Book;
 use crate::domain::{ReservationSpec, Timestamp};
 use crate::ports::Epoch;
+use crate::reach::Reach;
 use crate::service::{ServiceError, Settings};
 
 /// What is asked. Flavors may still have to be looked up.
@@ -102,7 +103,7 @@ impl Questions {
     ///
     /// # Errors
     /// When a rule forbids it, or the question makes no sense.
-    pub async fn what_if(&self, caller: &Caller, question: WhatIfQuestion) -> Result<WhatIfAnswer, ServiceError> {
+    pub async fn what_if(&self, caller: &Caller, mut question: WhatIfQuestion) -> Result<WhatIfAnswer, ServiceError> {
         self.may_ask_what_if(caller)?;
         if !question.hosts.is_empty() {
             self.may_ask(rules::CAPACITY_WHAT_IF_HOSTS, caller)?;
@@ -115,6 +116,10 @@ impl Questions {
         let now = self.clock.now();
         let latest = latest_start(&question)?;
         let book = self.book.fresh().await;
+        let reach = Reach::of_bookings(self.policy.as_ref(), caller, &book);
+        for spec in &mut question.reservations {
+            spec.map_expressions(|expression| reach.within(expression));
+        }
         let request = request(&question, now, &book, &self.settings)?;
         let changes = changes(&question.hosts, &book, minute(now))?;
         let (questions, caller) = (self.clone(), caller.clone());

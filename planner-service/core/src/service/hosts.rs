@@ -11,25 +11,32 @@ use crate::admission::hosts;
 use crate::admission::listing::in_order;
 use crate::authority::{Caller, rules};
 use crate::domain::Host;
+use crate::reach::Reach;
 
 impl Service {
-    /// All hosts, by id.
+    /// All hosts, by id. Private properties and trusts are shown only to those who pass `admin`.
     ///
     /// # Errors
     /// When the rule forbids it.
     pub async fn hosts(&self, caller: &Caller) -> Result<Listing<Arc<Host>>, ServiceError> {
         self.enforce_own(rules::HOSTS_GET, caller)?;
         let book = self.book.fresh().await;
-        Ok(Box::new(move || Box::new(in_order(book.hosts()).into_iter())))
+        let (policy, caller) = (Arc::clone(&self.policy), caller.clone());
+        Ok(Box::new(move || {
+            let hosts = in_order(book.hosts()).into_iter();
+            Box::new(hosts.map(move |host| shown(host, &Reach::of_questions(policy.as_ref(), &caller, &book))))
+        }))
     }
 
-    /// One host.
+    /// One host, as [`Service::hosts`] shows it.
     ///
     /// # Errors
     /// When it does not exist or the rule forbids it.
     pub async fn host(&self, caller: &Caller, id: &str) -> Result<Arc<Host>, ServiceError> {
         self.enforce_own(rules::HOSTS_GET, caller)?;
-        hosts::found(&*self.book.fresh().await, id)
+        let book = self.book.fresh().await;
+        let host = hosts::found(&book, id)?;
+        Ok(shown(host, &Reach::of_questions(self.policy.as_ref(), caller, &book)))
     }
 
     /// Whether the caller may register hosts at all; asked before the body is looked at.
@@ -134,4 +141,15 @@ impl Service {
             }
         }
     }
+}
+
+/// A host without what is hidden from whoever asks.
+fn shown(host: Arc<Host>, reach: &Reach<'_>) -> Arc<Host> {
+    if reach.sees_private {
+        return host;
+    }
+    let mut host = Arc::unwrap_or_clone(host);
+    host.trust_id.clear();
+    host.capabilities.retain(|name, _| !reach.hides_capability(name));
+    Arc::new(host)
 }

@@ -16,7 +16,9 @@ use crate::book::Book;
 use crate::book::countables::unit_names;
 use crate::demand::check_flavor;
 use crate::domain::{FlavorReservation, InstanceObjects, Lease, ReservationSpec, Timestamp};
+use crate::properties::as_written;
 use crate::question::WhatIfQuestion;
+use crate::reach::Reach;
 
 /// A lease that is asked for; dates already on whole minutes. Flavors may still have to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -271,10 +273,13 @@ impl Service {
     ///
     /// # Errors
     /// As [`ServiceError`]; nothing is booked then.
-    pub async fn create_lease(&self, caller: &Caller, draft: LeaseDraft) -> Result<Arc<Lease>, ServiceError> {
+    pub async fn create_lease(&self, caller: &Caller, mut draft: LeaseDraft) -> Result<Arc<Lease>, ServiceError> {
         self.may_create_lease(caller)?;
-        for spec in &draft.reservations {
+        let book = self.book.fresh().await;
+        let reach = Reach::of_bookings(self.policy.as_ref(), caller, &book);
+        for spec in &mut draft.reservations {
             self.check_supported(spec.resource_type())?;
+            spec.map_expressions(|expression| reach.within(expression));
         }
         let identifiers = LeaseIdentifiers::draw(self.identifiers.as_ref(), draft.reservations.len());
         let identifiers = Arc::new(identifiers);
@@ -311,9 +316,10 @@ impl Service {
         &self,
         caller: &Caller,
         id: &str,
-        change: LeaseChange,
+        mut change: LeaseChange,
     ) -> Result<Arc<Lease>, ServiceError> {
         let event_id = self.identifiers.next();
+        self.keep_within_reach(caller, id, &mut change).await;
         for _ in 0..MOST_CHECKS {
             match self.try_update(caller, id, &change, &event_id).await {
                 Ok(Some(lease)) => return Ok(self.lifecycle.prepared(lease).await),
@@ -324,6 +330,22 @@ impl Service {
         Err(ServiceError::Conflict(
             "The lease was changed again and again while it was checked whether it may be; try again.".to_owned(),
         ))
+    }
+
+    /// Keeps new expressions within the caller's reach. Those that the reservation has already keep what they reached.
+    async fn keep_within_reach(&self, caller: &Caller, id: &str, change: &mut LeaseChange) {
+        let book = self.book.fresh().await;
+        let reach = Reach::of_bookings(self.policy.as_ref(), caller, &book);
+        let before = book.lease(id).map_or(&[][..], |lease| &lease.reservations);
+        for change in &mut change.reservations {
+            let before = before.iter().find(|reservation| reservation.id == change.id);
+            let before = before.map_or_else(Vec::new, |reservation| reservation.spec.expressions());
+            let expressions = [&mut change.hypervisor_properties, &mut change.resource_properties];
+            for expression in expressions.into_iter().flatten() {
+                let same = before.iter().find(|before| as_written(before) == *expression);
+                *expression = same.map_or_else(|| reach.within(expression), |same| (*same).to_owned());
+            }
+        }
     }
 
     /// Changes the lease; `None` if it is no longer the one that the filters were asked about.

@@ -13,6 +13,7 @@ mod hosts;
 mod identity;
 mod instances;
 mod leases;
+mod reach;
 mod serving;
 mod support;
 mod versions;
