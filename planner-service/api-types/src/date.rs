@@ -41,8 +41,9 @@ pub fn parse_request(text: &str) -> Result<i64, DateError> {
 }
 
 fn request_fields(text: &str) -> Option<(NaiveDate, u32, u32)> {
-    let (day, time) = text.split_once(' ')?;
-    let time = time.trim_start_matches(' ');
+    // As strptime: one or more blanks of any kind.
+    let (day, time) = text.split_once(char::is_whitespace)?;
+    let time = time.trim_start();
     let mut day = day.split('-');
     let (year, month, date) = (day.next()?, day.next()?, day.next()?);
     let (hour, minute) = time.split_once(':')?;

@@ -10,6 +10,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 #[test]
+fn e2_a_date_may_have_any_blanks_before_its_hour() {
+    for blanks in [" ", "\t", " \t ", "\u{a0}"] {
+        assert_eq!(parse_request(&format!("2050-01-01{blanks}09:05")), Ok(2_524_640_700));
+    }
+}
+
+#[test]
 fn dates_of_requests_by_hand() {
     for (text, seconds) in [
         ("1970-01-01 00:00", Some(0)),

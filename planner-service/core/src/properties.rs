@@ -184,7 +184,9 @@ pub fn as_written(expression: &str) -> String {
     if !expression.contains(UNSEEN_SCOPE) {
         return expression.to_owned();
     }
-    renamed(expression, &|_, name| name.strip_prefix(UNSEEN_SCOPE).map(str::to_owned))
+    renamed(expression, &|_, name| {
+        name.strip_prefix(UNSEEN_SCOPE).map(str::to_owned)
+    })
 }
 
 /// A sentence about conditions, names in it as their author wrote them.
@@ -192,35 +194,66 @@ pub(crate) fn said_as_written(sentence: &str) -> String {
     sentence.replace(UNSEEN_SCOPE, "")
 }
 
-/// The expression with other names for properties where `rename`, which is told the operator and the name, has one.
-/// What is no expression stays as it is.
+/// The expression with other names for properties where `rename`, which is told the operator and the name, has one;
+/// all else stays as it was written. So does what is no expression.
 pub(crate) fn renamed(expression: &str, rename: &dyn Fn(&str, &str) -> Option<String>) -> String {
-    let Ok(mut parsed) = serde_json::from_str::<Value>(expression) else {
+    let Ok(parsed) = serde_json::from_str::<Value>(expression) else {
         return expression.to_owned();
     };
-    if rename_in(&mut parsed, rename) {
-        parsed.to_string()
-    } else {
-        expression.to_owned()
+    let mut strings = Vec::new();
+    put_strings(&parsed, rename, &mut strings);
+    if strings.iter().all(Option::is_none) {
+        return expression.to_owned();
+    }
+    let (mut text, mut rest) = (String::new(), expression);
+    for other in strings {
+        let Some(start) = rest.find('"') else { break };
+        let (before, string) = rest.split_at(start);
+        let (string, after) = string.split_at(string_length(string));
+        text.push_str(before);
+        match other {
+            Some(name) => text.push_str(&Value::from(name).to_string()),
+            None => text.push_str(string),
+        }
+        rest = after;
+    }
+    text + rest
+}
+
+/// For every string of an expression, in the order in which they are written, what takes its place, if anything does.
+/// The JSON parser has bounded the depth.
+fn put_strings(part: &Value, rename: &dyn Fn(&str, &str) -> Option<String>, strings: &mut Vec<Option<String>>) {
+    match part {
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::String(_) => strings.push(None),
+        Value::Object(members) => {
+            for (_, value) in members {
+                strings.push(None);
+                put_strings(value, rename, strings);
+            }
+        }
+        Value::Array(items) => {
+            let first = strings.len();
+            items.iter().for_each(|item| put_strings(item, rename, strings));
+            if let [Value::String(operator), Value::String(property), ..] = items.as_slice()
+                && let Some(name) = property.strip_prefix('$').and_then(|name| rename(operator, name))
+                && let Some(place) = strings.get_mut(first + 1)
+            {
+                *place = Some(format!("${name}"));
+            }
+        }
     }
 }
 
-/// Renames properties of an expression, whose depth the JSON parser has bounded; tells whether it changed any.
-fn rename_in(expression: &mut Value, rename: &dyn Fn(&str, &str) -> Option<String>) -> bool {
-    let Some([Value::String(operator), operands @ ..]) = expression.as_array_mut().map(Vec::as_mut_slice) else {
-        return false;
+/// The length of the JSON string that a text begins with, its quotes included.
+fn string_length(text: &str) -> usize {
+    let mut is_escaped = false;
+    let is_end = |byte: u8| {
+        let ends = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        ends
     };
-    if operator == "and" || operator == "or" {
-        return operands.iter_mut().fold(false, |changed, operand| rename_in(operand, rename) || changed);
-    }
-    let Some(Value::String(property)) = operands.first_mut() else {
-        return false;
-    };
-    let renamed = property.strip_prefix('$').and_then(|name| rename(operator, name));
-    renamed.is_some_and(|name| {
-        *property = format!("${name}");
-        true
-    })
+    text.bytes().skip(1).position(is_end).map_or(text.len(), |end| end + 2)
 }
 
 /// The capability names an expression uses, scope prefix removed.
@@ -235,4 +268,29 @@ pub fn names(text: &str) -> Vec<String> {
                 .collect()
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{as_written, renamed, unseen};
+
+    #[test]
+    fn v17_an_expression_is_shown_as_it_was_written() {
+        for (written, kept) in [
+            (r#"["==","$a",  "1"]"#, r#"["==","$unseen:a",  "1"]"#),
+            (r#" [ "lacks" , "$a" ] "#, r#" [ "lacks" , "$unseen:a" ] "#),
+            (
+                r#"["and", ["==", "$b", "$a"], ["or", ["<", "$a", 7], []]]"#,
+                r#"["and", ["==", "$b", "$a"], ["or", ["<", "$unseen:a", 7], []]]"#,
+            ),
+            (r#"["==", "$b\\", "\"$a"]"#, r#"["==", "$b\\", "\"$a"]"#),
+            ("no JSON $a", "no JSON $a"),
+            (r#"{"$a": ["==", "$a", "1"]}"#, r#"{"$a": ["==", "$unseen:a", "1"]}"#),
+            ("", ""),
+        ] {
+            let hidden = renamed(written, &|_, name| (name == "a").then(|| unseen(name)));
+            assert_eq!(hidden, kept);
+            assert_eq!(as_written(&hidden), written);
+        }
+    }
 }

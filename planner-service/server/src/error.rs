@@ -10,10 +10,14 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use planner_core::question::Scarce;
 use planner_core::service::ServiceError;
+use plugin_api::echo::{cut, shortened};
 
 use crate::convert::capacity;
 use crate::respond::{json, typed};
 use crate::trusts::TrustError;
+
+/// Longest text of an error, in characters. What is quoted in it is shorter: see [`plugin_api::echo`].
+const LONGEST_MESSAGE: usize = 4_000;
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +38,7 @@ pub enum ApiError {
     #[error("The method is not allowed for the requested URL.")]
     MethodNotAllowed,
     /// 400: the body is not of a type that is read here.
-    #[error("Content type '{0}' isn't supported")]
+    #[error("Content type '{}' isn't supported", shortened(.0))]
     ContentType(String),
     /// 400: the body cannot be read.
     #[error("{0}")]
@@ -46,10 +50,10 @@ pub enum ApiError {
     #[error("The request body is larger than {0} bytes.")]
     BodyTooLarge(usize),
     /// 406: a microversion that does not exist.
-    #[error("Version {0} is not supported by the API. Minimum is 1.0 and maximum is 1.0.")]
+    #[error("Version {} is not supported by the API. Minimum is 1.0 and maximum is 1.0.", shortened(.0))]
     VersionNotSupported(String),
     /// 400: not a microversion.
-    #[error("API Version String {0} is of invalid format. Must be of format MajorNum.MinorNum.")]
+    #[error("API Version String {} is of invalid format. Must be of format MajorNum.MinorNum.", shortened(.0))]
     VersionMalformed(String),
     /// 401: no valid token.
     #[error("The request you have made requires authentication.")]
@@ -80,7 +84,9 @@ impl ApiError {
             Self::Service(error) => match error {
                 ServiceError::NotFound { .. } | ServiceError::Missing(_) => StatusCode::NOT_FOUND,
                 ServiceError::Forbidden { .. } | ServiceError::OutOfLimits(_) => StatusCode::FORBIDDEN,
-                ServiceError::Invalid(_) | ServiceError::Denied(_) => StatusCode::BAD_REQUEST,
+                ServiceError::Invalid(_) | ServiceError::NotOffered { .. } | ServiceError::Denied(_) => {
+                    StatusCode::BAD_REQUEST
+                }
                 // Upstream's answer, and what is short is in the text.
                 ServiceError::Shortage(shortage) if shortage.of == Scarce::FloatingIps => StatusCode::BAD_REQUEST,
                 ServiceError::Conflict(_) | ServiceError::Shortage(_) => StatusCode::CONFLICT,
@@ -99,6 +105,15 @@ impl ApiError {
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// The text for the caller: of bounded length whatever is quoted in it, and without addresses of services that
+    /// failed, which the log has.
+    fn message(&self) -> String {
+        let text = self.to_string();
+        let is_of_others = matches!(self, Self::Service(ServiceError::Unavailable(_)) | Self::Unavailable(_));
+        let text = if is_of_others { without_addresses(&text) } else { text };
+        cut(&text, LONGEST_MESSAGE)
     }
 
     fn log(&self) {
@@ -125,7 +140,7 @@ impl IntoResponse for ApiError {
         self.log();
         let status = self.status();
         let code = status.as_u16();
-        let message = self.to_string();
+        let message = self.message();
         match self {
             Self::Service(ServiceError::Shortage(shortage)) => {
                 let conflict = shortage.conflict.as_ref().map(capacity::conflict);
@@ -176,6 +191,16 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// The text without the addresses that the HTTP client adds to what went wrong.
+fn without_addresses(text: &str) -> String {
+    const BEFORE: &str = " for url (";
+    let mut parts = text.split(BEFORE);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + part.split_once(')').map_or("", |(_, after)| after)
+    })
+}
+
 fn service_shape(status: StatusCode, error_message: String, error_name: ErrorName) -> Response {
     json(
         status,
@@ -207,7 +232,7 @@ impl IntoResponse for ProblemError {
             kind: "about:blank".to_owned(),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
-            detail: self.0.to_string(),
+            detail: self.0.message(),
         };
         typed(status, "application/problem+json", &problem)
     }

@@ -4,6 +4,7 @@
 //! ([`Assignment`]) and makes the outside world agree. Every method is idempotent: called twice, or
 //! called again after a crash at any point, it ends in the same state.
 
+pub mod echo;
 mod flavor;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -338,6 +339,11 @@ impl Plugins {
     /// The plugin of a resource type.
     pub fn get(&self, resource_type: &str) -> Option<&Arc<dyn ResourcePlugin>> {
         self.0.get(resource_type)
+    }
+
+    /// The resource types that have one, in order.
+    pub fn resource_types(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use plugin_api::echo::shortened;
+
 use super::{is_held, second_check};
 use crate::book::Book;
 use crate::book::job::Draft;
@@ -47,7 +49,7 @@ pub(crate) fn register(
 /// The floating IP, if it exists.
 pub(crate) fn found(book: &Book, id: &str) -> Result<Arc<FloatingIp>, ServiceError> {
     let found = book.floating_ip(id).cloned();
-    found.ok_or_else(|| ServiceError::Missing(format!("Floating IP {id} not found.")))
+    found.ok_or_else(|| ServiceError::Missing(format!("Floating IP {} not found.", shortened(id))))
 }
 
 /// Forgets a floating IP. Refused while a reservation holds it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use plugin_api::echo::shortened;
 use plugin_api::{HostFacts, Provision};
 
 use super::{is_held, second_check};
@@ -184,7 +185,7 @@ pub(crate) fn found(book: &Book, id: &str) -> Result<Arc<Host>, ServiceError> {
 
 /// The host, if it exists and nothing holds it.
 fn free(book: &Book, id: &str) -> Result<Arc<Host>, ServiceError> {
-    let host = found(book, id).map_err(|_| ServiceError::Missing(format!("Host '{id}' not found!")))?;
+    let host = found(book, id).map_err(|_| ServiceError::Missing(format!("Host '{}' not found!", shortened(id))))?;
     if is_held(book, id) {
         return Err(ServiceError::Conflict(format!(
             "Can't delete host {id}. The host is reserved."

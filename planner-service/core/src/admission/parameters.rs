@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use plugin_api::echo::shortened;
+
 use crate::book::job::Draft;
 use crate::domain::{
     CountableReservation, FlavorReservation, FloatingIpReservation, HostReservation, InstanceReservation, Lease,
@@ -27,7 +29,7 @@ pub(super) fn new_specs(
     if !unknown.is_empty() {
         return Err(ServiceError::Invalid(format!(
             "Please enter valid reservation IDs. Invalid reservation IDs are: {}",
-            unknown.join(",")
+            shortened(&unknown.join(","))
         )));
     }
     let mut specs = BTreeMap::new();
@@ -161,7 +163,9 @@ fn changed_flavor(
         return Err(ServiceError::Conflict("flavor_id cannot be updated".to_owned()));
     }
     if change.affinity.is_some_and(|NewAffinity(rule)| rule.is_some()) {
-        return Err(ServiceError::Conflict("Affinity not supported yet".to_owned()));
+        return Err(ServiceError::Conflict(
+            "Affinity not supported yet (affinity must be null)".to_owned(),
+        ));
     }
     let mut spec = spec.clone();
     spec.amount = changed_places(status, spec.amount, change)?;

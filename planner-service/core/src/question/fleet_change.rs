@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plugin_api::Provision;
+use plugin_api::echo::shortened;
 use solver::model::{HostId, Interval};
 use solver::question::FleetChange;
 
@@ -70,6 +71,7 @@ pub(super) fn changes(asked: &[HostChange], book: &Book, now: Timestamp) -> Resu
                 let start = start.map_or(now, minute);
                 let end = end.map_or(Timestamp::MAX, |end| minute(end.saturating_add(59)));
                 if end <= start || end <= now {
+                    let host = shortened(host);
                     return Err(ServiceError::Invalid(format!(
                         "hosts.down: host {host} must be down until later than it begins, and later than now"
                     )));
@@ -85,9 +87,10 @@ pub(super) fn changes(asked: &[HostChange], book: &Book, now: Timestamp) -> Resu
 
 /// The host an operator means: by id, or by hypervisor host name.
 fn found<'a>(book: &'a Book, member: &str, name: &str) -> Result<&'a Arc<Host>, ServiceError> {
-    book.host(name)
-        .or_else(|| book.host_by_name(name))
-        .ok_or_else(|| ServiceError::Invalid(format!("hosts.{member}: no host has the id or name '{name}'")))
+    book.host(name).or_else(|| book.host_by_name(name)).ok_or_else(|| {
+        let name = shortened(name);
+        ServiceError::Invalid(format!("hosts.{member}: no host has the id or name '{name}'"))
+    })
 }
 
 fn id(book: &Book, member: &str, name: &str) -> Result<HostId, ServiceError> {

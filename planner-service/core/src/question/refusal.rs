@@ -99,7 +99,7 @@ impl Shortage {
     pub(crate) fn proved(request: &Request, conflict: Conflict) -> Self {
         let empty = Self::said(Scarce::in_conflict(request, &conflict), String::new());
         Self {
-            text: said_as_written(&conflict.text.to_string()),
+            text: said_as_written(&conflict.text),
             grounds: Some(Box::new((request.clone(), conflict))),
             ..empty
         }
@@ -188,7 +188,7 @@ impl ConflictReport {
             until: conflict.until,
             needed: conflict.needed,
             exist: conflict.exist,
-            text: said_as_written(&conflict.text.to_string()),
+            text: said_as_written(&conflict.text),
             leases,
             other_reservations,
             hosts: eyes.sees_hosts.then(hosts),

@@ -1,12 +1,14 @@
 //! Why the service did not do what it was asked.
 
+use plugin_api::echo::shortened;
+
 use crate::question::Shortage;
 
 /// Why the service did not do it. `Display` is the text for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceError {
     /// 404: no such object, e.g. kind `lease_id`.
-    #[error("Object with {{'{kind}': '{id}'}} not found")]
+    #[error("Object with {{'{kind}': '{}'}} not found", shortened(.id))]
     NotFound {
         /// `lease_id`, `host_id`, `property_name`
         kind: &'static str,
@@ -22,6 +24,14 @@ pub enum ServiceError {
     /// 400: the request is wrong; the text names field, value and what is allowed.
     #[error("{0}")]
     Invalid(String),
+    /// 400: a resource type that nothing is configured for.
+    #[error("The {} resource type is not supported (resource_type must be one of {offered})", shortened(.resource_type))]
+    NotOffered {
+        /// What was asked for.
+        resource_type: String,
+        /// The resource types that there are.
+        offered: String,
+    },
     /// 400: a usage filter does not allow it.
     #[error("{0}")]
     Denied(String),

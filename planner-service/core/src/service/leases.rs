@@ -303,9 +303,10 @@ impl Service {
         if self.offers(resource_type) {
             return Ok(());
         }
-        Err(ServiceError::Invalid(format!(
-            "The {resource_type} resource type is not supported"
-        )))
+        Err(ServiceError::NotOffered {
+            resource_type: resource_type.to_owned(),
+            offered: self.resource_types().collect::<Vec<_>>().join(", "),
+        })
     }
 
     /// Changes a lease, or leaves it exactly as it was.

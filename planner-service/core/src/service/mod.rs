@@ -224,6 +224,11 @@ impl Service {
         self.lifecycle.plugins.get(resource_type).is_some()
     }
 
+    /// The resource types that plugins serve, in order.
+    pub fn resource_types(&self) -> impl Iterator<Item = &str> {
+        self.lifecycle.plugins.resource_types()
+    }
+
     /// Unix seconds now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

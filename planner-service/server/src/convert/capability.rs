@@ -1,5 +1,6 @@
 //! Extra capabilities in bodies of `/v1/os-hosts`.
 
+use plugin_api::echo::shortened;
 use serde_json::Value;
 
 use super::parameter::{malformed, printable, storable};
@@ -27,7 +28,10 @@ pub(crate) fn check_keys(values: &Object) -> Result<(), ApiError> {
             return Err(ApiError::invalid("Extra capability key must not be empty"));
         }
         if key.chars().count() > MAX_KEY {
-            return Err(ApiError::invalid("Extra capability key too long"));
+            return Err(ApiError::invalid(format!(
+                "Extra capability key too long: {} has more than {MAX_KEY} characters",
+                shortened(key)
+            )));
         }
         printable("extra capability key", key)?;
     }

@@ -21,7 +21,7 @@ pub(crate) fn read(entry: &Object) -> Result<ReservationDraft, ApiError> {
     let amount = amount(entry, 1)?.unwrap_or(1);
     let flavor_id = flavor_id(entry)?.unwrap_or_default();
     if affinity(entry)?.is_some_and(|NewAffinity(rule)| rule.is_some()) {
-        return Err(ServiceError::Conflict("Affinity not supported yet".to_owned()).into());
+        return Err(ServiceError::Conflict("Affinity not supported yet (affinity must be null)".to_owned()).into());
     }
     Ok(ReservationDraft::Flavor { flavor_id, amount })
 }

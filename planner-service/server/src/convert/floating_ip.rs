@@ -6,9 +6,10 @@ use std::net::IpAddr;
 
 use planner_core::domain::FloatingIpReservation;
 use planner_core::service::ReservationChange;
+use plugin_api::echo::shortened;
 use serde_json::Value;
 
-use super::parameter::{int_like, malformed, printable, require, shortened};
+use super::parameter::{int_like, malformed, printable, require};
 use super::python;
 use crate::body::Object;
 use crate::error::ApiError;
@@ -27,7 +28,7 @@ pub(crate) fn registration(body: &Object) -> Result<(String, IpAddr), ApiError> 
     require(body, &["floating_network_id", "floating_ip_address"])?;
     let network_id = network(body, "floating_network_id")?.unwrap_or_default();
     let address = body.get("floating_ip_address").unwrap_or(&Value::Null);
-    Ok((network_id, ip_address(address)?))
+    Ok((network_id, ip_address("floating_ip_address", address)?))
 }
 
 /// The entry of `reservations` as what it reserves.
@@ -89,7 +90,7 @@ fn required(entry: &Object) -> Result<Option<Vec<String>>, ApiError> {
     }
     let mut addresses: Vec<String> = Vec::new();
     for entry in entries {
-        let address = ip_address(entry)?.to_string();
+        let address = ip_address("required_floatingips", entry)?.to_string();
         if !addresses.contains(&address) {
             addresses.push(address);
         }
@@ -97,10 +98,12 @@ fn required(entry: &Object) -> Result<Option<Vec<String>>, ApiError> {
     Ok(Some(addresses))
 }
 
-fn ip_address(value: &Value) -> Result<IpAddr, ApiError> {
+fn ip_address(name: &str, value: &Value) -> Result<IpAddr, ApiError> {
     let parsed = value.as_str().and_then(|text| text.parse().ok());
     parsed.ok_or_else(|| {
         let shown = shortened(&python::str(value));
-        ApiError::invalid(format!("IP address {shown} is invalid form."))
+        ApiError::invalid(format!(
+            "IP address {shown} is invalid form. ({name} must be an IPv4 or IPv6 address)"
+        ))
     })
 }

@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 
 use api_types::host::HostHealing;
+use planner_core::domain::Host;
 use planner_core::service::{HealingOutcome, ServiceError};
 use plugin_api::HostRegistration;
+use plugin_api::echo::shortened;
 use serde_json::Value;
 
-use super::parameter::{malformed, missing, printable, shortened};
+use super::parameter::{malformed, missing, printable};
 use super::{capability, python};
 use crate::body::Object;
 use crate::error::ApiError;
+
+/// Longest name or id of a host, in characters: Nova's columns are no wider.
+const LONGEST_REFERENCE: usize = 255;
 
 /// The body of `POST /v1/os-hosts`.
 pub(crate) fn registration(mut body: Object) -> Result<HostRegistration, ApiError> {
@@ -32,6 +37,12 @@ pub(crate) fn registration(mut body: Object) -> Result<HostRegistration, ApiErro
         printable(member, name)?;
     }
     let reference = capability::text(member, &reference)?;
+    if reference.chars().count() > LONGEST_REFERENCE {
+        return Err(malformed(
+            member,
+            &format!("must have at most {LONGEST_REFERENCE} characters"),
+        ));
+    }
     let values = body
         .iter()
         .map(|(key, value)| Ok((key.clone(), capability::text(key, value)?)))
@@ -51,22 +62,36 @@ fn is_given(value: &Value) -> bool {
     }
 }
 
-/// The body of `PUT /v1/os-hosts/{id}`; `null` removes.
-pub(crate) fn change(body: &Object) -> Result<BTreeMap<String, Option<String>>, ApiError> {
+/// The body of `PUT /v1/os-hosts/{id}`: capabilities; `null` removes. A column may be sent back as it is shown, as the
+/// dashboard does, but is not changed.
+pub(crate) fn change(host: &Host, body: &Object) -> Result<BTreeMap<String, Option<String>>, ApiError> {
     if body.is_empty() {
         return Err(ApiError::NothingToUpdate);
     }
     capability::check_keys(body)?;
-    body.iter()
-        .map(|(key, value)| {
-            let value = if value.is_null() {
-                None
-            } else {
-                Some(capability::text(key, value)?)
-            };
-            Ok((key.clone(), value))
-        })
-        .collect()
+    let shown = serde_json::to_value(presentation::host::write(host).columns).unwrap_or_default();
+    let mut values = BTreeMap::new();
+    for (key, value) in body {
+        let is_text =
+            |shown: &Value| matches!(capability::text(key, shown), Ok(text) if value.as_str() == Some(&*text));
+        match shown.get(key) {
+            Some(column) if column == value || is_text(column) => {}
+            Some(column) if !(value.is_null() && host.capabilities.contains_key(key)) => {
+                let column = shortened(&python::repr(column));
+                return Err(malformed(
+                    key,
+                    &format!("is a column of the host and stays {column}; only capabilities can be changed"),
+                ));
+            }
+            _ if value.is_null() => {
+                values.insert(key.clone(), None);
+            }
+            _ => {
+                values.insert(key.clone(), Some(capability::text(key, value)?));
+            }
+        }
+    }
+    Ok(values)
 }
 
 /// The body of `PATCH /capacity/v1/hosts/{id}`; members that are not known are wrong.
@@ -81,7 +106,7 @@ pub(crate) fn reservable(body: &Object) -> Result<bool, ApiError> {
         Some(Value::Bool(reservable)) => Ok(*reservable),
         Some(other) => Err(malformed(
             "reservable",
-            &format!("must be true or false, not {}", python::repr(other)),
+            &format!("must be true or false, not {}", shortened(&python::repr(other))),
         )),
         None => Err(missing("reservable")),
     }

@@ -5,7 +5,7 @@ use planner_core::service::{NewAffinity, ReservationChange};
 use serde_json::Value;
 
 use super::flavor::flavor_id;
-use super::parameter::{int_like, malformed, require};
+use super::parameter::{given, int_like, malformed, require};
 use super::reservation::expression;
 use crate::body::Object;
 use crate::error::ApiError;
@@ -62,7 +62,9 @@ pub(crate) fn changed(entry: &Object, change: ReservationChange) -> Result<Reser
 
 /// What one instance takes of something; absent: `None`.
 fn size(entry: &Object, name: &str) -> Result<Option<u32>, ApiError> {
-    let Some(value) = entry.get(name) else { return Ok(None) };
+    let Some(value) = given(entry, name)? else {
+        return Ok(None);
+    };
     int_like(value)
         .filter(|size| (0..=MOST).contains(size))
         .and_then(|size| u32::try_from(size).ok())
@@ -72,7 +74,7 @@ fn size(entry: &Object, name: &str) -> Result<Option<u32>, ApiError> {
 
 /// How many instances, at least `least`; absent: `None`.
 pub(super) fn amount(entry: &Object, least: i64) -> Result<Option<u32>, ApiError> {
-    let Some(value) = entry.get("amount") else {
+    let Some(value) = given(entry, "amount")? else {
         return Ok(None);
     };
     let Some(amount) = int_like(value) else {

@@ -4,17 +4,18 @@ use std::collections::HashSet;
 
 use planner_core::domain::Timestamp;
 use planner_core::service::{LeaseChange, ReservationChange};
+use plugin_api::echo::shortened;
 
 use super::lease_draft::reservations;
-use super::parameter::{before_end_date, date_or_now, lease_name, malformed, missing, shortened};
-use super::reservation::{changed_bounds, expression};
+use super::parameter::{before_end_date, date_or_now, lease_name, malformed, missing};
+use super::reservation::{before_end, changed_bounds, expression};
 use super::{floating_ip, instance, python};
 use crate::body::Object;
 use crate::error::ApiError;
 
 /// Reads a change of a lease.
 pub(crate) fn read(body: &Object, now: Timestamp) -> Result<LeaseChange, ApiError> {
-    let date = |name| body.get(name).map(|value| date_or_now(value, now)).transpose();
+    let date = |name| body.get(name).map(|value| date_or_now(name, value, now)).transpose();
     let change = LeaseChange {
         name: body.get("name").map(lease_name).transpose()?,
         start: date("start_date")?,
@@ -41,6 +42,8 @@ fn reservation(entry: &Object) -> Result<ReservationChange, ApiError> {
         .map(python::str)
         .ok_or_else(|| missing("reservation ID"))?;
     let (min, max) = changed_bounds(entry)?;
+    // Upstream checks it, and changes nothing about it.
+    before_end(entry)?;
     let change = ReservationChange {
         id,
         resource_type: entry.get("resource_type").map(python::str),

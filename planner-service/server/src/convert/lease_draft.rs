@@ -12,13 +12,13 @@ use crate::error::ApiError;
 /// Most reservations in one lease.
 pub(crate) const MAX_RESERVATIONS: usize = 100;
 
-/// Reads a lease that is asked for. `check_window` is asked between the dates and the reservations, `offers`
-/// about resource types that are none of upstream's.
+/// Reads a lease that is asked for. `check_window` is asked between the dates and the reservations; `offered` are the
+/// resource types that there are.
 pub(crate) fn read(
     body: &Object,
     now: Timestamp,
     check_window: impl FnOnce(Timestamp, Timestamp) -> Result<(), ServiceError>,
-    offers: &dyn Fn(&str) -> bool,
+    offered: &[&str],
 ) -> Result<LeaseDraft<ReservationDraft>, ApiError> {
     let absent: Vec<&str> = ["name", "start_date", "end_date"]
         .into_iter()
@@ -32,11 +32,14 @@ pub(crate) fn read(
     if entries.iter().any(|entry| !entry.contains_key("resource_type")) {
         return Err(missing("resource_type"));
     }
-    let (start, end) = (date_or_now(start, now)?, date_or_now(end, now)?);
+    let (start, end) = (
+        date_or_now("start_date", start, now)?,
+        date_or_now("end_date", end, now)?,
+    );
     check_window(start, end)?;
     let reservations = entries
         .into_iter()
-        .map(|entry| reservation::draft(entry, offers))
+        .map(|entry| reservation::draft(entry, offered))
         .collect::<Result<_, _>>()?;
     Ok(LeaseDraft {
         name,

@@ -2,6 +2,7 @@
 
 use api_types::date;
 use api_types::name::is_steering;
+use plugin_api::echo::shortened;
 use serde_json::Value;
 
 use super::python;
@@ -10,17 +11,29 @@ use crate::error::ApiError;
 
 /// Longest name of a lease in characters.
 const MAX_NAME: usize = 80;
-/// Longest text echoed in an error, in characters.
-const MAX_ECHO: usize = 1000;
+/// Members whose value may be null: no rule of affinity, no condition.
+const NULLABLE: [&str; 3] = ["affinity", "hypervisor_properties", "resource_properties"];
 
 /// 400 `Missing parameter X`.
 pub(crate) fn missing(names: &str) -> ApiError {
     ApiError::invalid(format!("Missing parameter {names}"))
 }
 
+/// The value of a member that may be left out.
+///
+/// # Errors
+/// 400 `Missing parameter X` if it is null though it has to have a value, as upstream has it.
+pub(crate) fn given<'a>(body: &'a Object, name: &str) -> Result<Option<&'a Value>, ApiError> {
+    match body.get(name) {
+        Some(Value::Null) if !NULLABLE.contains(&name) => Err(missing(name)),
+        value => Ok(value),
+    }
+}
+
 /// Refuses a body without some of these members, naming all it lacks.
 pub(crate) fn require(body: &Object, names: &[&str]) -> Result<(), ApiError> {
-    let absent: Vec<&str> = names.iter().copied().filter(|name| !body.contains_key(*name)).collect();
+    let lacks = |name: &&str| !matches!(given(body, name), Ok(Some(_)));
+    let absent: Vec<&str> = names.iter().copied().filter(lacks).collect();
     if absent.is_empty() {
         Ok(())
     } else {
@@ -31,14 +44,6 @@ pub(crate) fn require(body: &Object, names: &[&str]) -> Result<(), ApiError> {
 /// 400 `Malformed parameter X (rule)`.
 pub(crate) fn malformed(name: &str, rule: &str) -> ApiError {
     ApiError::invalid(format!("Malformed parameter {} ({rule})", shortened(name)))
-}
-
-/// The beginning of a text that may be long.
-pub(crate) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MAX_ECHO) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 /// Refuses what a store cannot keep.
@@ -80,24 +85,24 @@ pub(crate) fn lease_name(value: &Value) -> Result<String, ApiError> {
 }
 
 /// A start or end date: a minute, or `now`.
-pub(crate) fn date_or_now(value: &Value, now: i64) -> Result<i64, ApiError> {
+pub(crate) fn date_or_now(name: &str, value: &Value, now: i64) -> Result<i64, ApiError> {
     if value.as_str() == Some("now") {
         Ok(now - now.rem_euclid(60))
     } else {
-        minute(value)
+        minute(name, value, ", or now")
     }
 }
 
 /// A date that is a minute.
-pub(crate) fn minute(value: &Value) -> Result<i64, ApiError> {
-    let bad = || {
-        let shown = shortened(&python::str(value));
+fn minute(name: &str, value: &Value, or: &str) -> Result<i64, ApiError> {
+    let date = value.as_str().and_then(|text| date::parse_request(text).ok());
+    date.ok_or_else(|| {
         ApiError::invalid(format!(
-            "{shown} is an invalid date. Required format: {}",
+            "{} is an invalid date. Required format: {} ({name} must be a minute in UTC such as 2030-01-01 10:00{or})",
+            shortened(&python::str(value)),
             date::REQUEST_FORMAT
         ))
-    };
-    date::parse_request(value.as_str().ok_or_else(bad)?).map_err(|_| bad())
+    })
 }
 
 /// `before_end_date`; absent, null and `""` mean the default.
@@ -105,7 +110,7 @@ pub(crate) fn before_end_date(body: &Object) -> Result<Option<i64>, ApiError> {
     match body.get("before_end_date") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(value) => minute(value).map(Some),
+        Some(value) => minute("before_end_date", value, "").map(Some),
     }
 }
 

@@ -4,6 +4,7 @@ use api_types::date::PlanTime;
 use api_types::property as wire;
 use planner_core::domain::{HostReservation, Property};
 use planner_core::service::PropertyListing;
+use plugin_api::echo::shortened;
 use serde_json::Value;
 
 use super::parameter::{malformed, missing};
@@ -38,7 +39,7 @@ pub(crate) fn private(body: &Object) -> Result<bool, ApiError> {
         Some(Value::Bool(private)) => Ok(*private),
         Some(other) => Err(malformed(
             "private",
-            &format!("must be true or false, not {}", python::repr(other)),
+            &format!("must be true or false, not {}", shortened(&python::repr(other))),
         )),
         None => Err(missing("private")),
     }

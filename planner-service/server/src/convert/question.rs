@@ -4,14 +4,14 @@
 
 use api_types::capacity::{AddedHosts, HostChanges, WhatIfLease, WhatIfRequest};
 use api_types::date::ZonedTime;
-use api_types::reservation::{OF_COUNTABLES, OF_FLAVORS, OF_HOSTS, OF_INSTANCES};
+use api_types::reservation::{OF_COUNTABLES, OF_FLAVORS, OF_FLOATING_IPS, OF_HOSTS, OF_INSTANCES};
 use planner_core::domain::{FlavorReservation, FloatingIpReservation, HostReservation, InstanceReservation, Timestamp};
 use planner_core::question::{AvailabilityQuestion, HostChange, MOST_HOSTS, MOST_STEPS, WhatIfQuestion};
 use planner_core::service::ReservationDraft;
+use plugin_api::echo::shortened;
 use serde_json::{Map, Value};
 
 use super::lease_draft::MAX_RESERVATIONS;
-use super::parameter::shortened;
 use super::{capability, reservation};
 use crate::body::Object;
 use crate::error::ApiError;
@@ -107,22 +107,26 @@ fn moment(name: &str, text: &str) -> Result<Timestamp, ApiError> {
 pub(crate) fn what_if(
     body: Object,
     now: Timestamp,
-    offers: &dyn Fn(&str) -> bool,
+    offered: &[&str],
 ) -> Result<WhatIfQuestion<ReservationDraft>, ApiError> {
     let request: WhatIfRequest = serde_path_to_error::deserialize(Value::Object(body)).map_err(|error| {
-        let path = error.path().to_string();
-        let place = if path == "." {
-            String::new()
-        } else {
-            format!("{path}: ")
+        let place = match error.path().to_string().as_str() {
+            "." => String::new(),
+            path => format!("{}: ", shortened(path)),
         };
-        ApiError::invalid(shortened(&format!("{place}{}", error.into_inner())))
+        // The value comes first and may be long; what is allowed comes last.
+        let text = error.into_inner().to_string();
+        let rule = [", expected ", " is an invalid date"]
+            .into_iter()
+            .find_map(|rule| text.rfind(rule));
+        let (value, rule) = text.split_at(rule.unwrap_or(text.len()));
+        ApiError::invalid(format!("{place}{}{rule}", shortened(value)))
     })?;
     let mut question = WhatIfQuestion::default();
     if let Some(lease) = request.lease {
         question.window = Some(window(&lease, now)?);
         question.latest_start = lease.latest_start.map(|time| time.0);
-        question.reservations = reservations(lease.reservations, offers)?;
+        question.reservations = reservations(lease.reservations, offered)?;
     }
     if let Some(hosts) = request.hosts {
         question.hosts = changes(hosts)?;
@@ -143,7 +147,7 @@ fn window(lease: &WhatIfLease, now: Timestamp) -> Result<(Timestamp, Timestamp),
     Ok((start, lease.end.0))
 }
 
-fn reservations(entries: Vec<Object>, offers: &dyn Fn(&str) -> bool) -> Result<Vec<ReservationDraft>, ApiError> {
+fn reservations(entries: Vec<Object>, offered: &[&str]) -> Result<Vec<ReservationDraft>, ApiError> {
     if entries.len() > MAX_RESERVATIONS {
         return Err(ApiError::invalid(format!(
             "lease.reservations: {} entries are given, at most {MAX_RESERVATIONS} are allowed",
@@ -153,21 +157,29 @@ fn reservations(entries: Vec<Object>, offers: &dyn Fn(&str) -> bool) -> Result<V
     entries
         .into_iter()
         .enumerate()
-        .map(|(place, entry)| specification(place, entry, offers))
+        .map(|(place, entry)| specification(place, entry, offered))
         .collect()
 }
 
 /// An entry with the defaults this API has and `POST /v1/leases` has not.
-fn specification(place: usize, mut entry: Object, offers: &dyn Fn(&str) -> bool) -> Result<ReservationDraft, ApiError> {
-    let kind = entry.get("resource_type").and_then(Value::as_str);
-    let members = match kind {
-        None | Some(HostReservation::RESOURCE_TYPE) => OF_HOSTS,
-        Some(FlavorReservation::RESOURCE_TYPE) => OF_FLAVORS,
-        Some(InstanceReservation::RESOURCE_TYPE) => OF_INSTANCES,
-        Some(kind) if kind != FloatingIpReservation::RESOURCE_TYPE && offers(kind) => OF_COUNTABLES,
-        Some(_) => OF_HOSTS,
+fn specification(place: usize, mut entry: Object, offered: &[&str]) -> Result<ReservationDraft, ApiError> {
+    let members = match entry.get("resource_type") {
+        None => OF_HOSTS,
+        Some(Value::String(kind)) => match kind.as_str() {
+            HostReservation::RESOURCE_TYPE => OF_HOSTS,
+            FlavorReservation::RESOURCE_TYPE => OF_FLAVORS,
+            InstanceReservation::RESOURCE_TYPE => OF_INSTANCES,
+            FloatingIpReservation::RESOURCE_TYPE => OF_FLOATING_IPS,
+            kind if offered.contains(&kind) => OF_COUNTABLES,
+            _ => &[],
+        },
+        Some(_) => &[],
     };
-    if let Some(unknown) = entry.keys().find(|name| !members.contains(&name.as_str())) {
+    // Of a type that there is not no member is wrong.
+    let unknown = entry
+        .keys()
+        .find(|name| !members.is_empty() && !members.contains(&name.as_str()));
+    if let Some(unknown) = unknown {
         return Err(ApiError::invalid(format!(
             "lease.reservations[{place}].{}: there is no such member; allowed are {}",
             shortened(unknown),
@@ -191,7 +203,7 @@ fn specification(place: usize, mut entry: Object, offers: &dyn Fn(&str) -> bool)
         default("max", min);
         default("hypervisor_properties", Some("".into()));
     }
-    reservation::draft(&entry, offers)
+    reservation::draft(&entry, offered)
         .map_err(|error| ApiError::invalid(format!("lease.reservations[{place}]: {error}")))
 }
 

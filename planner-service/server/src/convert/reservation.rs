@@ -4,17 +4,18 @@ use planner_core::domain::{
     FlavorReservation, FloatingIpReservation, HostReservation, InstanceReservation, ReservationSpec,
 };
 use planner_core::properties;
-use planner_core::service::ReservationDraft;
+use planner_core::service::{ReservationDraft, ServiceError};
+use plugin_api::echo::shortened;
 use serde_json::Value;
 
-use super::parameter::{int_like, malformed, missing, shortened};
+use super::parameter::{given, int_like, malformed, missing};
 use super::{countable, flavor, floating_ip, instance, python};
 use crate::body::Object;
 use crate::error::ApiError;
 
 /// The entry of `reservations` as what it reserves.
-/// `offers` tells whether a resource type that is none of upstream's is one that the operator has named.
-pub(crate) fn draft(entry: &Object, offers: &dyn Fn(&str) -> bool) -> Result<ReservationDraft, ApiError> {
+/// `offered` are the resource types that there are, those that the operator has named among them.
+pub(crate) fn draft(entry: &Object, offered: &[&str]) -> Result<ReservationDraft, ApiError> {
     let complete = ReservationDraft::Complete;
     match entry.get("resource_type") {
         Some(Value::String(kind)) if kind == HostReservation::RESOURCE_TYPE => {
@@ -27,13 +28,14 @@ pub(crate) fn draft(entry: &Object, offers: &dyn Fn(&str) -> bool) -> Result<Res
         Some(Value::String(kind)) if kind == FloatingIpReservation::RESOURCE_TYPE => {
             floating_ip::read(entry).map(ReservationSpec::FloatingIp).map(complete)
         }
-        Some(Value::String(kind)) if offers(kind) => countable::read(kind, entry)
+        Some(Value::String(kind)) if offered.contains(&kind.as_str()) => countable::read(kind, entry)
             .map(ReservationSpec::Countable)
             .map(complete),
-        Some(other) => Err(ApiError::invalid(format!(
-            "The {} resource type is not supported",
-            shortened(&python::str(other))
-        ))),
+        Some(other) => Err(ServiceError::NotOffered {
+            resource_type: python::str(other),
+            offered: offered.join(", "),
+        }
+        .into()),
         None => Err(missing("resource_type")),
     }
 }
@@ -49,11 +51,7 @@ fn host(entry: &Object) -> Result<HostReservation, ApiError> {
         expression(entry, "hypervisor_properties")?.ok_or_else(|| missing("hypervisor_properties"))?;
     let resource_properties =
         expression(entry, "resource_properties")?.ok_or_else(|| missing("resource_properties"))?;
-    let before_end = match entry.get("before_end") {
-        None => HostReservation::DEFAULT_BEFORE_END.to_owned(),
-        Some(Value::String(action)) if matches!(action.as_str(), "" | "default" | "snapshot") => action.clone(),
-        Some(_) => return Err(ApiError::invalid("Malformed parameter before_end")),
-    };
+    let before_end = before_end(entry)?.unwrap_or_else(|| HostReservation::DEFAULT_BEFORE_END.to_owned());
     Ok(HostReservation {
         min,
         max,
@@ -61,6 +59,17 @@ fn host(entry: &Object) -> Result<HostReservation, ApiError> {
         resource_properties,
         before_end,
     })
+}
+
+/// What to do before the end; absent: `None`.
+pub(crate) fn before_end(entry: &Object) -> Result<Option<String>, ApiError> {
+    match entry.get("before_end") {
+        None => Ok(None),
+        Some(Value::String(action)) if matches!(action.as_str(), "" | "default" | "snapshot") => {
+            Ok(Some(action.clone()))
+        }
+        Some(_) => Err(malformed("before_end", "must be default, snapshot or an empty text")),
+    }
 }
 
 /// Upstream's text for a range that is none.
@@ -78,9 +87,9 @@ pub(crate) fn changed_bounds(entry: &Object) -> Result<(Option<u32>, Option<u32>
 }
 
 fn whole_number(entry: &Object, name: &str) -> Result<Option<i64>, ApiError> {
-    entry
-        .get(name)
-        .map(|value| int_like(value).ok_or_else(|| ApiError::invalid(format!("Malformed parameter {name}"))))
+    let value = given(entry, name)?;
+    value
+        .map(|value| int_like(value).ok_or_else(|| malformed(name, "must be a whole number of at least 1")))
         .transpose()
 }
 
@@ -100,8 +109,9 @@ pub(crate) fn expression(entry: &Object, name: &str) -> Result<Option<String>, A
         Value::Array(_) => value.to_string(),
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
             return Err(requirements(
+                name,
                 &python::repr(value),
-                "it must be a string holding a JSON list",
+                "must be a string holding a JSON list",
             ));
         }
     };
@@ -116,7 +126,7 @@ pub(crate) fn expression(entry: &Object, name: &str) -> Result<Option<String>, A
         Ok(()) => Ok(Some(text)),
         Err(reason) => {
             let shown = decoded.as_ref().map_or(text, python::str);
-            Err(requirements(&shown, &reason))
+            Err(requirements(name, &shown, &reason))
         }
     }
 }
@@ -142,6 +152,10 @@ fn check_values(expression: &Value) -> Result<(), String> {
     }
 }
 
-fn requirements(shown: &str, reason: &str) -> ApiError {
-    ApiError::invalid(format!("Malformed requirements {}: {reason}", shortened(shown)))
+fn requirements(name: &str, shown: &str, reason: &str) -> ApiError {
+    ApiError::invalid(format!(
+        "Malformed requirements {}: {name}: {}",
+        shortened(shown),
+        shortened(reason)
+    ))
 }

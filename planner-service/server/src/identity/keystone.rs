@@ -145,7 +145,7 @@ impl Keystone {
                     self.silent_at.fetch_max(now, Ordering::Relaxed);
                     self.known_before(&key, now)
                         .await
-                        .ok_or_else(|| AuthenticationError::Unavailable(reason.clone()))
+                        .ok_or(AuthenticationError::Unavailable)
                 }
             },
         }

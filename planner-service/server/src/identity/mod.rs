@@ -27,9 +27,9 @@ pub enum AuthenticationError {
     /// A valid token for no project.
     #[error("The token is not scoped to a project; every operation needs one that is.")]
     Unscoped,
-    /// It could not be found out.
-    #[error("The token could not be validated because the identity service does not answer: {0}")]
-    Unavailable(String),
+    /// It could not be found out. Why not is logged: whoever asks has not shown who he is.
+    #[error("The token could not be validated because the identity service does not answer; try again.")]
+    Unavailable,
 }
 
 /// Finds out who asks.

@@ -31,7 +31,7 @@ pub(crate) async fn authenticate(State(state): State<ApiState>, mut request: Req
                 challenge: state.authenticator.challenge(),
             },
             AuthenticationError::Unscoped => ApiError::Forbidden(error.to_string()),
-            AuthenticationError::Unavailable(_) => ApiError::Unavailable(error.to_string()),
+            AuthenticationError::Unavailable => ApiError::Unavailable(error.to_string()),
         }
         .into_response(),
     }

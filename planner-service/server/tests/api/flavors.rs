@@ -86,12 +86,12 @@ async fn bad_members_are_named_with_what_is_allowed() {
         (
             with("affinity", json!(true)),
             StatusCode::CONFLICT,
-            "Affinity not supported yet",
+            "Affinity not supported yet (affinity must be null)",
         ),
         (
             with("affinity", json!("no")),
             StatusCode::CONFLICT,
-            "Affinity not supported yet",
+            "Affinity not supported yet (affinity must be null)",
         ),
         (with("flavor_id", json!("")), StatusCode::BAD_REQUEST, id),
         (with("flavor_id", json!("a\u{0}b")), StatusCode::BAD_REQUEST, id),
@@ -188,7 +188,7 @@ async fn the_number_of_places_changes_and_nothing_else() {
         (
             json!({"affinity": true}),
             StatusCode::CONFLICT,
-            "Affinity not supported yet",
+            "Affinity not supported yet (affinity must be null)",
         ),
         (json!({"amount": 0}), StatusCode::BAD_REQUEST, "amount must be >= 1"),
     ] {

@@ -60,7 +60,7 @@ async fn wrong_registrations_are_refused() {
         (
             json!({"name": "c", "k".repeat(65): "v"}),
             400,
-            "Extra capability key too long",
+            "Extra capability key too long: ",
         ),
         (
             json!({"name": "c", "": "v"}),
@@ -80,7 +80,8 @@ async fn wrong_registrations_are_refused() {
         (many, 400, "1001 extra capabilities given, at most 1000 are allowed"),
     ] {
         let answer = api.post("/v1/os-hosts", ADMIN, body).await;
-        assert_eq!((answer.status.as_u16(), answer.message().as_str()), (status, message));
+        assert_eq!(answer.status, status, "{}", answer.text);
+        assert!(answer.message().starts_with(message), "{}", answer.text);
     }
     assert_eq!(api.get("/v1/os-hosts", ADMIN).await.json(), json!({"hosts": []}));
     api.host("compute-1", json!({})).await;
@@ -109,7 +110,7 @@ async fn capabilities_are_set_and_removed() {
         .put(
             &path,
             ADMIN,
-            json!({"gpu": null, "nothing": null, "ssd": 2, "name": "n", "vcpus": 9}),
+            json!({"gpu": null, "nothing": null, "ssd": 2, "name": "n", "vcpus": 4}),
         )
         .await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);

@@ -136,7 +136,7 @@ async fn keystone_is_asked_again_after_the_cache_time() {
     validator.is_down.store(true, Ordering::SeqCst);
     let answer = keystone.authenticate(&headers("t", None), NOW + 700).await;
     assert!(
-        matches!(answer, Err(AuthenticationError::Unavailable(_))),
+        matches!(answer, Err(AuthenticationError::Unavailable)),
         "a revoked token came back: {answer:?}"
     );
 }
@@ -358,4 +358,46 @@ async fn a_trust_is_made_by_the_callers_token_and_only_for_requests_that_are_rig
     let answer = api.post("/v1/os-hosts", ADMIN, json!({"name": "c"})).await;
     assert_eq!(answer.json()["host"]["trust_id"], json!("trust-2"));
     assert_eq!(*trusts.0.lock().expect("no test panics with it"), [MEMBER, ADMIN]);
+}
+
+/// Keystone, whose failures say more than strangers are to know.
+struct Talkative;
+
+#[async_trait]
+impl TokenValidator for Talkative {
+    async fn validate(&self, _: &SecretString, _: bool) -> Result<TokenInfo, ValidateError> {
+        Err(ValidateError::Unavailable(format!(
+            "error sending request for url (http://keystone.internal:5000/v3): {}",
+            "<page>".repeat(10_000)
+        )))
+    }
+}
+
+#[async_trait]
+impl Trusts for Talkative {
+    async fn create(&self, _: &SecretString, _: &Caller) -> Result<String, TrustError> {
+        Err(TrustError::Unavailable(
+            "keystone did not create a trust: error sending request for url (http://keystone.internal:5000/v3/x): reset"
+                .to_owned(),
+        ))
+    }
+}
+
+#[tokio::test]
+async fn v21_strangers_do_not_learn_what_keystone_says_nor_where_it_is() {
+    let keystone = Keystone::new(Arc::new(Talkative), "https://public", CacheSettings::default());
+    let api = Api::start_with(Arc::new(keystone), true).await;
+    for path in ["/v1/leases", "/capacity/v1/availability"] {
+        let answer = api.get(path, "any token").await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text);
+        let says = "The token could not be validated because the identity service does not answer; try again.";
+        assert_eq!(answer.message(), says);
+    }
+    let api = Api::start_with_trusts(Arc::new(Talkative)).await;
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([]))).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text);
+    assert_eq!(
+        answer.message(),
+        "keystone did not create a trust: error sending request: reset"
+    );
 }

@@ -148,7 +148,7 @@ async fn bad_members_are_named_with_what_is_allowed() {
         (json!({"vcpus": -1}), size("vcpus")),
         (json!({"vcpus": 1.5}), size("vcpus")),
         (json!({"memory_mb": "much"}), size("memory_mb")),
-        (json!({"disk_gb": null}), size("disk_gb")),
+        (json!({"disk_gb": null}), "Missing parameter disk_gb".to_owned()),
         (json!({"disk_gb": 2_147_483_648_u32}), size("disk_gb")),
         (json!({"vcpus": 0, "memory_mb": 0}), nothing.to_owned()),
         (json!({"amount": 0}), "amount must be >= 1".to_owned()),
@@ -275,6 +275,6 @@ async fn resource_types_without_a_plugin_are_refused() {
         reservation["resource_type"] = json!(kind);
         let answer = ask(&api, reservation).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-        assert_eq!(answer.message(), text);
+        assert!(answer.message().starts_with(text), "{}", answer.text);
     }
 }

@@ -17,3 +17,4 @@ mod reach;
 mod serving;
 mod support;
 mod versions;
+mod wrong_values;

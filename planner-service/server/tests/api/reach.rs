@@ -63,13 +63,25 @@ async fn answers(api: &Api, caller: &str, expression: &str) -> Vec<Value> {
             .await;
         assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.text);
     }
-    let refusal = |answer: &Answer| if answer.status == StatusCode::CREATED { Value::Null } else { answer.json() };
+    let refusal = |answer: &Answer| {
+        if answer.status == StatusCode::CREATED {
+            Value::Null
+        } else {
+            answer.json()
+        }
+    };
     let mut what_if = what_if.json();
     let mut available = available.json();
     for answer in [&mut what_if, &mut available] {
         answer["epoch"] = Value::Null;
     }
-    vec![available, what_if, json!(booked.status.as_u16()), refusal(&booked), counted]
+    vec![
+        available,
+        what_if,
+        json!(booked.status.as_u16()),
+        refusal(&booked),
+        counted,
+    ]
 }
 
 #[tokio::test]
@@ -109,7 +121,12 @@ async fn v17_what_is_booked_outlasts_a_property_becoming_private() {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     reservation["resource_properties"] = json!(r#"["==", "$color", "red"]"#);
     let answer = api.put(&path, MEMBER, json!({"reservations": [reservation]})).await;
-    assert_eq!(answer.status, StatusCode::CONFLICT, "a new one does not reach it: {}", answer.text);
+    assert_eq!(
+        answer.status,
+        StatusCode::CONFLICT,
+        "a new one does not reach it: {}",
+        answer.text
+    );
 }
 
 #[tokio::test]
@@ -136,9 +153,17 @@ async fn v17_names_of_hosts_and_trusts_cannot_be_searched() {
         }
         // Whoever knows a name may book that host, as upstream's clients do; what it does at other times is not told.
         let named = answers(&api, OTHER, &json!(["==", format!("${name}"), exact]).to_string()).await;
-        assert_eq!((&named[0], &named[2], &named[4]), (&none[0], &json!(201), &json!(1)), "{name}");
+        assert_eq!(
+            (&named[0], &named[2], &named[4]),
+            (&none[0], &json!(201), &json!(1)),
+            "{name}"
+        );
         let named = answers(&api, ADMIN, &json!(["==", format!("${name}"), exact]).to_string()).await;
-        assert_eq!((&named[0]["hosts_matching"], &named[2]), (&json!(1), &json!(201)), "{name}");
+        assert_eq!(
+            (&named[0]["hosts_matching"], &named[2]),
+            (&json!(1), &json!(201)),
+            "{name}"
+        );
     }
 }
 
@@ -157,7 +182,10 @@ async fn v20_moves_name_hosts_only_to_those_who_may_read_hosts() {
         .await
         .json();
     // Whatever stands on that host has to leave it for one who asks for it by name.
-    let host = held["reservations"][0]["hosts"][0]["host_id"].as_str().expect("an id is text").to_owned();
+    let host = held["reservations"][0]["hosts"][0]["host_id"]
+        .as_str()
+        .expect("an id is text")
+        .to_owned();
     let mut asked = json!({"lease": {"start": "2050-12-26T12:00:00Z", "end": "2050-12-27T12:00:00Z",
         "reservations": [{"min": 1, "resource_properties": json!(["==", "$id", host]).to_string()}]}});
     for (caller, hosts) in [(ADMIN, 1), (MEMBER, 0)] {

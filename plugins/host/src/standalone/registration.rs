@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use plugin_api::echo::shortened;
 use plugin_api::{HostFacts, HostRegistration, InventoryError, Provision};
 
 use crate::openstack::capabilities;
@@ -13,6 +14,7 @@ use crate::openstack::capabilities;
 const LONGEST_TEXT: usize = 255;
 
 fn invalid(column: &str, value: &str, allowed: &str) -> InventoryError {
+    let value = shortened(value);
     InventoryError::Invalid(format!("Invalid value '{value}' for {column}: allowed is {allowed}"))
 }
 

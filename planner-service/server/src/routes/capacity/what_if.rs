@@ -53,9 +53,9 @@ pub(crate) async fn handle(
 ) -> Result<Response, ProblemError> {
     let questions = state.service.questions();
     questions.may_ask_what_if(&caller)?;
-    let question = question::what_if(body::object(content).await?, state.service.now(), &|kind| {
-        state.service.offers(kind)
-    })?;
+    let content = body::object(content).await?;
+    let offered: Vec<&str> = state.service.resource_types().collect();
+    let question = question::what_if(content, state.service.now(), &offered)?;
     let question = state.service.complete_question(&caller, question).await?;
     let answer = questions.what_if(&caller, question).await?;
     Ok(json(StatusCode::OK, &capacity::what_if(&answer)))

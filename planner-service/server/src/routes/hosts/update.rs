@@ -21,8 +21,8 @@ pub(crate) async fn handle(
     PathId(id): PathId,
     content: Body,
 ) -> Result<Response, ApiError> {
-    state.service.host(&caller, &id).await?;
-    let values = host::change(&body::object(content).await?)?;
+    let before = state.service.host(&caller, &id).await?;
+    let values = host::change(&before, &body::object(content).await?)?;
     let updated = state.service.update_host(&caller, &id, values).await?;
     Ok(json(
         StatusCode::OK,

@@ -25,11 +25,12 @@ pub(crate) async fn handle(
     let service = &state.service;
     service.may_create_lease(&caller)?;
     let content = body::object(content).await?;
+    let offered: Vec<&str> = service.resource_types().collect();
     let draft = lease_draft::read(
         &content,
         service.now(),
         |start, end| service.check_window(start, end),
-        &|kind| service.offers(kind),
+        &offered,
     )?;
     let draft = service.complete(&caller, draft).await?;
     let caller = state.with_trust(caller, &headers).await?;
