@@ -4,9 +4,11 @@
 //! nothing here knows SQL, HTTP or OpenStack. Every change of the book goes through one writer.
 
 mod admission;
+pub mod attempts;
 pub mod authority;
 pub mod book;
 pub mod causes;
+pub mod condition;
 mod demand;
 pub mod domain;
 pub mod environment;

@@ -145,6 +145,14 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The database has lost commits that were acknowledged: nothing may be written on top of that.
+    #[error("the database is at epoch {found}, but changes up to epoch {acknowledged} have been acknowledged")]
+    Behind {
+        /// What the database says.
+        found: Epoch,
+        /// What it said when it took the newest change.
+        acknowledged: Epoch,
+    },
     /// A stored value makes no sense.
     #[error("the database holds {what}")]
     Corrupt {
@@ -161,6 +169,9 @@ pub trait Store: Send + Sync {
 
     /// The present epoch.
     async fn epoch(&self) -> Result<Epoch, StoreError>;
+
+    /// Carries out a transaction that writes but changes nothing: shows that the book can be written.
+    async fn probe(&self) -> Result<(), StoreError>;
 
     /// What has changed after `since`, read at one epoch: the new epoch and the present state of every
     /// object that changed (`Delete*` for those that are gone).

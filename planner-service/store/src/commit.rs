@@ -151,6 +151,11 @@ impl Rows {
         Ok(())
     }
 
+    /// How many rows there are, about.
+    pub(crate) fn count(&self) -> usize {
+        self.objects.len() + self.leases.allocations.len() + self.leases.instance_places.len()
+    }
+
     /// The allocations to insert.
     pub(crate) fn allocations(&self) -> &[allocation::Model] {
         &self.leases.allocations
@@ -197,6 +202,15 @@ pub(crate) async fn write(
         });
     insert_all(connection, &feed.collect::<Vec<_>>(), |_| 0).await?;
     forget_old_changes(connection, epoch, feed_epochs).await
+}
+
+/// Writes the book's row as it is.
+pub(crate) async fn touch(connection: &impl ConnectionTrait) -> Result<(), Failure> {
+    book::Entity::update_many()
+        .col_expr(book::Column::Epoch, Expr::col(book::Column::Epoch))
+        .exec(connection)
+        .await?;
+    Ok(())
 }
 
 async fn check_fences(connection: &impl ConnectionTrait, fences: &[Fence]) -> Result<(), Failure> {

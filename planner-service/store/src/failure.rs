@@ -3,12 +3,15 @@
 //! Invariant: [`Failure::Transient`] is only said of a transaction that certainly did not take effect.
 
 use std::error::Error;
+use std::time::Duration;
 
 use planner_core::ports::StoreError;
 use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::sqlx::mysql::MySqlDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
+
+use crate::embedded::FileTrouble;
 
 /// Why a transaction was given up.
 #[derive(Debug)]
@@ -19,8 +22,19 @@ pub(crate) enum Failure {
     Overlap,
     /// The answer to give.
     Final(StoreError),
+    /// The file is not what it was.
+    File(FileTrouble),
     /// Anything else.
     Database(DbErr),
+}
+
+/// An operation took too long, or was given no connection.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {} s{}", .limit.as_secs_f64(), .complaint.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+pub(crate) struct Slow {
+    pub(crate) limit: Duration,
+    /// What the server says when it is asked for a connection.
+    pub(crate) complaint: Option<String>,
 }
 
 impl From<DbErr> for Failure {
@@ -30,6 +44,12 @@ impl From<DbErr> for Failure {
             Some(database) if is_transient(database) => Self::Transient(error),
             _ => Self::Database(error),
         }
+    }
+}
+
+impl From<FileTrouble> for Failure {
+    fn from(trouble: FileTrouble) -> Self {
+        Self::File(trouble)
     }
 }
 
@@ -45,6 +65,11 @@ pub(crate) fn unavailable(operation: &'static str, source: impl Into<Box<dyn Err
         operation,
         source: source.into(),
     }
+}
+
+/// Whether the pool had no connection to give, and does not say why.
+pub(crate) fn is_without_connection(error: &DbErr) -> bool {
+    matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
 }
 
 /// The database's own words, if it spoke.

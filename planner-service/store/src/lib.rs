@@ -9,6 +9,7 @@ mod claims;
 mod commit;
 mod connection;
 mod convert;
+mod embedded;
 mod entity;
 mod failure;
 mod limits;
@@ -20,4 +21,6 @@ pub mod testing;
 
 pub use address::AddressError;
 pub use connection::{ConnectError, StoreOptions};
+pub use embedded::backup::{BackupError, Copied};
+pub use embedded::{Doubt, EmbeddedError, FileTrouble};
 pub use sql_store::{MigrateError, SqlStore};

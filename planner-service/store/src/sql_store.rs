@@ -1,9 +1,13 @@
 //! The store port over SQL: transactions, retries, time limits.
 //!
 //! Invariants: a transaction that lost against another is tried again a bounded number of times; one
-//! whose outcome is unknown is never tried again, the caller is told so.
+//! whose outcome is unknown is never tried again, the caller is told so. Every change has its turn at the file, and
+//! counts only when the turn has ended well. A database that is behind an epoch which was seen or acknowledged is not read.
 
 use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,8 +22,10 @@ use sea_orm::{
 use crate::address::Address;
 use crate::commit::{self, Rows};
 use crate::connection::{self, ConnectError, Connections, StoreOptions};
+use crate::embedded::backup::{self, BackupError, Copied};
+use crate::embedded::{Embedded, Turn};
 use crate::entity::{allocation, reservation};
-use crate::failure::{Failure, unavailable};
+use crate::failure::{Failure, Slow, is_without_connection, unavailable};
 use crate::{claims, limits, outbox, read};
 
 /// How often a transaction that lost against another is tried.
@@ -39,6 +45,23 @@ pub struct SqlStore {
     address: Address,
     connections: Connections,
     options: StoreOptions,
+    /// What is looked after where the database is a file of our own.
+    embedded: Option<Arc<Embedded>>,
+    /// The newest epoch that was seen or acknowledged.
+    newest: Arc<AtomicI64>,
+}
+
+/// The right to change the database, if that takes turns.
+struct Write<'a>(Option<Turn<'a>>);
+
+impl Write<'_> {
+    /// Ends the turn after a commit; `epoch` is the book's, if it is newer now.
+    async fn done(self, epoch: Option<Epoch>) -> Result<(), Failure> {
+        match self.0 {
+            Some(turn) => Ok(turn.done(epoch).await?),
+            None => Ok(()),
+        }
+    }
 }
 
 impl std::fmt::Debug for SqlStore {
@@ -56,15 +79,48 @@ impl SqlStore {
     /// Python driver as OpenStack services have it. The schema is not looked at: see [`SqlStore::migrate`].
     ///
     /// # Errors
-    /// When the address is wrong, the server does not let us in, or it is too old.
+    /// When the address is wrong, the server does not let us in, or it is too old; when a file is another process's,
+    /// or may lack what was acknowledged.
     pub async fn connect(address: &str, options: StoreOptions) -> Result<Self, ConnectError> {
         let address = Address::parse(address)?;
+        let embedded = match &address {
+            Address::Sqlite(path) if options.exclusive => {
+                let connect = connection::sqlite_options(path, &options);
+                Some(Arc::new(Embedded::open(path, &connect).await?))
+            }
+            Address::Sqlite(_) | Address::Postgres(_) | Address::MariaDb(_) => None,
+        };
         let connections = connection::open(&address, &options).await?;
         Ok(Self {
             address,
             connections,
             options,
+            embedded,
+            newest: Arc::default(),
         })
+    }
+
+    /// Copies the book in a SQLite file to `target`, which must not exist, also while a service uses it.
+    ///
+    /// # Errors
+    /// As [`BackupError`]; no file is left then.
+    pub async fn backup(source: &Path, target: &Path) -> Result<Copied, BackupError> {
+        backup::backup(source, target).await
+    }
+
+    /// Puts a copy of the book in `source` in the place of the SQLite file `target`. With `replace` a book that is there
+    /// already is kept under another name, else refused. With `accept_loss` a source that may lack what was acknowledged
+    /// is taken as it is.
+    ///
+    /// # Errors
+    /// As [`BackupError`].
+    pub async fn restore(
+        source: &Path,
+        target: &Path,
+        replace: bool,
+        accept_loss: bool,
+    ) -> Result<Copied, BackupError> {
+        backup::restore(source, target, replace, accept_loss).await
     }
 
     /// Brings the schema up to date. Safe to repeat, and safe when several processes do it at once.
@@ -108,6 +164,37 @@ impl SqlStore {
                 tracing::debug!(%error, "a connection did not close");
             }
         }
+        if let Some(embedded) = &self.embedded {
+            embedded.close().await;
+        }
+    }
+
+    /// Waits for the right to change the database.
+    async fn turn(&self) -> Result<Write<'_>, Failure> {
+        Ok(Write(match &self.embedded {
+            Some(embedded) => Some(embedded.turn().await?),
+            None => None,
+        }))
+    }
+
+    /// Passes on what `found` read unless it lacks what was known before it was read.
+    async fn confirmed<T>(
+        &self,
+        found: impl Future<Output = Result<T, Failure>> + Send,
+        epoch: impl Fn(&T) -> Epoch + Send,
+    ) -> Result<T, Failure> {
+        let acknowledged = self.newest.load(Ordering::Acquire);
+        let value = found.await?;
+        let found = epoch(&value);
+        if found < acknowledged {
+            return Err(StoreError::Behind { found, acknowledged }.into());
+        }
+        self.newest.fetch_max(found, Ordering::AcqRel);
+        Ok(value)
+    }
+
+    async fn read_epoch(&self) -> Result<Epoch, Failure> {
+        Ok(read::book_row(&self.connections.reader).await?.epoch)
     }
 
     async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
@@ -132,10 +219,38 @@ impl SqlStore {
         reader.begin().await
     }
 
+    /// Reads until it succeeds, ends for good, or the time is over.
+    async fn read<T, F>(
+        &self,
+        operation: &'static str,
+        transaction: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, StoreError>
+    where
+        T: Send,
+        F: Future<Output = Result<T, Failure>> + Send,
+    {
+        self.attempt(operation, self.options.operation_timeout, transaction)
+            .await
+    }
+
+    /// Makes a small change until it wins, ends for good, or the time is over.
+    async fn write<T, F>(
+        &self,
+        operation: &'static str,
+        transaction: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, StoreError>
+    where
+        T: Send,
+        F: Future<Output = Result<T, Failure>> + Send,
+    {
+        self.attempt(operation, self.options.write_timeout, transaction).await
+    }
+
     /// Runs a transaction until it wins, ends for good, or the time is over.
     async fn attempt<T, F>(
         &self,
         operation: &'static str,
+        limit: Duration,
         transaction: impl Fn() -> F + Send + Sync,
     ) -> Result<T, StoreError>
     where
@@ -153,13 +268,26 @@ impl SqlStore {
                         tracing::debug!(%error, operation, attempt, "a transaction lost against another");
                         attempt += 1;
                     }
+                    Err(Failure::File(trouble)) => return Err(unavailable(operation, trouble)),
                     Err(Failure::Transient(error) | Failure::Database(error)) => {
+                        if is_without_connection(&error) {
+                            return Err(self.slow(operation, connection::ACQUIRE.min(limit)).await);
+                        }
                         return Err(unavailable(operation, error));
                     }
                 }
             }
         };
-        within(self.options.operation_timeout, operation, attempts).await
+        match tokio::time::timeout(limit, attempts).await {
+            Ok(result) => result,
+            Err(_) => Err(self.slow(operation, limit).await),
+        }
+    }
+
+    /// The answer when the database did not answer in time, with what it says to somebody new.
+    async fn slow(&self, operation: &'static str, limit: Duration) -> StoreError {
+        let complaint = connection::complaint(&self.address).await;
+        unavailable(operation, Slow { limit, complaint })
     }
 
     async fn try_load(&self) -> Result<Contents, Failure> {
@@ -177,10 +305,13 @@ impl SqlStore {
     }
 
     async fn try_commit(&self, commit: &Commit, rows: &Rows) -> Result<Epoch, Failure> {
+        let turn = self.turn().await?;
         let transaction = self.begin_write().await?;
         match commit::write(&transaction, commit, rows, self.options.feed_epochs).await {
             Ok(epoch) => {
                 transaction.commit().await?;
+                turn.done(Some(epoch)).await?;
+                self.newest.fetch_max(epoch, Ordering::AcqRel);
                 Ok(epoch)
             }
             Err(failure) => {
@@ -193,6 +324,15 @@ impl SqlStore {
         }
     }
 
+    async fn try_probe(&self) -> Result<(), Failure> {
+        let turn = self.turn().await?;
+        let transaction = self.begin_write().await?;
+        commit::touch(&transaction).await?;
+        transaction.commit().await?;
+        turn.done(None).await?;
+        self.confirmed(self.read_epoch(), |epoch| *epoch).await.map(drop)
+    }
+
     async fn try_claim(
         &self,
         lease_id: &str,
@@ -200,10 +340,12 @@ impl SqlStore {
         now: Timestamp,
         expires: Timestamp,
     ) -> Result<Option<Fence>, Failure> {
+        let turn = self.turn().await?;
         let transaction = self.begin_write().await?;
         let fence = claims::claim(&transaction, lease_id, owner, now, expires).await?;
         if fence.is_some() {
             transaction.commit().await?;
+            turn.done(None).await?;
         } else {
             transaction.rollback().await?;
         }
@@ -265,16 +407,6 @@ fn chain(error: &dyn std::error::Error) -> String {
         .join(": ")
 }
 
-async fn within<T>(
-    limit: Duration,
-    operation: &'static str,
-    work: impl Future<Output = Result<T, StoreError>> + Send,
-) -> Result<T, StoreError> {
-    tokio::time::timeout(limit, work)
-        .await
-        .unwrap_or_else(|elapsed| Err(unavailable(operation, elapsed)))
-}
-
 async fn migrate_alone(connection: &DatabaseConnection) -> Result<(), DbErr> {
     let backend = connection.get_database_backend();
     if backend == DbBackend::Sqlite {
@@ -306,23 +438,33 @@ async fn migrate_alone(connection: &DatabaseConnection) -> Result<(), DbErr> {
 #[async_trait]
 impl Store for SqlStore {
     async fn load(&self) -> Result<Contents, StoreError> {
-        self.attempt("load the book", || self.try_load()).await
-    }
-
-    async fn epoch(&self) -> Result<Epoch, StoreError> {
-        self.attempt("read the epoch", || async {
-            Ok(read::book_row(&self.connections.reader).await?.epoch)
+        self.read("load the book", || {
+            self.confirmed(self.try_load(), |contents| contents.epoch)
         })
         .await
     }
 
+    async fn epoch(&self) -> Result<Epoch, StoreError> {
+        self.read("read the epoch", || self.confirmed(self.read_epoch(), |epoch| *epoch))
+            .await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.write("take a change", || self.try_probe()).await
+    }
+
     async fn changes_since(&self, since: Epoch) -> Result<(Epoch, Vec<Change>), StoreError> {
-        self.attempt("read the changes", || self.try_changes(since)).await
+        self.read("read the changes", || {
+            self.confirmed(self.try_changes(since), |(epoch, _)| *epoch)
+        })
+        .await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Epoch, StoreError> {
         let rows = Rows::of(commit)?;
-        self.attempt("commit", || self.try_commit(commit, &rows)).await
+        let for_rows = Duration::from_millis(u64::try_from(rows.count()).unwrap_or(u64::MAX));
+        let limit = self.options.write_timeout.saturating_add(for_rows);
+        self.attempt("commit", limit, || self.try_commit(commit, &rows)).await
     }
 
     async fn claim(
@@ -334,36 +476,49 @@ impl Store for SqlStore {
     ) -> Result<Option<Fence>, StoreError> {
         limits::id("a lease's id", lease_id)?;
         limits::name("a worker's name", owner)?;
-        self.attempt("claim a lease", || self.try_claim(lease_id, owner, now, expires))
+        self.write("claim a lease", || self.try_claim(lease_id, owner, now, expires))
             .await
     }
 
     async fn renew(&self, fence: &Fence, expires: Timestamp) -> Result<bool, StoreError> {
-        self.attempt("renew a claim", || {
-            claims::renew(&self.connections.writer, fence, expires)
+        self.write("renew a claim", || async {
+            let turn = self.turn().await?;
+            let renewed = claims::renew(&self.connections.writer, fence, expires).await?;
+            turn.done(None).await?;
+            Ok(renewed)
         })
         .await
     }
 
     async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
-        self.attempt("release a claim", || claims::release(&self.connections.writer, fence))
-            .await
+        self.write("release a claim", || async {
+            let turn = self.turn().await?;
+            claims::release(&self.connections.writer, fence).await?;
+            turn.done(None).await
+        })
+        .await
     }
 
     async fn release_all(&self, prefix: &str) -> Result<(), StoreError> {
-        self.attempt("release claims", || {
-            claims::release_all(&self.connections.writer, prefix)
+        self.write("release claims", || async {
+            let turn = self.turn().await?;
+            claims::release_all(&self.connections.writer, prefix).await?;
+            turn.done(None).await
         })
         .await
     }
 
     async fn outbox(&self, most: u64) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.attempt("read the outbox", || outbox::first(&self.connections.reader, most))
+        self.read("read the outbox", || outbox::first(&self.connections.reader, most))
             .await
     }
 
     async fn remove_from_outbox(&self, through: OutboxPosition) -> Result<(), StoreError> {
-        self.attempt("empty the outbox", || outbox::remove(&self.connections.writer, through))
-            .await
+        self.write("empty the outbox", || async {
+            let turn = self.turn().await?;
+            outbox::remove(&self.connections.writer, through).await?;
+            turn.done(None).await
+        })
+        .await
     }
 }

@@ -107,10 +107,11 @@ impl TestDatabase {
         }
     }
 
-    /// Another store over the database, as another process would have it.
+    /// Another store over the database, as another process would have it; a file may have several.
     pub async fn store(&self) -> SqlStore {
         self.store_with(StoreOptions {
             connections: 8,
+            exclusive: false,
             ..StoreOptions::default()
         })
         .await

@@ -1,8 +1,12 @@
 //! Access to the book for everybody else: snapshots to read, work for the writer.
 //!
-//! Invariants: a snapshot never gives way to an older one, and the book's time is never before what it records.
+//! Invariants: a snapshot never gives way to an older one, and the book's time is never before what it records; a
+//! reader waits for the store for at most [`REFRESH_LIMIT`], together with all others, and not at all while it is known
+//! not to answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -10,7 +14,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::Book;
 use super::job::{Closure, Draft, Job, WriteError};
 use super::time::BookClock;
+use crate::attempts::{Attempts, Missed};
+use crate::condition::Commits;
+use crate::domain::Timestamp;
 use crate::ports::{Epoch, Store, StoreError};
+
+/// How long anybody waits for the store to say what other processes have changed.
+pub const REFRESH_LIMIT: Duration = Duration::from_secs(3);
 
 /// Access to the book: snapshots to read, jobs to change it. Cheap to clone.
 #[derive(Clone)]
@@ -20,8 +30,10 @@ pub struct BookHandle {
     pub(super) published: watch::Sender<Epoch>,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: BookClock,
-    pub(super) refreshing: Arc<tokio::sync::Mutex<()>>,
-    pub(super) shared: bool,
+    pub(super) refreshes: Attempts<StoreError>,
+    pub(super) commits: watch::Sender<Commits>,
+    /// Whether others write to the store: as configured, or found out.
+    pub(super) shared: Arc<AtomicBool>,
 }
 
 impl BookHandle {
@@ -31,14 +43,53 @@ impl BookHandle {
     }
 
     /// The newest snapshot; where other processes share the store, one that holds everything they had
-    /// committed when this was called. If the store does not answer, the newest one known.
+    /// committed when this was called. If the store does not answer, the newest one known, whose age
+    /// [`BookHandle::snapshot_age`] tells.
     pub async fn fresh(&self) -> Arc<Book> {
-        if self.shared
-            && let Err(error) = self.refresh().await
-        {
-            tracing::warn!(%error, "the change feed cannot be read; answering from the last snapshot");
+        if self.is_shared() {
+            let was_failing = self.refreshes.failing_for().is_some();
+            let limit = if was_failing { Duration::ZERO } else { REFRESH_LIMIT };
+            if let Err(error) = self.refresh(limit).await
+                && !was_failing
+            {
+                tracing::warn!(%error, "the change feed cannot be read; answering from the last snapshot");
+            }
         }
         self.snapshot()
+    }
+
+    /// How old the snapshot may be; nothing while the store says what is new.
+    pub fn snapshot_age(&self) -> Option<Duration> {
+        self.refreshes.failing_for()
+    }
+
+    /// Whether a writer takes jobs.
+    pub fn is_written(&self) -> bool {
+        !self.jobs.is_closed()
+    }
+
+    /// What became of the writer's commits.
+    pub fn commits(&self) -> Commits {
+        self.commits.borrow().clone()
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
+    }
+
+    /// Another process has written to a store that was thought to be this one's own: from now on it is asked each time.
+    pub(super) fn found_shared(&self) {
+        if !self.shared.swap(true, Ordering::Relaxed) {
+            tracing::error!("another process writes to this database, which was taken for this process's own");
+        }
+    }
+
+    pub(super) fn committed(&self, epoch: Epoch, now: Timestamp) {
+        self.commits.send_modify(|commits| commits.last = Some((epoch, now)));
+    }
+
+    pub(super) fn commit_failed(&self, reason: String, now: Timestamp) {
+        self.commits.send_modify(|commits| commits.failed = Some((reason, now)));
     }
 
     /// The epochs of published snapshots, to wait for the next one.
@@ -69,9 +120,17 @@ impl BookHandle {
         answer.await.map_err(|_| WriteError::Stopped)?
     }
 
-    /// Brings the snapshot up to what the store holds.
-    pub(super) async fn refresh(&self) -> Result<(), StoreError> {
-        let _one_at_a_time = self.refreshing.lock().await;
+    /// Brings the snapshot up to what the store holds, within `limit`.
+    pub(super) async fn refresh(&self, limit: Duration) -> Result<(), Missed<StoreError>> {
+        let handle = self.clone();
+        let attempt = move || {
+            let handle = handle.clone();
+            async move { handle.catch_up().await }
+        };
+        self.refreshes.join(limit, attempt).await
+    }
+
+    async fn catch_up(&self) -> Result<(), StoreError> {
         let snapshot = self.snapshot();
         if self.store.epoch().await? == snapshot.epoch() {
             return Ok(());

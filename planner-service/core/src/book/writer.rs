@@ -7,17 +7,21 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use solver::planner::ModelSolver;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::Book;
-use super::handle::BookHandle;
+use super::handle::{BookHandle, REFRESH_LIMIT};
 use super::job::{Draft, Job, Outcome};
 use super::time::BookClock;
+use crate::attempts::{Attempts, Missed};
 use crate::causes::causes;
+use crate::condition::Commits;
 use crate::notification::Announcer;
 use crate::ports::{Clock, Commit, Store, StoreError};
 
@@ -47,6 +51,7 @@ impl Writer {
         clock: BookClock,
         solver: Arc<dyn ModelSolver>,
         announcer: Option<Announcer>,
+        tasks: &TaskTracker,
     ) -> (Self, BookHandle) {
         let (sender, receiver) = mpsc::channel(4 * MAX_BATCH);
         let (published, _) = watch::channel(book.epoch());
@@ -56,8 +61,9 @@ impl Writer {
             published,
             store,
             clock: clock.clone(),
-            refreshing: Arc::new(tokio::sync::Mutex::new(())),
-            shared,
+            refreshes: Attempts::new(tasks.clone()),
+            commits: watch::channel(Commits::default()).0,
+            shared: Arc::new(AtomicBool::new(shared)),
         };
         (
             Self {
@@ -96,10 +102,15 @@ impl Writer {
                 tracing::error!(%error, "nothing is decided");
                 return finish_all(batch, &Outcome::Unavailable(error.to_string()));
             }
-            if self.handle.shared || self.in_doubt || redecisions > 0 {
-                match self.handle.refresh().await {
-                    Ok(()) => self.in_doubt = false,
-                    Err(error) => return finish_all(batch, &Outcome::Unavailable(causes(&error))),
+            if self.handle.is_shared() || self.in_doubt || redecisions > 0 {
+                match self.handle.refresh(REFRESH_LIMIT).await {
+                    Ok(()) => {
+                        if redecisions > 0 {
+                            self.handle.found_shared();
+                        }
+                        self.in_doubt = false;
+                    }
+                    Err(missed) => return finish_all(batch, &Outcome::Unavailable(self.failed(&missed))),
                 }
             }
             let base = self.handle.snapshot();
@@ -124,6 +135,7 @@ impl Writer {
                     let mut next = draft.book;
                     next.set_epoch(epoch);
                     self.handle.publish(next);
+                    self.handle.committed(epoch, self.clock.now());
                     return finish_all(batch, &Outcome::Committed);
                 }
                 Err(StoreError::Stale { .. }) => {
@@ -153,12 +165,23 @@ impl Writer {
                 }
                 Err(error) => {
                     self.in_doubt = true;
-                    let reason = causes(&error);
-                    tracing::error!(%reason, jobs = batch.len(), "a commit failed");
+                    let jobs = batch.len();
+                    let reason = self.failed(&Missed::Failed(Arc::new(error)));
+                    tracing::error!(%reason, jobs, "a commit failed");
                     return finish_all(batch, &Outcome::Unavailable(reason));
                 }
             }
         }
+    }
+
+    /// Keeps in mind that nothing could be written, and why.
+    fn failed(&self, missed: &Missed<StoreError>) -> String {
+        let reason = match missed {
+            Missed::Failed(error) => causes(error.as_ref()),
+            Missed::Waiting(_) => format!("the database: {missed}"),
+        };
+        self.handle.commit_failed(reason.clone(), self.clock.now());
+        reason
     }
 
     /// Decides all jobs one after another, off the runtime's threads. Returns which leases each job's

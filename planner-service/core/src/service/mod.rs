@@ -13,6 +13,7 @@ mod listings;
 mod settings;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use plugin_api::{
     FlavorSource, FloatingIpInventory, HostInventory, HostMonitor, HostNews, InventoryError, Plugins, StepObserver,
@@ -28,12 +29,14 @@ pub use leases::{LeaseChange, LeaseDraft, LeaseReport, NewAffinity, ReservationC
 pub use listings::{AllocationFilter, HostAllocations, HostUse, Listing, PropertyListing};
 pub use settings::Settings;
 
+use crate::attempts::Attempts;
 use crate::authority::{Caller, Policy, Target, rules};
 use crate::book::handle::BookHandle;
 use crate::book::job::{Draft, WriteError};
 use crate::book::time::{BookClock, ClockError};
 use crate::book::writer::Writer;
 use crate::book::{Book, Contradiction, Premises};
+use crate::condition::{Condition, Examiner};
 use crate::domain::{Lease, Timestamp};
 use crate::healing::Healing;
 use crate::lifecycle::Lifecycle;
@@ -110,6 +113,7 @@ pub struct Service {
     questions: Questions,
     /// Whether a monitor, not the operator, says which hosts work.
     is_monitored: bool,
+    examiner: Examiner,
     /// Decisions on snapshots for usage filters wait here.
     rehearsals: Arc<Semaphore>,
 }
@@ -171,7 +175,13 @@ impl Service {
                 format: Arc::clone(&notifications.format),
                 identifiers: Arc::clone(&identifiers),
             }),
+            tasks,
         );
+        let examiner = Examiner {
+            book: handle.clone(),
+            store: Arc::clone(&store),
+            probes: Attempts::new(tasks.clone()),
+        };
         tasks.spawn(writer.run(shutdown.clone()));
         let clock: Arc<dyn Clock> = Arc::new(book_clock);
         if let Some(Notifications { sink, .. }) = notifications {
@@ -231,6 +241,7 @@ impl Service {
             lifecycle,
             healing,
             is_monitored: monitor.is_some(),
+            examiner,
             rehearsals: enforcement::turns(),
         })
     }
@@ -243,6 +254,16 @@ impl Service {
     /// Questions about capacity.
     pub const fn questions(&self) -> &Questions {
         &self.questions
+    }
+
+    /// Whether bookings can be kept now, and why not; found out within a few seconds by writing.
+    pub async fn condition(&self) -> Condition {
+        self.examiner.examine().await
+    }
+
+    /// How old the answers to questions may be, while the database does not say what is new.
+    pub fn snapshot_age(&self) -> Option<Duration> {
+        self.book.snapshot_age()
     }
 
     /// Whether a plugin serves this resource type.

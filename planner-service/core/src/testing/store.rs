@@ -140,6 +140,10 @@ impl Store for MemoryStore {
         Ok(self.state().epoch)
     }
 
+    async fn probe(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn changes_since(&self, since: Epoch) -> Result<(Epoch, Vec<Change>), StoreError> {
         let state = self.state();
         let keys: std::collections::BTreeSet<&Key> = state

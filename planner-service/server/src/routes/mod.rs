@@ -5,7 +5,7 @@
 mod allocations;
 mod capacity;
 mod floating_ips;
-mod healthcheck;
+mod health;
 mod hosts;
 mod leases;
 mod properties;
@@ -19,7 +19,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::body;
 use crate::error::ApiError;
-use crate::middleware::{authentication, completion, content_type, microversion, panic, request_id};
+use crate::middleware::{age, authentication, completion, content_type, microversion, panic, request_id};
 use crate::state::ApiState;
 
 /// Who may reach a route at all.
@@ -55,12 +55,14 @@ fn endpoint(method: Method, path: &'static str, access: Access, handler: MethodR
 }
 
 /// Public paths; all of them are read only.
-const PUBLIC_PATHS: [&str; 6] = [
+const PUBLIC_PATHS: [&str; 8] = [
     "/",
     "/versions",
     "/v1",
     "/v1/",
     "/healthcheck",
+    "/livez",
+    "/readyz",
     "/capacity/v1/openapi.json",
 ];
 
@@ -77,7 +79,9 @@ fn endpoints() -> Vec<Endpoint> {
         public("/versions", get(versions::list)),
         public("/v1", get(versions::show)),
         public("/v1/", get(versions::show)),
-        public("/healthcheck", get(healthcheck::show)),
+        public("/healthcheck", get(health::check)),
+        public("/livez", get(health::live)),
+        public("/readyz", get(health::ready)),
         token(Method::GET, "/v1/leases", get(leases::list::handle)),
         token(Method::GET, "/v1/leases.json", get(leases::list::handle)),
         token(Method::POST, "/v1/leases", post(leases::create::handle)),
@@ -164,6 +168,7 @@ pub fn router(state: ApiState) -> Router {
         .fallback(async || ApiError::NoRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(from_fn_with_state(state.bodies.clone(), body::count))
+        .layer(from_fn_with_state(state.clone(), age::state_age))
         .layer(from_fn_with_state(state.clone(), completion::carry_through))
         .layer(from_fn(content_type::require_json))
         .layer(from_fn_with_state(state.clone(), authentication::authenticate))

@@ -85,6 +85,8 @@ fn table() -> Vec<Row> {
         public("/v1", 200),
         public("/v1/", 200),
         public("/healthcheck", 200),
+        public("/livez", 200),
+        public("/readyz", 200),
         list("/v1/leases"),
         list("/v1/leases.json"),
         create("/v1/leases"),

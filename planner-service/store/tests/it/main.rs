@@ -12,6 +12,7 @@
 
 mod claims;
 mod commits;
+mod embedded;
 mod faults;
 mod feed;
 mod outbox;

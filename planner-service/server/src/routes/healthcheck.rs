@@ -1,6 +1,0 @@
-//! `GET /healthcheck`: the process answers.
-
-/// `GET /healthcheck`
-pub(super) async fn show() -> &'static str {
-    "OK"
-}

@@ -1,0 +1,240 @@
+//! Copies of a SQLite file that are whole: backups, and files that take the place of one.
+//!
+//! Invariants: a copy is made inside one read transaction, checked, and on the disk before it gets its name; its generation
+//! is one that no log has, so that a log left beside it is recognised as another file's.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use planner_core::ports::Epoch;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sea_orm::sqlx::{self, ConnectOptions, Connection};
+
+use super::record::{self, Record, RecordFile};
+use super::{EmbeddedError, beside, epoch_of, lock, look, new_generation, reading, real, set_generation, sync_folder};
+
+/// What a copy holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copied {
+    /// The epoch of the book.
+    pub epoch: Epoch,
+    /// How many leases it has.
+    pub leases: i64,
+}
+
+/// Why no copy was made.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The file to copy, or the one to replace, cannot be used.
+    #[error(transparent)]
+    File(#[from] EmbeddedError),
+    /// Something is there already.
+    #[error("{path} exists already and is not written over")]
+    Exists {
+        /// What.
+        path: String,
+    },
+    /// The file to copy is no book.
+    #[error("{path} holds no book")]
+    NoBook {
+        /// The file.
+        path: String,
+    },
+    /// The copy contradicts itself.
+    #[error("{path} is damaged: {problem}")]
+    Damaged {
+        /// The file that was copied.
+        path: String,
+        /// What SQLite says.
+        problem: String,
+    },
+    /// A file cannot be written.
+    #[error("{path} cannot be written")]
+    Write {
+        /// Which.
+        path: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// SQLite failed.
+    #[error("{path} cannot be copied")]
+    Copy {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+fn writing(path: &Path) -> impl Fn(io::Error) -> BackupError + '_ {
+    |source| BackupError::Write {
+        path: path.display().to_string(),
+        source,
+    }
+}
+
+/// Copies the book to a new file, also while a service uses it.
+pub(crate) async fn backup(source: &Path, target: &Path) -> Result<Copied, BackupError> {
+    let source = &real(source);
+    refuse_existing(target)?;
+    verify(source).await?;
+    let partial = beside(target, ".partial");
+    let (copied, _) = copy(source, &partial).await?;
+    refuse_existing(target)?;
+    put(&partial, target)?;
+    Ok(copied)
+}
+
+/// Puts a copy of `source` in the place of the book at `target`. What is there is kept beside it under
+/// another name, and only taken away if `replace` says so. With `accept_loss` a source that may lack what was
+/// acknowledged is taken as it is.
+pub(crate) async fn restore(
+    source: &Path,
+    target: &Path,
+    replace: bool,
+    accept_loss: bool,
+) -> Result<Copied, BackupError> {
+    let (source, target) = (&real(source), &real(target));
+    let record_path = record::path_beside(target);
+    let is_there = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
+    if !replace && (is_there(target) || is_there(&record_path)) {
+        return Err(BackupError::Exists {
+            path: target.display().to_string(),
+        });
+    }
+    if !accept_loss {
+        verify(source).await?;
+    }
+    let partial = beside(target, ".restoring");
+    let (copied, generation) = copy(source, &partial).await?;
+    // Nobody else may use the old file from here on; an empty one is made if there is none.
+    let locked = lock(target, true)?;
+    for suffix in ["-wal", "-journal", ""] {
+        let old = beside(target, suffix);
+        if is_there(&old) {
+            let kept = beside(&beside(target, ".before-restore"), suffix);
+            std::fs::rename(&old, &kept).map_err(writing(&kept))?;
+        } else {
+            remove(&old)?;
+        }
+    }
+    remove(&beside(target, "-shm"))?;
+    remove(&record_path)?;
+    let epoch = copied.epoch;
+    RecordFile::open(record_path.clone(), Record { epoch, generation }).map_err(writing(&record_path))?;
+    put(&partial, target)?;
+    drop(locked);
+    Ok(copied)
+}
+
+fn refuse_existing(path: &Path) -> Result<(), BackupError> {
+    if std::fs::symlink_metadata(path).is_ok() {
+        return Err(BackupError::Exists {
+            path: path.display().to_string(),
+        });
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<(), BackupError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(writing(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Gives a finished copy its name.
+fn put(partial: &Path, target: &Path) -> Result<(), BackupError> {
+    std::fs::rename(partial, target)
+        .and_then(|()| sync_folder(target))
+        .map_err(writing(target))
+}
+
+/// Whether everything that was acknowledged is in a file. A service that uses it has found that out itself.
+async fn verify(path: &Path) -> Result<(), BackupError> {
+    let opening = |source| super::opening(path, source);
+    let file = File::open(path).map_err(opening)?;
+    if file.try_lock_shared().is_err() {
+        return Ok(());
+    }
+    let recorded = record::read(&record::path_beside(path)).map_err(opening)?;
+    look(path, &file, recorded).await?;
+    Ok(())
+}
+
+/// Copies a file with its log, and checks the copy. Returns its generation, too.
+async fn copy(source: &Path, partial: &Path) -> Result<(Copied, i32), BackupError> {
+    remove(partial)?;
+    remove(&beside(partial, "-journal"))?;
+    // SQLite writes into an empty file as into none; this one is nobody else's.
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(partial).map_err(writing(partial))?;
+    let made = fill(source, partial).await;
+    let durable = made.and_then(|made| {
+        File::open(partial)
+            .and_then(|file| file.sync_all())
+            .map_err(writing(partial))?;
+        Ok(made)
+    });
+    if durable.is_err() {
+        remove(partial)?;
+    }
+    durable
+}
+
+async fn fill(source: &Path, partial: &Path) -> Result<(Copied, i32), BackupError> {
+    let failed = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| BackupError::Copy { path, source }
+    };
+    let mut reader = reading(source).connect().await.map_err(failed(source))?;
+    let path = partial.to_string_lossy().into_owned();
+    sqlx::query("VACUUM INTO ?")
+        .bind(path)
+        .execute(&mut reader)
+        .await
+        .map_err(failed(source))?;
+    reader.close().await.map_err(failed(source))?;
+    let options = SqliteConnectOptions::new()
+        .filename(partial)
+        .disable_statement_logging();
+    let mut copy = options.connect().await.map_err(failed(partial))?;
+    let problem = integrity(&mut copy).await.map_err(failed(source))?;
+    if let Some(problem) = problem {
+        return Err(BackupError::Damaged {
+            path: source.display().to_string(),
+            problem,
+        });
+    }
+    let leases = sqlx::query_scalar("SELECT COUNT(*) FROM leases")
+        .fetch_one(&mut copy)
+        .await;
+    let (Ok(leases), Ok(epoch @ 0..)) = (leases, epoch_of(&mut copy).await) else {
+        return Err(BackupError::NoBook {
+            path: source.display().to_string(),
+        });
+    };
+    let generation = -new_generation(&mut copy).await.map_err(failed(partial))?;
+    set_generation(&mut copy, generation).await.map_err(failed(partial))?;
+    copy.close().await.map_err(failed(partial))?;
+    Ok((Copied { epoch, leases }, generation))
+}
+
+/// What is wrong with a file.
+async fn integrity(connection: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
+    let said: String = sqlx::query_scalar("PRAGMA integrity_check(1)")
+        .fetch_one(&mut *connection)
+        .await?;
+    if said != "ok" {
+        return Ok(Some(said));
+    }
+    let orphans = sqlx::query("PRAGMA foreign_key_check")
+        .fetch_optional(connection)
+        .await?;
+    Ok(orphans.map(|_| "rows refer to rows that are not there".to_owned()))
+}
