@@ -1,5 +1,6 @@
 //! The program `berth`: server, client and planner.
 
+mod backup;
 mod bench;
 mod check;
 mod configuration;
@@ -29,6 +30,10 @@ enum Command {
     Serve(Box<options::ServeArguments>),
     /// Create or upgrade the schema of the database and stop
     Migrate(options::DatabaseArguments),
+    /// Copy the book in a SQLite file to another file, also while the service runs
+    Backup(backup::BackupArguments),
+    /// Put a backup in the place of the book in a SQLite file; the service must not run
+    Restore(backup::RestoreArguments),
     /// Take over hosts, leases and floating IPs from a Blazar database; it is only read
     ImportBlazar(import::ImportArguments),
     /// Decide a planning problem offline and print the plan
@@ -81,6 +86,8 @@ fn run() -> anyhow::Result<ExitCode> {
     match program.command {
         Command::Serve(arguments) => runtime()?.block_on(serve::run(&arguments)),
         Command::Migrate(arguments) => runtime()?.block_on(serve::migrate(&arguments)),
+        Command::Backup(arguments) => runtime()?.block_on(backup::backup(&arguments)),
+        Command::Restore(arguments) => runtime()?.block_on(backup::restore(&arguments)),
         Command::ImportBlazar(arguments) => runtime()?.block_on(import::run(&arguments)),
         Command::Solve(arguments) => solve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

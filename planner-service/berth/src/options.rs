@@ -55,6 +55,10 @@ pub(crate) struct DatabaseArguments {
     /// Database: `sqlite:///FILE`, `postgres://...`, `mysql://...` (also `mariadb://`)
     #[arg(long, env = "BERTH_DATABASE", value_name = "URL", hide_env_values = true)]
     pub(crate) database: Option<String>,
+    /// Seconds a database server that does not answer is tried at the start, before the program ends
+    #[arg(long, env = "BERTH_DATABASE_WAIT", value_name = "SECONDS", default_value_t = 30,
+          value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub(crate) database_wait: u32,
 }
 
 /// Usage enforcement.

@@ -1,6 +1,7 @@
 //! How callers prove who they are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use async_trait::async_trait;
@@ -12,6 +13,7 @@ use server::identity::keystone::{CacheSettings, Keystone, TokenInfo, TokenValida
 use server::identity::none::NoAuthentication;
 use server::identity::tokens::TokenFile;
 use server::trusts::{TrustError, Trusts};
+use tokio_util::sync::CancellationToken;
 
 use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
 
@@ -57,6 +59,39 @@ pub(super) fn choose(
         }
     }
 }
+
+/// Says at once, and not with the first request, that nobody can be authenticated because Keystone does not answer.
+pub(super) async fn say_whether_keystone_answers(identity: Option<Arc<dyn Identity>>, shutdown: CancellationToken) {
+    let Some(identity) = identity else { return };
+    // Any answer will do; asking needs the service's own token first.
+    let nobody = SecretString::from("nobody");
+    let mut has_failed = false;
+    loop {
+        let asked = tokio::select! {
+            asked = identity.validate(&nobody, false) => asked,
+            () = shutdown.cancelled() => return,
+        };
+        match asked {
+            Ok(_) if has_failed => {
+                tracing::info!("Keystone answers now");
+                return;
+            }
+            Ok(_) => return,
+            Err(error) if !has_failed => {
+                has_failed = true;
+                tracing::error!(%error, "Keystone cannot be used; requests are answered with 503 until it can");
+            }
+            Err(error) => tracing::debug!(%error, "Keystone cannot be used yet"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(KEYSTONE_PAUSE) => {}
+            () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+/// How long Keystone is left alone after it has not answered.
+const KEYSTONE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Makes trusts for leases, if configured.
 pub(super) fn trusts(arguments: &ServeArguments, identity: Option<&Arc<dyn Identity>>) -> Option<Arc<dyn Trusts>> {

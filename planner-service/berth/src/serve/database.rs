@@ -1,9 +1,8 @@
 //! Which database holds the book.
-//!
-//! Invariant: a SQLite file is used by one process at a time, which holds a lock beside it.
 
-use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use store::{SqlStore, StoreOptions};
@@ -17,19 +16,20 @@ pub(crate) struct Database {
     pub(crate) shared: bool,
     /// For the log; without credentials.
     pub(crate) kind: &'static str,
-    /// Held for as long as the file is used.
-    _lock: Option<File>,
 }
 
 /// Opens the database and brings its schema up to date.
 pub(crate) async fn open(arguments: &DatabaseArguments) -> anyhow::Result<Database> {
     let address = match &arguments.database {
         Some(address) => address.clone(),
-        None => own_file(&arguments.data)?,
+        None => format!("sqlite://{}", text(&own_file(&arguments.data)?)?),
     };
     let kind = kind(&address);
-    let lock = address.strip_prefix("sqlite://").map(lock_beside).transpose()?;
-    let store = SqlStore::connect(&address, StoreOptions::default())
+    let options = StoreOptions {
+        patience: Duration::from_secs(u64::from(arguments.database_wait)),
+        ..StoreOptions::default()
+    };
+    let store = SqlStore::connect(&address, options)
         .await
         .context("--database: the database cannot be used")?;
     store
@@ -40,37 +40,44 @@ pub(crate) async fn open(arguments: &DatabaseArguments) -> anyhow::Result<Databa
         store,
         shared: kind != "sqlite",
         kind,
-        _lock: lock,
     })
 }
 
-/// The address of the SQLite file in a data folder, which is made if it is not there.
-fn own_file(folder: &Path) -> anyhow::Result<String> {
-    std::fs::create_dir_all(folder)
+/// The SQLite file that the options name, without opening it.
+pub(crate) fn file(arguments: &DatabaseArguments) -> anyhow::Result<PathBuf> {
+    let Some(address) = &arguments.database else {
+        return Ok(arguments.data.join(FILE));
+    };
+    match address.strip_prefix("sqlite://") {
+        Some(file) if file.starts_with('/') => Ok(PathBuf::from(file)),
+        Some(_) => bail!("--database: the path after sqlite:// is not absolute"),
+        None => bail!("--database: this is for SQLite files; a server has pg_dump or mariadb-dump"),
+    }
+}
+
+/// Name of the SQLite file in a data folder.
+const FILE: &str = "berth.sqlite";
+
+/// The SQLite file in a data folder, which is made if it is not there and is nobody else's to read.
+pub(crate) fn own_file(folder: &Path) -> anyhow::Result<PathBuf> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
         .with_context(|| format!("--data {}: the folder cannot be made", folder.display()))?;
     let folder = folder
         .canonicalize()
         .with_context(|| format!("--data {}: the folder cannot be opened", folder.display()))?;
-    let file = folder.join("berth.sqlite");
-    let Some(file) = file.to_str() else {
-        bail!("--data {}: the path is not UTF-8", folder.display());
-    };
-    Ok(format!("sqlite://{file}"))
+    if let Err(error) = std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o700)) {
+        tracing::warn!(folder = %folder.display(), %error, "other users may be able to read the data folder");
+    }
+    Ok(folder.join(FILE))
 }
 
-/// The lock that makes a SQLite file this process's own.
-fn lock_beside(file: &str) -> anyhow::Result<File> {
-    let path = format!("{file}.lock");
-    let lock = File::create(&path).with_context(|| format!("{path}: the lock of the database cannot be written"))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => {
-            bail!("{file}: another berth uses this database; stop it, or name another with --data or --database")
-        }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("{path}: the lock of the database cannot be taken"))
-        }
-    }
+fn text(path: &Path) -> anyhow::Result<&str> {
+    path.to_str()
+        .with_context(|| format!("--data {}: the path is not UTF-8", path.display()))
 }
 
 fn kind(address: &str) -> &'static str {

@@ -7,6 +7,17 @@ use tracing_subscriber::EnvFilter;
 
 use crate::options::{LogFormat, ServeArguments};
 
+/// Logs warnings to standard error: for commands that are over soon.
+pub(super) fn start_for_command() {
+    let filter = EnvFilter::new("warn");
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
 /// Starts logging to standard error.
 pub(super) fn start(arguments: &ServeArguments) -> anyhow::Result<()> {
     // The client library logs every request at the level meant for what the service itself does.

@@ -34,6 +34,7 @@ use crate::options::{DatabaseArguments, ServeArguments};
 
 /// Creates or upgrades the schema.
 pub(crate) async fn migrate(arguments: &DatabaseArguments) -> anyhow::Result<ExitCode> {
+    logging::start_for_command();
     let database = database::open(arguments).await?;
     database.store.close().await;
     Ok(ExitCode::SUCCESS)
@@ -44,6 +45,13 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     logging::start(arguments)?;
     let shutdown = CancellationToken::new();
     let tasks = TaskTracker::new();
+    // From here on, so that being told to stop never means to die without closing the book.
+    let (signal, stop) = (signal()?, shutdown.clone());
+    tasks.spawn(async move {
+        signal.await;
+        tracing::info!("stopping");
+        stop.cancel();
+    });
     let steps: Arc<dyn StepObserver> = Arc::new(CrashPoint::from_environment());
     let countables = countables::listed(arguments)?;
     let drivers = drivers::choose(arguments, Arc::clone(&steps))?;
@@ -51,7 +59,10 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     let filters = enforcement::choose(arguments)?;
     let authenticator = authentication::choose(arguments, drivers.identity.as_ref())?;
     let notifications = notifications::choose(&arguments.notifications)?;
-    let database = database::open(&arguments.database).await?;
+    let database = tokio::select! {
+        opened = database::open(&arguments.database) => opened?,
+        () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
+    };
     let parts = Parts {
         store: Arc::new(database.store.clone()),
         clock: Arc::new(SystemClock),
@@ -89,12 +100,10 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         public_url: Arc::from(public_url),
         tasks: tasks.clone(),
     });
-    let stop = shutdown.clone();
-    tasks.spawn(async move {
-        wait_for_signal().await;
-        tracing::info!("stopping");
-        stop.cancel();
-    });
+    tasks.spawn(authentication::say_whether_keystone_answers(
+        drivers.identity.clone(),
+        shutdown.clone(),
+    ));
     let limits = connections::limits(arguments);
     server::serve(listener, server::router(state), limits, shutdown.clone()).await;
     shutdown.cancel();
@@ -133,15 +142,15 @@ fn settings(arguments: &ServeArguments, shared: bool, countables: Countables) ->
     }
 }
 
-/// Returns on SIGINT or SIGTERM.
-async fn wait_for_signal() {
+/// Comes on SIGINT or SIGTERM, which are heard from this call on.
+fn signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }

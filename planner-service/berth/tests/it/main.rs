@@ -35,4 +35,5 @@ mod requests;
 mod smptsp;
 mod structure;
 mod terminal;
+mod trouble;
 mod world;

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use http_client::{Client, Method, RequestBuilder, Trust};
 use serde_json::{Value, json};
 
+/// Arguments of every program: a free port, and a log that can be read.
+pub(crate) const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--log-format", "json"];
+
 /// How long a test waits for the program.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -16,38 +19,54 @@ pub(crate) struct Program {
     pub(crate) url: String,
 }
 
+/// A program that ended before it listened.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) log: String,
+}
+
 impl Program {
     /// Starts the program and waits until it listens.
     pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_berth"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
-            .args(arguments)
-            .envs(environment.iter().copied())
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        command.args(SERVE).args(arguments).envs(environment.iter().copied());
+        Self::try_start(command).unwrap_or_else(|ended| panic!("the program ended:\n{}", ended.log))
+    }
+
+    /// Starts a command that becomes the program, with [`SERVE`] among its arguments.
+    pub(crate) fn try_start(mut command: Command) -> Result<Self, Ended> {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let mut log = BufReader::new(child.stderr.take().expect("its log is read"));
-        let mut seen = String::new();
+        let mut reader = BufReader::new(child.stderr.take().expect("its log is read"));
+        let mut log = String::new();
         let address = loop {
             let mut line = String::new();
-            assert!(
-                log.read_line(&mut line).expect("the log is text") > 0,
-                "the program ended:\n{seen}"
-            );
+            if reader.read_line(&mut line).expect("the log is text") == 0 {
+                let code = child.wait().expect("the program has ended").code();
+                return Err(Ended { code, log });
+            }
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            log.push_str(&line);
             if let Some(address) = entry["fields"]["address"].as_str() {
                 break address.to_owned();
             }
-            seen.push_str(&line);
         };
         // The rest of the log is read on, so that the program never blocks on a full pipe.
-        std::thread::spawn(move || for _ in log.lines() {});
-        Self {
+        std::thread::spawn(move || for _ in reader.lines() {});
+        Ok(Self {
             child,
             url: format!("http://{address}"),
-        }
+        })
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Its memory, in KiB.
@@ -64,6 +83,16 @@ impl Program {
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("the program is killed");
         self.child.wait().expect("the program is dead");
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(self) {
+        let asked = Command::new("kill").arg(self.id().to_string()).status();
+        assert!(
+            asked.is_ok_and(|status| status.success()),
+            "the program is asked to stop"
+        );
+        self.wait_for_death();
     }
 
     /// Waits until the program has died by itself.

@@ -1,0 +1,63 @@
+//! `berth backup` and `berth restore`: whole copies of a book in a SQLite file.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use store::{Copied, SqlStore};
+
+use crate::options::DatabaseArguments;
+use crate::serve::database;
+
+/// What `backup` is told.
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    #[command(flatten)]
+    database: DatabaseArguments,
+    /// Where the copy goes; a file that is there already is not written over
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// What `restore` is told.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    #[command(flatten)]
+    database: DatabaseArguments,
+    /// Put the copy in the place of a book that is there, which is kept as `berth.sqlite.before-restore`
+    #[arg(long)]
+    replace: bool,
+    /// Take FILE although changes that were acknowledged may be missing from it
+    #[arg(long)]
+    accept_loss: bool,
+    /// The copy
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Copies the book.
+pub(crate) async fn backup(arguments: &BackupArguments) -> anyhow::Result<ExitCode> {
+    let source = database::file(&arguments.database)?;
+    let copied = SqlStore::backup(&source, &arguments.file)
+        .await
+        .context("no backup was made")?;
+    told("backed up to", &arguments.file, copied)
+}
+
+/// Puts a copy in the place of the book.
+pub(crate) async fn restore(arguments: &RestoreArguments) -> anyhow::Result<ExitCode> {
+    let target = match &arguments.database.database {
+        Some(_) => database::file(&arguments.database)?,
+        None => database::own_file(&arguments.database.data)?,
+    };
+    let copied = SqlStore::restore(&arguments.file, &target, arguments.replace, arguments.accept_loss)
+        .await
+        .context("nothing was restored; a book that is there is replaced only with --replace, and an incomplete copy taken only with --accept-loss")?;
+    told("restored to", &target, copied)
+}
+
+fn told(done: &str, path: &std::path::Path, copied: Copied) -> anyhow::Result<ExitCode> {
+    let Copied { epoch, leases } = copied;
+    crate::print(format!("{done} {}: epoch {epoch}, leases: {leases}\n", path.display()).as_bytes())
+}

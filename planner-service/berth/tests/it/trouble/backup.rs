@@ -1,0 +1,98 @@
+//! `berth backup` and `berth restore`.
+
+use std::fs;
+
+use super::{book_all, command, file, killed, listed, on, register};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d4_a_backup_of_a_running_service_has_everything_acknowledged_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let text = |name: &str| path(name).to_str().unwrap().to_owned();
+    let program = on(&path("data"));
+    register(&program).await;
+    let mut known = Vec::new();
+    for round in 0..3_usize {
+        known.push(book_all(&program, round * 10..round * 10 + 5).await);
+        let during = book_all(&program, round * 10 + 5..round * 10 + 10);
+        let (data, target) = (text("data"), text(&format!("backup{round}")));
+        let backup = tokio::task::spawn_blocking(move || command(&["backup", "--data", &data, &target]));
+        let (during, backup) = tokio::join!(during, backup);
+        let (code, said) = backup.unwrap();
+        assert_eq!(code, Some(0), "{said}");
+        known.push(during);
+    }
+    // Nothing is written over, and a service that runs keeps its book.
+    assert_eq!(
+        command(&["backup", "--data", &text("data"), &text("backup0")]).0,
+        Some(2)
+    );
+    let restore = ["restore", "--data", &text("data"), &text("backup1")];
+    let (code, said) = command(&restore);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("exists already"), "{said}");
+    let (code, said) = command(&[&restore[..], &["--replace"]].concat());
+    assert_eq!(code, Some(2));
+    assert!(said.contains("another berth uses this database"), "{said}");
+    let everything = listed(&program).await;
+    program.kill();
+    for round in 0..3 {
+        let data = text(&format!("restored{round}"));
+        let (code, said) = command(&["restore", "--data", &data, &text(&format!("backup{round}"))]);
+        assert_eq!(code, Some(0), "{said}");
+        let restored = listed(&on(&path(&format!("restored{round}")))).await;
+        for before in &known[..=2 * round] {
+            assert!(before.is_subset(&restored));
+        }
+        assert!(restored.is_subset(&everything));
+    }
+    // In the place of the newer book, which is kept.
+    assert_eq!(command(&[&restore[..], &["--replace"]].concat()).0, Some(0));
+    let program = on(&path("data"));
+    assert!(listed(&program).await.len() < everything.len());
+    book_all(&program, 100..101).await;
+    program.stop();
+    let kept = text("data/berth.sqlite.before-restore");
+    let (code, said) = command(&["restore", "--data", &text("again"), "--accept-loss", &kept]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(listed(&on(&path("again"))).await, everything);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d4_what_is_no_whole_book_is_not_restored() {
+    let (data, kept) = killed(4).await;
+    on(data.path()).stop();
+    let program = on(data.path());
+    let lost = book_all(&program, 4..6).await;
+    program.kill();
+    let folder = tempfile::tempdir().unwrap();
+    let text = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(
+        text("text"),
+        "no database at all, but long enough to be looked at as if it were one",
+    )
+    .unwrap();
+    fs::write(text("empty"), "").unwrap();
+    // A copy of the file without its log.
+    fs::copy(file(data.path(), ""), text("half")).unwrap();
+    for (name, reason) in [
+        ("text", "cannot be"),
+        ("empty", "holds no book"),
+        ("half", "is missing, and the newest changes with it"),
+        ("nothing", "cannot be opened"),
+    ] {
+        let (code, said) = command(&["restore", "--data", &text("target"), &text(name)]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(reason), "{name}: {said}");
+        assert!(!file(&folder.path().join("target"), "").exists());
+    }
+    let (code, said) = command(&["restore", "--data", &text("target"), &text("half"), "--accept-loss"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("leases: 4"), "{said}");
+    let found = listed(&on(&folder.path().join("target"))).await;
+    assert_eq!(found, kept);
+    assert!(found.is_disjoint(&lost));
+    let (code, said) = command(&["backup", "--database", "postgres://u:secret@h/d", &text("server")]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("pg_dump") && !said.contains("secret"), "{said}");
+}

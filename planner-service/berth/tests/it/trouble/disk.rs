@@ -1,0 +1,160 @@
+//! Disks that are full, or refuse to be written at any byte.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use super::{attempt, book, book_all, file, listed, on, readiness, register};
+use crate::program::{Program, SERVE};
+
+/// A file system of a few megabytes in memory; taken away when it goes out of scope.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// Nothing where mounting is not allowed: `v1_no_byte_that_is_refused_...` tests the same on a fault below SQLite.
+    fn mount(size: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(folder.path())
+            .status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
+    }
+
+    fn remount(&self, options: &str) {
+        let remounted = Command::new("mount")
+            .args(["-o", &format!("remount,{options}")])
+            .arg(self.0.path())
+            .status();
+        assert!(remounted.unwrap().success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Whoever still has a file open there is about to end.
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+/// Books until the disk is full and goes on asking; what was acknowledged, and the next number.
+async fn fill(program: &Program) -> (BTreeSet<String>, usize) {
+    let mut kept = BTreeSet::new();
+    let mut number = 0;
+    while let Some(id) = book(program, number).await {
+        kept.insert(id);
+        number += 1;
+        assert!(number < 1_000, "the disk is never full");
+    }
+    for _ in 0..10 {
+        number += 1;
+        kept.extend(book(program, number).await);
+    }
+    let (_, condition) = readiness(program).await;
+    let failure = condition["writer"]["last_failure"]["error"].as_str().unwrap();
+    assert!(failure.contains("full"), "{condition}");
+    (kept, number + 1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v1_what_is_acknowledged_after_a_full_disk_is_on_the_disk() {
+    let Some(disk) = SmallDisk::mount("3m") else {
+        println!("left out: nothing can be mounted here");
+        return;
+    };
+    let data = disk.0.path().join("data");
+    let program = on(&data);
+    register(&program).await;
+    let (mut kept, next) = fill(&program).await;
+    disk.remount("size=64m");
+    kept.extend(book_all(&program, next..next + 30).await);
+    assert_eq!(readiness(&program).await.0, 200);
+    assert_eq!(listed(&program).await, kept);
+    program.kill();
+    let program = on(&data);
+    assert_eq!(listed(&program).await, kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f1_a_restart_on_a_full_disk_serves_everything_or_nothing() {
+    let Some(disk) = SmallDisk::mount("3m") else {
+        println!("left out: nothing can be mounted here");
+        return;
+    };
+    let data = disk.0.path().join("data");
+    let program = on(&data);
+    register(&program).await;
+    let (kept, next) = fill(&program).await;
+    program.kill();
+    match attempt(&data) {
+        Ok(program) => assert_eq!(listed(&program).await, kept),
+        Err(ended) => {
+            assert_eq!(ended.code, Some(2));
+            assert!(ended.log.contains("full"), "{}", ended.log);
+        }
+    }
+    disk.remount("size=64m");
+    let program = on(&data);
+    assert_eq!(listed(&program).await, kept);
+    book_all(&program, next..next + 1).await;
+    // Nothing can be written: the cause is said, and nothing is lost.
+    program.kill();
+    disk.remount("ro");
+    super::refused(&data, "ead-only file system");
+    disk.remount("rw");
+    assert_eq!(listed(&on(&data)).await.len(), kept.len() + 1);
+}
+
+/// A program whose files cannot grow beyond a limit that is changed while it runs.
+fn limited(data: &Path) -> Program {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_berth")])
+        .args(SERVE)
+        .arg("--data")
+        .arg(data);
+    Program::try_start(command).unwrap_or_else(|ended| panic!("the program ended:\n{}", ended.log))
+}
+
+fn limit(program: &Program, bytes: &str) -> bool {
+    let limited = Command::new("prlimit")
+        .arg(format!("--pid={}", program.id()))
+        .arg(format!("--fsize={bytes}"))
+        .status();
+    limited.is_ok_and(|status| status.success())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v1_no_byte_that_is_refused_costs_an_acknowledged_lease() {
+    let data = tempfile::tempdir().unwrap();
+    let program = limited(data.path());
+    if !limit(&program, "unlimited:unlimited") {
+        println!("left out: prlimit is missing or not allowed");
+        return;
+    }
+    register(&program).await;
+    let (mut kept, mut number) = (BTreeSet::new(), 0);
+    let mut refusals = 0;
+    for pages in 0..20_u64 {
+        let log = std::fs::metadata(file(data.path(), "-wal")).unwrap().len();
+        // In the midst of a page, too.
+        assert!(limit(
+            &program,
+            &format!("{}:unlimited", log + pages * 4_120 + pages * 211)
+        ));
+        for _ in 0..3 {
+            let booked = book(&program, number).await;
+            refusals += usize::from(booked.is_none());
+            kept.extend(booked);
+            number += 1;
+        }
+        assert!(limit(&program, "unlimited:unlimited"));
+        kept.extend(book_all(&program, number..number + 1).await);
+        number += 1;
+        assert_eq!(readiness(&program).await.0, 200);
+    }
+    assert!(refusals > 20, "{refusals}");
+    assert_eq!(listed(&program).await, kept);
+    program.kill();
+    assert_eq!(listed(&on(data.path())).await, kept);
+}
