@@ -1,6 +1,6 @@
 //! The real clock and the real source of identifiers.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
@@ -11,18 +11,26 @@ use crate::ports::{Clock, Identifiers};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
+impl SystemClock {
+    /// Milliseconds since 1970; negative before. A clock may say anything, and must not end the program.
+    #[expect(clippy::disallowed_methods, reason = "this is the Clock port's real side")]
+    fn milliseconds() -> i64 {
+        let whole = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => whole(since),
+            Err(before) => -whole(before.duration()),
+        }
+    }
+}
+
 #[async_trait]
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the Clock port's real side")]
     fn now(&self) -> Timestamp {
-        chrono::Utc::now().timestamp()
+        Self::milliseconds().div_euclid(1000)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the Clock port's real side")]
     async fn sleep_until(&self, time: Timestamp) {
-        let milliseconds = time
-            .saturating_mul(1000)
-            .saturating_sub(chrono::Utc::now().timestamp_millis());
+        let milliseconds = time.saturating_mul(1000).saturating_sub(Self::milliseconds());
         if let Ok(milliseconds @ 1..) = u64::try_from(milliseconds) {
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         }

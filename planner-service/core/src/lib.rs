@@ -10,6 +10,7 @@ pub mod causes;
 mod demand;
 pub mod domain;
 pub mod environment;
+mod healing;
 pub mod lifecycle;
 mod monitoring;
 pub mod notification;

@@ -1,7 +1,7 @@
 //! Watches which hosts work, and has what stands on failed ones chosen anew.
 //!
 //! Invariant: a monitor that does not answer, or knows no hosts at all, changes nothing. Everything one answer says is
-//! one change of the book, however many hosts failed at once.
+//! marked in one change of the book and healed together, however many hosts failed at once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,11 +9,10 @@ use std::sync::Arc;
 use plugin_api::{HostMonitor, HostNews, HostState};
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::healing::{self, Outcome};
+use crate::admission::healing::Outcome;
 use crate::book::Book;
-use crate::book::handle::BookHandle;
 use crate::domain::Timestamp;
-use crate::ports::{Clock, Identifiers};
+use crate::healing::Healing;
 use crate::service::Settings;
 
 /// Seconds until the next attempt to hear news whose source is away.
@@ -21,24 +20,25 @@ const NEWS_RETRY: i64 = 5;
 
 /// The loop and what it works with.
 pub(crate) struct Monitoring {
-    pub(crate) book: BookHandle,
+    pub(crate) healing: Healing,
     /// `None`: nobody says what works, but what is on failed hosts is tried again.
     pub(crate) monitor: Option<Arc<dyn HostMonitor>>,
     /// `None`: the monitor is asked when it is time.
     pub(crate) news: Option<Arc<dyn HostNews>>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) identifiers: Arc<dyn Identifiers>,
-    pub(crate) settings: Arc<Settings>,
 }
 
 impl Monitoring {
-    /// Asks every `polling_interval` and heals every `healing_interval` seconds until `shutdown`.
+    /// Heals at once what a process before this one left, then asks every `polling_interval` and heals every
+    /// `healing_interval` seconds until `shutdown`.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         let Settings {
             polling_interval,
             healing_interval,
+            retry_ceiling,
             ..
-        } = *self.settings;
+        } = *self.healing.settings;
+        let clock = Arc::clone(&self.healing.clock);
+        tell(&self.healing.heal().await);
         let never = Timestamp::MAX;
         let after = |seconds: i64, now: Timestamp| {
             if seconds > 0 {
@@ -52,23 +52,27 @@ impl Monitoring {
         } else {
             0
         };
-        let mut heal_at = after(healing_interval, self.clock.now());
+        let mut heal_at = after(healing_interval, clock.now());
         let mut news = std::pin::pin!(self.news());
         loop {
-            let wake = after(polling, self.clock.now()).min(heal_at);
+            let wake = after(polling, clock.now()).min(heal_at);
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = self.clock.sleep_until(wake) => {}
+                () = clock.sleep_until(wake) => {}
+                () = self.healing.unfinished.notified() => {
+                    heal_at = heal_at.min(after(retry_ceiling.max(1), clock.now()));
+                    continue;
+                }
                 // Kept from one round to the next, because giving up waiting would close its connection.
                 () = &mut news => news.set(self.news()),
             }
             let states = self.states().await;
-            let now = self.clock.now();
+            let now = clock.now();
             let is_due = now >= heal_at;
             if is_due {
                 heal_at = after(healing_interval, now);
             }
-            let (failed, recovered) = changes(&*self.book.fresh().await, &states);
+            let (failed, recovered) = changes(&*self.healing.book.fresh().await, &states);
             if is_due || !failed.is_empty() || !recovered.is_empty() {
                 self.apply(failed, recovered).await;
             }
@@ -81,7 +85,10 @@ impl Monitoring {
             (Some(_), Some(news)) => {
                 while let Err(error) = news.next().await {
                     tracing::warn!(%error, "news of hosts cannot be heard; they are polled meanwhile");
-                    self.clock.sleep_until(self.clock.now() + NEWS_RETRY).await;
+                    self.healing
+                        .clock
+                        .sleep_until(self.healing.clock.now() + NEWS_RETRY)
+                        .await;
                 }
             }
             (None, _) | (_, None) => std::future::pending().await,
@@ -103,34 +110,22 @@ impl Monitoring {
     }
 
     async fn apply(&self, failed: Vec<String>, recovered: Vec<String>) {
-        let (settings, identifiers) = (Arc::clone(&self.settings), Arc::clone(&self.identifiers));
-        let healed = self
-            .book
-            .submit(move |draft| {
-                // One that was removed meanwhile is nobody's concern.
-                let known = |ids: &[String]| -> Vec<String> {
-                    ids.iter()
-                        .filter(|id| draft.book().host(id).is_some())
-                        .cloned()
-                        .collect()
-                };
-                let (failed, recovered) = (known(&failed), known(&recovered));
-                healing::set_reservable(draft, &failed, &recovered, &settings, identifiers.as_ref())
-            })
-            .await;
-        match healed {
-            Ok(Outcome {
-                hosts,
-                moved,
-                lost,
-                refilled,
-            }) => {
-                if !hosts.is_empty() || moved > 0 || !lost.is_empty() || !refilled.is_empty() {
-                    tracing::warn!(?hosts, moved, ?lost, ?refilled, "hosts failed or came back");
-                }
-            }
-            Err(error) => tracing::error!(%error, "hosts cannot be healed now"),
+        match self.healing.set_reservable(failed, recovered).await {
+            Ok(outcome) => tell(&outcome),
+            Err(error) => tracing::error!(%error, "which hosts work cannot be recorded now"),
         }
+    }
+}
+
+fn tell(outcome: &Outcome) {
+    let Outcome {
+        hosts,
+        moved,
+        lost,
+        refilled,
+    } = outcome;
+    if *outcome != Outcome::default() {
+        tracing::warn!(?hosts, moved, ?lost, ?refilled, "hosts failed or came back");
     }
 }
 

@@ -54,6 +54,10 @@ fn together(world: &World<'_>, job: &Job<'_>, occupancy: &Occupancy<'_>) -> Vec<
     let Some(instances) = job.instances() else {
         return Vec::new();
     };
+    if !job.stays.is_empty() {
+        // Part of it stands elsewhere: all of it would have to go there, or that part to leave.
+        return Vec::new();
+    }
     let enough = |host: &usize| occupancy.headroom(*host, job.occupation, instances, job.size) >= job.size;
     let host = in_order(world, job, occupancy).into_iter().find(enough);
     host.map_or_else(Vec::new, |host| vec![host; job.size as usize])

@@ -152,10 +152,13 @@ impl<'a> World<'a> {
         if job.stays.binary_search(&host).is_ok() {
             return true;
         }
-        let apart = job
-            .instances()
-            .is_some_and(|instances| instances.affinity == Some(false));
-        self.suits(job, host) && !(apart && job.own.binary_search(&host).is_ok())
+        let is_own = || job.own.binary_search(&host).is_ok();
+        let keeps_rule = match job.instances().and_then(|instances| instances.affinity) {
+            None => true,
+            Some(true) => job.own.is_empty() || is_own(),
+            Some(false) => !is_own(),
+        };
+        self.suits(job, host) && keeps_rule
     }
 
     /// Whether the host suits the job as new work.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use planner_core::domain::{HostReservation, Lease, LeaseStatus, ReservationSpec, ReservationStatus};
+use planner_core::domain::{
+    HostReservation, InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, ReservationSpec,
+    ReservationStatus,
+};
 use planner_core::service::{HealingOutcome, LeaseDraft, Settings};
 use plugin_api::{HostNews, HostRegistration, InventoryError, NoObserver};
 
@@ -177,7 +180,8 @@ async fn twenty_affected_leases_are_healed_in_one_decision() {
     assert!(*count >= 20, "{affected:?}");
     let before = world.outside.store.epoch().await.unwrap();
     let outcome = set(&world, failed, false).await;
-    assert_eq!(world.outside.store.epoch().await.unwrap(), before + 1, "one commit");
+    let commits = world.outside.store.epoch().await.unwrap() - before;
+    assert_eq!(commits, 2, "the mark, and everything that it touches");
     assert_eq!(outcome.lost, Vec::<String>::new());
     assert!(outcome.moved >= *count, "{outcome:?} for {count}");
     assert_sound(&world).await;
@@ -248,6 +252,113 @@ async fn later_promises_are_flagged_when_they_come_near() {
     world.advance_until(&far.id, NOON + 2 * HOUR - 60, flagged).await;
     assert_sound(&world).await;
     world.stop().await;
+}
+
+/// Two far promises, of which only one can be kept, and then none: what is lost never keeps what is given to the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a1_a_host_is_marked_whatever_becomes_of_the_promises_on_it() {
+    let world = World::start(Outside::new(&HOSTS)).await;
+    register(&world, &[("c1", "r1"), ("c2", "r1"), ("c3", "r1")]).await;
+    let (start, end) = (NOON + 2 * HOUR, NOON + 3 * HOUR);
+    let mut leases = Vec::new();
+    for hosts in [2, 1] {
+        let booked = world
+            .service
+            .create_lease(&caller(), wanted(start, end, hosts, None))
+            .await;
+        leases.push(booked.unwrap());
+    }
+    let mut failed = Vec::new();
+    for lease in [&leases[0], &leases[1]] {
+        let held = holds(&world, lease).await;
+        let id = held
+            .iter()
+            .find(|id| !failed.contains(*id))
+            .expect("it holds one that works");
+        let told = world.service.set_reservable(&caller(), id, false).await.unwrap();
+        assert_eq!(told.hosts, std::slice::from_ref(id));
+        assert!(!world.service.host(&caller(), id).await.unwrap().reservable);
+        failed.push(id.clone());
+        let contents = world.outside.store.load().await.unwrap();
+        let mut taken = BTreeSet::new();
+        for lease in &contents.leases {
+            for reservation in &lease.reservations {
+                let of_promise = if *lease.id == leases[0].id { 2 } else { 1 };
+                let lacks = reservation.allocations.len() < of_promise;
+                assert_eq!(reservation.missing_resources, lacks, "{lease:#?}");
+                assert!(
+                    reservation
+                        .allocations
+                        .iter()
+                        .all(|held| taken.insert(held.host_id.clone())),
+                    "{lease:#?}"
+                );
+            }
+        }
+    }
+    // Nothing new is booked on them.
+    let refused = world.service.create_lease(&caller(), wanted(start, end, 1, None)).await;
+    assert!(refused.is_err());
+    for id in &failed {
+        world.service.set_reservable(&caller(), id, true).await.unwrap();
+    }
+    let contents = world.outside.store.load().await.unwrap();
+    assert!(contents.leases.iter().all(|lease| !lease.degraded), "all is well again");
+    assert_sound(&world).await;
+    world.stop().await;
+}
+
+/// Five instances that belong together, on the only host with room for all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a2_instances_that_belong_together_stay_together_or_are_flagged() {
+    for healing_interval in [0, 3600] {
+        let settings = Settings {
+            healing_interval,
+            ..settings()
+        };
+        let world = World::start_with(Outside::new(&HOSTS), settings, Arc::new(NoObserver)).await;
+        register(&world, &[("c1", "r1"), ("c2", "r1"), ("c3", "r1")]).await;
+        let instances = |amount, vcpus, affinity| {
+            ReservationSpec::Instance(InstanceReservation {
+                size: InstanceSize {
+                    vcpus,
+                    memory_mb: 1,
+                    disk_gb: 0,
+                },
+                amount,
+                affinity,
+                resource_properties: String::new(),
+                objects: InstanceObjects::default(),
+            })
+        };
+        // Half of two hosts is in use all the time.
+        let mut busy = draft(NOON, NOON + 99 * HOUR, 1);
+        busy.reservations = vec![instances(2, 4, Some(false))];
+        let busy = world.service.create_lease(&caller(), busy).await.unwrap();
+        world.advance_to_status(&busy.id, NOON + 60, LeaseStatus::Active).await;
+        let mut together = draft(NOON + 2 * HOUR, NOON + 3 * HOUR, 1);
+        together.reservations = vec![instances(5, 1, Some(true))];
+        let lease = world.service.create_lease(&caller(), together).await.unwrap();
+        let big = holds(&world, &lease).await[0].clone();
+        let check = async |is_well: bool| {
+            let lease = world.lease(&lease.id).await.unwrap();
+            let held: BTreeSet<String> = holds(&world, &lease).await.into_iter().collect();
+            assert_eq!(held.len(), 1, "{lease:#?}");
+            let is_whole = lease.reservations[0].allocations.len() == 5;
+            assert_eq!(lease.degraded, !is_whole, "{lease:#?}");
+            assert!(is_whole || !is_well, "{lease:#?}");
+        };
+        world.service.set_reservable(&caller(), &big, false).await.unwrap();
+        check(false).await;
+        world.service.set_reservable(&caller(), &big, true).await.unwrap();
+        check(true).await;
+        assert_eq!(holds(&world, &lease).await, vec![big; 5]);
+        world.outside.clock.set(NOON + 2 * HOUR);
+        let until = NOON + 2 * HOUR + 60;
+        world.advance_to_status(&lease.id, until, LeaseStatus::Active).await;
+        check(true).await;
+        world.stop().await;
+    }
 }
 
 /// News that a test rings in.

@@ -1,28 +1,28 @@
 //! Hosts that fail and come back: what stood on them is chosen anew, and what was lost is found again.
 //!
-//! Invariant: all promises a failure touches are re-chosen together, in one change of the book, with the fewest
-//! disturbances the solver can prove. A promise that cannot be kept in full is flagged and keeps what is left of it.
+//! Invariants: marking a host asks nobody. All promises a failure touches are then re-chosen together, in one change of
+//! the book, with the fewest disturbances the solver can prove; where that is not possible, and for what was lost before,
+//! each lease is settled by itself. A promise that cannot be kept in full is flagged and keeps what is left of it. One
+//! that starts late may wait on hosts that have failed, but never keeps what the plan gives to another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plugin_api::Finding;
-use solver::heal::{Healed, Unkept, heal as rechoose};
+use solver::heal::{Healed, heal as rechoose};
+use solver::model::{Interval, Request};
 use solver::planner::Budget;
 
-use super::update::choose_hosts;
-use super::{cleaning_after, minute, second_check};
-use crate::book::Book;
+use super::shortfall::Seen;
+use super::update::{joined, serve};
+use super::{minute, requested, second_check};
+use crate::book::is_bound;
 use crate::book::job::Draft;
 use crate::domain::{
-    Allocation, Event, EventStatus, EventType, Host, Lease, LeaseStatus, NotificationType, Reservation,
-    ReservationStatus, Timestamp,
+    Allocation, Event, EventStatus, EventType, Host, InstanceReservation, Lease, LeaseStatus, NotificationType,
+    Reservation, ReservationSpec, ReservationStatus, Timestamp,
 };
 use crate::ports::{Change, Identifiers};
 use crate::service::{ServiceError, Settings};
-
-/// Kind of the finding that says why a reservation lacks resources.
-pub(crate) const MISSING: &str = "resources_missing";
 
 /// What a failure or a recovery did to the book.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,24 +37,23 @@ pub struct Outcome {
     pub refilled: Vec<String>,
 }
 
-/// Takes hosts out of planning or back into it, and chooses anew what that touches.
+/// Takes hosts out of planning or back into it, whatever stands on them. Gives those that were not so before.
 ///
 /// # Errors
-/// When a host does not exist, or a decision fails its second check; nothing is changed then.
-pub(crate) fn set_reservable(
-    draft: &mut Draft,
-    failed: &[String],
-    recovered: &[String],
-    settings: &Settings,
-    identifiers: &dyn Identifiers,
-) -> Result<Outcome, ServiceError> {
+/// When a host does not exist, unless others were named; nothing is changed then.
+pub(crate) fn mark(draft: &mut Draft, failed: &[String], recovered: &[String]) -> Result<Vec<String>, ServiceError> {
     let mut changes = Vec::new();
-    let mut outcome = Outcome::default();
+    let mut marked = Vec::new();
     for (ids, reservable) in [(failed, false), (recovered, true)] {
         for id in ids {
-            let host = super::hosts::found(draft.book(), id)?;
+            let host = match super::hosts::found(draft.book(), id) {
+                Ok(host) => host,
+                // A monitor names many; one that was removed meanwhile concerns it no more.
+                Err(_) if failed.len() + recovered.len() > 1 => continue,
+                Err(error) => return Err(error),
+            };
             if host.reservable != reservable {
-                outcome.hosts.push(id.clone());
+                marked.push(id.clone());
                 changes.push(Change::PutHost(Arc::new(Host {
                     reservable,
                     updated_at: Some(draft.now()),
@@ -63,228 +62,358 @@ pub(crate) fn set_reservable(
             }
         }
     }
-    if !changes.is_empty() {
-        draft.change(changes).map_err(second_check)?;
-    }
-    heal(draft, settings, identifiers, &mut outcome)?;
-    refill(draft, settings, identifiers, &mut outcome)?;
-    Ok(outcome)
+    draft.change(changes).map_err(second_check)?;
+    Ok(marked)
 }
 
-/// Chooses anew what stands on hosts that are not reservable.
-fn heal(
+/// Chooses anew, all together, what stands on hosts that do not work. Says whether nothing better exists.
+///
+/// # Errors
+/// When the answer fails its second check; nothing is changed then.
+pub(crate) fn heal_together(
     draft: &mut Draft,
     settings: &Settings,
     identifiers: &dyn Identifiers,
-    outcome: &mut Outcome,
-) -> Result<(), ServiceError> {
+) -> Result<(Outcome, bool), ServiceError> {
     let now = draft.now();
-    if !is_touched(draft.book(), now) {
-        return Ok(());
+    let seen = Seen {
+        book: draft.book(),
+        now,
+        settings,
+    };
+    let is_sound = |host: &solver::model::Host| host.reservable && host.blocks.is_empty();
+    let is_stranded = |lease: &&Arc<Lease>| {
+        let mut reservations = lease.reservations.iter();
+        lease.end > now && reservations.any(|reservation| seen.stranded(lease, reservation).next().is_some())
+    };
+    let book = draft.book();
+    if book.planner().hosts().all(is_sound) || book.leases().find(is_stranded).is_none() {
+        return Ok((Outcome::default(), true));
     }
     let budget = Budget {
         seconds: Some(settings.decision_seconds),
     };
-    let Healed { moves, unkept, proved } = rechoose(draft.book().planner(), minute(now), budget, draft.solver());
-    if !proved {
+    let healed = rechoose(draft.book().planner(), minute(now), budget, draft.solver());
+    if !healed.proved {
         tracing::warn!("the failure was healed as well as time allowed; fewer changes may have been possible");
     }
-    let unkept: BTreeMap<&str, &Unkept> = unkept.iter().map(|unkept| (&*unkept.reservation, unkept)).collect();
-    let mut leases: BTreeMap<String, Lease> = BTreeMap::new();
-    let mut findings: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
-    for change in &moves {
-        let Some(lease) = draft.book().lease_of_reservation(&change.reservation) else {
+    // What waits stands where it stood. Should that be in the way of what the plan puts there, it gives way.
+    let (outcome, leases) = exchange_all(draft, &healed, true, settings, identifiers)
+        .or_else(|_| exchange_all(draft, &healed, false, settings, identifiers))?;
+    for lease in leases.iter().filter(|lease| lease.degraded) {
+        draft.notify(NotificationType::Update, lease);
+    }
+    Ok((outcome, healed.proved))
+}
+
+/// Makes the moves of an answer; `waits`: promises that start late and are not kept wait for the hosts that have failed.
+fn exchange_all(
+    draft: &mut Draft,
+    healed: &Healed,
+    waits: bool,
+    settings: &Settings,
+    identifiers: &dyn Identifiers,
+) -> Result<(Outcome, Vec<Arc<Lease>>), ServiceError> {
+    let now = draft.now();
+    let seen = Seen {
+        book: draft.book(),
+        now,
+        settings,
+    };
+    let mut outcome = Outcome::default();
+    let mut leases: BTreeMap<&str, Lease> = BTreeMap::new();
+    for change in &healed.moves {
+        let Some(before) = seen.book.lease_of_reservation(&change.reservation) else {
             continue;
         };
         // What is being given back needs no other hosts.
-        if matches!(lease.status, LeaseStatus::Terminating | LeaseStatus::Deleting) {
+        if matches!(before.status, LeaseStatus::Terminating | LeaseStatus::Deleting) {
             continue;
         }
-        let lease = leases.entry(lease.id.clone()).or_insert_with(|| (**lease).clone());
-        let (id, start, end) = (lease.id.clone(), lease.start, lease.end);
-        let Some(reservation) = lease
-            .reservations
-            .iter_mut()
-            .find(|reservation| *reservation.id == *change.reservation)
-        else {
+        let mut reservations = before.reservations.iter();
+        let Some(place) = reservations.position(|reservation| *reservation.id == *change.reservation) else {
             continue;
         };
-        let loss = unkept.get(&*change.reservation);
-        let is_near = settings.healing_interval == 0 || start < now + settings.healing_interval;
+        let reservation = &before.reservations[place];
         let mut given_up: Vec<&str> = change.from.iter().map(AsRef::as_ref).collect();
-        if loss.is_some() && !is_near {
-            // Capacity may return in time: what found no other host waits where it is.
-            let book = draft.book();
-            let failed = |host: &&str| book.host(host).is_some_and(|host| !host.reservable);
-            given_up.sort_by_key(failed);
-            given_up.truncate(change.to.len());
+        let mut next = exchanged(reservation, &given_up, &change.to, before, now, settings);
+        if waits && !seen.is_near(before) && seen.lacks(before, &next) > 0 {
+            let works = |host: &&str| seen.is_in_order(before, reservation, host);
+            if is_together(reservation) && !given_up.iter().any(works) {
+                continue;
+            }
+            given_up.sort_by_key(|host| !works(host));
+            let working = given_up.iter().filter(|host| works(host)).count();
+            given_up.truncate(working.max(change.to.len()));
+            if given_up.is_empty() {
+                continue;
+            }
+            next = exchanged(reservation, &given_up, &change.to, before, now, settings);
         }
-        exchange(reservation, &given_up, &change.to, (start, end), now, settings);
+        next.resources_changed |= next.status == ReservationStatus::Active && !change.to.is_empty();
+        let lease = leases.entry(&before.id).or_insert_with(|| (**before).clone());
+        lease.reservations[place] = next;
         outcome.moved += change.to.len();
-        if let Some(loss) = loss.filter(|_| is_near) {
-            reservation.missing_resources = true;
-            outcome.lost.push(id.clone());
-            findings.entry(id).or_default().push(finding(loss));
-        }
-        if reservation.status == ReservationStatus::Active && !change.to.is_empty() {
-            reservation.resources_changed = true;
-        }
     }
-    outcome.lost.dedup();
+    let unkept = healed.unkept.iter();
+    let reasons: BTreeMap<&str, String> = unkept
+        .map(|unkept| (&*unkept.reservation, unkept.conflict.text.to_string()))
+        .collect();
     let mut changes = Vec::new();
-    for lease in leases.values_mut() {
-        settle(lease, now, identifiers);
-        changes.push(Change::PutLease(Arc::new(lease.clone())));
-    }
-    for (lease_id, new) in findings {
-        let mut all: Vec<Finding> = (*draft.book().findings(&lease_id)).clone();
-        all.extend(new);
-        all.sort();
-        all.dedup();
-        changes.push(Change::PutFindings {
-            lease_id,
-            findings: Arc::new(all),
-        });
+    let mut settled = Vec::new();
+    for (id, mut lease) in leases {
+        settle(&mut lease, seen, identifiers);
+        if let Some(before) = seen.book.lease(id) {
+            compare(&mut outcome, before, &lease);
+        }
+        changes.extend(seen.explain(&lease, &reasons));
+        let lease = Arc::new(lease);
+        changes.push(Change::PutLease(Arc::clone(&lease)));
+        settled.push(lease);
     }
     draft.change(changes).map_err(second_check)?;
-    for lease in leases.values().filter(|lease| lease.degraded) {
-        draft.notify(NotificationType::Update, lease);
+    Ok((outcome, settled))
+}
+
+/// Leases that have to be settled by themselves: those that hold too little or against their rule, and, where nothing
+/// says that all were healed together as well as can be, those on hosts that do not work. What runs comes first.
+pub(crate) fn unsettled(seen: Seen<'_>, is_healed: bool) -> Vec<String> {
+    let needs = |lease: &&Arc<Lease>| {
+        let waits = is_healed && !seen.is_near(lease);
+        is_open(lease, seen.now)
+            && lease.reservations.iter().any(|reservation| {
+                reservation.status != ReservationStatus::Deleted
+                    && (Seen::lacks_for_good(reservation) > 0
+                        || !waits && seen.stranded(lease, reservation).next().is_some()
+                        || reservation.missing_resources)
+            })
+    };
+    let mut leases: Vec<&Arc<Lease>> = seen.book.leases().filter(needs).collect();
+    leases.sort_by_key(|lease| (!is_bound(lease), lease.start));
+    leases.into_iter().map(|lease| lease.id.clone()).collect()
+}
+
+/// Settles one lease: it gives up hosts that do not work, unless it may wait for them, and finds what it lacks.
+///
+/// # Errors
+/// When the book does not take what it gives up; nothing is changed then.
+pub(crate) fn heal_alone(
+    draft: &mut Draft,
+    lease_id: &str,
+    settings: &Settings,
+    identifiers: &dyn Identifiers,
+) -> Result<Outcome, ServiceError> {
+    let now = draft.now();
+    let Some(before) = draft.book().lease(lease_id).cloned() else {
+        return Ok(Outcome::default());
+    };
+    if !is_open(&before, now) {
+        return Ok(Outcome::default());
     }
-    Ok(())
+    let mut reasons: BTreeMap<&str, String> = BTreeMap::new();
+    let mut current = (*before).clone();
+    give_up(draft, &mut current, settings);
+    if current != *before {
+        draft
+            .change(vec![Change::PutLease(Arc::new(current.clone()))])
+            .map_err(second_check)?;
+    }
+    for reservation in &before.reservations {
+        match find(draft, &current, &reservation.id, settings, identifiers) {
+            Ok(Some((next, mut changes))) => {
+                changes.push(Change::PutLease(Arc::new(next.clone())));
+                match draft.change(changes) {
+                    Ok(()) => current = next,
+                    Err(contradiction) => tracing::error!(%contradiction, "what was found fails its second check"),
+                }
+            }
+            // Not now; whatever returns next is tried again.
+            Err(error) if !reservation.missing_resources => {
+                reasons.insert(&reservation.id, error.to_string());
+            }
+            Ok(None) | Err(_) => {}
+        }
+    }
+    let seen = Seen {
+        book: draft.book(),
+        now,
+        settings,
+    };
+    let holds = |lease: &Lease| -> Vec<Vec<Allocation>> {
+        let reservations = lease.reservations.iter();
+        reservations
+            .map(|reservation| reservation.allocations.clone())
+            .collect()
+    };
+    if holds(&current) == holds(&before) {
+        seen.judge(&mut current);
+    } else {
+        settle(&mut current, seen, identifiers);
+    }
+    let mut outcome = Outcome::default();
+    compare(&mut outcome, &before, &current);
+    let mut changes: Vec<Change> = seen.explain(&current, &reasons).into_iter().collect();
+    let is_changed = current != *before;
+    let current = Arc::new(current);
+    if is_changed {
+        changes.push(Change::PutLease(Arc::clone(&current)));
+    }
+    draft.change(changes).map_err(second_check)?;
+    if is_changed {
+        draft.notify(NotificationType::Update, &current);
+    }
+    Ok(outcome)
 }
 
-/// Whether anything that is not over stands on a host that is not reservable.
-fn is_touched(book: &Book, now: Timestamp) -> bool {
-    let failed: BTreeSet<&str> = book
-        .hosts()
-        .filter(|host| !host.reservable)
-        .map(|host| host.id.as_str())
+/// Gives up hosts that do not work, where they are not waited for.
+fn give_up(draft: &Draft, lease: &mut Lease, settings: &Settings) {
+    let seen = Seen {
+        book: draft.book(),
+        now: draft.now(),
+        settings,
+    };
+    if !seen.is_near(lease) {
+        return;
+    }
+    let kept: Vec<Vec<Allocation>> = lease
+        .reservations
+        .iter()
+        .map(|reservation| {
+            let held = reservation.allocations.iter();
+            held.filter(|allocation| seen.is_in_order(lease, reservation, &allocation.host_id))
+                .cloned()
+                .collect()
+        })
         .collect();
-    let leases = book.leases().filter(|lease| lease.end > now);
-    let reservations = leases.flat_map(|lease| &lease.reservations);
-    let mut held = reservations.flat_map(|reservation| &reservation.allocations);
-    !failed.is_empty() && held.any(|allocation| failed.contains(allocation.host_id.as_str()))
+    for (reservation, kept) in lease.reservations.iter_mut().zip(kept) {
+        reservation.allocations = kept;
+    }
 }
 
-/// Gives hosts up and takes others. What joins a reservation that has started is its own from now on.
-fn exchange(
-    reservation: &mut Reservation,
+/// Finds what a reservation lacks, beside what its lease has otherwise; nothing if it lacks nothing.
+fn find(
+    draft: &Draft,
+    lease: &Lease,
+    wanted: &str,
+    settings: &Settings,
+    identifiers: &dyn Identifiers,
+) -> Result<Option<(Lease, Vec<Change>)>, ServiceError> {
+    let seen = Seen {
+        book: draft.book(),
+        now: draft.now(),
+        settings,
+    };
+    let lacks = |lease: &Lease| {
+        let mut reservations = lease.reservations.iter();
+        let wanted = reservations
+            .find(|reservation| reservation.id == wanted && reservation.status != ReservationStatus::Deleted);
+        wanted.map_or(0, |reservation| seen.lacks(lease, reservation))
+    };
+    if lacks(lease) == 0 {
+        return Ok(None);
+    }
+    let window = Interval::new(lease.start, lease.end);
+    let mut asked = Vec::new();
+    for reservation in lease
+        .reservations
+        .iter()
+        .filter(|reservation| !reservation.spec.is_empty())
+    {
+        let mut request = requested(&reservation.id, &reservation.spec, window, draft.book(), settings)?;
+        if reservation.id != wanted && seen.is_near(lease) {
+            // The others keep what they have, which may be less than they were promised.
+            let held = u32::try_from(reservation.allocations.len()).unwrap_or(u32::MAX);
+            if held == 0 {
+                continue;
+            }
+            if held < request.min {
+                (request.min, request.max) = (held, held);
+            }
+        }
+        asked.push(request);
+    }
+    let id: Arc<str> = Arc::from(lease.id.as_str());
+    let request = Request {
+        id: Arc::clone(&id),
+        replaces: Some(id),
+        reservations: asked,
+    };
+    let mut next = lease.clone();
+    let moved = serve(draft, lease, &mut next, &request, &identifiers.next(), settings)?;
+    if lacks(&next) >= lacks(lease) {
+        return Ok(None);
+    }
+    for (before, after) in lease.reservations.iter().zip(&mut next.reservations) {
+        if before.allocations != after.allocations {
+            after.resources_changed |= after.status == ReservationStatus::Active;
+            after.updated_at = Some(draft.now());
+        }
+    }
+    Ok(Some((next, moved)))
+}
+
+/// Whether anything can still be found for the lease.
+fn is_open(lease: &Lease, now: Timestamp) -> bool {
+    let is_open = matches!(
+        lease.status,
+        LeaseStatus::Pending | LeaseStatus::Starting | LeaseStatus::Active | LeaseStatus::Updating
+    );
+    is_open && lease.end > now
+}
+
+fn is_together(reservation: &Reservation) -> bool {
+    matches!(
+        reservation.spec,
+        ReservationSpec::Instance(InstanceReservation {
+            affinity: Some(true),
+            ..
+        })
+    )
+}
+
+/// The reservation with hosts given up and others taken.
+fn exchanged(
+    reservation: &Reservation,
     given_up: &[&str],
     taken: &[Arc<str>],
-    (start, end): (Timestamp, Timestamp),
+    lease: &Lease,
     now: Timestamp,
     settings: &Settings,
-) {
+) -> Reservation {
     let mut given_up = given_up.to_vec();
-    reservation.allocations.retain(|allocation| {
+    let kept = reservation.allocations.iter().filter(|allocation| {
         let place = given_up.iter().position(|host| **host == *allocation.host_id);
         place.map(|place| given_up.swap_remove(place)).is_none()
     });
-    reservation.allocations.extend(taken.iter().map(|host| Allocation {
-        host_id: host.to_string(),
-        start: start.max(now.min(end)),
-        occupied_until: end + cleaning_after(&reservation.spec, settings),
-    }));
-    if start > now {
-        for allocation in &mut reservation.allocations {
-            allocation.start = start;
-        }
+    let kept = kept.map(|allocation| allocation.host_id.clone());
+    let hosts: Vec<String> = kept.chain(taken.iter().map(ToString::to_string)).collect();
+    let window = Interval::new(lease.start, lease.end);
+    Reservation {
+        allocations: joined(lease, reservation, &hosts, window, now, settings),
+        updated_at: Some(now),
+        ..reservation.clone()
     }
-    reservation.allocations.sort();
-    reservation.updated_at = Some(now);
 }
 
 /// Derives what a lease says of its reservations, and has the cloud follow where it has been told of them already.
-fn settle(lease: &mut Lease, now: Timestamp, identifiers: &dyn Identifiers) {
-    let flagged = |reservation: &Reservation| reservation.missing_resources || reservation.resources_changed;
-    lease.degraded = lease.reservations.iter().any(flagged);
-    lease.updated_at = Some(now);
+fn settle(lease: &mut Lease, seen: Seen<'_>, identifiers: &dyn Identifiers) {
+    seen.judge(lease);
+    lease.updated_at = Some(seen.now);
     let started = lease.event(EventType::StartLease).map(|event| event.status);
     if matches!(started, Some(EventStatus::Done | EventStatus::InProgress)) {
         // One that is being carried out knows the plan before; its end is not recorded any more, and this one follows.
         lease.events.retain(|event| event.event_type != EventType::ApplyChange);
-        let event = Event::undone(identifiers.next(), EventType::ApplyChange, now, now);
+        let event = Event::undone(identifiers.next(), EventType::ApplyChange, seen.now, seen.now);
         lease.events.push(event);
     }
 }
 
-fn finding(loss: &Unkept) -> Finding {
-    let detail = format!(
-        "reservation {} lacks {} of what it was promised: {}",
-        loss.reservation, loss.missing, loss.conflict.text
-    );
-    Finding::new(MISSING, "", detail, false)
-}
-
-/// Finds again what reservations lack, in the order in which leases start.
-fn refill(
-    draft: &mut Draft,
-    settings: &Settings,
-    identifiers: &dyn Identifiers,
-    outcome: &mut Outcome,
-) -> Result<(), ServiceError> {
-    let now = draft.now();
-    let lacks = |lease: &&Arc<Lease>| {
-        let is_open = matches!(lease.status, LeaseStatus::Pending | LeaseStatus::Active);
-        is_open
-            && lease.end > now
-            && lease
-                .reservations
-                .iter()
-                .any(|reservation| reservation.missing_resources)
-    };
-    let mut lacking: Vec<Arc<Lease>> = draft.book().leases().filter(lacks).cloned().collect();
-    lacking.sort_by_key(|lease| lease.start);
-    for lease in lacking {
-        let mut next = (*lease).clone();
-        let specs = lease
-            .reservations
-            .iter()
-            .map(|reservation| (reservation.id.clone(), reservation.spec.clone()));
-        let moved = match choose_hosts(
-            draft,
-            &lease,
-            &mut next,
-            &specs.collect(),
-            &identifiers.next(),
-            settings,
-        ) {
-            Ok(moved) => moved,
-            // Not now; whatever returns next is tried again.
-            Err(ServiceError::Shortage(_) | ServiceError::Undecided(_)) => continue,
-            Err(error) => return Err(error),
-        };
-        let mut grown = false;
-        for (before, after) in lease.reservations.iter().zip(&mut next.reservations) {
-            if before.missing_resources && after.allocations.len() > before.allocations.len() {
-                after.missing_resources = false;
-                after.resources_changed = after.status == ReservationStatus::Active || after.resources_changed;
-                after.updated_at = Some(now);
-                grown = true;
-            }
-        }
-        if !grown {
-            continue;
-        }
-        settle(&mut next, now, identifiers);
-        outcome.refilled.push(lease.id.clone());
-        let next = Arc::new(next);
-        let mut left: Vec<Finding> = (*draft.book().findings(&lease.id)).clone();
-        left.retain(|finding| {
-            let mut lacking = next
-                .reservations
-                .iter()
-                .filter(|reservation| reservation.missing_resources);
-            finding.kind != MISSING || lacking.any(|reservation| finding.detail.contains(&reservation.id))
-        });
-        let mut changes = moved;
-        changes.push(Change::PutLease(Arc::clone(&next)));
-        changes.push(Change::PutFindings {
-            lease_id: lease.id.clone(),
-            findings: Arc::new(left),
-        });
-        draft.change(changes).map_err(second_check)?;
-        draft.notify(NotificationType::Update, &next);
+/// Notes whether a lease has lost or found something.
+fn compare(outcome: &mut Outcome, before: &Lease, after: &Lease) {
+    let lacks = |lease: &Lease| lease.reservations.iter().filter(|one| one.missing_resources).count();
+    match lacks(before).cmp(&lacks(after)) {
+        std::cmp::Ordering::Less => outcome.lost.push(after.id.clone()),
+        std::cmp::Ordering::Greater => outcome.refilled.push(after.id.clone()),
+        std::cmp::Ordering::Equal => {}
     }
-    Ok(())
 }

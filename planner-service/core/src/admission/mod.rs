@@ -25,6 +25,7 @@ pub(crate) mod healing;
 pub(crate) mod hosts;
 pub(crate) mod listing;
 mod parameters;
+pub(crate) mod shortfall;
 pub(crate) mod update;
 
 /// The first second of the minute `time` lies in: the granularity of leases.
@@ -152,11 +153,7 @@ pub(crate) fn moved_leases(book: &Book, placement: &Placement) -> Vec<Change> {
 pub(crate) fn allocations(hosts: &[String], start: Timestamp, end: Timestamp, cleaning: i64) -> Vec<Allocation> {
     let mut rows: Vec<Allocation> = hosts
         .iter()
-        .map(|host| Allocation {
-            host_id: host.clone(),
-            start,
-            occupied_until: end + cleaning,
-        })
+        .map(|host| Allocation::during(host.clone(), start, end + cleaning))
         .collect();
     rows.sort();
     rows

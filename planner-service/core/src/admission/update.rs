@@ -8,6 +8,7 @@ use std::sync::Arc;
 use solver::model::{Interval, Request};
 
 use super::parameters::{check_kept, new_specs};
+use super::shortfall::Seen;
 use super::{
     Placement, allocations, check_latest, cleaning_after, is_final, minute, moved_leases, place, requested,
     second_check,
@@ -55,10 +56,25 @@ pub(crate) fn update(
     if !change.is_rename() {
         next.start = change.start.unwrap_or(lease.start);
         next.end = change.end.unwrap_or(lease.end);
+        let ends_now = is_bound(lease) && next.start == lease.start && change.end == Some(minute(now));
+        if ends_now {
+            // One that is given back in its first minute has been a lease of that minute.
+            next.end = next.end.max(next.start + 60);
+        }
         check_dates(lease, &next, now)?;
         let specs = new_specs(lease, &change.reservations)?;
         move_events(lease, &mut next, change.before_end, now)?;
+        if ends_now && let Some(end) = next.event_mut(EventType::EndLease) {
+            end.time = minute(now);
+        }
         changes = replace_hosts(draft, lease, &mut next, &specs, event_id, settings)?;
+        let seen = Seen {
+            book: draft.book(),
+            now,
+            settings,
+        };
+        seen.judge(&mut next);
+        changes.extend(seen.explain(&next, &BTreeMap::new()));
     }
     let next = Arc::new(next);
     changes.push(Change::PutLease(Arc::clone(&next)));
@@ -162,9 +178,8 @@ fn replace_hosts(
     choose_hosts(draft, lease, next, specs, event_id, settings)
 }
 
-/// Decides anew which hosts serve the reservations of `next`, as these specifications ask for, and has what a running
-/// lease gains carried out by the event. Returns the other leases whose tentative hosts are exchanged for it.
-pub(super) fn choose_hosts(
+/// Decides anew which hosts serve the reservations of `next`, as these specifications ask for.
+fn choose_hosts(
     draft: &Draft,
     lease: &Lease,
     next: &mut Lease,
@@ -180,29 +195,49 @@ pub(super) fn choose_hosts(
         .filter(|(_, spec)| !spec.is_empty())
         .map(|(reservation, spec)| requested(&reservation.id, spec, window, draft.book(), settings))
         .collect::<Result<Vec<_>, _>>()?;
+    for reservation in &mut next.reservations {
+        if let Some(spec) = specs.get(&reservation.id)
+            && reservation.spec != *spec
+        {
+            reservation.spec = spec.clone();
+            reservation.updated_at = Some(now);
+        }
+    }
     let id: Arc<str> = Arc::from(lease.id.as_str());
     let request = Request {
         id: Arc::clone(&id),
         replaces: Some(id),
         reservations,
     };
+    serve(draft, lease, next, &request, event_id, settings)
+}
+
+/// Decides which hosts serve the reservations of `next` that are asked for, and has what a running lease gains carried out
+/// by the event. Returns the other leases whose tentative hosts are exchanged for it.
+pub(super) fn serve(
+    draft: &Draft,
+    lease: &Lease,
+    next: &mut Lease,
+    request: &Request,
+    event_id: &str,
+    settings: &Settings,
+) -> Result<Vec<Change>, ServiceError> {
+    let (now, window) = (draft.now(), Interval::new(next.start, next.end));
     let placement = if request.reservations.is_empty() {
         Placement::default()
     } else {
-        place(draft, &request, settings)?
+        place(draft, request, settings)?
     };
     let mut grown = false;
     for reservation in &mut next.reservations {
-        let Some(spec) = specs.get(&reservation.id) else {
-            continue;
+        // What asks for nothing holds nothing, and is not asked for.
+        let hosts = match placement.holds.get(&reservation.id) {
+            Some(hosts) => hosts.as_slice(),
+            None if reservation.spec.is_empty() => &[],
+            None => continue,
         };
-        let hosts = placement.holds.get(&reservation.id).cloned().unwrap_or_default();
         grown |= reservation.status == ReservationStatus::Active && hosts.len() > reservation.allocations.len();
-        if reservation.spec != *spec {
-            reservation.spec = spec.clone();
-            reservation.updated_at = Some(now);
-        }
-        reservation.allocations = joined(lease, reservation, &hosts, window, now, settings);
+        reservation.allocations = joined(lease, reservation, hosts, window, now, settings);
     }
     if grown {
         next.events.retain(|event| event.event_type != EventType::ApplyChange);
@@ -213,7 +248,7 @@ pub(super) fn choose_hosts(
 }
 
 /// The allocations of these hosts in the new window. What joins a lease that has started is its own from now on.
-fn joined(
+pub(super) fn joined(
     lease: &Lease,
     reservation: &Reservation,
     hosts: &[String],
@@ -227,7 +262,11 @@ fn joined(
         let mut before: Vec<&Allocation> = reservation.allocations.iter().collect();
         for row in &mut rows {
             let held = before.iter().position(|held| held.host_id == row.host_id);
-            row.start = held.map_or(now, |place| before.swap_remove(place).start);
+            // A lease that is moved before it has started holds nothing before its new start.
+            let start = held
+                .map_or(now, |place| before.swap_remove(place).start)
+                .max(window.start);
+            *row = Allocation::during(std::mem::take(&mut row.host_id), start, row.occupied_until);
         }
     }
     rows.sort();

@@ -1,6 +1,6 @@
 //! Access to the book for everybody else: snapshots to read, work for the writer.
 //!
-//! Invariant: a snapshot never gives way to an older one.
+//! Invariants: a snapshot never gives way to an older one, and the book's time is never before what it records.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Book;
 use super::job::{Closure, Draft, Job, WriteError};
+use super::time::BookClock;
 use crate::ports::{Epoch, Store, StoreError};
 
 /// Access to the book: snapshots to read, jobs to change it. Cheap to clone.
@@ -18,6 +19,7 @@ pub struct BookHandle {
     pub(super) jobs: mpsc::Sender<Box<dyn Job>>,
     pub(super) published: watch::Sender<Epoch>,
     pub(super) store: Arc<dyn Store>,
+    pub(super) clock: BookClock,
     pub(super) refreshing: Arc<tokio::sync::Mutex<()>>,
     pub(super) shared: bool,
 }
@@ -98,6 +100,7 @@ impl BookHandle {
     /// Replaces the snapshot unless it is already newer.
     pub(super) fn publish(&self, next: Book) {
         let next = Arc::new(next);
+        self.clock.record(next.latest());
         self.current.rcu(|current| {
             if current.epoch() < next.epoch() {
                 Arc::clone(&next)

@@ -11,6 +11,7 @@ use solver::planner::Planner;
 
 use countables::Countables;
 use floating_ips::FloatingIps;
+use occupants::Occupants;
 
 use crate::demand::demand;
 use crate::domain::{EventStatus, Host, Lease, LeaseStatus, Property, Timestamp};
@@ -21,6 +22,8 @@ pub mod countables;
 mod floating_ips;
 pub mod handle;
 pub mod job;
+mod occupants;
+pub mod time;
 pub mod writer;
 
 /// Due work: when, and whose.
@@ -69,6 +72,9 @@ pub struct Book {
     properties: OrdMap<String, Arc<Property>>,
     findings: OrdMap<String, Arc<Vec<Finding>>>,
     due: OrdSet<DueEntry>,
+    occupants: Occupants,
+    /// Latest moment at which anything recorded here was changed.
+    latest: Timestamp,
     planner: Planner,
 }
 
@@ -89,6 +95,8 @@ impl Book {
             properties: OrdMap::new(),
             findings: OrdMap::new(),
             due: OrdSet::new(),
+            occupants: Occupants::default(),
+            latest: Timestamp::MIN,
             planner,
         }
     }
@@ -194,6 +202,8 @@ impl Book {
                 for entry in due_entries(lease) {
                     self.due.insert(entry);
                 }
+                self.occupants.put(lease);
+                self.latest = self.latest.max(changed_at(lease));
                 for reservation in &lease.reservations {
                     self.lease_ids_by_reservation
                         .insert(reservation.id.clone(), lease.id.clone());
@@ -213,6 +223,7 @@ impl Book {
                     .put_host(properties::planner_host(host, &self.premises.region));
                 self.host_ids_by_name
                     .insert(host.hypervisor_hostname.clone(), host.id.clone());
+                self.latest = self.latest.max(host.updated_at.unwrap_or(host.created_at));
                 self.hosts.insert(host.id.clone(), Arc::clone(host));
             }
             Change::DeleteHost(id) => {
@@ -243,6 +254,7 @@ impl Book {
         for entry in due_entries(&old) {
             self.due.remove(&entry);
         }
+        self.occupants.remove(&old);
         for reservation in &old.reservations {
             self.lease_ids_by_reservation.remove(&reservation.id);
         }
@@ -258,6 +270,11 @@ impl Book {
     /// Number of changes so far.
     pub const fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Latest moment at which anything recorded here was changed.
+    pub(crate) const fn latest(&self) -> Timestamp {
+        self.latest
     }
 
     /// Name of the cloud's region, a property of every host.
@@ -330,6 +347,13 @@ impl Book {
     pub fn due(&self) -> impl Iterator<Item = &DueEntry> {
         self.due.iter()
     }
+}
+
+/// When a lease or an event of it was last changed.
+fn changed_at(lease: &Lease) -> Timestamp {
+    let events = lease.events.iter().filter_map(|event| event.updated_at);
+    let lease = lease.updated_at.unwrap_or(lease.created_at);
+    events.fold(lease, Timestamp::max)
 }
 
 /// What a lease still has to have done.

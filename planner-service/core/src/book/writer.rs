@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Book;
 use super::handle::BookHandle;
 use super::job::{Draft, Job, Outcome};
+use super::time::BookClock;
 use crate::causes::causes;
 use crate::notification::Announcer;
 use crate::ports::{Clock, Commit, Store, StoreError};
@@ -30,7 +31,7 @@ const MAX_REDECISIONS: u32 = 20;
 pub struct Writer {
     handle: BookHandle,
     jobs: mpsc::Receiver<Box<dyn Job>>,
-    clock: Arc<dyn Clock>,
+    clock: BookClock,
     solver: Arc<dyn ModelSolver>,
     announcer: Option<Announcer>,
     /// A commit ended without an answer: the store may be ahead of the snapshot.
@@ -43,7 +44,7 @@ impl Writer {
         book: Book,
         shared: bool,
         store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
+        clock: BookClock,
         solver: Arc<dyn ModelSolver>,
         announcer: Option<Announcer>,
     ) -> (Self, BookHandle) {
@@ -54,6 +55,7 @@ impl Writer {
             jobs: sender,
             published,
             store,
+            clock: clock.clone(),
             refreshing: Arc::new(tokio::sync::Mutex::new(())),
             shared,
         };
@@ -90,6 +92,10 @@ impl Writer {
     async fn process(&mut self, mut batch: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
         let mut redecisions = 0;
         loop {
+            if let Err(error) = self.clock.check() {
+                tracing::error!(%error, "nothing is decided");
+                return finish_all(batch, &Outcome::Unavailable(error.to_string()));
+            }
             if self.handle.shared || self.in_doubt || redecisions > 0 {
                 match self.handle.refresh().await {
                     Ok(()) => self.in_doubt = false,
@@ -138,6 +144,12 @@ impl Writer {
                         Box::pin(self.process(vec![job])).await;
                     }
                     return Vec::new();
+                }
+                // Its words are the operator's to read: whoever asked cannot mend what a decision has wrong.
+                Err(error @ (StoreError::Overlap(_) | StoreError::Corrupt { .. })) => {
+                    tracing::error!(reason = %causes(&error), "the store refused a decision");
+                    let reason = "the decision was refused when it was to be recorded; nothing was changed";
+                    return finish_all(batch, &Outcome::Unavailable(reason.to_owned()));
                 }
                 Err(error) => {
                     self.in_doubt = true;

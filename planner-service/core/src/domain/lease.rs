@@ -43,6 +43,18 @@ impl Lease {
     pub fn event_mut(&mut self, event_type: EventType) -> Option<&mut Event> {
         self.events.iter_mut().find(|event| event.event_type == event_type)
     }
+
+    /// What it occupies at this moment, whatever the clock says: all that its reservations hold once a start was begun,
+    /// until it has been given back.
+    pub fn occupied(&self) -> impl Iterator<Item = &Allocation> {
+        let begun = self.event(EventType::StartLease).is_some_and(|start| {
+            start.attempts > 0 || matches!(start.status, EventStatus::InProgress | EventStatus::Done)
+        });
+        self.reservations
+            .iter()
+            .filter(move |reservation| begun && reservation.status != ReservationStatus::Deleted)
+            .flat_map(|reservation| &reservation.allocations)
+    }
 }
 
 /// A request for one resource type inside a lease; its window is the lease's.
@@ -78,6 +90,18 @@ pub struct Allocation {
     pub start: Timestamp,
     /// First second after the cleaning that follows the lease: what the host is occupied for.
     pub occupied_until: Timestamp,
+}
+
+impl Allocation {
+    /// One that is never empty, which no database takes: what is given back in the second in which it was taken is held
+    /// for that second.
+    pub fn during(host_id: String, start: Timestamp, occupied_until: Timestamp) -> Self {
+        Self {
+            host_id,
+            start,
+            occupied_until: occupied_until.max(start.saturating_add(1)),
+        }
+    }
 }
 
 /// A scheduled action of a lease.

@@ -50,10 +50,29 @@ impl Lifecycle {
         ask_again
     }
 
+    /// Has a lease say why its work, which is due, has not begun. Returns when to try again if that cannot be recorded.
+    pub(super) async fn note_delay(&self, entry: DueEntry, reason: String) -> Option<Timestamp> {
+        tracing::warn!(lease = %entry.lease_id, %reason, "due work is delayed");
+        let noted = self
+            .book
+            .submit(move |draft| transition::delay(draft, &entry, &reason))
+            .await;
+        match noted {
+            Ok(()) | Err(WriteError::Refused(Skip::Nothing)) => None,
+            Err(error) => {
+                tracing::warn!(%error, "a delay cannot be recorded now");
+                Some(self.clock.now() + 1)
+            }
+        }
+    }
+
     async fn with_claim(&self, work: &Work) -> Option<Timestamp> {
         let begun = {
             let work = work.clone();
-            self.book.submit(move |draft| transition::begin(draft, &work)).await
+            let (settings, identifiers) = (Arc::clone(&self.settings), Arc::clone(&self.identifiers));
+            self.book
+                .submit(move |draft| transition::begin(draft, &work, &settings, identifiers.as_ref()))
+                .await
         };
         let (lease, event_type) = match begun {
             Ok(Begun::CarryOut(lease, event_type)) => (lease, event_type),
@@ -61,6 +80,7 @@ impl Lifecycle {
                 tracing::error!(lease = %work.lease_id, "the lease was over before it could start");
                 return None;
             }
+            Ok(Begun::Delayed) => return None,
             Err(error) => return self.could_not_record(work, &error),
         };
         tracing::info!(lease = %lease.id, event = %event_type, "carrying out");

@@ -13,9 +13,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::book::DueEntry;
 use crate::book::handle::BookHandle;
 use crate::domain::Timestamp;
-use crate::ports::{Clock, Store};
+use crate::ports::{Clock, Identifiers, Store};
 use crate::service::Settings;
 use crate::usage::UsageFilters;
 
@@ -48,6 +49,8 @@ pub struct Lifecycle {
     pub(crate) filters: UsageFilters,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Identifiers of new objects.
+    pub identifiers: Arc<dyn Identifiers>,
     /// Configuration.
     pub settings: Arc<Settings>,
     /// Is told how far the work on an event has come.
@@ -73,18 +76,26 @@ impl Lifecycle {
             let plan = eligibility::plan(&book, now, |lease_id| {
                 running.contains(lease_id) || deferred.contains_key(lease_id)
             });
+            let report = |entry: &DueEntry| Report {
+                lease_id: entry.lease_id.clone(),
+                ask_again: Some(now + self.settings.claim_seconds),
+                to: finished_sender.clone(),
+            };
+            for (entry, reason) in plan.delayed {
+                running.insert(entry.lease_id.clone());
+                let (worker, report) = (self.clone(), report(&entry));
+                tasks.spawn(async move {
+                    let ask_again = worker.note_delay(entry, reason).await;
+                    report.done(ask_again);
+                });
+            }
             for entry in plan
                 .ready
                 .into_iter()
                 .take(MAX_CONCURRENT.saturating_sub(running.len()))
             {
                 running.insert(entry.lease_id.clone());
-                let worker = self.clone();
-                let report = Report {
-                    lease_id: entry.lease_id.clone(),
-                    ask_again: Some(now + self.settings.claim_seconds),
-                    to: finished_sender.clone(),
-                };
+                let (worker, report) = (self.clone(), report(&entry));
                 tasks.spawn(async move {
                     let ask_again = worker.carry_out(&entry).await;
                     report.done(ask_again);

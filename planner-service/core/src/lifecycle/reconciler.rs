@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Lifecycle;
 use super::assignment::assignment;
 use super::preparation::is_unprepared;
-use crate::admission::healing::MISSING;
+use crate::admission::shortfall::MISSING;
 use crate::book::job::WriteError;
 use crate::domain::{Lease, LeaseStatus};
 use crate::ports::Change;
@@ -57,6 +57,8 @@ impl Lifecycle {
         let current = self.book.snapshot();
         if let Some(lease) = current.lease(&lease.id)
             && lease.status == LeaseStatus::Active
+            // What it gains is not to be taken from a lease that has not given it back.
+            && current.not_given_back(lease) == 0
         {
             tokio::select! {
                 findings = self.compare(lease) => self.put_on_record(lease, findings).await,

@@ -8,11 +8,15 @@ use std::sync::Arc;
 
 use plugin_api::Created;
 
+use super::eligibility;
+use crate::admission::healing::heal_alone;
+use crate::book::DueEntry;
 use crate::book::job::Draft;
 use crate::domain::{
     Event, EventStatus, EventType, InstanceObjects, Lease, LeaseStatus, NotificationType, ReservationStatus, Timestamp,
 };
-use crate::ports::{Change, Fence};
+use crate::ports::{Change, Fence, Identifiers};
+use crate::service::Settings;
 
 /// How much of a failure's reason is kept, in characters.
 const LONGEST_REASON: usize = 2000;
@@ -65,15 +69,34 @@ pub(super) enum Begun {
     CarryOut(Arc<Lease>, EventType),
     /// The start's window is over; the event is closed.
     GivenUp,
+    /// Another lease still has what it needs.
+    Delayed,
 }
 
-/// Marks the event as under way.
-pub(super) fn begin(draft: &mut Draft, work: &Work) -> Result<Begun, Skip> {
-    let (mut lease, event_type) = work.find(draft)?;
+/// Marks the event as under way. A start on hosts that have failed since they were chosen finds others first.
+pub(super) fn begin(
+    draft: &mut Draft,
+    work: &Work,
+    settings: &Settings,
+    identifiers: &dyn Identifiers,
+) -> Result<Begun, Skip> {
     let now = draft.now();
+    if work.find(draft)?.1 == EventType::StartLease
+        && let Err(error) = heal_alone(draft, &work.lease_id, settings, identifiers)
+    {
+        tracing::error!(lease = %work.lease_id, %error, "the lease starts on hosts that do not work");
+    }
+    let (mut lease, event_type) = work.find(draft)?;
     let due = lease.event(event_type).is_some_and(|event| event.time <= now);
+    // Another process may have begun something since this was found to be eligible.
+    let is_delayed = lease
+        .event(event_type)
+        .is_some_and(|event| eligibility::delay(draft.book(), &lease, event, now).is_some());
     if !due {
         return Err(Skip::Nothing);
+    }
+    if is_delayed {
+        return Ok(Begun::Delayed);
     }
     if event_type == EventType::StartLease && now >= lease.end {
         close_start(&mut lease, now);
@@ -100,6 +123,10 @@ pub(super) fn begin(draft: &mut Draft, work: &Work) -> Result<Begun, Skip> {
 /// The start never succeeded and its window is over: on record, and left to the end event to clean up.
 fn close_start(lease: &mut Lease, now: Timestamp) {
     set_event(lease, EventType::StartLease, now, |event| {
+        if event.status == EventStatus::InProgress {
+            // Whoever tried did not say how it ended: something may have been handed over.
+            event.attempts = event.attempts.saturating_add(1);
+        }
         event.status = EventStatus::Error;
         let reason = event
             .waiting
@@ -197,6 +224,22 @@ pub(super) fn put_off(draft: &mut Draft, work: &Work, reason: &str, delay: impl 
     lease.status = settled(&lease);
     lease.updated_at = Some(now);
     work.write(draft, vec![Change::PutLease(Arc::new(lease))])
+}
+
+/// Records why an event that is due has not begun.
+pub(super) fn delay(draft: &mut Draft, entry: &DueEntry, reason: &str) -> Result<(), Skip> {
+    let lease = draft.book().lease(&entry.lease_id).ok_or(Skip::Nothing)?;
+    let mut lease = (**lease).clone();
+    let mut events = lease.events.iter_mut();
+    let event = events.find(|event| event.id == entry.event_id).ok_or(Skip::Nothing)?;
+    if event.status != EventStatus::Undone || event.waiting.as_deref() == Some(reason) {
+        return Err(Skip::Nothing);
+    }
+    event.waiting = Some(reason.to_owned());
+    event.updated_at = Some(draft.now());
+    draft
+        .change(vec![Change::PutLease(Arc::new(lease))])
+        .map_err(|contradiction| Skip::Contradiction(contradiction.to_string()))
 }
 
 /// A reason as it is kept: whatever a broken service said, in bounds and without the one character that

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use plugin_api::HostRegistration;
 
-use super::{Listing, Service, ServiceError, inventory_error};
-use crate::admission::healing::{self, Outcome};
+use super::{Listing, Service, ServiceError, inventory_error, not_written};
+use crate::admission::healing::Outcome;
 use crate::admission::hosts;
 use crate::admission::listing::in_order;
 use crate::authority::{Caller, rules};
@@ -97,8 +97,8 @@ impl Service {
         self.enforce_own(rules::HOSTS_PUT, caller)
     }
 
-    /// Says that a host has failed, or is in order again: what stands on it is chosen anew, and what reservations lack
-    /// is found again, in one decision.
+    /// Says that a host has failed, or is in order again. That is recorded whatever stands on the host; then what stands
+    /// on it is chosen anew, and what reservations lack is found again.
     ///
     /// # Errors
     /// When the host does not exist, a monitor says what works, or the rule forbids it.
@@ -109,16 +109,12 @@ impl Service {
                 "A monitor says which hosts work; disable or enable the host's compute service instead".to_owned(),
             ));
         }
-        let (identifiers, settings, host) = (
-            Arc::clone(&self.identifiers),
-            Arc::clone(&self.settings),
-            vec![id.to_owned()],
-        );
-        self.submit(move |draft| {
-            let (failed, recovered): (&[String], &[String]) = if reservable { (&[], &host) } else { (&host, &[]) };
-            healing::set_reservable(draft, failed, recovered, &settings, identifiers.as_ref())
-        })
-        .await
+        let (host, none) = (vec![id.to_owned()], Vec::new());
+        let (failed, recovered) = if reservable { (none, host) } else { (host, none) };
+        self.healing
+            .set_reservable(failed, recovered)
+            .await
+            .map_err(not_written)
     }
 
     /// Deregisters a host that serves nothing: first out of planning, then out of the cloud, then out

@@ -31,9 +31,11 @@ pub use settings::Settings;
 use crate::authority::{Caller, Policy, Target, rules};
 use crate::book::handle::BookHandle;
 use crate::book::job::{Draft, WriteError};
+use crate::book::time::{BookClock, ClockError};
 use crate::book::writer::Writer;
 use crate::book::{Book, Contradiction, Premises};
 use crate::domain::{Lease, Timestamp};
+use crate::healing::Healing;
 use crate::lifecycle::Lifecycle;
 use crate::monitoring::Monitoring;
 use crate::notification::{Announcer, Notifications, Sender};
@@ -85,13 +87,18 @@ pub enum StartError {
     /// The store contradicts itself.
     #[error("the stored book contradicts itself")]
     Contradiction(#[source] Contradiction),
+    /// The clock says what cannot be.
+    #[error(transparent)]
+    Clock(ClockError),
 }
 
 /// The service. Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
     book: BookHandle,
+    /// The book's time.
     clock: Arc<dyn Clock>,
+    machine_clock: Arc<dyn Clock>,
     identifiers: Arc<dyn Identifiers>,
     policy: Arc<dyn Policy>,
     inventory: Arc<dyn HostInventory>,
@@ -99,6 +106,7 @@ pub struct Service {
     flavors: Arc<dyn FlavorSource>,
     settings: Arc<Settings>,
     lifecycle: Lifecycle,
+    healing: Healing,
     questions: Questions,
     /// Whether a monitor, not the operator, says which hosts work.
     is_monitored: bool,
@@ -141,13 +149,23 @@ impl Service {
             countables: Arc::new(settings.countables.clone()),
         };
         let book = Book::from_contents(contents, premises).map_err(StartError::Contradiction)?;
+        let machine_clock = clock;
+        let book_clock = BookClock::new(Arc::clone(&machine_clock), book.latest());
+        book_clock.check().map_err(StartError::Clock)?;
+        if book_clock.behind() > 0 {
+            let behind = book_clock.behind();
+            tracing::warn!(
+                behind,
+                "the clock is seconds behind the last change of the book, which waits for it"
+            );
+        }
         let settings = Arc::new(settings);
         let solver = Precedence::new(solver);
         let (writer, handle) = Writer::new(
             book,
             settings.shared,
             Arc::clone(&store),
-            Arc::clone(&clock),
+            book_clock.clone(),
             Arc::new(solver.clone()),
             notifications.as_ref().map(|notifications| Announcer {
                 format: Arc::clone(&notifications.format),
@@ -155,6 +173,7 @@ impl Service {
             }),
         );
         tasks.spawn(writer.run(shutdown.clone()));
+        let clock: Arc<dyn Clock> = Arc::new(book_clock);
         if let Some(Notifications { sink, .. }) = notifications {
             let sender = Sender {
                 book: handle.clone(),
@@ -171,18 +190,23 @@ impl Service {
             plugins,
             filters: UsageFilters::new(filters),
             clock: Arc::clone(&clock),
+            identifiers: Arc::clone(&identifiers),
             settings: Arc::clone(&settings),
             steps,
         };
         tasks.spawn(lifecycle.clone().run(tasks.clone(), shutdown.clone()));
         tasks.spawn(lifecycle.clone().reconcile_forever(shutdown.clone()));
-        let monitoring = Monitoring {
+        let healing = Healing {
             book: handle.clone(),
-            monitor: monitor.clone(),
-            news,
             clock: Arc::clone(&clock),
             identifiers: Arc::clone(&identifiers),
             settings: Arc::clone(&settings),
+            unfinished: Arc::default(),
+        };
+        let monitoring = Monitoring {
+            healing: healing.clone(),
+            monitor: monitor.clone(),
+            news,
         };
         tasks.spawn(monitoring.run(shutdown.clone()));
         let questions = Questions {
@@ -197,6 +221,7 @@ impl Service {
             questions,
             book: handle,
             clock,
+            machine_clock,
             identifiers,
             policy,
             inventory,
@@ -204,6 +229,7 @@ impl Service {
             flavors,
             settings,
             lifecycle,
+            healing,
             is_monitored: monitor.is_some(),
             rehearsals: enforcement::turns(),
         })
@@ -229,9 +255,14 @@ impl Service {
         self.lifecycle.plugins.resource_types()
     }
 
-    /// Unix seconds now.
+    /// Unix seconds now, by the book's time: it never goes back.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Unix seconds now by the clock of this machine, for what others have dated.
+    pub fn machine_time(&self) -> Timestamp {
+        self.machine_clock.now()
     }
 
     fn enforce(&self, rule: &'static str, caller: &Caller, target: Target<'_>) -> Result<(), ServiceError> {
@@ -287,12 +318,16 @@ impl Service {
         &self,
         work: impl FnMut(&mut Draft) -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        self.book.submit(work).await.map_err(|error| match error {
-            WriteError::Refused(refusal) => refusal,
-            WriteError::Contended | WriteError::FenceLost | WriteError::Unavailable(_) | WriteError::Stopped => {
-                ServiceError::Unavailable(error.to_string())
-            }
-        })
+        self.book.submit(work).await.map_err(not_written)
+    }
+}
+
+fn not_written(error: WriteError<ServiceError>) -> ServiceError {
+    match error {
+        WriteError::Refused(refusal) => refusal,
+        WriteError::Contended | WriteError::FenceLost | WriteError::Unavailable(_) | WriteError::Stopped => {
+            ServiceError::Unavailable(error.to_string())
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use crate::domain::Timestamp;
 use crate::ports::Clock;
 
-/// A clock that stands still until a test moves it; sleepers wake when it passes their time.
+/// A clock that stands still until a test moves it; sleepers wake when it passes their time, or is turned back.
 #[derive(Debug, Clone)]
 pub struct ManualClock(watch::Sender<Timestamp>);
 
@@ -19,6 +19,11 @@ impl ManualClock {
     /// Moves the clock; never backwards.
     pub fn set(&self, now: Timestamp) {
         self.0.send_modify(|current| *current = (*current).max(now));
+    }
+
+    /// Sets the clock to whatever is asked for, as an operator or a broken battery does.
+    pub fn turn_to(&self, now: Timestamp) {
+        self.0.send_replace(now);
     }
 
     /// Moves the clock forward.
@@ -34,8 +39,9 @@ impl Clock for ManualClock {
     }
 
     async fn sleep_until(&self, time: Timestamp) {
-        let mut now = self.0.subscribe();
+        let mut clock = self.0.subscribe();
+        let begun = *clock.borrow_and_update();
         // The sender lives as long as `self`.
-        let _ = now.wait_for(|now| *now >= time).await;
+        let _ = clock.wait_for(|now| *now >= time || *now < begun).await;
     }
 }

@@ -19,7 +19,7 @@ pub(crate) async fn authenticate(State(state): State<ApiState>, mut request: Req
     }
     match state
         .authenticator
-        .authenticate(request.headers(), state.service.now())
+        .authenticate(request.headers(), state.service.machine_time())
         .await
     {
         Ok(caller) => {
