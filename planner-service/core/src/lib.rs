@@ -4,6 +4,7 @@
 //! nothing here knows SQL, HTTP or OpenStack. Every change of the book goes through one writer.
 
 mod admission;
+mod allowance;
 pub mod authority;
 pub mod book;
 pub mod causes;
@@ -12,14 +13,15 @@ pub mod domain;
 pub mod environment;
 mod healing;
 pub mod lifecycle;
+pub mod limits;
 mod monitoring;
 pub mod notification;
 pub mod ports;
-mod precedence;
 pub mod properties;
 pub mod question;
 mod reach;
 pub mod service;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod turns;
 pub mod usage;

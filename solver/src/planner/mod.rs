@@ -212,8 +212,9 @@ impl Planner {
         self.index.get_or_init(derive)
     }
 
-    /// This planner, knowing the expressions of a request; `None` if it knows them already.
-    pub(crate) fn knowing(&self, request: &Request) -> Option<Self> {
+    /// This planner, knowing the expressions of a request, so that several decisions on it work them out once; `None` if it
+    /// knows them already.
+    pub fn knowing(&self, request: &Request) -> Option<Self> {
         let predicates = request.reservations.iter().map(|asked| &asked.predicate);
         let unknown: Vec<&Arc<Predicate>> = predicates
             .filter(|predicate| self.interner.number(predicate).is_none())

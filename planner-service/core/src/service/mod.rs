@@ -18,7 +18,6 @@ use plugin_api::{
     FlavorSource, FloatingIpInventory, HostInventory, HostMonitor, HostNews, InventoryError, Plugins, StepObserver,
 };
 use solver::planner::ModelSolver;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,11 +27,12 @@ pub use leases::{LeaseChange, LeaseDraft, LeaseReport, NewAffinity, ReservationC
 pub use listings::{AllocationFilter, HostAllocations, HostUse, Listing, PropertyListing};
 pub use settings::Settings;
 
+use crate::allowance::Allowances;
 use crate::authority::{Caller, Policy, Target, rules};
 use crate::book::handle::BookHandle;
-use crate::book::job::{Draft, WriteError};
+use crate::book::job::{Draft, Origin, WriteError};
 use crate::book::time::{BookClock, ClockError};
-use crate::book::writer::Writer;
+use crate::book::writer::{Writer, WriterParts};
 use crate::book::{Book, Contradiction, Premises};
 use crate::domain::{Lease, Timestamp};
 use crate::healing::Healing;
@@ -40,8 +40,8 @@ use crate::lifecycle::Lifecycle;
 use crate::monitoring::Monitoring;
 use crate::notification::{Announcer, Notifications, Sender};
 use crate::ports::{Clock, Identifiers, Store, StoreError};
-use crate::precedence::Precedence;
 use crate::question::Questions;
+use crate::turns::Turns;
 use crate::usage::{UsageFilter, UsageFilters};
 
 /// Everything the service works with, chosen by configuration.
@@ -111,7 +111,7 @@ pub struct Service {
     /// Whether a monitor, not the operator, says which hosts work.
     is_monitored: bool,
     /// Decisions on snapshots for usage filters wait here.
-    rehearsals: Arc<Semaphore>,
+    rehearsals: Turns,
 }
 
 impl Service {
@@ -160,18 +160,23 @@ impl Service {
             );
         }
         let settings = Arc::new(settings);
-        let solver = Precedence::new(solver);
-        let (writer, handle) = Writer::new(
-            book,
-            settings.shared,
-            Arc::clone(&store),
-            book_clock.clone(),
-            Arc::new(solver.clone()),
-            notifications.as_ref().map(|notifications| Announcer {
+        let allowances = Allowances {
+            solver,
+            clock: Arc::clone(&machine_clock),
+            shutdown: shutdown.clone(),
+        };
+        let writing = WriterParts {
+            store: Arc::clone(&store),
+            clock: book_clock.clone(),
+            allowances: allowances.clone(),
+            announcer: notifications.as_ref().map(|notifications| Announcer {
                 format: Arc::clone(&notifications.format),
                 identifiers: Arc::clone(&identifiers),
             }),
-        );
+            settings: Arc::clone(&settings),
+            tasks: tasks.clone(),
+        };
+        let (writer, handle) = Writer::new(book, writing);
         tasks.spawn(writer.run(shutdown.clone()));
         let clock: Arc<dyn Clock> = Arc::new(book_clock);
         if let Some(Notifications { sink, .. }) = notifications {
@@ -213,7 +218,7 @@ impl Service {
             book: handle.clone(),
             clock: Arc::clone(&clock),
             policy: Arc::clone(&policy),
-            solver,
+            allowances,
             settings: Arc::clone(&settings),
             turns: Questions::turns(),
         };
@@ -314,20 +319,26 @@ impl Service {
         self.lease_for(book, rule, caller, id)
     }
 
+    /// Has a request of the caller's project decided in its turn.
     async fn submit<T: Send + 'static>(
         &self,
+        caller: &Caller,
         work: impl FnMut(&mut Draft) -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        self.book.submit(work).await.map_err(not_written)
+        let origin = Origin::of(&caller.project_id);
+        self.book.submit(origin, work).await.map_err(not_written)
     }
 }
 
-fn not_written(error: WriteError<ServiceError>) -> ServiceError {
+pub(crate) fn not_written(error: WriteError<ServiceError>) -> ServiceError {
     match error {
         WriteError::Refused(refusal) => refusal,
-        WriteError::Contended | WriteError::FenceLost | WriteError::Unavailable(_) | WriteError::Stopped => {
-            ServiceError::Unavailable(error.to_string())
-        }
+        WriteError::Busy => ServiceError::Undecided(error.to_string()),
+        WriteError::Contended
+        | WriteError::Crowded
+        | WriteError::FenceLost
+        | WriteError::Unavailable(_)
+        | WriteError::Stopped => ServiceError::Unavailable(error.to_string()),
     }
 }
 
