@@ -24,6 +24,7 @@ pub mod batch;
 mod certificate;
 pub mod check;
 mod classes;
+mod columns;
 mod count;
 mod decimal;
 pub mod decision;

@@ -72,6 +72,9 @@ pub struct Host {
 }
 
 impl Host {
+    /// Names that [`Host::lookup`] does not take from the properties.
+    pub(crate) const NAMED: [&str; 3] = ["id", "zone", "rack"];
+
     /// What `$name` means on this host: its identifier, zone and rack by those names, else a property.
     pub fn lookup(&self, name: &str) -> Option<&str> {
         match name {
@@ -92,10 +95,16 @@ impl Host {
         !self.blocks.iter().any(|block| block.overlaps(&window))
     }
 
+    /// Whether new work may be put on the host, whatever it asks for: it is reservable and in service during the whole
+    /// window.
+    pub(crate) fn takes(&self, window: Interval) -> bool {
+        self.reservable && self.in_service(window)
+    }
+
     /// Whether new work may be put on the host: it is reservable, satisfies the predicate and is in
     /// service during the whole window.
     pub fn suits(&self, predicate: &Predicate, window: Interval) -> bool {
-        self.reservable && self.in_service(window) && self.matches(predicate)
+        self.takes(window) && self.matches(predicate)
     }
 }
 

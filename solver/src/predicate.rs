@@ -120,6 +120,14 @@ impl Predicate {
         }
     }
 
+    /// How many comparisons and connectives it has.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::All(parts) | Self::Any(parts) => 1 + parts.iter().map(Self::size).sum::<usize>(),
+            Self::Compare { .. } | Self::Lacks(_) => 1,
+        }
+    }
+
     /// The JSON form that [`parse`] reads.
     pub fn to_json(&self) -> Value {
         match self {

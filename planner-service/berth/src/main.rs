@@ -84,7 +84,13 @@ fn run() -> anyhow::Result<ExitCode> {
     let matches = Program::command().args_override_self(true).get_matches_from(arguments);
     let program = Program::from_arg_matches(&matches)?;
     match program.command {
-        Command::Serve(arguments) => runtime()?.block_on(serve::run(&arguments)),
+        Command::Serve(arguments) => {
+            let runtime = runtime()?;
+            let served = runtime.block_on(serve::run(&arguments));
+            // What still blocks a thread changes nothing, and is not waited for.
+            runtime.shutdown_background();
+            served
+        }
         Command::Migrate(arguments) => runtime()?.block_on(serve::migrate(&arguments)),
         Command::Backup(arguments) => runtime()?.block_on(backup::backup(&arguments)),
         Command::Restore(arguments) => runtime()?.block_on(backup::restore(&arguments)),

@@ -212,6 +212,14 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "BERTH_DECISION_LIMIT", value_name = "SECONDS", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub(crate) decision_limit: u32,
+    /// Most hosts, instances, addresses and units that the reservations of a lease may ask for in sum
+    #[arg(long, env = "BERTH_MAX_AMOUNT", value_name = "COUNT", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) max_amount: u32,
+    /// Most hosts, instances, addresses and units that the leases of a project may have in sum
+    #[arg(long, env = "BERTH_MAX_PROJECT_AMOUNT", value_name = "COUNT", default_value_t = 100_000,
+          value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub(crate) max_project_amount: u32,
     /// Seconds between two audits of what runs against the plan
     #[arg(long, env = "BERTH_RECONCILE_INTERVAL", value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(i64).range(1..=86_400))]

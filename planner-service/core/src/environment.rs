@@ -1,11 +1,15 @@
 //! The real clock and the real source of identifiers.
 
-use std::time::{Duration, SystemTime};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 
 use crate::domain::Timestamp;
 use crate::ports::{Clock, Identifiers};
+
+/// What the time that has passed is counted from.
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The system's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +31,10 @@ impl SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Self::milliseconds().div_euclid(1000)
+    }
+
+    fn elapsed(&self) -> Duration {
+        BEGINNING.elapsed()
     }
 
     async fn sleep_until(&self, time: Timestamp) {

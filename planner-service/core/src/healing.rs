@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use crate::admission::healing::{Outcome, heal_alone, heal_together, mark, unsettled};
 use crate::admission::shortfall::Seen;
 use crate::book::handle::BookHandle;
-use crate::book::job::WriteError;
+use crate::book::job::{Origin, WriteError};
 use crate::ports::{Clock, Identifiers};
 use crate::service::{ServiceError, Settings};
 
@@ -36,7 +36,10 @@ impl Healing {
         failed: Vec<String>,
         recovered: Vec<String>,
     ) -> Result<Outcome, WriteError<ServiceError>> {
-        let hosts = self.book.submit(move |draft| mark(draft, &failed, &recovered)).await?;
+        let hosts = self
+            .book
+            .submit(Origin::Event, move |draft| mark(draft, &failed, &recovered))
+            .await?;
         Ok(Outcome {
             hosts,
             ..self.heal().await
@@ -48,7 +51,9 @@ impl Healing {
         let (settings, identifiers) = (Arc::clone(&self.settings), Arc::clone(&self.identifiers));
         let together = self
             .book
-            .submit(move |draft| heal_together(draft, &settings, identifiers.as_ref()))
+            .submit(Origin::Event, move |draft| {
+                heal_together(draft, &settings, identifiers.as_ref())
+            })
             .await;
         let mut is_finished = together.is_ok();
         let (mut outcome, is_healed) = together.unwrap_or_else(|error| {
@@ -68,7 +73,9 @@ impl Healing {
             let alone = {
                 let lease_id = lease_id.clone();
                 self.book
-                    .submit(move |draft| heal_alone(draft, &lease_id, &settings, identifiers.as_ref()))
+                    .submit(Origin::Event, move |draft| {
+                        heal_alone(draft, &lease_id, &settings, identifiers.as_ref())
+                    })
                     .await
             };
             match alone {

@@ -5,6 +5,7 @@
 
 mod admission;
 pub mod attempts;
+mod allowance;
 pub mod authority;
 pub mod book;
 pub mod causes;
@@ -14,14 +15,15 @@ pub mod domain;
 pub mod environment;
 mod healing;
 pub mod lifecycle;
+pub mod limits;
 mod monitoring;
 pub mod notification;
 pub mod ports;
-mod precedence;
 pub mod properties;
 pub mod question;
 mod reach;
 pub mod service;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod turns;
 pub mod usage;

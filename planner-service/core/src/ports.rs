@@ -1,6 +1,7 @@
 //! What the service needs from outside: a clock and a store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -14,6 +15,9 @@ pub type Epoch = i64;
 pub trait Clock: Send + Sync {
     /// Unix seconds now.
     fn now(&self) -> Timestamp;
+
+    /// Time since some moment in the past. It never goes back, whatever the date does: work is measured with it.
+    fn elapsed(&self) -> Duration;
 
     /// Returns at `time`, or at once if that has passed.
     async fn sleep_until(&self, time: Timestamp);

@@ -3,6 +3,10 @@
 //! Invariant: the pointer is a live HiGHS object from creation to drop and is used by one thread at a
 //! time, because it is neither `Send` nor shared; every array passed has the length HiGHS reads or writes;
 //! every return code is looked at, and after the first error the engine only answers [`Status::Unreliable`].
+//!
+//! Objects of several threads run at the same time. HiGHS 1.15 keeps one scheduler for each thread that calls it
+//! (`HighsTaskExecutor`, `thread_local`) and with the option `threads` at 1 gives it no workers, so that destroying an object,
+//! which resets the scheduler of the calling thread, concerns nobody else. An object never leaves its thread.
 
 #![allow(
     unsafe_code,
@@ -10,19 +14,10 @@
 )]
 
 use std::ffi::{CStr, c_void};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use highs_sys::{self as highs, HighsInt};
 use solver::program::{LinearEngine, Status};
-
-/// HiGHS resets its process-wide scheduler when an object is destroyed, which is not thread safe (HiGHS
-/// pull request 3141); so objects are made, run and destroyed one at a time.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-pub(crate) fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A growing program on HiGHS: one thread, no gaps, dual simplex without presolve.
 #[derive(Debug)]
@@ -94,10 +89,8 @@ const WORDS: [(&CStr, &CStr); 3] = [(c"presolve", c"off"), (c"solver", c"simplex
 impl Engine {
     /// An empty program.
     pub fn new() -> Self {
-        let guard = alone();
         // SAFETY: makes a new object that nothing else knows.
         let highs = unsafe { highs::Highs_create() };
-        drop(guard);
         let mut engine = Self {
             highs,
             made: Instant::now(),
@@ -245,10 +238,8 @@ impl Engine {
         // HiGHS measures a limit from when its clocks were set to zero.
         // SAFETY: the object lives.
         self.call(|highs| unsafe { highs::Highs_zeroAllClocks(highs) });
-        let guard = alone();
-        // SAFETY: the object lives, and no other object runs.
+        // SAFETY: the object lives.
         self.call(|highs| unsafe { highs::Highs_run(highs) });
-        drop(guard);
         if self.failed {
             return Status::Unreliable;
         }
@@ -315,7 +306,6 @@ impl Default for Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let _guard = alone();
         // SAFETY: the pointer is null or an object that lives until here.
         unsafe { highs::Highs_destroy(self.highs) };
     }
@@ -409,10 +399,8 @@ impl LinearEngine for Engine {
         }
         let mut exists: HighsInt = 0;
         // HiGHS may have to solve for it.
-        let guard = alone();
-        // SAFETY: the object lives, and no other object runs; there is an element for each row.
+        // SAFETY: the object lives; there is an element for each row.
         self.call(|highs| unsafe { highs::Highs_getDualRay(highs, &raw mut exists, weights.as_mut_ptr()) });
-        drop(guard);
         (!self.failed && exists != 0).then_some(weights)
     }
 

@@ -43,7 +43,6 @@ struct Run {
 impl ModelSolver for Highs {
     fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved {
         let started = Instant::now();
-        let _guard = engine::alone();
         let left = || seconds.map(|seconds| (seconds - started.elapsed().as_secs_f64()).max(0.0));
         let outcome = solve(program, left);
         Solved {

@@ -1,9 +1,14 @@
 //! The growing engines: a hot start gives what a cold one gives, rays certify, limits are limits.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    reason = "all of it is a test"
+)]
 
 use proptest::prelude::*;
-use solver::program::{LinearEngine, ModelSolver, Status};
+use solver::program::{LinearEngine, ModelSolver, Program, Status};
 use solver_highs::{Engine, Highs, Swift};
 
 const NONE: f64 = f64::INFINITY;
@@ -352,6 +357,56 @@ fn engines_and_whole_programs_run_in_several_threads() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(work);
+        }
+    });
+}
+
+/// Packs into three rows what does not come out whole in the linear relaxation.
+fn packing(seed: u32) -> Program {
+    let mut program = Program::default();
+    for column in 0..14 {
+        program.column(-i64::from(1 + (seed * 7 + column * 13) % 11), 2);
+    }
+    for row in 0..3 {
+        let entries = (0..14_u32).map(|column| (column as usize, i64::from(2 + (column * (row + 3) + seed * 5) % 7)));
+        program.row(None, Some(i64::from(31 + row)), entries.collect());
+    }
+    program
+}
+
+/// Decisions, questions and offers solve at the same time: each finds what it finds alone.
+#[test]
+fn v2_programs_of_many_threads_are_solved_at_once() {
+    let solved = |seed: u32| {
+        let mut engine = Engine::new();
+        for row in packing(seed).rows {
+            engine.add_row((-NONE, row.most.map_or(NONE, |most| most as f64)), &[]);
+        }
+        for (number, column) in packing(seed).columns.iter().enumerate() {
+            let rows = packing(seed).rows.into_iter().enumerate();
+            let entries: Vec<(usize, f64)> = rows
+                .map(|(row, row_of)| (row, row_of.entries[number].1 as f64))
+                .collect();
+            engine.add_column(column.cost as f64, (0.0, f64::from(column.most)), &entries);
+        }
+        engine.set_integer(true);
+        let status = engine.solve(None);
+        (
+            Highs.solve(&packing(seed), None).outcome,
+            status,
+            engine.bound().round(),
+        )
+    };
+    let alone: Vec<_> = (0..12).map(solved).collect();
+    std::thread::scope(|scope| {
+        for first in 0..6_u32 {
+            let (alone, solved) = (&alone, &solved);
+            scope.spawn(move || {
+                for number in 0..48 {
+                    let seed = (first + number) % 12;
+                    assert_eq!(solved(seed), alone[seed as usize], "{seed}");
+                }
+            });
         }
     });
 }

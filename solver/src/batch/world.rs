@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::chain::Holds;
 use crate::classes::ClassNumber;
+use crate::columns::Columns;
 use crate::model::{Host, HostId, Interval, Lease, LeaseId, Request, Reservation, Resource, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
@@ -143,10 +144,11 @@ fn coarse(
     predicates: &[&Predicate],
     kept: &BTreeMap<&[HostId], usize>,
 ) -> (Vec<ClassNumber>, Vec<Vec<bool>>) {
+    let admitted = Columns::default().admitted(hosts, predicates);
     let mut numbers = HashMap::new();
     let mut truths: Vec<Vec<bool>> = Vec::new();
-    let of = hosts.iter().map(|host| {
-        let mut truth: Vec<bool> = predicates.iter().map(|predicate| host.matches(predicate)).collect();
+    let of = hosts.iter().enumerate().map(|(number, host)| {
+        let mut truth: Vec<bool> = admitted.iter().map(|set| set.contains(number)).collect();
         for (&hosts, &number) in kept {
             truth[number] = hosts.binary_search(&host.id).is_ok();
         }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::occupancy::{Occupancy, Use};
+use crate::columns::Columns;
 use crate::model::{Host, HostId, Instances, Interval, Reservation, Resource, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
@@ -199,13 +200,14 @@ pub(super) fn place(occupancy: &mut Occupancy<'_>, job: &Job<'_>, during: Interv
 
 /// Partitions the hosts by everything a promise can ask for.
 fn classes(hosts: &[&Host], predicates: &[&Predicate]) -> (Vec<usize>, Vec<Vec<bool>>) {
+    let admitted = Columns::default().admitted(hosts, predicates);
     let mut numbers = HashMap::new();
     let mut truths = Vec::new();
-    let of = hosts.iter().map(|host| {
-        let truth: Vec<bool> = predicates.iter().map(|predicate| host.matches(predicate)).collect();
+    let of = hosts.iter().enumerate().map(|(number, host)| {
+        let truth: Vec<bool> = admitted.iter().map(|set| set.contains(number)).collect();
         let rest = (&host.zone, &host.rack, &host.blocks, host.reservable, &host.capacity);
-        *numbers.entry((truth.clone(), rest)).or_insert_with(|| {
-            truths.push(truth);
+        *numbers.entry((truth, rest)).or_insert_with_key(|(truth, _)| {
+            truths.push(truth.clone());
             truths.len() - 1
         })
     });

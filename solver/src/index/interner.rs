@@ -38,11 +38,11 @@ impl Interner {
     }
 
     /// All known expressions by number.
-    pub(crate) fn known(&self) -> impl Iterator<Item = (PredicateNumber, &Predicate)> {
+    pub(crate) fn known(&self) -> impl Iterator<Item = (PredicateNumber, &Arc<Predicate>)> {
         self.list
             .iter()
             .zip(0..)
-            .filter_map(|(known, number)| known.as_ref().map(|known| (number, known.predicate.as_ref())))
+            .filter_map(|(known, number)| known.as_ref().map(|known| (number, &known.predicate)))
     }
 
     /// How many numbers were given out.

@@ -12,6 +12,7 @@ mod groups;
 mod held;
 mod holders;
 mod interner;
+mod learnt;
 mod partition;
 mod profile;
 
@@ -24,9 +25,11 @@ pub(crate) use held::Held;
 pub(crate) use holders::{Holder, Holders};
 use imbl::{OrdMap, Vector};
 pub(crate) use interner::{Interner, PredicateNumber};
-use partition::Partition;
+pub(crate) use learnt::Learnt;
+use partition::{Alike, Partition};
 pub(crate) use profile::{Profile, Steps};
 
+use crate::columns::HostSet;
 use crate::hosts::{HostNumber, Hosts, ReservationNumber};
 use crate::model::{HostId, Interval, Seconds};
 use crate::planner::Stored;
@@ -57,6 +60,7 @@ impl Eligible {
 /// The derived facts. Clones share structure.
 #[derive(Clone)]
 pub(crate) struct Index {
+    learnt: Arc<Learnt>,
     partition: Arc<Partition>,
     eligible: Vec<Option<Arc<Eligible>>>,
     profiles: Vec<Arc<Profile>>,
@@ -75,14 +79,16 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Derives everything from nothing.
+    /// Derives everything; what expressions admit is taken over from the hosts before, where they are the same.
     pub(crate) fn new<'a>(
         hosts: &Hosts,
         interner: &Interner,
+        before: Option<&Learnt>,
         leases: impl Iterator<Item = &'a Arc<Stored>>,
         numbers: ReservationNumber,
     ) -> Self {
-        let partition = Partition::new(hosts, interner);
+        let learnt = Learnt::new(hosts, interner, before);
+        let partition = Partition::new(hosts, &learnt);
         let profiles: Vec<Arc<Profile>> = partition
             .classes
             .iter()
@@ -91,6 +97,7 @@ impl Index {
         let classes = partition.classes.iter();
         let gaps = classes.map(|class| gaps(hosts, &class.hosts)).collect();
         let mut index = Self {
+            learnt: Arc::new(learnt),
             partition: Arc::new(partition),
             eligible: Vec::new(),
             profiles,
@@ -103,9 +110,7 @@ impl Index {
             forgotten: 0,
         };
         index.always_free = (0..index.profiles.len()).map(|class| index.least_free(class)).collect();
-        for (number, predicate) in interner.known() {
-            index.admit(hosts, number, predicate);
-        }
+        index.admit_all();
         index.fill(hosts, leases, numbers);
         index
     }
@@ -114,17 +119,23 @@ impl Index {
         size(&self.partition.classes[class].hosts) - self.profiles[class].greatest()
     }
 
+    /// Notes which classes each known expression admits.
+    fn admit_all(&mut self) {
+        let learnt = Arc::clone(&self.learnt);
+        for (number, admitted) in learnt.known() {
+            self.admit(number, admitted);
+        }
+    }
+
     /// Notes which classes satisfy an expression that splits none.
-    fn admit(&mut self, hosts: &Hosts, number: PredicateNumber, predicate: &Predicate) {
-        let truth: Vec<bool> = self
-            .partition
-            .classes
-            .iter()
-            .map(|class| {
-                let first = class.hosts.first().and_then(|&host| hosts.at(host as HostNumber));
-                first.is_some_and(|carried| carried.host.matches(predicate))
-            })
-            .collect();
+    fn admit(&mut self, number: PredicateNumber, admitted: &HostSet) {
+        let satisfies = |class: &Alike| {
+            class
+                .hosts
+                .first()
+                .is_some_and(|&host| admitted.contains(host as HostNumber))
+        };
+        let truth: Vec<bool> = self.partition.classes.iter().map(satisfies).collect();
         let reservable = |class: u32| self.partition.classes[class as usize].reservable && truth[class as usize];
         let classes: Vec<u32> = self
             .partition
@@ -140,11 +151,18 @@ impl Index {
         self.eligible[number] = Some(Arc::new(Eligible { truth, classes }));
     }
 
-    /// Takes a new expression in; classes it splits are split.
-    pub(crate) fn learn(&mut self, hosts: &Hosts, interner: &Interner, number: PredicateNumber, predicate: &Predicate) {
-        let parted = Arc::make_mut(&mut self.partition).split(hosts, predicate);
+    /// Takes new expressions in, all of them in one go; classes they split are split.
+    pub(crate) fn learn(&mut self, hosts: &Hosts, new: &[(PredicateNumber, Arc<Predicate>)]) {
+        Arc::make_mut(&mut self.learnt).learn(new);
+        let learnt = Arc::clone(&self.learnt);
+        let admitted = || {
+            new.iter()
+                .filter_map(|(number, _)| Some((*number, learnt.admitted(*number)?)))
+        };
+        let sets = admitted().map(|(_, set)| set.as_ref());
+        let parted = Arc::make_mut(&mut self.partition).split(hosts, sets);
         if parted.is_empty() {
-            self.admit(hosts, number, predicate);
+            admitted().for_each(|(number, set)| self.admit(number, set));
             return;
         }
         for &class in &parted {
@@ -160,9 +178,7 @@ impl Index {
                 self.always_free.push(self.least_free(class));
             }
         }
-        for (number, predicate) in interner.known() {
-            self.admit(hosts, number, predicate);
-        }
+        self.admit_all();
         self.split_holders(hosts, &parted);
     }
 
@@ -172,8 +188,14 @@ impl Index {
         if let Some(eligible) = self.eligible.get_mut(number as usize) {
             *eligible = None;
         }
+        Arc::make_mut(&mut self.learnt).forget(number);
         self.forgotten += 1;
         self.forgotten > MOST_FORGOTTEN + self.eligible.len()
+    }
+
+    /// What expressions admit.
+    pub(crate) const fn learnt(&self) -> &Arc<Learnt> {
+        &self.learnt
     }
 
     /// How many classes there are.

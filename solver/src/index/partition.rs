@@ -1,12 +1,12 @@
 //! Hosts grouped by everything that known expressions and the rules of classes can tell apart.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::Interner;
+use super::learnt::Learnt;
+use crate::columns::HostSet;
 use crate::hosts::Hosts;
 use crate::model::{Host, HostId, Interval};
-use crate::predicate::Predicate;
 
 /// Hosts that are alike.
 #[derive(Debug, Clone)]
@@ -57,34 +57,26 @@ fn kind(host: &Host) -> Kind<'_> {
 
 impl Partition {
     /// Groups all hosts by all known expressions.
-    pub(super) fn new(hosts: &Hosts, interner: &Interner) -> Self {
+    pub(super) fn new(hosts: &Hosts, learnt: &Learnt) -> Self {
         let mut partition = Self::default();
-        let predicates: Vec<&Predicate> = interner.known().map(|(_, predicate)| predicate).collect();
-        let (named, general): (Vec<&Predicate>, Vec<&Predicate>) = predicates
-            .into_iter()
-            .partition(|predicate| predicate.properties().contains("id"));
-        let mut properties: Vec<&str> = general.iter().flat_map(|predicate| predicate.properties()).collect();
-        properties.sort_unstable();
-        properties.dedup();
-        // Hosts with equal values of all properties that are asked for satisfy the same expressions, so
-        // each combination is looked at once.
+        // Which expressions each host satisfies, 64 to a word.
+        let words = learnt.known().count().div_ceil(64);
+        let mut truths = vec![0_u64; words * hosts.len()];
+        for (place, (_, admitted)) in learnt.known().enumerate() {
+            for host in admitted.ones() {
+                truths[host * words + place / 64] |= 1 << (place % 64);
+            }
+        }
         let mut kinds: HashMap<Kind<'_>, u32> = HashMap::new();
-        let mut truths: HashMap<Vec<Option<&str>>, usize> = HashMap::new();
-        let mut distinct: HashMap<Vec<bool>, usize> = HashMap::new();
-        let mut classes: HashMap<(u32, usize, Vec<bool>), u32> = HashMap::new();
+        let mut classes: HashMap<(u32, &[u64]), u32> = HashMap::new();
         for (number, carried) in (0_u32..).zip(hosts.values()) {
             let host = carried.host.as_ref();
             let next = u32::try_from(kinds.len()).unwrap_or(u32::MAX);
             let kind_number = *kinds.entry(kind(host)).or_insert(next);
-            let values: Vec<Option<&str>> = properties.iter().map(|name| host.lookup(name)).collect();
-            let truth = *truths.entry(values).or_insert_with(|| {
-                let truth: Vec<bool> = general.iter().map(|predicate| host.matches(predicate)).collect();
-                let next = distinct.len();
-                *distinct.entry(truth).or_insert(next)
-            });
-            let by_name = named.iter().map(|predicate| host.matches(predicate)).collect();
+            let first = number as usize * words;
+            let truth = &truths[first..first + words];
             let next = u32::try_from(partition.classes.len()).unwrap_or(u32::MAX);
-            let class = *classes.entry((kind_number, truth, by_name)).or_insert(next);
+            let class = *classes.entry((kind_number, truth)).or_insert(next);
             if class == next {
                 partition.classes.push(Alike {
                     hosts: Vec::new(),
@@ -116,53 +108,39 @@ impl Partition {
         });
     }
 
-    /// Splits the classes in which only some hosts satisfy the expression. Gives the classes that changed
+    /// Splits the classes in which only some hosts satisfy one of the expressions. Gives the classes that changed
     /// and the new ones, ascending.
-    pub(super) fn split(&mut self, hosts: &Hosts, predicate: &Predicate) -> Vec<usize> {
-        let mut changed = Vec::new();
-        let mut seen: HashMap<Vec<Option<&str>>, bool> = HashMap::new();
-        let properties: Vec<&str> = predicate.properties().into_iter().collect();
-        let mut parts: Vec<(usize, Vec<u32>, Vec<u32>)> = Vec::new();
-        for (number, class) in self.classes.iter().enumerate() {
-            let matches = |host: &u32| {
-                hosts.at(*host as usize).is_some_and(|carried| {
-                    let host = carried.host.as_ref();
-                    let values = properties.iter().map(|name| host.lookup(name)).collect();
-                    *seen.entry(values).or_insert_with(|| host.matches(predicate))
-                })
-            };
-            let (yes, no): (Vec<u32>, Vec<u32>) = class.hosts.iter().copied().partition(matches);
-            if !yes.is_empty() && !no.is_empty() {
-                parts.push((number, no, yes));
+    pub(super) fn split<'a>(&mut self, hosts: &Hosts, expressions: impl Iterator<Item = &'a HostSet>) -> Vec<usize> {
+        let mut changed = BTreeSet::new();
+        for admitted in expressions {
+            for number in 0..self.classes.len() {
+                let members = &self.classes[number].hosts;
+                let admits = |host: &u32| admitted.contains(*host as usize);
+                let some = members.first().map(admits);
+                if members.iter().all(|host| Some(admits(host)) == some) {
+                    continue;
+                }
+                let (yes, no): (Vec<u32>, Vec<u32>) = members.iter().copied().partition(admits);
+                let new = self.classes.len();
+                for &host in &yes {
+                    self.class_of[host as usize] = u32::try_from(new).unwrap_or(u32::MAX);
+                }
+                let mut split = self.classes[number].clone();
+                split.hosts = yes;
+                self.classes[number].hosts = no;
+                self.classes.push(split);
+                changed.extend([number, new]);
             }
         }
-        let least = |members: &[u32]| {
-            let richness = members
-                .iter()
-                .filter_map(|&host| hosts.at(host as usize))
-                .map(|carried| carried.richness);
-            richness.min().unwrap_or(0)
-        };
-        for (number, no, yes) in parts {
-            let new = self.classes.len();
-            for &host in &yes {
-                self.class_of[host as usize] = u32::try_from(new).unwrap_or(u32::MAX);
-            }
-            let mut split = self.classes[number].clone();
-            split.richness = least(&yes);
-            split.ids = identifiers(hosts, &yes);
-            split.hosts = yes;
-            self.classes[number].ids = identifiers(hosts, &no);
-            self.classes[number].richness = least(&no);
-            self.classes[number].hosts = no;
-            self.classes.push(split);
-            changed.push(number);
-            changed.push(new);
+        for &number in &changed {
+            let class = &mut self.classes[number];
+            let members = class.hosts.iter().filter_map(|&host| hosts.at(host as usize));
+            class.richness = members.map(|carried| carried.richness).min().unwrap_or(0);
+            class.ids = identifiers(hosts, &class.hosts);
         }
-        changed.sort_unstable();
         if !changed.is_empty() {
             self.order();
         }
-        changed
+        changed.into_iter().collect()
     }
 }

@@ -15,8 +15,8 @@ mod kinds;
 mod occupy;
 
 use crate::hosts::{Carried, Hosts, ReservationNumber};
-use crate::index::{Eligible, Index, Interner, PredicateNumber};
-use crate::model::{Host, HostId, Interval, Lease, LeaseId, Pool, PoolId, Request, RequestedReservation, Seconds};
+use crate::index::{Eligible, Index, Interner, Learnt, PredicateNumber};
+use crate::model::{Host, HostId, Interval, Lease, LeaseId, Pool, PoolId, Request, Seconds};
 use crate::predicate::Predicate;
 pub use crate::program::ModelSolver;
 
@@ -96,6 +96,8 @@ pub struct Planner {
     /// Derived when it is first needed; changes of hosts forget it, changes of leases update it. Clones share
     /// it only as long as their states are equal, even while it is still to be derived.
     index: Arc<OnceLock<Index>>,
+    /// What the last index knew of expressions, for the next one.
+    learnt: Option<Arc<Learnt>>,
 }
 
 impl Planner {
@@ -112,6 +114,7 @@ impl Planner {
             kinds: kinds::Kinds::default(),
             kept_until: Seconds::MIN,
             index: Arc::default(),
+            learnt: None,
         }
     }
 
@@ -135,7 +138,7 @@ impl Planner {
             }
         }
         self.hosts.insert(carried);
-        self.index = Arc::default();
+        self.forget_index();
     }
 
     /// Removes a host that nothing holds; `false` if something does or it is unknown.
@@ -146,7 +149,7 @@ impl Planner {
             .is_some_and(|carried| carried.occupations.is_empty() && carried.shares.is_empty())
         {
             self.hosts.remove(host);
-            self.index = Arc::default();
+            self.forget_index();
             return true;
         }
         false
@@ -183,6 +186,14 @@ impl Planner {
         Ok(())
     }
 
+    /// Has the index derived anew when it is next needed.
+    fn forget_index(&mut self) {
+        if let Some(index) = self.index.get() {
+            self.learnt = Some(Arc::clone(index.learnt()));
+        }
+        self.index = Arc::default();
+    }
+
     fn index_mut(&mut self) -> Option<&mut Index> {
         if self.index.get().is_none() {
             // Clones of the state before wait for the same index; this one is another state from here on.
@@ -194,33 +205,47 @@ impl Planner {
 
     /// The derived facts.
     pub(crate) fn index(&self) -> &Index {
-        let derive = || Index::new(&self.hosts, &self.interner, self.leases.values(), self.numbers);
+        let derive = || {
+            let before = self.learnt.as_deref();
+            Index::new(&self.hosts, &self.interner, before, self.leases.values(), self.numbers)
+        };
         self.index.get_or_init(derive)
     }
 
-    /// This planner, knowing the expressions of a request; `None` if it knows them already.
-    pub(crate) fn knowing(&self, request: &Request) -> Option<Self> {
-        let unknown = |asked: &&RequestedReservation| self.interner.number(&asked.predicate).is_none();
-        let mut unknown = request.reservations.iter().filter(unknown).peekable();
-        unknown.peek()?;
+    /// This planner, knowing the expressions of a request, so that several decisions on it work them out once; `None` if it
+    /// knows them already.
+    pub fn knowing(&self, request: &Request) -> Option<Self> {
+        let predicates = request.reservations.iter().map(|asked| &asked.predicate);
+        let unknown: Vec<&Arc<Predicate>> = predicates
+            .filter(|predicate| self.interner.number(predicate).is_none())
+            .collect();
+        if unknown.is_empty() {
+            return None;
+        }
         self.index();
         let mut knowing = self.clone();
-        for asked in unknown {
-            knowing.learn(&asked.predicate);
-        }
+        knowing.learn(unknown);
         Some(knowing)
     }
 
-    /// The number of an expression that one promise more has.
-    fn learn(&mut self, predicate: &Arc<Predicate>) -> PredicateNumber {
-        let (number, new) = self.interner.take(predicate);
-        if new {
-            let (hosts, interner) = (self.hosts.clone(), self.interner.clone());
+    /// The numbers of expressions of which each has one promise more.
+    fn learn<'a>(&mut self, predicates: impl IntoIterator<Item = &'a Arc<Predicate>>) -> Vec<PredicateNumber> {
+        let mut new = Vec::new();
+        let mut take = |predicate: &'a Arc<Predicate>| {
+            let (number, is_new) = self.interner.take(predicate);
+            if is_new {
+                new.push((number, Arc::clone(predicate)));
+            }
+            number
+        };
+        let numbers = predicates.into_iter().map(&mut take).collect();
+        if !new.is_empty() {
+            let hosts = self.hosts.clone();
             if let Some(index) = self.index_mut() {
-                index.learn(&hosts, &interner, number, predicate);
+                index.learn(&hosts, &new);
             }
         }
-        number
+        numbers
     }
 
     /// What an expression admits, worked out once for many questions to this state; `None` if no promise

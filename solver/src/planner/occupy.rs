@@ -70,7 +70,7 @@ impl Planner {
                 && let Some(index) = self.index_mut()
                 && index.forget(part.predicate)
             {
-                self.index = Arc::default();
+                self.forget_index();
             }
         }
     }
@@ -168,13 +168,14 @@ impl Planner {
     pub(super) fn occupy(&mut self, lease: Lease, since: impl Fn(&Reservation) -> Seconds) -> Result<(), StateError> {
         let mut parts = Vec::with_capacity(lease.reservations.len());
         let mut standing: Vec<(usize, Vec<u32>)> = Vec::with_capacity(lease.reservations.len());
-        for reservation in &lease.reservations {
+        let predicates = self.learn(lease.reservations.iter().map(|reservation| &reservation.predicate));
+        for (reservation, predicate) in lease.reservations.iter().zip(predicates) {
             let part = Part {
                 number: self.returned.pop_back().unwrap_or_else(|| {
                     self.numbers += 1;
                     self.numbers - 1
                 }),
-                predicate: self.learn(&reservation.predicate),
+                predicate,
                 since: since(reservation),
             };
             parts.push(part);
@@ -200,7 +201,15 @@ impl Planner {
                     None => carried.in_use(interval).next(),
                     Some(_) => carried.overlapping(interval).first(),
                 };
-                let suits = || carried.host.suits(&reservation.predicate, reservation.window);
+                let suits = || {
+                    let index = self.index.get();
+                    let known = index.and_then(|index| Some((index.eligible(predicate)?, index.class_of(number))));
+                    let matches = known.map_or_else(
+                        || carried.host.matches(&reservation.predicate),
+                        |(eligible, class)| eligible.admits(class),
+                    );
+                    matches && carried.host.takes(reservation.window)
+                };
                 if interval.start > self.kept_until && (reservation.pinned || instances.is_some() || !suits()) {
                     self.kept_until = interval.start;
                 }

@@ -79,9 +79,11 @@ impl Question<'_> {
 
     /// Hosts that suit a reservation, whatever stands on them, or that it keeps.
     fn suitable(&self, wanted: &RequestedReservation, kept: &[HostId]) -> u32 {
-        let hosts = self.planner.hosts.values().map(|carried| carried.host.as_ref());
-        let suits =
-            hosts.filter(|host| host.suits(&wanted.predicate, wanted.window) || kept.binary_search(&host.id).is_ok());
+        let (index, eligible) = (self.planner.index(), self.planner.eligible(&wanted.predicate));
+        let suits = self.planner.hosts.values().enumerate().filter(|(number, carried)| {
+            let admits = eligible.is_some_and(|eligible| eligible.admits(index.class_of(*number)));
+            admits && carried.host.takes(wanted.window) || kept.binary_search(&carried.host.id).is_ok()
+        });
         u32::try_from(suits.count()).unwrap_or(u32::MAX)
     }
 }

@@ -64,7 +64,8 @@ impl Question<'_> {
             let next = sweep.advance(from).map_or(range.end, |next| next.min(range.end));
             let step = sweep.step(from);
             let differs = steps.last().is_none_or(|last| Step { from, ..*last } != step);
-            if differs && steps.len() >= most_steps.max(1) {
+            let is_over = !steps.is_empty() && (self.expired)();
+            if is_over || differs && steps.len() >= most_steps.max(1) {
                 return sweep.answer(steps, from);
             }
             if differs {

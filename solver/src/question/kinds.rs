@@ -130,10 +130,20 @@ impl<'a> Kinds<'a> {
 fn only_kept(planner: &Planner, now: Seconds) -> BTreeSet<&HostId> {
     let held = planner.leases().flat_map(|lease| &lease.reservations);
     let free = held.filter(|held| held.resource == Resource::Host && !held.is_fixed(now, planner.freeze));
+    let index = planner.index();
     free.flat_map(|held| {
+        let eligible = planner.eligible(&held.predicate);
         let unsuitable = move |id: &&HostId| {
-            let host = planner.host(id);
-            host.is_some_and(|host| !host.suits(&held.predicate, held.window))
+            planner.hosts.number(id).is_some_and(|number| {
+                let admits = eligible.is_some_and(|eligible| eligible.admits(index.class_of(number)));
+                let takes = || {
+                    planner
+                        .hosts
+                        .at(number)
+                        .is_some_and(|carried| carried.host.takes(held.window))
+                };
+                !(admits && takes())
+            })
         };
         held.holds.iter().filter(unsuitable)
     })

@@ -130,6 +130,8 @@ fn settings(arguments: &ServeArguments, shared: bool, countables: Countables) ->
         freeze: arguments.freeze,
         before_end_lead: arguments.minutes_before_end_lease * 60,
         decision_seconds: f64::from(arguments.decision_limit),
+        most_amount: arguments.max_amount,
+        most_project_amount: arguments.max_project_amount,
         region: arguments.region.clone().unwrap_or_default(),
         countables,
         reconcile_interval: arguments.reconcile_interval,

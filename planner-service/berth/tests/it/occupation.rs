@@ -232,7 +232,8 @@ async fn f4_a_clock_that_cannot_be_right_is_said_at_once() {
         assert!(text.contains("the clock of this machine is wrong"), "{text}");
         assert!(text.contains(&wrong.to_string()), "{text}");
         // What is read is still read.
-        assert_eq!(alone.service.leases(&caller()).await.unwrap()().count(), 0);
+        let leases = alone.service.leases(&caller()).await;
+        assert_eq!(leases.ok().map(|leases| leases().count()), Some(0));
     }
     alone.clock.turn_to(NOON + 60);
     let lease = alone.book(NOON + 60, NOON + 1200, 1).await.unwrap();

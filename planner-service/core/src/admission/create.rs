@@ -12,6 +12,7 @@ use crate::book::job::Draft;
 use crate::domain::{
     Event, EventType, Lease, LeaseStatus, NotificationType, Reservation, ReservationStatus, Timestamp,
 };
+use crate::limits::check_project;
 use crate::ports::{Change, Identifiers};
 use crate::service::{LeaseDraft, ServiceError, Settings};
 
@@ -71,6 +72,13 @@ pub(crate) fn create(
     settings: &Settings,
 ) -> Result<Arc<Lease>, ServiceError> {
     check_window(wanted.start, wanted.end, draft.now())?;
+    check_project(
+        draft.book(),
+        &caller.project_id,
+        &identifiers.lease,
+        wanted.reservations.iter(),
+        settings.most_project_amount,
+    )?;
     let before_end = before_end_time(wanted, settings.before_end_lead)?;
     let placement = find_hosts(draft, wanted, identifiers, settings)?;
     let lease = Arc::new(assemble(

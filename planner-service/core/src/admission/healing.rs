@@ -91,7 +91,7 @@ pub(crate) fn heal_together(
         return Ok((Outcome::default(), true));
     }
     let budget = Budget {
-        seconds: Some(settings.decision_seconds),
+        seconds: Some(draft.seconds().min(settings.decision_seconds)),
     };
     let healed = rechoose(draft.book().planner(), minute(now), budget, draft.solver());
     if !healed.proved {

@@ -51,7 +51,7 @@ pub(crate) struct Placement {
 /// Asks the planner; a refusal becomes the error the caller sees.
 pub(crate) fn place(draft: &Draft, request: &Request, settings: &Settings) -> Result<Placement, ServiceError> {
     let budget = Budget {
-        seconds: Some(settings.decision_seconds),
+        seconds: Some(draft.seconds().min(settings.decision_seconds)),
     };
     let Decision { verdict, tier, .. } =
         draft
@@ -71,15 +71,18 @@ pub(crate) fn place(draft: &Draft, request: &Request, settings: &Settings) -> Re
             tracing::debug!(lease = %request.id, tier = tier.name(), reason = conflict.reason, "refused");
             Err(ServiceError::Shortage(Box::new(Shortage::proved(request, conflict))))
         }
-        Verdict::Undecided(why) => Err(ServiceError::Undecided(match why {
-            Unfinished::Time => format!(
-                "not decided within {} s; this is not a refusal: try again, or ask for less at once",
-                settings.decision_seconds
-            ),
-            Unfinished::Work | Unfinished::Arithmetic => {
-                "too many combinations to decide; this is not a refusal: ask for less at once".to_owned()
-            }
-        })),
+        Verdict::Undecided(why) => {
+            draft.leave_open();
+            Err(ServiceError::Undecided(match why {
+                Unfinished::Time => format!(
+                    "not decided within {} s; this is not a refusal: try again, or ask for less at once",
+                    settings.decision_seconds
+                ),
+                Unfinished::Work | Unfinished::Arithmetic => {
+                    "too many combinations to decide; this is not a refusal: ask for less at once".to_owned()
+                }
+            }))
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::domain::{
     Allocation, Event, EventStatus, EventType, Lease, LeaseStatus, NotificationType, Reservation, ReservationSpec,
     ReservationStatus, Timestamp,
 };
+use crate::limits;
 use crate::ports::Change;
 use crate::service::{LeaseChange, ServiceError, Settings};
 
@@ -63,6 +64,11 @@ pub(crate) fn update(
         }
         check_dates(lease, &next, now)?;
         let specs = new_specs(lease, &change.reservations)?;
+        if !change.reservations.is_empty() {
+            limits::check(specs.values(), settings.most_amount)?;
+            let (project, most) = (&lease.project_id, settings.most_project_amount);
+            limits::check_project(draft.book(), project, &lease.id, specs.values(), most)?;
+        }
         move_events(lease, &mut next, change.before_end, now)?;
         if ends_now && let Some(end) = next.event_mut(EventType::EndLease) {
             end.time = minute(now);

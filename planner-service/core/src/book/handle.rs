@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::Book;
-use super::job::{Closure, Draft, Job, WriteError};
+use super::job::{Closure, Draft, Origin, Submitted, WriteError};
+use super::queue::Queue;
 use super::time::BookClock;
 use crate::attempts::{Attempts, Missed};
 use crate::condition::Commits;
@@ -26,7 +28,9 @@ pub const REFRESH_LIMIT: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct BookHandle {
     pub(super) current: Arc<ArcSwap<Book>>,
-    pub(super) jobs: mpsc::Sender<Box<dyn Job>>,
+    pub(super) queue: Arc<Queue>,
+    /// The writer has stopped: whoever still waits for an answer gets none.
+    pub(super) stopped: CancellationToken,
     pub(super) published: watch::Sender<Epoch>,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: BookClock,
@@ -65,7 +69,7 @@ impl BookHandle {
 
     /// Whether a writer takes jobs.
     pub fn is_written(&self) -> bool {
-        !self.jobs.is_closed()
+        !self.stopped.is_cancelled()
     }
 
     /// What became of the writer's commits.
@@ -98,12 +102,13 @@ impl BookHandle {
     }
 
     /// Runs `work` on the newest state and commits what it changed. `work` runs again, on a newer
-    /// state, if another process committed first.
+    /// state, if another process committed first, or if its decision takes long and is taken away from the writer.
     ///
     /// # Errors
     /// As [`WriteError`]; on [`WriteError::Refused`] nothing was changed.
     pub async fn submit<T, E>(
         &self,
+        origin: Origin,
         work: impl FnMut(&mut Draft) -> Result<T, E> + Send + 'static,
     ) -> Result<T, WriteError<E>>
     where
@@ -116,8 +121,18 @@ impl BookHandle {
             decided: None,
             reply: Some(reply),
         });
-        self.jobs.send(job).await.map_err(|_| WriteError::Stopped)?;
-        answer.await.map_err(|_| WriteError::Stopped)?
+        self.queue.push(Submitted::new(origin, job))?;
+        tokio::select! {
+            biased;
+            answer = answer => answer.map_err(|_| WriteError::Stopped)?,
+            () = self.stopped.cancelled() => Err(WriteError::Stopped),
+        }
+    }
+
+    /// How many jobs wait for the writer.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len()
     }
 
     /// Brings the snapshot up to what the store holds, within `limit`.

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use solver::planner::ModelSolver;
 use tokio::sync::oneshot;
 
+use super::apart::Decided;
+use super::queue::{MOST_WAITING, Turned};
 use super::{Book, Contradiction};
+use crate::allowance::Allowance;
 use crate::domain::{Allocation, InstanceSize, Lease, NotificationType, ReservationSpec, Timestamp};
 use crate::notification::Announcer;
 use crate::ports::{Change, Fence};
@@ -27,9 +30,67 @@ pub enum WriteError<E> {
     /// The store does not answer; whether the change took effect is unknown.
     #[error("the book cannot be written now: {0}")]
     Unavailable(String),
+    /// Too many jobs of the same project wait already.
+    #[error("{MOST_WAITING} requests of this project wait already; try again when they have been answered")]
+    Crowded,
+    /// Nobody had time for the decision.
+    #[error(
+        "decisions that take long are under way for others; this is not a refusal: try again, or ask for less at once"
+    )]
+    Busy,
     /// The writer has stopped.
     #[error("the service is shutting down")]
     Stopped,
+}
+
+impl<E> From<Turned> for WriteError<E> {
+    fn from(turned: Turned) -> Self {
+        match turned {
+            Turned::Crowded => Self::Crowded,
+            Turned::Stopped => Self::Stopped,
+        }
+    }
+}
+
+/// For whom a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// For promises that were made: a transition of a lease, a failed host. It comes before every request.
+    Event,
+    /// For a request of this project.
+    Project(Arc<str>),
+}
+
+impl Origin {
+    /// For a request of a project.
+    pub fn of(project_id: &str) -> Self {
+        Self::Project(Arc::from(project_id))
+    }
+}
+
+/// A job with what the writer has to know of it.
+pub(super) struct Submitted {
+    pub(super) origin: Origin,
+    pub(super) job: Box<dyn Job>,
+    /// What was decided away from the writer, to be taken over.
+    pub(super) decided: Option<Decided>,
+    /// How often it was decided away from the writer.
+    pub(super) attempts: u32,
+}
+
+impl Submitted {
+    pub(super) const fn new(origin: Origin, job: Box<dyn Job>) -> Self {
+        Self {
+            origin,
+            job,
+            decided: None,
+            attempts: 0,
+        }
+    }
+
+    pub(super) fn finish(&mut self, outcome: Outcome) {
+        self.job.finish(outcome);
+    }
 }
 
 /// The working copy a job changes.
@@ -38,19 +99,19 @@ pub struct Draft {
     pub(super) changes: Vec<Change>,
     pub(super) fences: Vec<Fence>,
     pub(super) now: Timestamp,
-    pub(super) solver: Arc<dyn ModelSolver>,
+    pub(super) allowance: Allowance,
     pub(super) announcer: Option<Announcer>,
 }
 
 impl Draft {
     /// A draft on a snapshot; without an announcer nobody is told of anything.
-    pub(crate) fn on(book: &Book, now: Timestamp, solver: Arc<dyn ModelSolver>, announcer: Option<Announcer>) -> Self {
+    pub(crate) fn on(book: &Book, now: Timestamp, allowance: Allowance, announcer: Option<Announcer>) -> Self {
         Self {
             book: book.clone(),
             changes: Vec::new(),
             fences: Vec::new(),
             now,
-            solver,
+            allowance,
             announcer,
         }
     }
@@ -65,9 +126,19 @@ impl Draft {
         self.now
     }
 
-    /// The solver for decisions.
+    /// Seconds that are left for decisions.
+    pub fn seconds(&self) -> f64 {
+        self.allowance.seconds()
+    }
+
+    /// A decision ran out of time: with more it may be another.
+    pub(crate) fn leave_open(&self) {
+        self.allowance.leave_open();
+    }
+
+    /// The solver for decisions, as long as there is time.
     pub fn solver(&self) -> &dyn ModelSolver {
-        self.solver.as_ref()
+        &self.allowance
     }
 
     /// Changes the book; all or nothing.
@@ -118,8 +189,16 @@ pub(super) trait Job: Send {
 pub(super) enum Outcome {
     Committed,
     Contended,
+    Busy,
     FenceLost,
     Unavailable(String),
+}
+
+impl Outcome {
+    /// Deciding panicked.
+    pub(super) fn fault() -> Self {
+        Self::Unavailable("deciding failed; this is a fault of the service".to_owned())
+    }
 }
 
 /// A job out of a closure, with whoever waits for it.
@@ -152,6 +231,7 @@ where
             },
             // A refusal may rest on jobs of the batch that were not committed, so it is not passed on either.
             Outcome::Contended => Err(WriteError::Contended),
+            Outcome::Busy => Err(WriteError::Busy),
             Outcome::FenceLost => Err(WriteError::FenceLost),
             Outcome::Unavailable(reason) => Err(WriteError::Unavailable(reason)),
         };

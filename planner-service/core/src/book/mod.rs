@@ -18,11 +18,15 @@ use crate::domain::{EventStatus, Host, Lease, LeaseStatus, Property, Timestamp};
 use crate::ports::{Change, Contents, Epoch};
 use crate::properties;
 
+mod apart;
+#[cfg(test)]
+mod bounds;
 pub mod countables;
 mod floating_ips;
 pub mod handle;
 pub mod job;
 mod occupants;
+mod queue;
 pub mod time;
 pub mod writer;
 

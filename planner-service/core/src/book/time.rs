@@ -6,6 +6,7 @@
 //! then.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -118,6 +119,10 @@ impl Clock for BookClock {
             state.clock = clock;
         }
         state.half_seconds.div_euclid(2)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
     }
 
     /// Sleeps for as many seconds of the machine as are left until `time`. That may be before the book's time gets there:

@@ -50,6 +50,17 @@ impl ReservationSpec {
         }
     }
 
+    /// Most hosts, instances, addresses or units it may come to have.
+    pub const fn most(&self) -> u32 {
+        match self {
+            Self::Host(spec) => spec.max,
+            Self::Instance(spec) => spec.amount,
+            Self::Flavor(spec) => spec.amount,
+            Self::FloatingIp(spec) => spec.amount,
+            Self::Countable(spec) => spec.amount,
+        }
+    }
+
     /// Whether it holds nothing whatever the planner says.
     pub const fn is_empty(&self) -> bool {
         match self {

@@ -10,7 +10,7 @@ use super::assignment::assignment;
 use super::eligibility::gives_back;
 use super::transition::{self, Begun, Skip, Work};
 use crate::book::DueEntry;
-use crate::book::job::WriteError;
+use crate::book::job::{Origin, WriteError};
 use crate::domain::{EventType, Lease, Reservation, ReservationStatus, Timestamp};
 use crate::ports::Fence;
 use crate::service::Settings;
@@ -55,7 +55,7 @@ impl Lifecycle {
         tracing::warn!(lease = %entry.lease_id, %reason, "due work is delayed");
         let noted = self
             .book
-            .submit(move |draft| transition::delay(draft, &entry, &reason))
+            .submit(Origin::Event, move |draft| transition::delay(draft, &entry, &reason))
             .await;
         match noted {
             Ok(()) | Err(WriteError::Refused(Skip::Nothing)) => None,
@@ -71,7 +71,9 @@ impl Lifecycle {
             let work = work.clone();
             let (settings, identifiers) = (Arc::clone(&self.settings), Arc::clone(&self.identifiers));
             self.book
-                .submit(move |draft| transition::begin(draft, &work, &settings, identifiers.as_ref()))
+                .submit(Origin::Event, move |draft| {
+                    transition::begin(draft, &work, &settings, identifiers.as_ref())
+                })
                 .await
         };
         let (lease, event_type) = match begun {
@@ -97,7 +99,7 @@ impl Lifecycle {
             Ok(created) => {
                 let work = work.clone();
                 self.book
-                    .submit(move |draft| transition::succeed(draft, &work, &created))
+                    .submit(Origin::Event, move |draft| transition::succeed(draft, &work, &created))
                     .await
             }
             Err(error) => {
@@ -107,7 +109,7 @@ impl Lifecycle {
                 let waiting = matches!(error, PluginError::Waiting(_));
                 let work = work.clone();
                 self.book
-                    .submit(move |draft| {
+                    .submit(Origin::Event, move |draft| {
                         transition::put_off(draft, &work, &reason, |attempts| {
                             if waiting {
                                 polling_delay(attempts, &settings)
@@ -135,6 +137,8 @@ impl Lifecycle {
             WriteError::Refused(Skip::Nothing) => None,
             WriteError::Refused(Skip::Contradiction(_))
             | WriteError::Contended
+            | WriteError::Crowded
+            | WriteError::Busy
             | WriteError::FenceLost
             | WriteError::Unavailable(_)
             | WriteError::Stopped => {

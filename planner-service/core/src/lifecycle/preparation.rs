@@ -12,7 +12,7 @@ use plugin_api::{Created, PluginError};
 use super::Lifecycle;
 use super::assignment::assignment;
 use super::transition::note_created;
-use crate::book::job::Draft;
+use crate::book::job::{Draft, Origin};
 use crate::domain::{Lease, LeaseStatus, Reservation, ReservationSpec, Timestamp};
 use crate::ports::{Change, Fence};
 
@@ -108,7 +108,7 @@ impl Lifecycle {
             }
         };
         let (fence, before) = (fence.clone(), lease.clone());
-        let recorded = self.book.submit(move |draft: &mut Draft| {
+        let recorded = self.book.submit(Origin::Event, move |draft: &mut Draft| {
             let current = draft.book().lease(&before.id);
             // An update does not need the claim: what was made for another rule is not recorded.
             let Some(current) = current.filter(|lease| asks_the_same(lease, &before)) else {

@@ -12,7 +12,7 @@ use super::Lifecycle;
 use super::assignment::assignment;
 use super::preparation::is_unprepared;
 use crate::admission::shortfall::MISSING;
-use crate::book::job::WriteError;
+use crate::book::job::{Origin, WriteError};
 use crate::domain::{Lease, LeaseStatus};
 use crate::ports::Change;
 
@@ -105,7 +105,7 @@ impl Lifecycle {
         let (lease_id, findings) = (lease.id.clone(), Arc::new(findings));
         let written: Result<(), WriteError<crate::book::Contradiction>> = self
             .book
-            .submit(move |draft| {
+            .submit(Origin::Event, move |draft| {
                 if draft.book().lease(&lease_id).is_none() {
                     return Ok(());
                 }

@@ -76,7 +76,7 @@ impl Questions {
             .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
         let range = Interval::new(question.start, question.end);
         let most_steps = question.most_steps.clamp(1, MOST_STEPS);
-        self.ask(self.seconds(), move |asking| {
+        self.ask(caller, move |asking| {
             let answer = asking.of(book.planner(), |question| {
                 question.availability(&predicate, range, most_steps)
             });

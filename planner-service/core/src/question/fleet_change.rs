@@ -17,6 +17,9 @@ use crate::service::ServiceError;
 /// Most hosts that may be added, and most changes of hosts in one question.
 pub const MOST_HOSTS: u32 = 10_000;
 
+/// Most bytes that the names and values of the properties of added hosts may have in sum: each host has its own.
+pub const MOST_BYTES: u64 = 32 * 1024 * 1024;
+
 /// A change of the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostChange {
@@ -48,7 +51,7 @@ pub enum HostChange {
 /// The changes in the planner's terms.
 pub(super) fn changes(asked: &[HostChange], book: &Book, now: Timestamp) -> Result<Vec<FleetChange>, ServiceError> {
     let mut changes = Vec::new();
-    let mut added = 0_u32;
+    let (mut added, mut bytes) = (0_u32, 0_u64);
     for change in asked {
         match change {
             HostChange::Add {
@@ -64,6 +67,18 @@ pub(super) fn changes(asked: &[HostChange], book: &Book, now: Timestamp) -> Resu
                     )));
                 }
                 let pattern = pattern(book, like.as_deref(), capabilities)?;
+                let texts = pattern
+                    .capabilities
+                    .iter()
+                    .map(|(name, value)| name.len() + value.len());
+                let each = u64::try_from(texts.sum::<usize>()).unwrap_or(u64::MAX);
+                bytes = u64::from(*count).saturating_mul(each).saturating_add(bytes);
+                if bytes > MOST_BYTES {
+                    return Err(ServiceError::Invalid(format!(
+                        "hosts.add: {count} hosts with {each} bytes of properties each are too much; the properties of all \
+                         added hosts may have {MOST_BYTES} bytes in sum"
+                    )));
+                }
                 changes.extend((first..added).map(|number| FleetChange::Add(named(&pattern, number, book))));
             }
             HostChange::Remove { host } => changes.push(FleetChange::Remove(id(book, "remove", host)?)),

@@ -203,6 +203,11 @@ pub(super) fn offers(question: &Question<'_>, request: &Request, earliest: Earli
     };
     let ends = request.reservations.iter().map(|asked| asked.window.end);
     let duration = ends.max().unwrap_or(start) - start;
+    let knowing = question.planner.knowing(request);
+    let question = &Question {
+        planner: knowing.as_ref().unwrap_or(question.planner),
+        ..*question
+    };
     let mut offers = Vec::new();
     let mut starts: Vec<(Timestamp, bool)> = Vec::new();
     starts.extend(earliest.with_moves.start.map(|start| (start, false)));
@@ -220,6 +225,9 @@ pub(super) fn offers(question: &Question<'_>, request: &Request, earliest: Earli
         without_moves,
     }));
     for (reservation, asked) in request.reservations.iter().enumerate() {
+        if (question.expired)() {
+            break;
+        }
         let (without_moves, with_moves) = question.most(request, reservation);
         let amount = with_moves.hosts;
         if amount > 0 && amount < asked.min {
@@ -231,6 +239,9 @@ pub(super) fn offers(question: &Question<'_>, request: &Request, earliest: Earli
         }
     }
     for reservation in 0..request.reservations.len() {
+        if (question.expired)() {
+            break;
+        }
         for (condition, looser) in solver::offers::looser(request, reservation) {
             if is_of_flavor(&condition) {
                 continue;
@@ -262,11 +273,14 @@ impl Questions {
             report.hosts = None;
         }
         shortage.conflict = Some(report);
-        if conflict.reason == "malformed" || self.turns.available_permits() == 0 {
+        if conflict.reason == "malformed" {
             return shortage;
         }
+        let Some(turn) = self.turns.try_take(&caller.project_id) else {
+            return shortage;
+        };
         let found = self
-            .ask(OFFER_SECONDS, move |asking| {
+            .answer(turn, OFFER_SECONDS, move |asking| {
                 asking.of(book.planner(), |question| {
                     let starts = request.reservations.iter().map(|asked| asked.window.start);
                     let latest = starts.min().unwrap_or_default().saturating_add(OFFER_HORIZON);

@@ -19,6 +19,7 @@ use crate::admission::{minute, requested};
 use crate::authority::{Caller, rules};
 use crate::book::Book;
 use crate::domain::{ReservationSpec, Timestamp};
+use crate::limits;
 use crate::ports::Epoch;
 use crate::reach::Reach;
 use crate::service::{ServiceError, Settings};
@@ -122,9 +123,9 @@ impl Questions {
         }
         let request = request(&question, now, &book, &self.settings)?;
         let changes = changes(&question.hosts, &book, minute(now))?;
-        let (questions, caller) = (self.clone(), caller.clone());
-        self.ask(self.seconds(), move |asking| {
-            let eyes = Eyes::new(&questions, &caller, &book);
+        let (questions, owner) = (self.clone(), caller.clone());
+        self.ask(caller, move |asking| {
+            let eyes = Eyes::new(&questions, &owner, &book);
             answer(asking, &book, &eyes, &changes, request.as_ref(), latest)
         })
         .await?
@@ -157,6 +158,11 @@ fn answer(
 }
 
 fn lease(question: &Question<'_>, request: &Request, latest: Timestamp, eyes: &Eyes<'_>) -> LeaseAnswer {
+    let knowing = question.planner.knowing(request);
+    let question = &Question {
+        planner: knowing.as_ref().unwrap_or(question.planner),
+        ..*question
+    };
     let Decision { verdict, .. } = question
         .planner
         .decide(request, question.now, question.budget, question.solver);
@@ -207,6 +213,7 @@ fn request(
             "lease.reservations: amount must be at least 1".to_owned(),
         ));
     }
+    limits::check(question.reservations.iter(), settings.most_amount)?;
     let window = Interval::new(start, end);
     // Names that no reservation of the book has: those are UUIDs.
     let reservations = (0..).zip(&question.reservations);

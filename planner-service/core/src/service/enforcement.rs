@@ -5,22 +5,21 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
-use super::{LeaseChange, LeaseDraft, Service, ServiceError};
+use super::{LeaseChange, LeaseDraft, Service, ServiceError, not_written};
 use crate::admission::create::{self, LeaseIdentifiers};
 use crate::admission::update;
 use crate::authority::{Caller, rules};
-use crate::book::job::Draft;
+use crate::book::job::{Draft, WriteError};
 use crate::domain::Lease;
+use crate::turns::Turns;
 use crate::usage::{Amendment, Booking, Denial, Owner, held_resources};
 
 /// Decisions on snapshots at the same time; more wait, so that they leave room for those of the writer.
 const AT_ONCE: usize = 2;
 
 /// The line for decisions on snapshots.
-pub(super) fn turns() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(AT_ONCE))
+pub(super) fn turns() -> Turns {
+    Turns::new(AT_ONCE)
 }
 
 impl Service {
@@ -36,9 +35,10 @@ impl Service {
             return Ok(());
         }
         let resources = {
+            let project_id = caller.project_id.clone();
             let (caller, lease, settings) = (caller.clone(), lease.clone(), Arc::clone(&self.settings));
             let identifiers = Arc::clone(identifiers);
-            self.rehearse(move |draft| {
+            self.rehearse(&project_id, move |draft| {
                 let booked = create::create(draft, &caller, &lease, &identifiers, &settings)?;
                 Ok(held_resources(draft.book(), &booked))
             })
@@ -69,9 +69,10 @@ impl Service {
             return Ok(None);
         }
         let (current, current_resources, next, next_resources) = {
+            let project_id = caller.project_id.clone();
             let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
             let (change, event_id) = (change.clone(), event_id.to_owned());
-            self.rehearse(move |draft| {
+            self.rehearse(&project_id, move |draft| {
                 let current = service.lease_to(draft.book(), rules::LEASES_PUT, &caller, &id)?;
                 let current_resources = held_resources(draft.book(), &current);
                 let next = update::update(draft, &current, &change, &event_id, &service.settings)?;
@@ -94,18 +95,24 @@ impl Service {
     /// Runs `work` on a copy of the newest snapshot that is thrown away.
     async fn rehearse<T: Send + 'static>(
         &self,
+        project_id: &str,
         work: impl FnOnce(&mut Draft) -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
         let failed = |error: &dyn std::fmt::Display| {
             tracing::error!(%error, "a decision on a snapshot failed");
             ServiceError::Unavailable("deciding failed; this is a fault of the service".to_owned())
         };
-        let turn = Arc::clone(&self.rehearsals).acquire_owned().await;
-        let turn = turn.map_err(|error| failed(&error))?;
+        let latest = self.clock.now() + self.settings.decision_limit();
+        let turn = tokio::select! {
+            turn = self.rehearsals.take(project_id) => turn,
+            () = self.clock.sleep_until(latest) => None,
+        };
+        let turn = turn.ok_or_else(|| not_written(WriteError::Busy))?;
         let book = self.book.fresh().await;
-        let (now, solver) = (self.clock.now(), Arc::new(self.questions.solver.clone()));
+        let now = self.clock.now();
+        let allowance = self.questions.allowances.of(self.settings.decision_seconds);
         let deciding = tokio::task::spawn_blocking(move || {
-            let decided = work(&mut Draft::on(&book, now, solver, None));
+            let decided = work(&mut Draft::on(&book, now, allowance, None));
             drop(turn);
             decided
         });

@@ -2,6 +2,7 @@
 
 use plugin_api::echo::shortened;
 
+use crate::limits::Excess;
 use crate::question::Shortage;
 
 /// Why the service did not do it. `Display` is the text for the caller.
@@ -53,4 +54,15 @@ pub enum ServiceError {
     /// 503: something the service depends on does not answer.
     #[error("{0}")]
     Unavailable(String),
+}
+
+impl From<Excess> for ServiceError {
+    fn from(excess: Excess) -> Self {
+        match excess {
+            Excess::Amount { .. } | Excess::Conditions { .. } | Excess::Expressions { .. } => {
+                Self::Invalid(excess.to_string())
+            }
+            Excess::Project { .. } => Self::OutOfLimits(excess.to_string()),
+        }
+    }
 }

@@ -60,8 +60,10 @@ impl Service {
         let located = self.floating_ip_inventory.locate(network_id, address).await;
         let subnet_id = located.map_err(inventory_error)?;
         let (identifiers, network_id) = (Arc::clone(&self.identifiers), network_id.to_owned());
-        self.submit(move |draft| floating_ips::register(draft, &network_id, &subnet_id, &text, identifiers.as_ref()))
-            .await
+        self.submit(caller, move |draft| {
+            floating_ips::register(draft, &network_id, &subnet_id, &text, identifiers.as_ref())
+        })
+        .await
     }
 
     /// Deregisters a floating IP that no reservation holds.
@@ -71,6 +73,6 @@ impl Service {
     pub async fn delete_floating_ip(&self, caller: &Caller, id: &str) -> Result<(), ServiceError> {
         self.enforce_own(rules::FLOATING_IPS_DELETE, caller)?;
         let id = id.to_owned();
-        self.submit(move |draft| floating_ips::remove(draft, &id)).await
+        self.submit(caller, move |draft| floating_ips::remove(draft, &id)).await
     }
 }

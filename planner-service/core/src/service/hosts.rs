@@ -60,8 +60,10 @@ impl Service {
         hosts::check_new(&*self.book.fresh().await, &registration.reference)?;
         let facts = self.inventory.register(&registration).await.map_err(inventory_error)?;
         let (identifiers, trust_id) = (Arc::clone(&self.identifiers), caller.trust_id.clone());
-        self.submit(move |draft| hosts::register(draft, &facts, trust_id.as_deref(), identifiers.as_ref()))
-            .await
+        self.submit(caller, move |draft| {
+            hosts::register(draft, &facts, trust_id.as_deref(), identifiers.as_ref())
+        })
+        .await
     }
 
     /// Sets (`Some`) and removes (`None`) extra capabilities.
@@ -85,8 +87,10 @@ impl Service {
             }
         };
         let (identifiers, id) = (Arc::clone(&self.identifiers), id.to_owned());
-        self.submit(move |draft| hosts::update(draft, &id, &values, provision.as_ref(), identifiers.as_ref()))
-            .await
+        self.submit(caller, move |draft| {
+            hosts::update(draft, &id, &values, provision.as_ref(), identifiers.as_ref())
+        })
+        .await
     }
 
     /// Whether the caller may change hosts at all; asked before the body is looked at.
@@ -126,13 +130,13 @@ impl Service {
         self.enforce_own(rules::HOSTS_DELETE, caller)?;
         let host = {
             let id = id.to_owned();
-            self.submit(move |draft| hosts::retire(draft, &id)).await?
+            self.submit(caller, move |draft| hosts::retire(draft, &id)).await?
         };
         let id = id.to_owned();
         match self.inventory.deregister(&host.assigned()).await {
-            Ok(()) => self.submit(move |draft| hosts::remove(draft, &id)).await,
+            Ok(()) => self.submit(caller, move |draft| hosts::remove(draft, &id)).await,
             Err(error) => {
-                self.submit(move |draft| hosts::restore(draft, &id)).await?;
+                self.submit(caller, move |draft| hosts::restore(draft, &id)).await?;
                 Err(inventory_error(error))
             }
         }

@@ -16,6 +16,7 @@ use crate::book::Book;
 use crate::book::countables::unit_names;
 use crate::demand::check_flavor;
 use crate::domain::{FlavorReservation, InstanceObjects, Lease, ReservationSpec, Timestamp};
+use crate::limits;
 use crate::properties::as_written;
 use crate::question::WhatIfQuestion;
 use crate::reach::Reach;
@@ -275,6 +276,7 @@ impl Service {
     /// As [`ServiceError`]; nothing is booked then.
     pub async fn create_lease(&self, caller: &Caller, mut draft: LeaseDraft) -> Result<Arc<Lease>, ServiceError> {
         self.may_create_lease(caller)?;
+        limits::check(draft.reservations.iter(), self.settings.most_amount)?;
         let book = self.book.fresh().await;
         let reach = Reach::of_bookings(self.policy.as_ref(), caller, &book);
         for spec in &mut draft.reservations {
@@ -288,9 +290,11 @@ impl Service {
         }
         let settings = Arc::clone(&self.settings);
         let created = {
-            let caller = caller.clone();
-            self.submit(move |book| create::create(book, &caller, &draft, &identifiers, &settings))
-                .await
+            let owner = caller.clone();
+            self.submit(caller, move |book| {
+                create::create(book, &owner, &draft, &identifiers, &settings)
+            })
+            .await
         };
         match created {
             Ok(lease) => Ok(self.lifecycle.prepared(lease).await),
@@ -358,10 +362,10 @@ impl Service {
         event_id: &str,
     ) -> Result<Option<Arc<Lease>>, ServiceError> {
         let checked = self.check_update(caller, id, change, event_id).await?;
-        let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
+        let (service, asking, id) = (self.clone(), caller.clone(), id.to_owned());
         let (change, event_id) = (change.clone(), event_id.to_owned());
-        self.submit(move |draft| {
-            let lease = service.lease_to(draft.book(), rules::LEASES_PUT, &caller, &id)?;
+        self.submit(caller, move |draft| {
+            let lease = service.lease_to(draft.book(), rules::LEASES_PUT, &asking, &id)?;
             if checked.as_ref().is_some_and(|checked| !is_as_before(checked, &lease)) {
                 return Ok(None);
             }
@@ -379,9 +383,9 @@ impl Service {
         let mut published = self.book.subscribe();
         let event_id = self.identifiers.next();
         let deletion = {
-            let (service, caller, id) = (self.clone(), caller.clone(), id.to_owned());
-            self.submit(move |draft| {
-                let lease = service.lease_to(draft.book(), rules::LEASES_DELETE, &caller, &id)?;
+            let (service, asking, id) = (self.clone(), caller.clone(), id.to_owned());
+            self.submit(caller, move |draft| {
+                let lease = service.lease_to(draft.book(), rules::LEASES_DELETE, &asking, &id)?;
                 delete::delete(draft, &lease, &event_id, !service.lifecycle.filters.is_empty())
             })
             .await?

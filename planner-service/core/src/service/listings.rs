@@ -121,7 +121,7 @@ impl Service {
     ) -> Result<Arc<Property>, ServiceError> {
         self.enforce_own(rules::PROPERTIES_PATCH, caller)?;
         let name = name.to_owned();
-        self.submit(move |draft| hosts::set_private(draft, &name, private))
+        self.submit(caller, move |draft| hosts::set_private(draft, &name, private))
             .await
     }
 }

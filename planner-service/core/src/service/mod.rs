@@ -19,7 +19,6 @@ use plugin_api::{
     FlavorSource, FloatingIpInventory, HostInventory, HostMonitor, HostNews, InventoryError, Plugins, StepObserver,
 };
 use solver::planner::ModelSolver;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,12 +28,13 @@ pub use leases::{LeaseChange, LeaseDraft, LeaseReport, NewAffinity, ReservationC
 pub use listings::{AllocationFilter, HostAllocations, HostUse, Listing, PropertyListing};
 pub use settings::Settings;
 
+use crate::allowance::Allowances;
 use crate::attempts::Attempts;
 use crate::authority::{Caller, Policy, Target, rules};
 use crate::book::handle::BookHandle;
-use crate::book::job::{Draft, WriteError};
+use crate::book::job::{Draft, Origin, WriteError};
 use crate::book::time::{BookClock, ClockError};
-use crate::book::writer::Writer;
+use crate::book::writer::{Writer, WriterParts};
 use crate::book::{Book, Contradiction, Premises};
 use crate::condition::{Condition, Examiner};
 use crate::domain::{Lease, Timestamp};
@@ -43,8 +43,8 @@ use crate::lifecycle::Lifecycle;
 use crate::monitoring::Monitoring;
 use crate::notification::{Announcer, Notifications, Sender};
 use crate::ports::{Clock, Identifiers, Store, StoreError};
-use crate::precedence::Precedence;
 use crate::question::Questions;
+use crate::turns::Turns;
 use crate::usage::{UsageFilter, UsageFilters};
 
 /// Everything the service works with, chosen by configuration.
@@ -115,7 +115,7 @@ pub struct Service {
     is_monitored: bool,
     examiner: Examiner,
     /// Decisions on snapshots for usage filters wait here.
-    rehearsals: Arc<Semaphore>,
+    rehearsals: Turns,
 }
 
 impl Service {
@@ -164,19 +164,23 @@ impl Service {
             );
         }
         let settings = Arc::new(settings);
-        let solver = Precedence::new(solver);
-        let (writer, handle) = Writer::new(
-            book,
-            settings.shared,
-            Arc::clone(&store),
-            book_clock.clone(),
-            Arc::new(solver.clone()),
-            notifications.as_ref().map(|notifications| Announcer {
+        let allowances = Allowances {
+            solver,
+            clock: Arc::clone(&machine_clock),
+            shutdown: shutdown.clone(),
+        };
+        let writing = WriterParts {
+            store: Arc::clone(&store),
+            clock: book_clock.clone(),
+            allowances: allowances.clone(),
+            announcer: notifications.as_ref().map(|notifications| Announcer {
                 format: Arc::clone(&notifications.format),
                 identifiers: Arc::clone(&identifiers),
             }),
-            tasks,
-        );
+            settings: Arc::clone(&settings),
+            tasks: tasks.clone(),
+        };
+        let (writer, handle) = Writer::new(book, writing);
         let examiner = Examiner {
             book: handle.clone(),
             store: Arc::clone(&store),
@@ -223,7 +227,7 @@ impl Service {
             book: handle.clone(),
             clock: Arc::clone(&clock),
             policy: Arc::clone(&policy),
-            solver,
+            allowances,
             settings: Arc::clone(&settings),
             turns: Questions::turns(),
         };
@@ -335,20 +339,26 @@ impl Service {
         self.lease_for(book, rule, caller, id)
     }
 
+    /// Has a request of the caller's project decided in its turn.
     async fn submit<T: Send + 'static>(
         &self,
+        caller: &Caller,
         work: impl FnMut(&mut Draft) -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        self.book.submit(work).await.map_err(not_written)
+        let origin = Origin::of(&caller.project_id);
+        self.book.submit(origin, work).await.map_err(not_written)
     }
 }
 
-fn not_written(error: WriteError<ServiceError>) -> ServiceError {
+pub(crate) fn not_written(error: WriteError<ServiceError>) -> ServiceError {
     match error {
         WriteError::Refused(refusal) => refusal,
-        WriteError::Contended | WriteError::FenceLost | WriteError::Unavailable(_) | WriteError::Stopped => {
-            ServiceError::Unavailable(error.to_string())
-        }
+        WriteError::Busy => ServiceError::Undecided(error.to_string()),
+        WriteError::Contended
+        | WriteError::Crowded
+        | WriteError::FenceLost
+        | WriteError::Unavailable(_)
+        | WriteError::Stopped => ServiceError::Unavailable(error.to_string()),
     }
 }
 

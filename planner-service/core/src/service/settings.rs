@@ -13,6 +13,10 @@ pub struct Settings {
     pub before_end_lead: i64,
     /// Wall seconds one decision may take.
     pub decision_seconds: f64,
+    /// Most hosts, instances, addresses and units that the reservations of one lease may have in sum.
+    pub most_amount: u32,
+    /// Most of them that the leases of one project may have in sum.
+    pub most_project_amount: u32,
     /// Name of this cloud's region, for `$region` in property expressions.
     pub region: String,
     /// Units of resource types that the operator has named.
@@ -35,6 +39,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whole seconds one decision, or one question, may take.
+    pub(crate) fn decision_limit(&self) -> i64 {
+        let whole = self.decision_seconds.ceil();
+        (1..=3600)
+            .find(|&seconds| f64::from(seconds) >= whole)
+            .map_or(3600, i64::from)
+    }
+
     /// Seconds until the next attempt at something that has failed so many times in a row: doubling, up to the ceiling.
     pub(crate) fn retry_delay(&self, failures: u32) -> i64 {
         (1_i64 << failures.saturating_sub(1).min(20)).min(self.retry_ceiling.max(1))
@@ -48,6 +60,8 @@ impl Default for Settings {
             freeze: 0,
             before_end_lead: 3600,
             decision_seconds: 10.0,
+            most_amount: 10_000,
+            most_project_amount: 100_000,
             region: String::new(),
             countables: Countables::new(),
             reconcile_interval: 60,

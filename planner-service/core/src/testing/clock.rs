@@ -1,5 +1,7 @@
 //! A clock that stands still until a test moves it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio::sync::watch;
 
@@ -36,6 +38,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         *self.0.borrow()
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.now()).unwrap_or(0))
     }
 
     async fn sleep_until(&self, time: Timestamp) {

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, Answer, Api, MEMBER, lease_body, physical_host, virtual_instance};
+use crate::support::{ADMIN, Answer, Api, MEMBER, OTHER, lease_body, physical_host, virtual_instance};
 
 async fn ask(api: &Api, reservation: Value) -> Answer {
     api.post("/v1/leases", MEMBER, lease_body(&json!([reservation]))).await
@@ -198,8 +198,45 @@ async fn no_host_carries_more_than_it_has() {
     assert_eq!(ask(&api, virtual_instance(1)).await.status, StatusCode::CONFLICT);
     // A host that carries instances is no whole host.
     assert_eq!(ask(&api, physical_host(1, 1)).await.status, StatusCode::CONFLICT);
-    let enormous = ask(&api, virtual_instance(2_147_483_647)).await;
-    assert_eq!(enormous.status, StatusCode::CONFLICT);
+}
+
+/// One request of 230 bytes took 21 GB.
+#[tokio::test]
+async fn v3_an_enormous_amount_is_refused_before_anything_is_decided() {
+    let api = Api::start().await;
+    api.host("compute-1", json!({})).await;
+    for (reservations, asked) in [
+        (json!([virtual_instance(2_147_483_647)]), "2147483647"),
+        (json!([virtual_instance(90_000_000)]), "90000000"),
+        (json!([physical_host(1, 6_000), virtual_instance(4_001)]), "10001"),
+    ] {
+        let answer = api.post("/v1/leases", MEMBER, lease_body(&reservations)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+        let text = answer.message();
+        let named = ["reservations", asked, "10000", "--max-amount"];
+        assert!(named.iter().all(|part| text.contains(part)), "{text}");
+    }
+    let lease = booked(&api, virtual_instance(1)).await;
+    let refused = change(&api, &lease, json!({"amount": 10_001})).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+}
+
+#[tokio::test]
+async fn v3_a_project_is_limited_in_sum() {
+    let api = Api::start().await;
+    for name in ["compute-1", "compute-2", "compute-3", "compute-4"] {
+        api.host(name, json!({})).await;
+    }
+    for _ in 0..3 {
+        booked(&api, virtual_instance(2)).await;
+    }
+    let many = lease_body(&json!([physical_host(1, 10_000)]));
+    let refused = api.post("/v1/leases", MEMBER, many.clone()).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+    let (text, named) = (refused.message(), ["10006", "10005", "--max-project-amount"]);
+    assert!(named.iter().all(|part| text.contains(part)), "{text}");
+    let other = api.post("/v1/leases", OTHER, many).await;
+    assert_eq!(other.status, StatusCode::CREATED, "{}", other.text);
 }
 
 #[tokio::test]

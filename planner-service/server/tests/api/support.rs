@@ -250,6 +250,7 @@ impl Api {
             flavors: Arc::new(Inventory(Arc::clone(&slow))),
             settings: Settings {
                 countables: BTreeMap::from([("licence:cad".to_owned(), ["a", "b", "c"].map(str::to_owned).to_vec())]),
+                most_project_amount: 10_005,
                 ..Settings::default()
             },
             steps: Arc::new(NoObserver),
