@@ -6,9 +6,29 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use secrecy::ExposeSecret as _;
 use store::{SqlStore, StoreOptions};
 
 use crate::options::DatabaseArguments;
+
+/// Folder of the book where nothing is said about it.
+const DEFAULT_FOLDER: &str = "berth-data";
+
+/// Refuses to put the book of a cloud into the working directory, where another process, or the same one started from
+/// elsewhere, would not find it.
+///
+/// # Errors
+/// When nothing says where the book is.
+pub(crate) fn require(arguments: &DatabaseArguments) -> anyhow::Result<()> {
+    if arguments.database.is_some() || arguments.data.is_some() {
+        return Ok(());
+    }
+    bail!(
+        "nothing says where the book of this cloud is: set BERTH_DATABASE (or --database, `database` in the configuration file, \
+         [berth] database in blazar.conf) to postgres://USER:PASSWORD@HOST/NAME or mysql://USER:PASSWORD@HOST/NAME; for one \
+         process alone, --data DIR names the folder of a SQLite file"
+    )
+}
 
 /// An open database with an up-to-date schema.
 pub(crate) struct Database {
@@ -23,9 +43,10 @@ pub(crate) struct Database {
 
 /// Opens the database and brings its schema up to date.
 pub(crate) async fn open(arguments: &DatabaseArguments) -> anyhow::Result<Database> {
-    let address = match &arguments.database {
-        Some(address) => address.clone(),
-        None => own_file(&arguments.data)?,
+    let address = match (&arguments.database, &arguments.data) {
+        (Some(address), _) => address.expose_secret().to_owned(),
+        (None, Some(folder)) => own_file(folder)?,
+        (None, None) => own_file(Path::new(DEFAULT_FOLDER))?,
     };
     let kind = kind(&address);
     let lock = address.strip_prefix("sqlite://").map(lock_beside).transpose()?;

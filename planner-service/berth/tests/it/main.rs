@@ -23,6 +23,7 @@ mod instances;
 mod kill;
 mod lifecycle;
 mod notifications;
+mod operator;
 mod places;
 mod preparation;
 mod program;
