@@ -14,6 +14,7 @@ mod clients;
 mod connections;
 mod countables;
 mod crash;
+mod documentation;
 mod enforcement;
 mod fault;
 mod healing;
