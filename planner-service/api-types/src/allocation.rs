@@ -30,10 +30,10 @@ pub struct Allocation {
 /// A reservation on a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllocatedReservation {
-    /// The reservation.
-    pub id: String,
-    /// Its lease.
-    pub lease_id: String,
+    /// The reservation; null if the caller may see that the host is taken, but not by which lease.
+    pub id: Option<String>,
+    /// Its lease; as `id`.
+    pub lease_id: Option<String>,
     /// Start of the lease.
     pub start_date: PlanTime,
     /// End of the lease.

@@ -90,6 +90,9 @@ pub struct ReportedUnit {
 pub struct ReportedHost {
     /// The host's id.
     pub host_id: String,
+    /// Its name, shown to every caller who may read the lease; null if the host is no longer registered.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Whether the planner may still choose another.
     pub tentative: bool,
 }

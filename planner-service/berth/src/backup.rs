@@ -49,7 +49,7 @@ pub(crate) async fn backup(arguments: &BackupArguments) -> anyhow::Result<ExitCo
 pub(crate) async fn restore(arguments: &RestoreArguments) -> anyhow::Result<ExitCode> {
     let target = match &arguments.database.database {
         Some(_) => database::file(&arguments.database)?,
-        None => database::own_file(&arguments.database.data)?,
+        None => database::own_file(database::folder(&arguments.database))?,
     };
     let copied = SqlStore::restore(&arguments.file, &target, arguments.replace, arguments.accept_loss)
         .await

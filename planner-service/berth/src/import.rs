@@ -13,19 +13,21 @@ use clap::Args;
 use planner_core::book::{Book, Premises};
 use planner_core::environment::SystemClock;
 use planner_core::ports::{Clock as _, Commit, Contents, Store};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use takeover::{DoubleBooking, Merged, Note, double_bookings, give_way, merge, read, translate};
 
 use crate::bench::report;
 use crate::options::DatabaseArguments;
+use crate::secret;
 use crate::serve::database;
 
 /// Take over hosts, leases and floating IPs from a Blazar database (18.0.0)
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
     /// Blazar's database, as `[database] connection` of blazar.conf names it; it is only read
-    #[arg(long, env = "BERTH_BLAZAR_DATABASE", value_name = "URL", hide_env_values = true)]
-    from: String,
+    #[arg(long, env = "BERTH_BLAZAR_DATABASE", value_name = "URL", value_parser = secret::parse)]
+    from: SecretString,
     #[command(flatten)]
     database: DatabaseArguments,
     /// Show what would be taken over; write nothing
@@ -45,8 +47,9 @@ pub(crate) struct ImportArguments {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
+    database::require(&arguments.database)?;
     let now = SystemClock.now();
-    let source = read(&arguments.from).await.context("--from")?;
+    let source = read(arguments.from.expose_secret()).await.context("--from")?;
     let mut translation = translate(&source, now, arguments.cleaning_time * 60)?;
     let found = double_bookings(&translation.contents);
     if arguments.resolve {

@@ -5,16 +5,23 @@ mod bench;
 mod check;
 mod configuration;
 mod crash;
+mod file_mode;
 mod generate;
 mod import;
 mod options;
+mod policy_file;
+mod secret;
 mod serve;
 mod solve;
+mod token;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use planner_core::environment::RandomIdentifiers;
 
 /// Reservations and capacity planning for OpenStack and for machines without one.
 #[derive(Debug, Parser)]
@@ -47,6 +54,10 @@ enum Command {
     Bench(bench::BenchCommand),
     /// Print every option of `serve`: flag, configuration key, environment variable, default, meaning
     Config,
+    /// Make, list and revoke tokens of a token file
+    Token(token::TokenArguments),
+    /// Print every policy rule: what it guards, and who may do that
+    Policy(policy_file::PolicyArguments),
     /// Print the description of the API `/capacity/v1` in `OpenAPI`
     Openapi,
     /// Print a completion script for a shell
@@ -80,11 +91,23 @@ fn report(error: &anyhow::Error) {
 }
 
 fn run() -> anyhow::Result<ExitCode> {
-    let arguments = configuration::with_file(std::env::args_os().collect(), &Program::command())?;
-    let matches = Program::command().args_override_self(true).get_matches_from(arguments);
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let command = secret::guarded(Program::command());
+    for warning in secret::warnings(&given, &command) {
+        writeln!(std::io::stderr(), "berth: {warning}")?;
+    }
+    let arguments = configuration::with_files(given, &command)?;
+    let matches = command.args_override_self(true).get_matches_from(arguments);
     let program = Program::from_arg_matches(&matches)?;
     match program.command {
         Command::Serve(arguments) => {
+            let is_given = |option: &str| {
+                let source = matches
+                    .subcommand_matches("serve")
+                    .and_then(|serve| serve.value_source(option));
+                source.is_some_and(|source| source != ValueSource::DefaultValue)
+            };
+            configuration::refuse_without_effect(&arguments, &is_given)?;
             let runtime = runtime()?;
             let served = runtime.block_on(serve::run(&arguments));
             // What still blocks a thread changes nothing, and is not waited for.
@@ -100,6 +123,8 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Bench(command) => bench::run(&command),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Config => print(configuration::reference(&Program::command())?.as_bytes()),
+        Command::Token(arguments) => token::run(&arguments, &RandomIdentifiers),
+        Command::Policy(arguments) => print(policy_file::printed(&arguments)?.as_bytes()),
         Command::Openapi => print(format!("{}\n", server::openapi()?).as_bytes()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -5,6 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::secret;
 
 /// Where the cloud is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,12 +54,13 @@ pub(crate) enum FilterKind {
 /// Which database.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DatabaseArguments {
-    /// Folder of the SQLite file, used when no database is named
-    #[arg(long, env = "BERTH_DATA", value_name = "DIR", default_value = "berth-data")]
-    pub(crate) data: PathBuf,
-    /// Database: `sqlite:///FILE`, `postgres://...`, `mysql://...` (also `mariadb://`)
-    #[arg(long, env = "BERTH_DATABASE", value_name = "URL", hide_env_values = true)]
-    pub(crate) database: Option<String>,
+    /// Folder of the SQLite file, used when no database is named (default: berth-data, unless --cloud openstack)
+    #[arg(long, env = "BERTH_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Database: `sqlite:///FILE`, `postgres://...`, `mysql://...` (also `mariadb://`); one with a password belongs into the
+    /// environment or a file
+    #[arg(long, env = "BERTH_DATABASE", value_name = "URL", hide_env_values = true, value_parser = secret::parse)]
+    pub(crate) database: Option<SecretString>,
     /// Seconds a database server that does not answer is tried at the start, before the program ends
     #[arg(long, env = "BERTH_DATABASE_WAIT", value_name = "SECONDS", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(0..=86_400))]
@@ -86,25 +92,20 @@ pub(crate) struct EnforcementArguments {
     )]
     pub(crate) max_lease_duration_exempt_project_ids: Vec<String>,
     /// `ExternalServiceFilter`: URL, ending in /, below which check-create, check-update and on-end are called
-    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_BASE_ENDPOINT", value_name = "URL")]
-    pub(crate) external_service_base_endpoint: Option<String>,
+    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_BASE_ENDPOINT", value_name = "URL", value_parser = secret::parse)]
+    pub(crate) external_service_base_endpoint: Option<SecretString>,
     /// `ExternalServiceFilter`: URL that is asked before a lease is booked
-    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_CHECK_CREATE_ENDPOINT", value_name = "URL")]
-    pub(crate) external_service_check_create_endpoint: Option<String>,
+    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_CHECK_CREATE_ENDPOINT", value_name = "URL", value_parser = secret::parse)]
+    pub(crate) external_service_check_create_endpoint: Option<SecretString>,
     /// `ExternalServiceFilter`: URL that is asked before a lease is changed
-    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_CHECK_UPDATE_ENDPOINT", value_name = "URL")]
-    pub(crate) external_service_check_update_endpoint: Option<String>,
+    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_CHECK_UPDATE_ENDPOINT", value_name = "URL", value_parser = secret::parse)]
+    pub(crate) external_service_check_update_endpoint: Option<SecretString>,
     /// `ExternalServiceFilter`: URL that is told when a lease ends
-    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_ON_END_ENDPOINT", value_name = "URL")]
-    pub(crate) external_service_on_end_endpoint: Option<String>,
-    /// `ExternalServiceFilter`: sent as X-Auth-Token; better in the environment or the file than on the command line
-    #[arg(
-        long,
-        env = "BERTH_EXTERNAL_SERVICE_TOKEN",
-        value_name = "TOKEN",
-        hide_env_values = true
-    )]
-    pub(crate) external_service_token: Option<String>,
+    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_ON_END_ENDPOINT", value_name = "URL", value_parser = secret::parse)]
+    pub(crate) external_service_on_end_endpoint: Option<SecretString>,
+    /// `ExternalServiceFilter`: sent as X-Auth-Token; better in the environment or a file than on the command line
+    #[arg(long, env = "BERTH_EXTERNAL_SERVICE_TOKEN", value_name = "TOKEN", value_parser = secret::parse)]
+    pub(crate) external_service_token: Option<SecretString>,
     /// `ExternalServiceFilter`: seconds a call may take; without an answer the lease is denied
     #[arg(long, env = "BERTH_EXTERNAL_SERVICE_TIMEOUT", value_name = "SECONDS", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..=300))]
@@ -116,8 +117,8 @@ pub(crate) struct EnforcementArguments {
 pub(crate) struct NotificationArguments {
     /// RabbitMQ for notifications, as oslo.messaging writes it: `rabbit://USER:PASSWORD@HOST:PORT,.../VHOST` with `?ssl=1`,
     /// `&ssl_ca_file=FILE`, `&amqp_durable_queues=1` if wanted (default: no notifications)
-    #[arg(long, env = "BERTH_TRANSPORT_URL", value_name = "URL", hide_env_values = true)]
-    pub(crate) transport_url: Option<String>,
+    #[arg(long, env = "BERTH_TRANSPORT_URL", value_name = "URL", value_parser = secret::parse)]
+    pub(crate) transport_url: Option<SecretString>,
     /// Topics of notifications; the queue of each is TOPIC.info
     #[arg(
         long,
@@ -148,7 +149,8 @@ pub(crate) struct NotificationArguments {
 /// What `serve` is told.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArguments {
-    /// TOML file with any of these options, whose keys are the flags' names; or Blazar's own file, if it ends in .conf or .ini
+    /// TOML file with any of these options, whose keys are the flags' names, or Blazar's own file; may be given again, a later
+    /// file goes before an earlier one
     #[arg(long, env = "BERTH_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Address and port of the API
@@ -180,13 +182,14 @@ pub(crate) struct ServeArguments {
           default_value = "physical:host,virtual:instance,flavor:instance,virtual:floatingip",
           value_parser = ["physical:host", "virtual:instance", "flavor:instance", "virtual:floatingip"])]
     pub(crate) resource_types: Vec<String>,
-    /// YAML or JSON file with policy rules that replace the default ones
+    /// YAML or JSON file with policy rules that replace the default ones, which `berth policy` prints; read again on SIGHUP
     #[arg(long, env = "BERTH_POLICY_FILE", value_name = "FILE")]
     pub(crate) policy_file: Option<PathBuf>,
-    /// How callers prove who they are (default: none on a loopback address with a standalone cloud, else keystone)
+    /// How callers prove who they are (default: tokens if --token-file is given, else none with a standalone cloud, which a
+    /// loopback address is needed for, else keystone)
     #[arg(long, env = "BERTH_AUTH", value_enum)]
     pub(crate) auth: Option<AuthenticationKind>,
-    /// Tokens for --auth tokens (TOML or JSON)
+    /// Tokens for --auth tokens, made with `berth token create`; read again on SIGHUP
     #[arg(long, env = "BERTH_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// Hosts of a standalone cloud: a berth-problem/1 document, loaded into an empty inventory once
@@ -273,9 +276,9 @@ pub(crate) struct ServeArguments {
     /// The service's user
     #[arg(long, env = "OS_USERNAME", value_name = "NAME")]
     pub(crate) os_username: Option<String>,
-    /// The service's password; better in the environment or the file than on the command line
-    #[arg(long, env = "OS_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
-    pub(crate) os_password: Option<String>,
+    /// The service's password; better in the environment or a file than on the command line
+    #[arg(long, env = "OS_PASSWORD", value_name = "PASSWORD", value_parser = secret::parse)]
+    pub(crate) os_password: Option<SecretString>,
     /// The project in which the service has its roles
     #[arg(long, env = "OS_PROJECT_NAME", value_name = "NAME")]
     pub(crate) os_project_name: Option<String>,
@@ -321,8 +324,8 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "BERTH_IMAGE_PREFIX", value_name = "TEXT", default_value = "reserved_")]
     pub(crate) image_prefix: String,
     /// Standalone: URL that is told when a reservation starts and ends
-    #[arg(long, env = "BERTH_WEBHOOK", value_name = "URL")]
-    pub(crate) webhook: Option<String>,
+    #[arg(long, env = "BERTH_WEBHOOK", value_name = "URL", value_parser = secret::parse)]
+    pub(crate) webhook: Option<SecretString>,
     /// Standalone: program that is run when a reservation starts and ends, with its arguments, split at blanks
     #[arg(long, env = "BERTH_COMMAND", value_name = "PROGRAM")]
     pub(crate) command: Option<String>,
@@ -342,6 +345,63 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "BERTH_LOG_FORMAT", value_enum, default_value = "text")]
     pub(crate) log_format: LogFormat,
     /// What is logged: error, warn, info, debug, or a filter such as `info,planner_core=debug`
-    #[arg(long, env = "BERTH_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(long, env = "BERTH_LOG", value_name = "FILTER", default_value = "info", value_parser = log_filter)]
     pub(crate) log: String,
+}
+
+impl ServeArguments {
+    /// How callers prove who they are, said or not.
+    pub(crate) fn authentication(&self) -> AuthenticationKind {
+        self.auth.unwrap_or(match self.cloud {
+            _ if self.token_file.is_some() => AuthenticationKind::Tokens,
+            CloudKind::Openstack => AuthenticationKind::Keystone,
+            CloudKind::Standalone => AuthenticationKind::None,
+        })
+    }
+}
+
+/// Checks what is to be logged. A word alone that is no level would name a target, and silence everything else.
+fn log_filter(text: &str) -> Result<String, &'static str> {
+    const ALLOWED: &str = "error, warn, info, debug, trace, off, or TARGET=LEVEL is allowed, several with commas between them, \
+                           such as info,planner_core=debug";
+    let is_level = |part: &str| part.parse::<LevelFilter>().is_ok();
+    let mut parts = text.split(',').map(str::trim);
+    let is_known = parts.all(|part| !part.is_empty() && (is_level(part) || part.contains(['=', '['])));
+    if is_known && EnvFilter::try_new(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err(ALLOWED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d5_a_word_that_is_no_level_is_no_log_filter() {
+        for filter in [
+            "info",
+            "WARN",
+            "off",
+            "info,planner_core=debug",
+            "planner_core=debug",
+            "info,planner_core[commit{epoch=1}]=debug",
+        ] {
+            assert_eq!(log_filter(filter), Ok(filter.to_owned()), "{filter}");
+        }
+        for filter in [
+            "info, store=trace",
+            "verbose",
+            "",
+            "info,verbose",
+            "planner_core",
+            "planner_core=loud",
+            "info,=",
+            ",",
+        ] {
+            let refused = log_filter(filter).expect_err(filter);
+            assert!(refused.starts_with("error, warn, info, debug"), "{refused}");
+        }
+    }
 }

@@ -97,7 +97,11 @@ async fn print(allocations: &[Value], only_used: bool, api: &Api, output: &mut O
             let tentative = reservation.get("tentative") == Some(&Value::Bool(true));
             let cells = vec![
                 Cell::new(&name),
-                Cell::new(leases.get(&lease_id).unwrap_or(&lease_id)),
+                Cell::new(match leases.get(&lease_id) {
+                    Some(name) => name,
+                    None if lease_id.is_empty() => "(another project's)",
+                    None => &lease_id,
+                }),
                 Cell::new(lease::time_for_people(&start)),
                 Cell::new(lease::time_for_people(&text_of(reservation, "end_date"))),
                 Cell::new(if tentative { "tentative" } else { "" }),

@@ -169,7 +169,7 @@ async fn create(
     let lease = member(answer, "lease")?;
     match &arguments.field {
         Some(field) => output.field(&lease, field),
-        None => report::show(&text_of(&lease, "id"), api, output).await,
+        None => report::show_done(lease, api, output).await,
     }
 }
 
@@ -361,7 +361,7 @@ async fn update(
     if output.json {
         output.value(&answer)
     } else {
-        report::show(&id, api, output).await
+        report::show_done(member(answer, "lease")?, api, output).await
     }
 }
 

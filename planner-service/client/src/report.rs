@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use api_types::report::{LeaseReport, ReportedEvent};
+use api_types::report::{LeaseReport, ReportedEvent, ReportedHost};
 use serde_json::{Value, json};
 
 use crate::api::{Api, ApiError, list, member, segment};
@@ -20,21 +20,40 @@ struct View {
     lease: Value,
     /// The report as it was answered, and read.
     report: Option<(Value, LeaseReport)>,
-    /// Names of hosts by id; empty for those who may not list hosts.
+    /// Names of hosts by id, for services whose report does not say them; empty for those who may not list hosts.
     host_names: BTreeMap<String, String>,
 }
 
 impl View {
     async fn fetch(id: &str, api: &Api) -> Result<Self, ClientError> {
         let lease = member(api.get(&format!("/v1/leases/{}", segment(id)), &[]).await?, "lease")?;
-        let report = match api.get(&format!("/capacity/v1/leases/{}", segment(id)), &[]).await {
-            Ok(answer) => {
-                let report = serde_json::from_value(answer.clone()).map_err(|_| ClientError::Answer("lease report"))?;
-                Some((answer, report))
-            }
-            Err(ApiError::Refused { status: 404, .. }) => None,
-            Err(error) => return Err(error.into()),
+        Self::of(lease, api).await
+    }
+
+    /// What is known of a lease beside what `/v1` shows.
+    async fn of(lease: Value, api: &Api) -> Result<Self, ClientError> {
+        let id = text_of(&lease, "id");
+        let report: Option<(Value, LeaseReport)> =
+            match api.get(&format!("/capacity/v1/leases/{}", segment(&id)), &[]).await {
+                Ok(answer) => {
+                    let report =
+                        serde_json::from_value(answer.clone()).map_err(|_| ClientError::Answer("lease report"))?;
+                    Some((answer, report))
+                }
+                Err(ApiError::Refused { status: 404, .. }) => None,
+                Err(error) => return Err(error.into()),
+            };
+        let is_named = |(_, report): &(Value, LeaseReport)| {
+            let mut hosts = report.reservations.iter().flat_map(|reservation| &reservation.hosts);
+            hosts.all(|host| host.name.is_some())
         };
+        if report.as_ref().is_some_and(is_named) {
+            return Ok(Self {
+                lease,
+                report,
+                host_names: BTreeMap::new(),
+            });
+        }
         let host_names = match api.get("/v1/os-hosts", &[]).await {
             Ok(answer) => list(answer, "hosts")?
                 .iter()
@@ -50,8 +69,9 @@ impl View {
         })
     }
 
-    fn host_name<'a>(&'a self, id: &'a str) -> &'a str {
-        self.host_names.get(id).map_or(id, String::as_str)
+    fn host_name<'a>(&'a self, host: &'a ReportedHost) -> &'a str {
+        let known = host.name.as_ref().or_else(|| self.host_names.get(&host.host_id));
+        known.unwrap_or(&host.host_id)
     }
 
     /// Reservation id, host name, whether it may still be exchanged; by name.
@@ -64,7 +84,7 @@ impl View {
                 reservation
                     .hosts
                     .iter()
-                    .map(|host| (reservation.id.as_str(), self.host_name(&host.host_id), host.tentative))
+                    .map(|host| (reservation.id.as_str(), self.host_name(host), host.tentative))
             })
             .collect();
         hosts.sort_by(|left, right| left.1.cmp(right.1));
@@ -82,9 +102,23 @@ pub(crate) async fn show_field(id: &str, field: &str, api: &Api, output: &mut Ou
     output.field(&view.lease, field)
 }
 
+/// Prints a lease that has just been booked or changed. That is done whatever becomes of the questions that follow, so
+/// that none of them makes the command fail.
+pub(crate) async fn show_done(lease: Value, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let view = View::of(lease.clone(), api).await.unwrap_or_else(|_| View {
+        lease,
+        report: None,
+        host_names: BTreeMap::new(),
+    });
+    print(&view, output)
+}
+
 /// Prints everything about a lease.
 pub(crate) async fn show(id: &str, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
-    let view = View::fetch(id, api).await?;
+    print(&View::fetch(id, api).await?, output)
+}
+
+fn print(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
     if output.json {
         return match &view.report {
             Some((answer, _)) => output.value(answer),
@@ -118,10 +152,10 @@ pub(crate) async fn show(id: &str, api: &Api, output: &mut Output<'_>) -> Result
         rows.push(("reservation", Cell::new(describe(reservation))));
     }
     output.object(rows)?;
-    show_hosts(&view, output)?;
-    show_units(&view, output)?;
-    show_events(&view, output)?;
-    show_findings(&view, output)
+    show_hosts(view, output)?;
+    show_units(view, output)?;
+    show_events(view, output)?;
+    show_findings(view, output)
 }
 
 fn show_hosts(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {

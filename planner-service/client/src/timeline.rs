@@ -104,8 +104,12 @@ fn matches_pattern(name: &str, pattern: &str) -> bool {
     left.ends_with(last)
 }
 
+/// What leases are called that the caller may not read.
+const OTHERS: &str = "other projects";
+
 /// What a lease has of a host, as listed.
 struct Booking {
+    /// Of leases that the caller may not read, [`OTHERS`] and the time: what begins and ends together looks like one.
     lease_id: String,
     start: i64,
     end: i64,
@@ -223,13 +227,23 @@ fn booking(reservation: &Value, leases: &BTreeMap<String, &Value>) -> Option<Boo
         .get("tentative")
         .and_then(Value::as_bool)
         .unwrap_or_else(pending);
+    let (start, end) = (time("start_date")?.timestamp(), time("end_date")?.timestamp());
     Some(Booking {
-        start: time("start_date")?.timestamp(),
-        end: time("end_date")?.timestamp(),
+        start,
+        end,
         tentative,
-        lease_id,
+        lease_id: if lease_id.is_empty() {
+            format!("{OTHERS} {start} {end}")
+        } else {
+            lease_id
+        },
         places: 1,
     })
+}
+
+/// Whether a booking's `lease_id` stands for leases that the caller may not read.
+fn is_others(lease_id: &str) -> bool {
+    lease_id.starts_with(OTHERS)
 }
 
 /// One booking for each lease; the service lists every place of an instance.
@@ -281,7 +295,8 @@ fn chart(
     }
     let mut order: Vec<(&str, (i64, i64))> = windows.into_iter().collect();
     let member = |id: &str, name: &str| leases.get(id).map(|lease| text_of(lease, name));
-    let name = |id: &str| member(id, "name").unwrap_or_else(|| id.to_owned());
+    let other = |id: &str| if is_others(id) { OTHERS } else { id }.to_owned();
+    let name = |id: &str| member(id, "name").unwrap_or_else(|| other(id));
     order.sort_by_key(|(id, window)| (window.0, window.1, name(id)));
     let index: BTreeMap<&str, usize> = order.iter().enumerate().map(|(index, (id, _))| (*id, index)).collect();
     let rows = hosts
@@ -342,7 +357,7 @@ fn document(
                 .flatten()
                 .map(|booking| {
                     json!({
-                        "lease_id": booking.lease_id,
+                        "lease_id": Some(&booking.lease_id).filter(|id| !is_others(id)),
                         "lease": leases.get(&booking.lease_id).map(|lease| text_of(lease, "name")),
                         "start": time(booking.start),
                         "end": time(booking.end),

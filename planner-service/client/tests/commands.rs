@@ -469,3 +469,52 @@ async fn floating_ips_are_registered_and_removed_by_id_or_address() {
     let (result, _) = berth(&server, &["floatingip", "delete", "192.0.2.10"]).await;
     assert!(matches!(result, Err(ClientError::AmbiguousName { .. })), "{result:?}");
 }
+
+/// A caller with a role that books and does not read has booked.
+#[tokio::test]
+async fn c1_what_is_booked_or_changed_is_no_failure_although_it_may_not_be_read_back() {
+    let forbidden = ResponseTemplate::new(403).set_body_json(json!({"error_message": "Policy doesn't allow it"}));
+    for status in [403, 404, 500, 503] {
+        let server = MockServer::start().await;
+        let refused = ResponseTemplate::new(status).set_body_json(json!({"error_message": "no"}));
+        for (verb, code, route) in [
+            ("POST", 201, "/v1/leases".to_owned()),
+            ("PUT", 200, format!("/v1/leases/{LEASE}")),
+        ] {
+            Mock::given(method(verb))
+                .and(path(route))
+                .respond_with(ResponseTemplate::new(code).set_body_json(json!({"lease": lease("night", LEASE)})))
+                .expect(1)
+                .mount(&server)
+                .await;
+        }
+        // A change asks for the lease before it is made.
+        answers(
+            &server,
+            &format!("/v1/leases/{LEASE}"),
+            json!({"lease": lease("night", LEASE)}),
+        )
+        .await;
+        for (route, answer) in [
+            (format!("/capacity/v1/leases/{LEASE}"), &refused),
+            ("/v1/os-hosts".to_owned(), &forbidden),
+        ] {
+            Mock::given(method("GET"))
+                .and(path(route))
+                .respond_with(answer.clone())
+                .mount(&server)
+                .await;
+        }
+        for arguments in [
+            &["lease", "create", "night", "--hosts", "1"][..],
+            &["lease", "update", LEASE, "--name", "night"],
+        ] {
+            let (result, printed) = berth(&server, arguments).await;
+            result.unwrap();
+            assert!(
+                printed.contains("night") && printed.contains("PENDING"),
+                "{status}: {printed}"
+            );
+        }
+    }
+}

@@ -3,6 +3,8 @@
 //! Invariant: no lease, host or property leaves or changes the book through [`crate::service::Service`]
 //! without a rule having been asked about that very object.
 
+use crate::domain::Lease;
+
 /// An authenticated caller. Ownership fields of new objects come from here and from nowhere else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
@@ -25,6 +27,16 @@ pub struct Target<'a> {
     pub project_id: &'a str,
     /// User who made it.
     pub user_id: &'a str,
+}
+
+impl<'a> Target<'a> {
+    /// A lease.
+    pub fn of(lease: &'a Lease) -> Self {
+        Self {
+            project_id: &lease.project_id,
+            user_id: &lease.user_id,
+        }
+    }
 }
 
 /// The rules.
@@ -55,6 +67,8 @@ pub mod rules {
     pub const HOSTS_DELETE: &str = "blazar:oshosts:delete";
     /// Read which host serves which reservation.
     pub const HOSTS_ALLOCATIONS: &str = "blazar:oshosts:get_allocations";
+    /// Read when every host is taken, without the names of other people's leases.
+    pub const TIMELINE_GET: &str = "berth:timeline:get";
     /// Read property names and values.
     pub const PROPERTIES_GET: &str = "blazar:oshosts:get_resource_properties";
     /// Make properties private or public.

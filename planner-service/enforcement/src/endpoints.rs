@@ -13,11 +13,11 @@ pub enum EndpointError {
     )]
     Nothing,
     /// Not a URL that can be called.
-    #[error("{option} {value}: an http or https URL is allowed{}", .reason.map(|reason| format!(" ({reason})")).unwrap_or_default())]
+    #[error("{option}: an http or https URL is allowed{}", .reason.map(|reason| format!(" ({reason})")).unwrap_or_default())]
     Malformed {
         /// The option.
         option: &'static str,
-        /// What it says.
+        /// What it says; not in the text, since it may hold a password.
         value: String,
         /// What the reader of URLs says.
         reason: Option<url::ParseError>,

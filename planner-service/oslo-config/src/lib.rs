@@ -2,7 +2,7 @@
 //!
 //! Invariant: a value is what oslo.config would give for the option: a later one replaces an earlier one, also of
 //! a group that appears again; quotes around a whole value are no part of it; `$name`, `${name}` and
-//! `$group.name` stand for other options, `$$` and `\$` for a dollar sign.
+//! `$group.name` stand for other options, `$$` and `\$` for a dollar sign. No error quotes a value: it may be a password.
 
 mod substitution;
 
@@ -29,8 +29,11 @@ pub enum ReadError {
         reason: String,
     },
     /// A line that is neither a group nor an option with a value.
-    #[error("`{0}` has no value; write NAME = VALUE")]
-    NoValue(String),
+    #[error("line {line}: there is no value; write NAME = VALUE")]
+    NoValue {
+        /// Counted from 1.
+        line: usize,
+    },
     /// More than [`MAX_LENGTH`] bytes.
     #[error("{0} bytes; at most {MAX_LENGTH} are read")]
     TooLong(usize),
@@ -40,13 +43,13 @@ pub enum ReadError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
     /// `$name` of an option that is not there.
-    #[error("[{group}] {name} refers to {reference}, which is not set")]
+    #[error("[{group}] {name}: what stands after a dollar sign is no option that is set; write $$ for a dollar sign")]
     Unknown {
         /// Group of the option that refers.
         group: String,
         /// Option that refers.
         name: String,
-        /// What it refers to.
+        /// What it refers to, which may be a part of a password; not in the text.
         reference: String,
     },
     /// Options refer to each other in a circle, or too deep.
@@ -95,7 +98,10 @@ impl Document {
             for (name, value) in properties {
                 // The reader takes such a line for the beginning of the next name.
                 if let Some((lost, _)) = name.split_once('\n') {
-                    return Err(ReadError::NoValue(lost.trim().to_owned()));
+                    let at = text.lines().position(|line| line.trim() == lost.trim());
+                    return Err(ReadError::NoValue {
+                        line: at.map_or(1, |index| index + 1),
+                    });
                 }
                 let values = group.entry(name.replace('-', "_")).or_default();
                 values.push(unquoted(value.trim()).to_owned());
@@ -111,7 +117,8 @@ impl Document {
             .flat_map(|(group, options)| options.keys().map(move |name| (group.as_str(), name.as_str())))
     }
 
-    /// The value of an option, `None` if it is not set.
+    /// The value of an option, `None` if it is not set. A blank value is the empty text, as oslo.config has it; whole numbers
+    /// and lists have no such value there, and options that name something are used only if it is not empty.
     ///
     /// # Errors
     /// When it refers to an option that is not set, or to itself.

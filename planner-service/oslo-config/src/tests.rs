@@ -79,7 +79,18 @@ fn references_that_lead_nowhere_are_named() {
 #[test]
 fn what_is_no_configuration_is_refused_with_its_line() {
     for text in ["[DEFAULT]\nhost\nport = 1\n", "[DEFAULT]\nhost\n[x]\nport = 1\n"] {
-        assert_eq!(Document::parse(text), Err(ReadError::NoValue("host".to_owned())));
+        assert_eq!(Document::parse(text), Err(ReadError::NoValue { line: 2 }));
+    }
+    for text in [
+        "[DEFAULT]\nhunter2\nport = 1\n",
+        "[DEFAULT]\nos_admin_password hunter2\nport = 1\n",
+        "[DEFAULT]\nos_admin_password = $hunter2\n",
+    ] {
+        let error = match Document::parse(text) {
+            Err(error) => error.to_string(),
+            Ok(document) => document.value("DEFAULT", "os_admin_password").unwrap_err().to_string(),
+        };
+        assert!(!error.contains("hunter2"), "{error}");
     }
     let error = Document::parse("[DEFAULT]\nhost\n[x]\n").unwrap_err();
     assert!(matches!(error, ReadError::Syntax { line: 4, .. }), "{error}");

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::defaults::DEFAULT_RULES;
+
 /// Longest file read, in bytes.
 pub const MAX_LENGTH: usize = 1024 * 1024;
 
@@ -29,9 +31,55 @@ pub fn rules_of_file(text: &str) -> Result<BTreeMap<String, String>, FileError> 
     Ok(rules.unwrap_or_default())
 }
 
+/// The rules as a policy file: what each guards, then its expression. Of one that is read again all rules are the same.
+pub fn file_of_rules(expressions: &BTreeMap<String, String>) -> String {
+    let mut file = String::new();
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let known = DEFAULT_RULES.iter().map(|rule| (rule.name, rule.guards));
+    let of_file = expressions
+        .keys()
+        .filter(|name| DEFAULT_RULES.iter().all(|rule| rule.name != *name))
+        .map(|name| (name.as_str(), "Of the policy file."));
+    for (name, guards) in known.chain(of_file) {
+        if let Some(expression) = expressions.get(name) {
+            file += &["# ", guards, "\n", &quoted(name), ": ", &quoted(expression), "\n\n"].concat();
+        }
+    }
+    file
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::defaults::Defaults;
+    use crate::rules;
+
+    #[test]
+    fn c2_the_printed_rules_are_read_again_as_they_were() {
+        for defaults in [Defaults::Upstream, Defaults::Standalone] {
+            let own = BTreeMap::from([
+                ("blazar:oshosts:get".to_owned(), "role:\"x\\\" or @".to_owned()),
+                ("ours: \"x\" #".to_owned(), String::new()),
+            ]);
+            for overrides in [BTreeMap::new(), own] {
+                let expressions = rules::expressions(defaults, &overrides, true);
+                let printed = file_of_rules(&expressions);
+                assert_eq!(rules_of_file(&printed).unwrap(), expressions);
+                let again = rules_of_file(&printed).unwrap();
+                assert_eq!(rules::expressions(Defaults::Upstream, &again, true), expressions);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn c2_any_names_and_expressions_are_read_again(name in "\\PC{1,20}", text in "\\PC{0,40}") {
+            let rules = BTreeMap::from([(name, text)]);
+            prop_assert_eq!(rules_of_file(&file_of_rules(&rules)).unwrap(), rules);
+        }
+    }
 
     #[test]
     fn yaml_and_json_are_read_alike() {

@@ -9,8 +9,8 @@ pub mod file;
 pub mod parse;
 pub mod rules;
 
-pub use defaults::DEFAULT_RULES;
+pub use defaults::{DEFAULT_RULES, Defaults};
 pub use expression::{Expression, Operand, Piece, Template};
-pub use file::{FileError, rules_of_file};
+pub use file::{FileError, file_of_rules, rules_of_file};
 pub use parse::ParseError;
-pub use rules::{Credentials, LoadError, Rules, Target};
+pub use rules::{Credentials, Doubt, LoadError, Rules, Target, expressions};

@@ -3,9 +3,9 @@
 //! Invariant: the references between the rules form no cycle and no chain deeper than
 //! [`MAX_CHAIN`], so every question ends and needs a bounded stack.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::defaults::{DEFAULT_RULES, OWNER_RULE};
+use crate::defaults::{DEFAULT_RULES, Defaults, OWNER_RULE};
 use crate::expression::{Expression, Operand, Piece, Template};
 use crate::parse::{ParseError, parse};
 
@@ -77,34 +77,98 @@ pub enum LoadError {
     },
 }
 
+/// What a policy file says and nothing looks at; most likely a name is misspelt. oslo.policy warns of the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// Nothing asks this rule, and no other rule refers to it.
+    #[error(
+        "nothing asks the policy rule {rule}, and no other rule refers to it; `berth policy` prints all that are asked"
+    )]
+    Unused {
+        /// The rule.
+        rule: String,
+    },
+    /// A rule refers to one that does not exist, and is not fulfilled there.
+    #[error("the policy rule {rule} refers to rule:{reference}, which does not exist and so allows nothing")]
+    Dangling {
+        /// The rule.
+        rule: String,
+        /// What it refers to.
+        reference: String,
+    },
+}
+
 /// The rules in force.
 #[derive(Debug, Clone)]
 pub struct Rules {
     expressions: HashMap<String, Expression>,
 }
 
+/// The expressions in force, by rule: the defaults with `overrides` put over them.
+///
+/// A rule that is not overridden also lets the owner's project act as long as
+/// `enforce_new_defaults` is false, where upstream deprecated that. An override of the deprecated
+/// owner rule itself takes the place of those defaults.
+pub fn expressions(
+    defaults: Defaults,
+    overrides: &BTreeMap<String, String>,
+    enforce_new_defaults: bool,
+) -> BTreeMap<String, String> {
+    let of_default = DEFAULT_RULES.iter().map(|rule| {
+        let expression = rule.expression(defaults);
+        let text = if rule.or_owner && overrides.contains_key(OWNER_RULE) {
+            format!("rule:{OWNER_RULE}")
+        } else if rule.or_owner && !enforce_new_defaults {
+            format!("{expression} or rule:{OWNER_RULE}")
+        } else {
+            expression.to_owned()
+        };
+        (rule.name.to_owned(), text)
+    });
+    let mut expressions: BTreeMap<String, String> = of_default.collect();
+    expressions.extend(overrides.iter().map(|(name, text)| (name.clone(), text.clone())));
+    expressions
+}
+
 impl Rules {
-    /// Upstream's rules with `overrides` (name to expression) put over them.
+    /// The rules of [`expressions`].
     ///
-    /// A rule that is not overridden also lets the owner's project act as long as
-    /// `enforce_new_defaults` is false, where upstream deprecated that. An override of the deprecated
-    /// owner rule itself takes the place of those defaults.
-    pub fn load(overrides: &BTreeMap<String, String>, enforce_new_defaults: bool) -> Result<Self, LoadError> {
-        let mut texts: BTreeMap<&str, String> = DEFAULT_RULES
-            .iter()
-            .map(|rule| {
-                let text = if rule.or_owner && overrides.contains_key(OWNER_RULE) {
-                    format!("rule:{OWNER_RULE}")
-                } else if rule.or_owner && !enforce_new_defaults {
-                    format!("{} or rule:{OWNER_RULE}", rule.expression)
-                } else {
-                    rule.expression.to_owned()
-                };
-                (rule.name, text)
-            })
-            .collect();
-        texts.extend(overrides.iter().map(|(name, text)| (name.as_str(), text.clone())));
-        Self::from_texts(texts)
+    /// # Errors
+    /// When one of them is not understood, or they refer to each other without end.
+    pub fn load(
+        defaults: Defaults,
+        overrides: &BTreeMap<String, String>,
+        enforce_new_defaults: bool,
+    ) -> Result<Self, LoadError> {
+        let texts = expressions(defaults, overrides, enforce_new_defaults);
+        Self::from_texts(texts.iter().map(|(name, text)| (name.as_str(), text.clone())).collect())
+    }
+
+    /// What of `overrides`, from which these rules were loaded, nothing looks at.
+    pub fn doubts(&self, overrides: &BTreeMap<String, String>) -> Vec<Doubt> {
+        let referred: BTreeSet<&str> = self.expressions.values().flat_map(references).collect();
+        let is_asked = |name: &str| DEFAULT_RULES.iter().any(|rule| rule.name == name);
+        let mut doubts = Vec::new();
+        for name in overrides.keys() {
+            if !is_asked(name) && !referred.contains(name.as_str()) {
+                doubts.push(Doubt::Unused { rule: name.clone() });
+            }
+            let expression = self.expressions.get(name);
+            for reference in expression.into_iter().flat_map(references) {
+                if !self.expressions.contains_key(reference) {
+                    doubts.push(Doubt::Dangling {
+                        rule: name.clone(),
+                        reference: reference.to_owned(),
+                    });
+                }
+            }
+        }
+        doubts
+    }
+
+    /// Names of the roles that rules ask for, where they are written out, in lower case.
+    pub fn roles(&self) -> BTreeSet<String> {
+        self.expressions.values().flat_map(roles).collect()
     }
 
     fn from_texts(texts: BTreeMap<&str, String>) -> Result<Self, LoadError> {
@@ -196,6 +260,19 @@ fn references(expression: &Expression) -> Vec<&str> {
         Expression::Not(inner) => references(inner),
         Expression::All(parts) | Expression::Any(parts) => parts.iter().flat_map(references).collect(),
         Expression::Allow | Expression::Deny | Expression::Role(_) | Expression::Compare { .. } => Vec::new(),
+    }
+}
+
+/// The roles an expression asks for.
+fn roles(expression: &Expression) -> Vec<String> {
+    match expression {
+        Expression::Role(Template(pieces)) => match pieces.as_slice() {
+            [Piece::Text(name)] => vec![name.to_lowercase()],
+            _ => Vec::new(),
+        },
+        Expression::Not(inner) => roles(inner),
+        Expression::All(parts) | Expression::Any(parts) => parts.iter().flat_map(roles).collect(),
+        Expression::Allow | Expression::Deny | Expression::Rule(_) | Expression::Compare { .. } => Vec::new(),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The language: a table by hand, and properties of parser and printer.
 #![cfg(test)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use policy::parse::{MAX_DEPTH, MAX_LENGTH, parse};
-use policy::{Credentials, Expression, LoadError, Operand, ParseError, Piece, Rules, Target, Template};
+use policy::{
+    Credentials, Defaults, Doubt, Expression, LoadError, Operand, ParseError, Piece, Rules, Target, Template,
+};
 use proptest::prelude::*;
 
 fn rules(texts: &[(&str, &str)]) -> Result<Rules, LoadError> {
@@ -12,7 +14,7 @@ fn rules(texts: &[(&str, &str)]) -> Result<Rules, LoadError> {
         .iter()
         .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
         .collect();
-    Rules::load(&overrides, true)
+    Rules::load(Defaults::Upstream, &overrides, true)
 }
 
 /// Decides `text` for user u1 of project p1 with roles member and Reader, on an object of project p1 and user u2.
@@ -133,7 +135,7 @@ fn circles_and_long_chains_are_found_at_load() {
         .map(|n| (format!("r{n}"), format!("rule:r{}", n + 1)))
         .collect();
     assert!(matches!(
-        Rules::load(&chain.into_iter().collect(), true),
+        Rules::load(Defaults::Upstream, &chain.into_iter().collect(), true),
         Err(LoadError::TooDeep { .. })
     ));
 }
@@ -145,7 +147,7 @@ fn shared_references_are_decided_once() {
         .map(|n| (format!("r{n}"), format!("rule:r{0} and rule:r{0}", n + 1)))
         .collect();
     ladder.insert("r60".to_owned(), "@".to_owned());
-    let rules = Rules::load(&ladder, true).expect("the ladder is no circle");
+    let rules = Rules::load(Defaults::Upstream, &ladder, true).expect("the ladder is no circle");
     assert!(rules.allows("r0", &Credentials::default(), &Target::default()));
 }
 
@@ -178,7 +180,7 @@ fn default_rules_by_hand() {
         ("p2", "admin"),
     ];
     for enforce_new_defaults in [true, false] {
-        let rules = Rules::load(&BTreeMap::new(), enforce_new_defaults).expect("the defaults load");
+        let rules = Rules::load(Defaults::Upstream, &BTreeMap::new(), enforce_new_defaults).expect("the defaults load");
         for (rule, expected, owner_applies) in table {
             for ((project, role), expected) in callers.into_iter().zip(expected) {
                 let named = [role.to_owned()];
@@ -199,6 +201,79 @@ fn default_rules_by_hand() {
     }
 }
 
+/// Without a cloud readers see hosts and when they are taken; who holds them, and every change, stays as upstream has it.
+#[test]
+fn c2_without_a_cloud_readers_see_hosts_and_when_they_are_taken() {
+    let load = |defaults| Rules::load(defaults, &BTreeMap::new(), true).expect("the defaults load");
+    let (upstream, standalone) = (load(Defaults::Upstream), load(Defaults::Standalone));
+    let opened = [
+        "blazar:oshosts:get",
+        "blazar:oshosts:get_resource_properties",
+        "berth:timeline:get",
+    ];
+    let own = Target {
+        project_id: "p",
+        user_id: "u",
+    };
+    for role in ["reader", "member", "admin", "nothing"] {
+        let roles = match role {
+            "member" => vec!["member".to_owned(), "reader".to_owned()],
+            role => vec![role.to_owned()],
+        };
+        let credentials = Credentials {
+            user_id: Some("u"),
+            project_id: Some("p"),
+            roles: &roles,
+            is_admin: false,
+        };
+        for rule in policy::DEFAULT_RULES {
+            let allowed = standalone.allows(rule.name, &credentials, &own);
+            if opened.contains(&rule.name) {
+                assert_eq!(allowed, role != "nothing", "{} {role}", rule.name);
+                assert_eq!(
+                    upstream.allows(rule.name, &credentials, &own),
+                    role == "admin",
+                    "{} {role}",
+                    rule.name
+                );
+            } else {
+                assert_eq!(
+                    allowed,
+                    upstream.allows(rule.name, &credentials, &own),
+                    "{} {role}",
+                    rule.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn d5_rules_that_nothing_asks_and_references_that_lead_nowhere_are_named() {
+    let overrides: BTreeMap<String, String> = [
+        ("blazar:lease:get", "rule:admin"),
+        ("blazar:leases:get", "rule:operators or rule:project_reader_api"),
+        ("operators", "role:operator or role:%(user_id)s"),
+        ("blazar:oshosts:get", "not rule:nobody"),
+    ]
+    .map(|(name, text)| (name.to_owned(), text.to_owned()))
+    .into();
+    let rules = Rules::load(Defaults::Upstream, &overrides, true).expect("loads");
+    let dangling = Doubt::Dangling {
+        rule: "blazar:oshosts:get".to_owned(),
+        reference: "nobody".to_owned(),
+    };
+    let unused = Doubt::Unused {
+        rule: "blazar:lease:get".to_owned(),
+    };
+    assert_eq!(rules.doubts(&overrides), [unused, dangling]);
+    assert_eq!(
+        rules.roles(),
+        BTreeSet::from(["admin", "member", "operator", "reader"].map(str::to_owned))
+    );
+    assert!(rules.doubts(&BTreeMap::new()).is_empty());
+}
+
 #[test]
 fn an_override_takes_the_place_of_the_default_and_of_the_owner_rule() {
     let reader = ["reader".to_owned()];
@@ -213,7 +288,12 @@ fn an_override_takes_the_place_of_the_default_and_of_the_owner_rule() {
         user_id: "u",
     };
     let load = |name: &str, text: &str| {
-        Rules::load(&BTreeMap::from([(name.to_owned(), text.to_owned())]), false).expect("loads")
+        Rules::load(
+            Defaults::Upstream,
+            &BTreeMap::from([(name.to_owned(), text.to_owned())]),
+            false,
+        )
+        .expect("loads")
     };
     assert!(load("blazar:oshosts:get", "role:reader").allows("blazar:oshosts:get", &credentials, &own));
     assert!(!load("blazar:leases:post", "role:member").allows("blazar:leases:post", &credentials, &own));
@@ -223,7 +303,7 @@ fn an_override_takes_the_place_of_the_default_and_of_the_owner_rule() {
 /// An unscoped caller owns nothing, not even what has no owner.
 #[test]
 fn no_project_is_not_the_empty_project() {
-    let rules = Rules::load(&BTreeMap::new(), false).expect("the defaults load");
+    let rules = Rules::load(Defaults::Upstream, &BTreeMap::new(), false).expect("the defaults load");
     let target = Target {
         project_id: "",
         user_id: "",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use policy::{Credentials, Rules, Target};
+use policy::{Credentials, Defaults, Rules, Target};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -141,7 +141,8 @@ impl Case {
     }
 
     fn decide(&self) -> bool {
-        let rules = Rules::load(&self.named(), true).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        let rules =
+            Rules::load(Defaults::Upstream, &self.named(), true).unwrap_or_else(|error| panic!("{error}: {self:?}"));
         let roles: Vec<String> = self.roles.iter().map(|&role| role.to_owned()).collect();
         let credentials = Credentials {
             user_id: Some(USERS[self.user]),

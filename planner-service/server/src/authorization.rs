@@ -1,16 +1,24 @@
 //! The rules of crate `policy` behind the port of `planner_core`.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use planner_core::authority::{Caller, Policy, Target};
 use policy::Rules;
 
-/// Policy by rules in oslo.policy's language.
-#[derive(Debug, Clone)]
-pub struct RulePolicy(Rules);
+/// Policy by rules in oslo.policy's language, which may be exchanged for others while requests are served.
+#[derive(Debug)]
+pub struct RulePolicy(ArcSwap<Rules>);
 
 impl RulePolicy {
     /// Policy by these rules.
-    pub const fn new(rules: Rules) -> Self {
-        Self(rules)
+    pub fn new(rules: Rules) -> Self {
+        Self(ArcSwap::from_pointee(rules))
+    }
+
+    /// Decides by other rules from now on.
+    pub fn replace(&self, rules: Rules) {
+        self.0.store(Arc::new(rules));
     }
 }
 
@@ -26,6 +34,6 @@ impl Policy for RulePolicy {
             project_id: target.project_id,
             user_id: target.user_id,
         };
-        self.0.allows(rule, &credentials, &target)
+        self.0.load().allows(rule, &credentials, &target)
     }
 }

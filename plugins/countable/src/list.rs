@@ -33,9 +33,14 @@ pub struct Countable {
 pub enum CountableError {
     /// It is not a JSON list of countables.
     #[error(
-        r#"a list such as [{{"resource_type": "licence:cad", "units": 5, "webhook": "https://example.org/licences"}}] is needed: {0}"#
+        r#"a list such as [{{"resource_type": "licence:cad", "units": 5, "webhook": "https://example.org/licences"}}] is needed; line {line}, column {column} does not fit"#
     )]
-    NotCountables(#[source] serde_json::Error),
+    NotCountables {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+    },
     /// A name cannot be used.
     #[error("resource type '{resource_type}': {reason}")]
     Unusable {
@@ -67,7 +72,13 @@ enum Units {
 /// # Errors
 /// Says which entry cannot be used, and why.
 pub fn read(text: &str) -> Result<Vec<Countable>, CountableError> {
-    let entries: Vec<Entry> = serde_json::from_str(text).map_err(CountableError::NotCountables)?;
+    let entries: Vec<Entry> = serde_json::from_str(text).map_err(|error| {
+        // Its own text may quote a webhook, and a password in it.
+        CountableError::NotCountables {
+            line: error.line(),
+            column: error.column(),
+        }
+    })?;
     let mut seen = BTreeSet::new();
     entries
         .into_iter()

@@ -60,6 +60,15 @@ const SAME: [(&str, &str, &str); 29] = [
     ("notifications", "publisher_id", "publisher_id"),
 ];
 
+/// Options for which a blank is a value of its own, the empty text. For all others it means that they are not set.
+const MAY_BE_EMPTY: [&str; 2] = ["blazar_az_prefix", "image_prefix"];
+
+/// What needs a filter of usage enforcement.
+const OF_FILTERS: [(&str, &str); 2] = [
+    ("max_lease_duration", "MaxLeaseDurationFilter"),
+    ("external_service_", "ExternalServiceFilter"),
+];
+
 /// Lists of the group `enforcement` that mean the same under the same name.
 const SAME_LISTS: [&str; 2] = ["enabled_filters", "max_lease_duration_exempt_project_ids"];
 
@@ -129,7 +138,12 @@ pub(super) fn read(text: &str) -> anyhow::Result<Read> {
     };
     read.set("os_auth_url", format!("{protocol}://{host}:{port}{prefix}/{version}"));
     for (group, name, own) in SAME {
-        if let Some(value) = document.value(group, name)? {
+        let value = if MAY_BE_EMPTY.contains(&own) {
+            document.value(group, name)?
+        } else {
+            given(&document, group, name)?
+        };
+        if let Some(value) = value {
             read.set(own, value);
         }
     }
@@ -139,18 +153,15 @@ pub(super) fn read(text: &str) -> anyhow::Result<Read> {
             read.set(name, values.join(","));
         }
     }
+    read.enforcement(&document)?;
     read.plugins(&document)?;
     read.notifications(&document)?;
     read.monitors(&document)?;
     for (group, name) in document.options() {
         if group == OWN_GROUP {
-            let value = document.value(group, name)?.unwrap_or_default();
-            let value = match value.to_ascii_lowercase().as_str() {
-                "true" => Value::Boolean(true),
-                "false" => Value::Boolean(false),
-                _ => Value::String(value),
-            };
-            read.options.insert(name.to_owned(), value);
+            if let Some(value) = given(&document, group, name)? {
+                read.set(name, value);
+            }
         } else if !is_used(group, name) {
             read.ignored.push(match (group, name) {
                 ("database", "connection") => {
@@ -158,7 +169,13 @@ pub(super) fn read(text: &str) -> anyhow::Result<Read> {
                      import-blazar`, and name Berth's own with --database or [berth] database"
                         .to_owned()
                 }
-                _ => format!("[{group}] {name}"),
+                // What stands after a blank may be a value, and a password.
+                _ => match name.split_once(char::is_whitespace) {
+                    Some((word, _)) => {
+                        format!("[{group}] {word} ...: no option has blanks in its name; write NAME = VALUE")
+                    }
+                    None => format!("[{group}] {name}"),
+                },
             });
         }
     }
@@ -187,11 +204,17 @@ const MONITORS: [&str; 2] = ["enable_polling_monitor", "enable_notification_moni
 fn parts<const N: usize>(document: &Document, names: [(&str, &str); N]) -> anyhow::Result<[String; N]> {
     let mut values = names.map(|(_, default)| default.to_owned());
     for (value, (name, _)) in values.iter_mut().zip(names) {
-        if let Some(given) = document.value(DEFAULT_GROUP, name)? {
+        if let Some(given) = given(document, DEFAULT_GROUP, name)? {
             *value = given;
         }
     }
     Ok(values)
+}
+
+/// The value of an option, `None` if it is not set or blank.
+fn given(document: &Document, group: &str, name: &str) -> anyhow::Result<Option<String>> {
+    let value = document.value(group, name)?;
+    Ok(value.filter(|value| !value.trim().is_empty()))
 }
 
 impl Read {
@@ -218,6 +241,28 @@ impl Read {
         Ok(())
     }
 
+    /// As upstream, what a filter would need is not looked at unless the filter is enabled.
+    fn enforcement(&mut self, document: &Document) -> anyhow::Result<()> {
+        let enabled = document.list("enforcement", "enabled_filters")?;
+        for (of_filter, filter) in OF_FILTERS {
+            if enabled.iter().any(|name| name == filter) {
+                continue;
+            }
+            let without: Vec<String> = self
+                .options
+                .keys()
+                .filter(|name| name.starts_with(of_filter))
+                .cloned()
+                .collect();
+            for name in without {
+                self.options.remove(&name);
+                self.ignored
+                    .push(format!("[enforcement] {name}: enabled_filters does not name {filter}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Notifications are sent if a driver is named that does, as with oslo.messaging.
     fn notifications(&mut self, document: &Document) -> anyhow::Result<()> {
         let drivers = document.list(NOTIFICATIONS, "driver")?;
@@ -228,8 +273,8 @@ impl Read {
                 ));
             }
         }
-        let own = document.value(NOTIFICATIONS, "transport_url")?;
-        let Some(mut url) = own.map_or_else(|| document.value(DEFAULT_GROUP, "transport_url"), |url| Ok(Some(url)))?
+        let own = given(document, NOTIFICATIONS, "transport_url")?;
+        let Some(mut url) = own.map_or_else(|| given(document, DEFAULT_GROUP, "transport_url"), |url| Ok(Some(url)))?
         else {
             return Ok(());
         };
@@ -241,7 +286,7 @@ impl Read {
             return Ok(());
         }
         for name in RABBIT_OPTIONS {
-            if let Some(value) = document.value(RABBIT, name)? {
+            if let Some(value) = given(document, RABBIT, name)? {
                 // What the URL says itself comes last and wins.
                 let (place, query) = url.split_once('?').unwrap_or((&url, ""));
                 let others = if query.is_empty() {
@@ -311,7 +356,7 @@ connection = mysql+pymysql://blazar:secret@db/blazar
 aggregate_freepool_name = pool
 [berth]
 database = postgres://berth@db/berth
-trusts = True
+trusts = yes
 ";
 
     #[test]
@@ -331,7 +376,7 @@ trusts = True
             ("resource_types", "physical:host,virtual:floatingip"),
         ];
         let mut options = read.options;
-        assert_eq!(options.remove("trusts"), Some(Value::Boolean(true)));
+        assert_eq!(options.remove("trusts"), Some(Value::String("yes".to_owned())));
         let expected: Table = expected
             .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())))
             .into_iter()
@@ -344,6 +389,50 @@ trusts = True
         );
         assert_eq!(read.ignored[1], "[DEFAULT] log_exchange");
         assert!(read.ignored[2].starts_with("[database] connection: it is Blazar's"));
+    }
+
+    #[test]
+    fn d1_a_blank_value_is_the_same_as_none() {
+        let of_blanks = SAME
+            .map(|(group, name, _)| (group, name))
+            .into_iter()
+            .chain(SAME_LISTS.map(|name| ("enforcement", name)))
+            .chain(AUTHENTICATION.map(|(name, _)| (DEFAULT_GROUP, name)))
+            .chain(LISTEN.map(|(name, _)| (DEFAULT_GROUP, name)))
+            .chain(NOTIFYING)
+            .chain(RABBIT_OPTIONS.map(|name| (RABBIT, name)))
+            .chain(MONITORS.map(|name| (HOSTS, name)))
+            .chain([("manager", "plugins"), (OWN_GROUP, "database"), (OWN_GROUP, "trusts")])
+            .filter(|(_, name)| !MAY_BE_EMPTY.contains(name));
+        let nothing = read("[DEFAULT]\n").unwrap().options;
+        for (group, name) in of_blanks {
+            for blank in ["", " ", "\"\"", "\" \""] {
+                let file = format!("[{group}]\n{name} = {blank}\n");
+                let read = read(&file).unwrap_or_else(|error| panic!("{file}: {error:#}"));
+                assert_eq!(read.options, nothing, "{file}");
+                assert_eq!(read.ignored, [] as [String; 0], "{file}");
+            }
+        }
+        let prefix = read("[nova]\nimage_prefix =\n").unwrap().options;
+        assert_eq!(prefix["image_prefix"].as_str(), Some(""));
+        let all = read(
+            "[oslo_messaging_notifications]\ndriver = messagingv2\ntransport_url =\n[DEFAULT]\ntransport_url = \
+                        rabbit://one/\n[oslo_messaging_rabbit]\nssl =\n",
+        );
+        assert_eq!(all.unwrap().options["transport_url"].as_str(), Some("rabbit://one/"));
+    }
+
+    #[test]
+    fn d5_a_limit_whose_filter_is_not_enabled_is_named() {
+        let read = read("[enforcement]\nmax_lease_duration = 60\nexternal_service_token = x\n").unwrap();
+        assert_eq!(
+            read.ignored,
+            [
+                "[enforcement] max_lease_duration: enabled_filters does not name MaxLeaseDurationFilter",
+                "[enforcement] external_service_token: enabled_filters does not name ExternalServiceFilter"
+            ]
+        );
+        assert!(!read.options.contains_key("max_lease_duration"));
     }
 
     #[test]

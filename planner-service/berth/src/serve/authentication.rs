@@ -11,36 +11,28 @@ use secrecy::SecretString;
 use server::identity::Authenticator;
 use server::identity::keystone::{CacheSettings, Keystone, TokenInfo, TokenValidator, ValidateError};
 use server::identity::none::NoAuthentication;
-use server::identity::tokens::TokenFile;
+use server::identity::tokens::Tokens;
 use server::trusts::{TrustError, Trusts};
 use tokio_util::sync::CancellationToken;
 
-use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
+use crate::options::{AuthenticationKind, ServeArguments};
 
 /// Makes the authenticator that the options name.
 pub(super) fn choose(
     arguments: &ServeArguments,
+    tokens: Option<&Arc<Tokens>>,
     identity: Option<&Arc<dyn Identity>>,
 ) -> anyhow::Result<Arc<dyn Authenticator>> {
     let loopback = arguments.listen.ip().is_loopback();
-    let kind = arguments.auth.unwrap_or(match arguments.cloud {
-        CloudKind::Openstack => AuthenticationKind::Keystone,
-        CloudKind::Standalone => AuthenticationKind::None,
-    });
-    match kind {
+    match arguments.authentication() {
         AuthenticationKind::None if loopback => Ok(Arc::new(NoAuthentication::new("admin", "admin"))),
         AuthenticationKind::None => bail!(
             "--auth none makes everyone an administrator and is allowed on a loopback address only, not on {}; use --auth tokens or --auth keystone",
             arguments.listen
         ),
         AuthenticationKind::Tokens => {
-            let Some(path) = &arguments.token_file else {
-                bail!("--auth tokens needs --token-file FILE");
-            };
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("--token-file {}: the file cannot be read", path.display()))?;
-            let tokens = TokenFile::parse(&text).with_context(|| format!("--token-file {}", path.display()))?;
-            Ok(Arc::new(tokens))
+            let tokens = tokens.context("--auth tokens needs --token-file FILE")?;
+            Ok(Arc::<Tokens>::clone(tokens))
         }
         AuthenticationKind::Keystone => {
             let Some(identity) = identity else {

@@ -5,9 +5,29 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use secrecy::ExposeSecret as _;
 use store::{SqlStore, StoreOptions};
 
 use crate::options::DatabaseArguments;
+
+/// Folder of the book where nothing is said about it.
+const DEFAULT_FOLDER: &str = "berth-data";
+
+/// Refuses to put the book of a cloud into the working directory, where another process, or the same one started from
+/// elsewhere, would not find it.
+///
+/// # Errors
+/// When nothing says where the book is.
+pub(crate) fn require(arguments: &DatabaseArguments) -> anyhow::Result<()> {
+    if arguments.database.is_some() || arguments.data.is_some() {
+        return Ok(());
+    }
+    bail!(
+        "nothing says where the book of this cloud is: set BERTH_DATABASE (or --database, `database` in the configuration file, \
+         [berth] database in blazar.conf) to postgres://USER:PASSWORD@HOST/NAME or mysql://USER:PASSWORD@HOST/NAME; for one \
+         process alone, --data DIR names the folder of a SQLite file"
+    )
+}
 
 /// An open database with an up-to-date schema.
 pub(crate) struct Database {
@@ -20,9 +40,9 @@ pub(crate) struct Database {
 
 /// Opens the database and brings its schema up to date.
 pub(crate) async fn open(arguments: &DatabaseArguments) -> anyhow::Result<Database> {
-    let address = match &arguments.database {
-        Some(address) => address.clone(),
-        None => format!("sqlite://{}", text(&own_file(&arguments.data)?)?),
+    let address = match (&arguments.database, &arguments.data) {
+        (Some(address), _) => address.expose_secret().to_owned(),
+        (None, _) => format!("sqlite://{}", text(&own_file(folder(arguments))?)?),
     };
     let kind = kind(&address);
     let options = StoreOptions {
@@ -43,12 +63,17 @@ pub(crate) async fn open(arguments: &DatabaseArguments) -> anyhow::Result<Databa
     })
 }
 
+/// The folder of the SQLite file where no database is named.
+pub(crate) fn folder(arguments: &DatabaseArguments) -> &Path {
+    arguments.data.as_deref().unwrap_or(Path::new(DEFAULT_FOLDER))
+}
+
 /// The SQLite file that the options name, without opening it.
 pub(crate) fn file(arguments: &DatabaseArguments) -> anyhow::Result<PathBuf> {
     let Some(address) = &arguments.database else {
-        return Ok(arguments.data.join(FILE));
+        return Ok(folder(arguments).join(FILE));
     };
-    match address.strip_prefix("sqlite://") {
+    match address.expose_secret().strip_prefix("sqlite://") {
         Some(file) if file.starts_with('/') => Ok(PathBuf::from(file)),
         Some(_) => bail!("--database: the path after sqlite:// is not absolute"),
         None => bail!("--database: this is for SQLite files; a server has pg_dump or mariadb-dump"),

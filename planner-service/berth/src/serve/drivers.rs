@@ -15,7 +15,7 @@ use plugin_action::Receivers;
 use plugin_api::{
     FlavorSource, FloatingIpInventory, HostInventory, HostMonitor, Plugins, ResourcePlugin, StepObserver,
 };
-use secrecy::SecretString;
+use secrecy::ExposeSecret as _;
 
 use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
 
@@ -151,7 +151,7 @@ fn credentials(arguments: &ServeArguments) -> anyhow::Result<ServiceCredentials>
     Ok(ServiceCredentials::Password(Password {
         auth_url: auth_url.clone(),
         username: username.clone(),
-        password: SecretString::from(password.clone()),
+        password: password.clone(),
         project_name: project_name.clone(),
         user_domain_name: arguments.os_user_domain_name.clone(),
         project_domain_name: arguments.os_project_domain_name.clone(),
@@ -174,14 +174,17 @@ pub(super) fn actions(arguments: &ServeArguments) -> anyhow::Result<Vec<Action>>
     let timeout = Duration::from_secs(u64::from(arguments.action_timeout));
     let mut actions = Vec::new();
     if let Some(url) = &arguments.webhook {
-        let parsed: url::Url = url
-            .parse()
-            .with_context(|| format!("--webhook {url}: an http or https URL is allowed"))?;
+        let url = url.expose_secret();
+        // Not quoted: it may hold a password.
+        let parsed: url::Url = url.parse().context("--webhook: an http or https URL is allowed")?;
         if !matches!(parsed.scheme(), "http" | "https") {
-            bail!("--webhook {url}: an http or https URL is allowed");
+            bail!(
+                "--webhook: a URL that begins with {}: is given; http: and https: are allowed",
+                parsed.scheme()
+            );
         }
         actions.push(Action::Webhook(Webhook {
-            url: url.clone(),
+            url: url.to_owned(),
             timeout,
         }));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use enforcement::{Context, Endpoints, ExternalService, ExternalServiceConfig};
 use planner_core::usage::{MaxLeaseDuration, UsageFilter};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::options::{FilterKind, ServeArguments};
 
@@ -59,6 +59,6 @@ fn external_service(arguments: &ServeArguments) -> anyhow::Result<ExternalServic
 }
 
 /// Upstream's files say "not given" with an empty value.
-fn given(value: Option<&String>) -> Option<&str> {
-    value.map(String::as_str).filter(|value| !value.is_empty())
+fn given(value: Option<&SecretString>) -> Option<&str> {
+    value.map(SecretString::expose_secret).filter(|value| !value.is_empty())
 }

@@ -25,12 +25,7 @@ pub(super) fn start(arguments: &ServeArguments) -> anyhow::Result<()> {
         "openstack_sdk=warn,openstack_sdk_core=warn,openstack_sdk_auth_core=warn,sqlx=warn,lapin=error,{}",
         arguments.log
     );
-    let filter = EnvFilter::try_new(&filter).with_context(|| {
-        format!(
-            "--log {}: a level (error, warn, info, debug, trace) or a filter is allowed",
-            arguments.log
-        )
-    })?;
+    let filter = EnvFilter::try_new(&filter).with_context(|| format!("--log {}", arguments.log))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -11,8 +11,9 @@ mod enforcement;
 mod fleet;
 mod logging;
 mod notifications;
+pub(crate) mod reloadable;
+mod signals;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -21,16 +22,16 @@ use planner_core::book::countables::Countables;
 use planner_core::environment::{RandomIdentifiers, SystemClock};
 use planner_core::service::{Parts, Service, Settings};
 use plugin_api::StepObserver;
-use policy::Rules;
-use server::authorization::RulePolicy;
 use server::{ApiParts, ApiState};
 use solver_highs::Highs;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::reloadable::Reloadable;
+use self::signals::Signals;
 use crate::crash::CrashPoint;
-use crate::options::{DatabaseArguments, ServeArguments};
+use crate::options::{CloudKind, DatabaseArguments, ServeArguments};
 
 /// Creates or upgrades the schema.
 pub(crate) async fn migrate(arguments: &DatabaseArguments) -> anyhow::Result<ExitCode> {
@@ -43,22 +44,22 @@ pub(crate) async fn migrate(arguments: &DatabaseArguments) -> anyhow::Result<Exi
 /// Runs the service until a signal.
 pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     logging::start(arguments)?;
+    let signals = Signals::take_over()?;
+    if arguments.cloud == CloudKind::Openstack {
+        database::require(&arguments.database)?;
+    }
     let shutdown = CancellationToken::new();
     let tasks = TaskTracker::new();
-    // From here on, so that being told to stop never means to die without closing the book.
-    let (signal, stop) = (signal()?, shutdown.clone());
-    tasks.spawn(async move {
-        signal.await;
-        tracing::info!("stopping");
-        stop.cancel();
-    });
     let steps: Arc<dyn StepObserver> = Arc::new(CrashPoint::from_environment());
     let countables = countables::listed(arguments)?;
     let drivers = drivers::choose(arguments, Arc::clone(&steps))?;
     let plugins = countables::offered(drivers.plugins, &countables, arguments, &steps)?;
     let filters = enforcement::choose(arguments)?;
-    let authenticator = authentication::choose(arguments, drivers.identity.as_ref())?;
+    let reloadable = Reloadable::read(arguments)?;
+    let authenticator = authentication::choose(arguments, reloadable.tokens.as_ref(), drivers.identity.as_ref())?;
     let notifications = notifications::choose(&arguments.notifications)?;
+    // Before the database is opened, so that being told to stop never means to die without closing the book.
+    tasks.spawn(signals.obey(reloadable, shutdown.clone()));
     let database = tokio::select! {
         opened = database::open(&arguments.database) => opened?,
         () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
@@ -67,7 +68,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         store: Arc::new(database.store.clone()),
         clock: Arc::new(SystemClock),
         identifiers: Arc::new(RandomIdentifiers),
-        policy: Arc::new(RulePolicy::new(rules(arguments)?)),
+        policy: reloadable.policy.clone(),
         solver: Arc::new(Highs),
         plugins,
         inventory: drivers.inventory,
@@ -113,17 +114,6 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// Upstream's rules, with those of the policy file over them.
-fn rules(arguments: &ServeArguments) -> anyhow::Result<Rules> {
-    let Some(path) = &arguments.policy_file else {
-        return Ok(Rules::load(&BTreeMap::new(), true)?);
-    };
-    let failed = || format!("--policy-file {}", path.display());
-    let text = std::fs::read_to_string(path).with_context(failed)?;
-    let overrides = policy::rules_of_file(&text).with_context(failed)?;
-    Rules::load(&overrides, true).with_context(failed)
-}
-
 fn settings(arguments: &ServeArguments, shared: bool, countables: Countables) -> Settings {
     Settings {
         cleaning: arguments.cleaning_time * 60,
@@ -142,17 +132,4 @@ fn settings(arguments: &ServeArguments, shared: bool, countables: Countables) ->
         shared,
         worker: format!("{}:{}", arguments.listen, std::process::id()),
     }
-}
-
-/// Comes on SIGINT or SIGTERM, which are heard from this call on.
-fn signal() -> std::io::Result<impl Future<Output = ()> + Send> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

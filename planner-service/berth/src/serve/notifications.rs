@@ -7,12 +7,14 @@ use messaging::{BrokerSettings, NewsSettings, RabbitNews, RabbitSettings, Rabbit
 use planner_core::notification::Notifications;
 use plugin_api::HostNews;
 use presentation::notification::LeasePayload;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::options::{NotificationArguments, ServeArguments};
 
 /// Makes the sink that the options name, if they name one.
 pub(super) fn choose(arguments: &NotificationArguments) -> anyhow::Result<Option<Notifications>> {
-    let Some(address) = arguments.transport_url.as_deref().filter(|address| !address.is_empty()) else {
+    let given = arguments.transport_url.as_ref().map(SecretString::expose_secret);
+    let Some(address) = given.filter(|address| !address.is_empty()) else {
         return Ok(None);
     };
     if arguments.notification_topics.iter().any(String::is_empty) {
@@ -35,11 +37,11 @@ pub(super) fn news(arguments: &ServeArguments) -> anyhow::Result<Option<Arc<dyn 
     if !arguments.enable_notification_monitor {
         return Ok(None);
     }
-    let Some(address) = arguments.notifications.transport_url.as_deref() else {
+    let Some(address) = &arguments.notifications.transport_url else {
         bail!("--enable-notification-monitor needs --transport-url, the broker that Nova notifies");
     };
     Ok(Some(Arc::new(RabbitNews::new(NewsSettings {
-        broker: broker(address)?,
+        broker: broker(address.expose_secret())?,
         exchange: arguments.nova_exchange.clone(),
         topics: arguments.nova_topics.clone(),
     }))))

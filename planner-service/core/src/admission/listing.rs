@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::is_final;
 use crate::book::Book;
 use crate::domain::{Host, Lease, Timestamp};
-use crate::service::{AllocationFilter, HostAllocations, HostUse, PropertyListing, Settings};
+use crate::service::{AllocationFilter, HostAllocations, HostUse, PropertyListing, ReservationOfLease, Settings};
 
 /// The hosts by number, then those whose ids are no numbers.
 pub(crate) fn in_order<'a>(hosts: impl Iterator<Item = &'a Arc<Host>>) -> Vec<Arc<Host>> {
@@ -22,22 +22,33 @@ pub(crate) fn by_start<'a>(leases: impl Iterator<Item = &'a Arc<Lease>>) -> Vec<
     leases
 }
 
+/// Whether a caller may know a lease by name.
+pub(crate) type MayRead = Box<dyn Fn(&Lease) -> bool + Send>;
+
 /// What hosts serve, in little memory: it is kept for as long as a client reads.
 pub(crate) struct Allocations {
     now: Timestamp,
     settings: Arc<Settings>,
+    may_read: MayRead,
     /// Leases with the place of a reservation in them, by host.
     uses: BTreeMap<String, Vec<(Arc<Lease>, usize)>>,
 }
 
 impl Allocations {
-    /// Finds what every host serves. Without a filter only leases that are not over are looked at.
-    pub(crate) fn find(book: &Book, filter: &AllocationFilter, now: Timestamp, settings: &Arc<Settings>) -> Self {
+    /// Finds what every host serves. Without a filter only leases that are not over are looked at, with one only those
+    /// that the caller may know by name.
+    pub(crate) fn find(
+        book: &Book,
+        filter: &AllocationFilter,
+        now: Timestamp,
+        settings: &Arc<Settings>,
+        may_read: MayRead,
+    ) -> Self {
         let mut uses: BTreeMap<String, Vec<(Arc<Lease>, usize)>> = BTreeMap::new();
         let filtered = filter.lease_id.is_some() || filter.reservation_id.is_some();
         for lease in book.leases() {
             let wanted = filter.lease_id.as_ref().is_none_or(|id| *id == lease.id);
-            if !wanted || (!filtered && lease.end < now) {
+            if !wanted || (!filtered && lease.end < now) || (filtered && !may_read(lease)) {
                 continue;
             }
             for (place, reservation) in lease.reservations.iter().enumerate() {
@@ -53,6 +64,7 @@ impl Allocations {
         Self {
             now,
             settings: Arc::clone(settings),
+            may_read,
             uses,
         }
     }
@@ -62,17 +74,19 @@ impl Allocations {
         let uses = self.uses.get(host_id).into_iter().flatten();
         let mut reservations: Vec<HostUse> = uses
             .filter_map(|(lease, place)| {
+                let reservation = lease.reservations.get(*place)?;
                 Some(HostUse {
-                    reservation_id: lease.reservations.get(*place)?.id.clone(),
-                    lease_id: lease.id.clone(),
+                    reservation: (self.may_read)(lease).then(|| ReservationOfLease {
+                        reservation_id: reservation.id.clone(),
+                        lease_id: lease.id.clone(),
+                    }),
                     start: lease.start,
                     end: lease.end,
                     tentative: !is_final(lease, self.now, &self.settings),
                 })
             })
             .collect();
-        reservations
-            .sort_by(|left, right| (left.start, &left.reservation_id).cmp(&(right.start, &right.reservation_id)));
+        reservations.sort_by(|left, right| (left.start, &left.reservation).cmp(&(right.start, &right.reservation)));
         HostAllocations {
             host_id: host_id.to_owned(),
             reservations,

@@ -26,11 +26,8 @@ impl<'a> Eyes<'a> {
 
     /// Whether the caller may read a lease.
     fn may_read(&self, lease: &Lease) -> bool {
-        let target = Target {
-            project_id: &lease.project_id,
-            user_id: &lease.user_id,
-        };
-        self.questions.policy.allows(rules::LEASES_GET, self.caller, target)
+        let policy = &self.questions.policy;
+        policy.allows(rules::LEASES_GET, self.caller, Target::of(lease))
     }
 
     /// Whether the caller may read the lease with this id.

@@ -131,6 +131,8 @@ pub struct LeaseReport {
     pub findings: Arc<Vec<Finding>>,
     /// Whether the planner may still choose other hosts for it.
     pub tentative: bool,
+    /// Names of the hosts it has, by id.
+    pub hosts: BTreeMap<String, String>,
     /// Names of what reservations have that is no host, by reservation.
     pub units: BTreeMap<String, Vec<String>>,
 }
@@ -195,6 +197,7 @@ impl Service {
         let tentative = !is_final(&lease, self.clock.now(), &self.settings);
         Ok(LeaseReport {
             findings: book.findings(&lease.id),
+            hosts: names_of_hosts(&book, &lease),
             units: units_of(&book, &lease),
             lease,
             tentative,
@@ -406,6 +409,18 @@ impl Service {
         }
         Ok(())
     }
+}
+
+/// Names of the hosts a lease has, by id.
+fn names_of_hosts(book: &Book, lease: &Lease) -> BTreeMap<String, String> {
+    let allocations = lease
+        .reservations
+        .iter()
+        .flat_map(|reservation| &reservation.allocations);
+    let hosts = allocations.filter_map(|allocation| book.host(&allocation.host_id));
+    hosts
+        .map(|host| (host.id.clone(), host.hypervisor_hostname.clone()))
+        .collect()
 }
 
 /// Names of what the reservations of a lease have that is no host.

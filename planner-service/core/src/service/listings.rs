@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{Service, ServiceError};
+use crate::admission::listing::MayRead;
 use crate::admission::{hosts, listing};
-use crate::authority::{Caller, rules};
+use crate::authority::{Caller, Target, rules};
 use crate::domain::{Property, Timestamp};
 
 /// A list of which only the right to it is checked so far. Its items are found and put in order when it is called, which
@@ -23,16 +24,23 @@ pub struct AllocationFilter {
 /// A reservation on a host, in an allocation listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostUse {
-    /// The reservation.
-    pub reservation_id: String,
-    /// Its lease.
-    pub lease_id: String,
+    /// Which one; `None` where the caller may see that a host is taken, but not by whom.
+    pub reservation: Option<ReservationOfLease>,
     /// Start of the lease.
     pub start: Timestamp,
     /// End of the lease.
     pub end: Timestamp,
     /// Whether the planner may still choose another host.
     pub tentative: bool,
+}
+
+/// A reservation and its lease.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReservationOfLease {
+    /// The reservation's id.
+    pub reservation_id: String,
+    /// The lease's id.
+    pub lease_id: String,
 }
 
 /// What a host serves.
@@ -56,19 +64,32 @@ pub struct PropertyListing {
 }
 
 impl Service {
-    /// What every host serves, hosts with nothing included, by the hosts' ids.
+    /// By which leases hosts are taken, as far as the caller may know.
+    fn may_read_allocations(&self, caller: &Caller) -> Result<MayRead, ServiceError> {
+        let Err(refused) = self.enforce_own(rules::HOSTS_ALLOCATIONS, caller) else {
+            return Ok(Box::new(|_| true));
+        };
+        self.enforce_own(rules::TIMELINE_GET, caller).map_err(|_| refused)?;
+        let (policy, caller) = (Arc::clone(&self.policy), caller.clone());
+        Ok(Box::new(move |lease| {
+            policy.allows(rules::LEASES_GET, &caller, Target::of(lease))
+        }))
+    }
+
+    /// What every host serves, hosts with nothing included, by the hosts' ids. A caller with `berth:timeline:get` alone
+    /// sees when hosts are taken, and the ids of those leases only that the caller may read.
     ///
     /// # Errors
-    /// When the rule forbids it.
+    /// When the rules forbid it.
     pub async fn allocations(
         &self,
         caller: &Caller,
         filter: AllocationFilter,
     ) -> Result<Listing<HostAllocations>, ServiceError> {
-        self.enforce_own(rules::HOSTS_ALLOCATIONS, caller)?;
+        let may_read = self.may_read_allocations(caller)?;
         let (book, now, settings) = (self.book.fresh().await, self.clock.now(), Arc::clone(&self.settings));
         Ok(Box::new(move || {
-            let allocations = listing::Allocations::find(&book, &filter, now, &settings);
+            let allocations = listing::Allocations::find(&book, &filter, now, &settings, may_read);
             let hosts = listing::in_order(book.hosts());
             Box::new(hosts.into_iter().map(move |host| allocations.of(&host.id)))
         }))
@@ -84,11 +105,11 @@ impl Service {
         host_id: &str,
         filter: AllocationFilter,
     ) -> Result<HostAllocations, ServiceError> {
-        self.enforce_own(rules::HOSTS_ALLOCATIONS, caller)?;
+        let may_read = self.may_read_allocations(caller)?;
         let (book, now, settings) = (self.book.fresh().await, self.clock.now(), Arc::clone(&self.settings));
         let host = hosts::found(&book, host_id)?;
         let finding = tokio::task::spawn_blocking(move || {
-            listing::Allocations::find(&book, &filter, now, &settings).of(&host.id)
+            listing::Allocations::find(&book, &filter, now, &settings, may_read).of(&host.id)
         });
         finding.await.map_err(|error| {
             tracing::error!(%error, "the allocations of a host were not found");

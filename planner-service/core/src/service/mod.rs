@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 pub use crate::admission::healing::Outcome as HealingOutcome;
 pub use error::ServiceError;
 pub use leases::{LeaseChange, LeaseDraft, LeaseReport, NewAffinity, ReservationChange, ReservationDraft};
-pub use listings::{AllocationFilter, HostAllocations, HostUse, Listing, PropertyListing};
+pub use listings::{AllocationFilter, HostAllocations, HostUse, Listing, PropertyListing, ReservationOfLease};
 pub use settings::Settings;
 
 use crate::allowance::Allowances;
@@ -322,14 +322,7 @@ impl Service {
             kind: "lease_id",
             id: id.to_owned(),
         })?;
-        self.enforce(
-            rule,
-            caller,
-            Target {
-                project_id: &lease.project_id,
-                user_id: &lease.user_id,
-            },
-        )?;
+        self.enforce(rule, caller, Target::of(lease))?;
         Ok(Arc::clone(lease))
     }
 

@@ -11,12 +11,18 @@ pub(crate) fn write(allocations: HostAllocations) -> wire::Allocation {
         reservations: allocations
             .reservations
             .into_iter()
-            .map(|entry| wire::AllocatedReservation {
-                id: entry.reservation_id,
-                lease_id: entry.lease_id,
-                start_date: PlanTime(entry.start),
-                end_date: PlanTime(entry.end),
-                tentative: Some(entry.tentative),
+            .map(|entry| {
+                let (id, lease_id) = entry
+                    .reservation
+                    .map(|reservation| (reservation.reservation_id, reservation.lease_id))
+                    .unzip();
+                wire::AllocatedReservation {
+                    id,
+                    lease_id,
+                    start_date: PlanTime(entry.start),
+                    end_date: PlanTime(entry.end),
+                    tentative: Some(entry.tentative),
+                }
             })
             .collect(),
     }

@@ -63,6 +63,7 @@ fn reservations(report: &LeaseReport) -> Vec<wire::ReportedReservation> {
             hosts: on_hosts
                 .map(|allocation| wire::ReportedHost {
                     host_id: allocation.host_id.clone(),
+                    name: report.hosts.get(&allocation.host_id).cloned(),
                     tentative,
                 })
                 .collect(),

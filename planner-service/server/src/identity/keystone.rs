@@ -14,7 +14,7 @@ use planner_core::authority::Caller;
 use planner_core::domain::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{AUTH_TOKEN, AuthenticationError, Authenticator, SERVICE_TOKEN, TokenHash, hash, token};
+use super::{AUTH_TOKEN, AuthenticationError, Authenticator, SERVICE_TOKEN, TokenHash, token, token_sha256};
 
 /// Role that marks the token of a service.
 const SERVICE_ROLE: &str = "service";
@@ -121,7 +121,7 @@ impl Keystone {
         allow_expired: bool,
         now: Timestamp,
     ) -> Result<Arc<TokenInfo>, AuthenticationError> {
-        let key = (hash(token.expose_secret()), allow_expired);
+        let key = (token_sha256(token.expose_secret()), allow_expired);
         if let Some(known) = self.fresh(&key, now).await {
             return known.map_err(|_| AuthenticationError::Unauthenticated);
         }

@@ -43,7 +43,7 @@ pub trait Authenticator: Send + Sync {
 }
 
 /// A token's SHA-256.
-pub(crate) type TokenHash = [u8; 32];
+pub type TokenHash = [u8; 32];
 
 /// The token in a header, if it can be one.
 pub(crate) fn token(headers: &HeaderMap, name: &HeaderName) -> Option<SecretString> {
@@ -52,6 +52,6 @@ pub(crate) fn token(headers: &HeaderMap, name: &HeaderName) -> Option<SecretStri
 }
 
 /// The SHA-256 of a token.
-pub(crate) fn hash(token: &str) -> TokenHash {
+pub fn token_sha256(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()
 }

@@ -1,6 +1,6 @@
 //! Keystone tokens: caching, merging, outage, expiry, services; and token files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use planner_core::authority::Caller;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use server::identity::keystone::{CacheSettings, Keystone, TokenInfo, TokenValidator, ValidateError};
-use server::identity::tokens::{TokenFile, TokenFileError};
+use server::identity::tokens::{TokenFile, TokenFileError, Tokens};
 use server::identity::{AuthenticationError, Authenticator};
 use server::trusts::{TrustError, Trusts};
 use tokio::sync::Notify;
@@ -265,8 +265,82 @@ async fn token_files_are_toml_or_json_with_tokens_or_hashes() {
     }
 }
 
+#[tokio::test]
+async fn c1_roles_imply_each_other_as_in_keystone() {
+    for (role, implied) in [
+        ("admin", &["admin", "manager", "member", "reader"][..]),
+        ("manager", &["manager", "member", "reader"]),
+        ("Member", &["Member", "reader"]),
+        ("reader", &["reader"]),
+        ("lab_operator", &["lab_operator"]),
+    ] {
+        let file = json!({"tokens": [{"token": "abc", "user_id": "u", "project_id": "p", "roles": [role]}]});
+        let others = BTreeSet::from(["lab_operator".to_owned()]);
+        let file = TokenFile::parse_with_roles(&file.to_string(), &others).expect("the roles are known");
+        let caller = file
+            .authenticate(&headers("abc", None), NOW)
+            .await
+            .expect("the token is");
+        assert_eq!(caller.roles, implied);
+        assert_eq!(file.entries()[0].roles, [role]);
+    }
+}
+
 #[test]
-fn wrong_token_files_are_refused_without_quoting_them() {
+fn c1_a_role_that_no_rule_asks_for_is_named_with_those_that_are_known() {
+    let file =
+        json!({"tokens": [{"token": "abc", "user_id": "u", "project_id": "p", "roles": ["membre"]}]}).to_string();
+    let refused = |others: &[&str]| {
+        let others = others.iter().map(|role| (*role).to_owned()).collect();
+        let refused = TokenFile::parse_with_roles(&file, &others).err();
+        refused.expect("the role is not known").to_string()
+    };
+    assert_eq!(
+        refused(&[]),
+        "token entry 1: no rule of the policy asks for the role 'membre'; known are admin, manager, member, reader"
+    );
+    assert!(refused(&["admin", "lab"]).ends_with("known are admin, manager, member, reader, lab"));
+}
+
+#[tokio::test]
+async fn c1_a_member_books_and_reads_with_no_other_role() {
+    let file = json!({"tokens": [
+        {"token": "boss", "user_id": "u", "project_id": "p", "roles": ["admin"]},
+        {"token": "ann", "user_id": "ann", "project_id": "lab", "roles": ["member"]},
+    ]});
+    let tokens = TokenFile::parse(&file.to_string()).expect("the file is right");
+    let api = Api::start_with(Arc::new(Tokens::new(tokens)), true).await;
+    assert_eq!(
+        api.post("/v1/os-hosts", "boss", json!({"name": "c"})).await.status,
+        StatusCode::CREATED
+    );
+    let booked = api.lease("ann").await;
+    let path = format!("/v1/leases/{}", booked["id"].as_str().expect("an id is text"));
+    assert_eq!(api.get(&path, "ann").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn c1_tokens_are_exchanged_while_requests_are_served() {
+    let file = |token: &str| {
+        let file = json!({"tokens": [{"token": token, "user_id": "u", "project_id": "p", "roles": ["reader"]}]});
+        TokenFile::parse(&file.to_string()).expect("the file is right")
+    };
+    let tokens = Arc::new(Tokens::new(file("old")));
+    let api = Api::start_with(Arc::<Tokens>::clone(&tokens), true).await;
+    for (old, new) in [
+        (StatusCode::OK, StatusCode::UNAUTHORIZED),
+        (StatusCode::UNAUTHORIZED, StatusCode::OK),
+    ] {
+        assert_eq!(api.get("/v1/leases", "old").await.status, old);
+        assert_eq!(api.get("/v1/leases", "new").await.status, new);
+        tokens.replace(file("new"));
+    }
+    tokens.replace(TokenFile::parse("").expect("a file without tokens is one"));
+    assert_eq!(api.get("/v1/leases", "new").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[test]
+fn v26_wrong_token_files_are_refused_without_quoting_them() {
     let entry = |members: &str| format!("[[tokens]]\n{members}\nproject_id = \"p\"\nroles = []\n");
     let parse = |text: &str| {
         let error = TokenFile::parse(text)
@@ -281,16 +355,43 @@ fn wrong_token_files_are_refused_without_quoting_them() {
     ));
     assert!(matches!(
         parse("{\"tokens\": [\"geheim\"]}"),
-        TokenFileError::Syntax { .. }
+        TokenFileError::Member { entry: 1, .. }
     ));
     assert!(matches!(
         parse("{\"tokens\": \"geheim\""),
         TokenFileError::Syntax { .. }
     ));
-    assert!(matches!(
+    assert_eq!(
         parse("{\"tokens\": [{\"geheim\": 1}]}"),
-        TokenFileError::Syntax { .. }
-    ));
+        TokenFileError::UnknownMember { entry: 1 }
+    );
+    for (members, member) in [
+        ("token = [\"geheim\"]\nuser_id = \"u\"", "token"),
+        ("token_sha256 = {geheim = 1}\nuser_id = \"u\"", "token_sha256"),
+        ("token = \"geheim\"\nuser_id = [\"geheim\"]", "user_id"),
+        ("token = \"geheim\"", "user_id"),
+    ] {
+        let error = parse(&entry(members));
+        assert!(
+            matches!(error, TokenFileError::Member { entry: 1, member: of, .. } if of == member),
+            "{error}"
+        );
+    }
+    for roles in ["\"geheim\"", "[[\"geheim\"]]", "{geheim = 1}", "[\"geheim\""] {
+        parse(&format!(
+            "[[tokens]]\ntoken = \"x\"\nuser_id = \"u\"\nproject_id = \"p\"\nroles = {roles}\n"
+        ));
+    }
+    for text in [
+        "tokens = \"geheim\"",
+        "geheim = 1",
+        "[[tokens]]\ntoken = \"geheim",
+        "[[tokens]]\ntoken = \"geheim\"\ntoken = \"geheim\"",
+        "[[tokens]]\ngeheim = \"geheim\"\n",
+        "[\"geheim\"]",
+    ] {
+        parse(text);
+    }
     assert_eq!(
         parse(&entry("user_id = \"u\"")),
         TokenFileError::TokenCount { entry: 1 }

@@ -17,7 +17,7 @@ use plugin_api::{
     AssignedHost, FlavorSource, FloatingIpInventory, HostFacts, HostInventory, HostRegistration, InventoryError,
     NoObserver, Plugins, Provision, SourceFlavor,
 };
-use policy::Rules;
+use policy::{Defaults, Rules};
 use serde_json::{Value, json};
 use server::authorization::RulePolicy;
 use server::identity::Authenticator;
@@ -227,7 +227,8 @@ impl Api {
         filters: Vec<Arc<dyn UsageFilter>>,
     ) -> Self {
         let clock = ManualClock::at(NOW);
-        let rules = Rules::load(&BTreeMap::new(), enforce_new_defaults).expect("the default rules load");
+        let rules =
+            Rules::load(Defaults::Upstream, &BTreeMap::new(), enforce_new_defaults).expect("the default rules load");
         let slow = Arc::new(Slow::default());
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let parts = Parts {

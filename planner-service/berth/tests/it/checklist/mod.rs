@@ -16,7 +16,7 @@ use planner_core::domain::{EventStatus, EventType, Lease, LeaseStatus};
 use planner_core::ports::Clock as _;
 use planner_core::usage::UsageFilter;
 use plugin_api::NoObserver;
-use policy::Rules;
+use policy::{Defaults, Rules};
 use serde_json::{Value, json};
 use server::authorization::RulePolicy;
 use server::identity::tokens::TokenFile;
@@ -84,7 +84,9 @@ impl Deployment {
         };
         outside.cloud.add_network(NETWORK, vec![subnet]);
         outside.clock.advance(NOW - outside.clock.now());
-        outside.policy = Arc::new(RulePolicy::new(Rules::load(&BTreeMap::new(), true).unwrap()));
+        outside.policy = Arc::new(RulePolicy::new(
+            Rules::load(Defaults::Upstream, &BTreeMap::new(), true).unwrap(),
+        ));
         let settings = planner_core::service::Settings {
             before_end_lead: 3600,
             ..settings()
