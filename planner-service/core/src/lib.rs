@@ -4,6 +4,7 @@
 //! nothing here knows SQL, HTTP or OpenStack. Every change of the book goes through one writer.
 
 mod admission;
+pub mod amounts;
 pub mod authority;
 pub mod book;
 pub mod causes;

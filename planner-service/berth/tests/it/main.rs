@@ -29,6 +29,7 @@ mod program;
 mod question;
 mod rabbit;
 mod race;
+mod refusals;
 mod requests;
 mod smptsp;
 mod structure;
