@@ -160,6 +160,11 @@ impl fmt::Display for Predicate {
     }
 }
 
+/// Whether a value is a plain decimal number, which is compared with others as a number.
+pub fn is_number(value: &str) -> bool {
+    decimal::compare(value, value).is_some()
+}
+
 /// Not an expression of the property language.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]

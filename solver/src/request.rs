@@ -129,11 +129,11 @@ impl<'a> Ask<'a> {
             reservations: vec![self.asked.id.clone()],
             certificate: Vec::new(),
             text: format!(
-                "{} {} needed that match the request and are in service from {} to {}, {exist} exist",
-                needed,
-                if needed == 1 { "host is" } else { "hosts are" },
+                "{} needed that match the request and are in service from {} to {}, {exist} {}",
+                wording::count_is(needed, "host", "hosts"),
                 wording::instant(window.start),
                 wording::instant(window.end),
+                if exist == 1 { "exists" } else { "exist" },
             )
             .into(),
         })
@@ -181,7 +181,8 @@ fn may_keep(planner: &Planner, old: &Reservation, asked: &RequestedReservation, 
     };
     if u64::from(asked.max) < held {
         return Err(conflict(format!(
-            "the reservation has started or is about to and keeps its {held} hosts, at most {} are asked for",
+            "the reservation has started or is about to and keeps its {}; the request asks for at most {}",
+            wording::count(held, "host", "hosts"),
             asked.max
         )));
     }

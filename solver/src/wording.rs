@@ -6,6 +6,25 @@ use crate::predicate::Predicate;
 /// Longest condition that is written out, in characters.
 const LONGEST: usize = 160;
 
+/// `1 host` or `37 hosts`.
+pub(crate) fn count(count: u64, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
+/// `1 host is` or `37 hosts are`.
+pub(crate) fn count_is(number: u64, one: &str, more: &str) -> String {
+    format!(
+        "{} {}",
+        count(number, one, more),
+        if number == 1 { "is" } else { "are" }
+    )
+}
+
+/// `1 earlier lease` or `3 earlier leases`.
+pub(crate) fn earlier(leases: u64) -> String {
+    count(leases, "earlier lease", "earlier leases")
+}
+
 /// `37 hosts with gpu = True`; without a condition to name, `37 matching hosts`.
 pub(crate) fn hosts(count: u64, condition: Option<&Predicate>) -> String {
     let hosts = if count == 1 { "host" } else { "hosts" };

@@ -140,6 +140,19 @@ proptest! {
 }
 
 #[test]
+fn b10_an_interval_of_three_numbers_is_named_by_its_path() {
+    for numbers in [json!([1, 2, 3]), json!([1]), json!([])] {
+        let mut document = base();
+        document["hosts"][0]["blocks"] = json!([[150, 160], numbers]);
+        let error = digest(&document.to_string()).unwrap_err();
+        let count = numbers.as_array().unwrap().len();
+        let expected =
+            format!("hosts[0].blocks[1]: expected two numbers, start and end in seconds, found {count} at line");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+}
+
+#[test]
 fn errors_name_the_member_at_fault() {
     digest(&base().to_string()).unwrap();
     let cases: &[(&str, Value, &str)] = &[

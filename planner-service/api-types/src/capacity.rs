@@ -232,11 +232,13 @@ pub struct Conflict {
     pub start: ZonedTime,
     /// ... to here.
     pub end: ZonedTime,
-    /// Hosts needed at once, by the request and by promises that compete for the same hosts; instances of the
-    /// request if it is `occupied`, amounts of the class if it is `resources`.
-    pub hosts_needed: u64,
-    /// Hosts that exist for them.
-    pub hosts_exist: u64,
+    /// Hosts needed at once, by the request and by the fewest leases that together are too many for the same hosts. Absent
+    /// where something else than hosts is counted: instances, amounts of a resource class, units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts_needed: Option<u64>,
+    /// Hosts that exist for them; absent with `hosts_needed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts_exist: Option<u64>,
     /// One sentence for people.
     pub text: String,
     /// Competing leases that the caller may read.
@@ -256,6 +258,13 @@ pub enum Offer {
     Start {
         /// When it starts.
         start: ZonedTime,
+        /// When it ends.
+        end: ZonedTime,
+        /// Whether no earlier promise gets hosts of another class for it.
+        without_moves: bool,
+    },
+    /// The whole request with an earlier end.
+    End {
         /// When it ends.
         end: ZonedTime,
         /// Whether no earlier promise gets hosts of another class for it.

@@ -173,18 +173,21 @@ async fn create(
     }
 }
 
+/// Whether the time of the action before the end moves with the end, as a lead does and a time of day does not.
+const fn moves_with_end(before_end: Option<Moment>) -> bool {
+    !matches!(before_end, Some(Moment::At(_) | Moment::Now))
+}
+
 impl Request for CreateArguments {
     fn with(&self, offer: &Offer) -> Option<Self> {
         let mut changed = self.clone();
         changed.reservation = self.reservation.with(offer)?;
-        if let Offer::Start { start, end, .. } = offer {
-            (changed.start, changed.end) = (at(start.0)?, at(end.0)?);
-            // A lead before the end moves with the end; a time of day would not.
-            if let Some(Moment::At(_) | Moment::Now) = self.before_end {
-                return None;
-            }
+        match offer {
+            Offer::Start { start, end, .. } => (changed.start, changed.end) = (at(start.0)?, at(end.0)?),
+            Offer::End { end, .. } => changed.end = at(end.0)?,
+            Offer::Amount { .. } | Offer::Drop { .. } => return Some(changed),
         }
-        Some(changed)
+        moves_with_end(self.before_end).then_some(changed)
     }
 
     fn words(&self) -> Vec<String> {
@@ -228,11 +231,8 @@ impl Request for Change<'_> {
         match offer {
             Offer::Start { start, end, .. } => {
                 (arguments.start, arguments.end) = (Some(at(start.0)?), Some(at(end.0)?));
-                // A lead before the end moves with the end; a time of day would not.
-                if let Some(Moment::At(_) | Moment::Now) = arguments.before_end {
-                    return None;
-                }
             }
+            Offer::End { end, .. } => arguments.end = Some(at(end.0)?),
             Offer::Amount {
                 reservation, amount, ..
             } => {
@@ -245,7 +245,8 @@ impl Request for Change<'_> {
             // What is left of a condition of the lease as it is cannot be told from what was asked for.
             Offer::Drop { .. } => return None,
         }
-        Some(Self {
+        let of_time = matches!(offer, Offer::Start { .. } | Offer::End { .. });
+        (!of_time || moves_with_end(arguments.before_end)).then_some(Self {
             arguments,
             lease: self.lease,
         })

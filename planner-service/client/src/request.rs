@@ -28,6 +28,7 @@ pub(crate) fn accepted(request: &impl Request, offers: &[Offer]) -> Vec<String> 
         let shown = request.with(offer).and_then(|changed| command(&changed.words()));
         let shown = shown.unwrap_or_else(|| described(request, offer));
         let (Offer::Start { without_moves, .. }
+        | Offer::End { without_moves, .. }
         | Offer::Amount { without_moves, .. }
         | Offer::Drop { without_moves, .. }) = offer;
         let moves = if *without_moves {
@@ -61,6 +62,10 @@ fn described(request: &impl Request, offer: &Offer) -> String {
         Offer::Start { start, end, .. } => match (at(start.0), at(end.0)) {
             (Some(start), Some(end)) => format!("from {start} until {end} (UTC)"),
             _ => "another time".to_owned(),
+        },
+        Offer::End { end, .. } => match at(end.0) {
+            Some(end) => format!("until {end} (UTC)"),
+            None => "an earlier end".to_owned(),
         },
         Offer::Amount {
             reservation, amount, ..
@@ -300,6 +305,17 @@ mod tests {
                 expected["lease"]["end"] = json!("2030-01-03T08:00:00Z");
             } else {
                 expected["start_date"] = json!("2030-01-02 08:00");
+                expected["end_date"] = json!("2030-01-03 08:00");
+                expected["before_end_date"] = json!("2030-01-03 07:30");
+            }
+            prop_assert_eq!(body(&again), expected);
+
+            let end = Offer::End { end: ZonedTime(OFFERED.1), without_moves: true };
+            let again = parsed(&changed(&command, &end).expect("another end can be said"));
+            let mut expected = asked.clone();
+            if what_if {
+                expected["lease"]["end"] = json!("2030-01-03T08:00:00Z");
+            } else {
                 expected["end_date"] = json!("2030-01-03 08:00");
                 expected["before_end_date"] = json!("2030-01-03 07:30");
             }

@@ -265,7 +265,7 @@ impl ReservationArguments {
     pub(crate) fn with(&self, offer: &Offer) -> Option<Self> {
         let mut changed = self.clone();
         match offer {
-            Offer::Start { .. } => {}
+            Offer::Start { .. } | Offer::End { .. } => {}
             &Offer::Amount {
                 reservation: place,
                 amount,

@@ -194,6 +194,9 @@ impl Request for Asked<'_> {
     fn with(&self, offer: &Offer) -> Option<Self> {
         let mut changed = self.arguments.clone().into_owned();
         changed.reservation = self.arguments.reservation.with(offer)?;
+        if let Offer::End { end, .. } = offer {
+            changed.end = at(end.0)?;
+        }
         if let Offer::Start { start, end, .. } = offer {
             (changed.start, changed.end) = (at(start.0)?, at(end.0)?);
             if let Some(latest) = self.arguments.latest_start {

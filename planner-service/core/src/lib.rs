@@ -4,8 +4,9 @@
 //! nothing here knows SQL, HTTP or OpenStack. Every change of the book goes through one writer.
 
 mod admission;
-pub mod attempts;
 mod allowance;
+pub mod amounts;
+pub mod attempts;
 pub mod authority;
 pub mod book;
 pub mod causes;

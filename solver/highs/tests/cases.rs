@@ -166,8 +166,8 @@ fn a_promise_leaves_the_scarce_host_and_only_if_it_may() {
     let decision = decided(true);
     let conflict = conflict(&decision);
     assert_eq!((conflict.reason, conflict.needed, conflict.exist), ("capacity", 2, 1));
-    let text = "at 1970-01-01T00:00:10Z (until 1970-01-01T00:00:20Z), 2 hosts with gpu = True are needed by your \
-                request (1) and by earlier promises (1); 1 exists";
+    let text = "at 1970-01-01T00:00:10Z, 2 hosts with gpu = True are needed by your request (1) and by earlier leases \
+                (1); 1 exists, so none is left for your request (too few until 1970-01-01T00:00:20Z)";
     assert_eq!(&*conflict.text, text);
 }
 

@@ -310,8 +310,8 @@ fn the_sentence_names_amounts_and_conditions_and_what_could_be_had() {
     };
     assert_eq!(
         &*conflict.text,
-        "at 1970-01-01T00:02:30Z (until 1970-01-01T00:03:20Z), 37 hosts with gpu = true are needed by your request \
-         (12) and by earlier promises (25); 30 exist, so your request could have 5"
+        "at 1970-01-01T00:02:30Z, 37 hosts with gpu = true are needed by your request (12) and by earlier leases (25); \
+         30 exist, so at most 5 can be yours (too few until 1970-01-01T00:03:20Z)"
     );
     let named: Vec<&str> = conflict.reservations.iter().map(|id| &**id).collect();
     assert_eq!(named, ["a", "b", "q"]);

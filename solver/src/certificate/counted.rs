@@ -11,8 +11,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::hall::{Transport, Wanted};
-use super::minimal::{Member, minimal};
-use super::too_few;
+use super::minimal::{Member, minimal, needed_by_others};
+use super::{Contest, too_few};
 use crate::decision::Conflict;
 use crate::hosts::ReservationNumber;
 use crate::index::PredicateNumber;
@@ -159,6 +159,7 @@ pub(super) fn shortage(scope: &mut Scope<'_>, at: Seconds, cells: &BTreeSet<Cell
         });
     }
     let hosts = scope.hosts_of(places.iter().map(|&place| cells[place]));
+    let others = needed_by_others(&members);
     let members = minimal(members, hosts.len() as u64);
     let mut interval = Interval::new(Seconds::MIN, Seconds::MAX);
     for member in &members {
@@ -180,7 +181,8 @@ pub(super) fn shortage(scope: &mut Scope<'_>, at: Seconds, cells: &BTreeSet<Cell
                 .all(|cell| suitable.binary_search(&cell).is_ok())
         },
     );
-    Some(too_few(&members, hosts, interval, condition))
+    let contest = Contest { at, interval, others };
+    Some(too_few(&members, hosts, contest, condition))
 }
 
 /// What the contested hosts have in common, if it is what the requested members all ask for.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::hall::{Transport, Wanted};
-use super::minimal::{Member, minimal};
+use super::minimal::{Member, minimal, needed_by_others};
 use crate::classes::{ClassNumber, Classes};
 use crate::model::{Interval, ReservationId, Seconds};
 use crate::scene::{DemandNumber, HostNumber, Scene};
@@ -21,6 +21,10 @@ type KindKey = (usize, Vec<ClassNumber>, Vec<ClassNumber>);
 pub(super) struct Shortage<'a> {
     /// All that compete, by reservation.
     pub(super) members: Vec<Member<'a>>,
+    /// What all others together need of the contested hosts at the instant: more than those of them who are members.
+    pub(super) others: u64,
+    /// The instant.
+    pub(super) at: Seconds,
     /// The contested hosts, sorted.
     pub(super) hosts: Vec<HostNumber>,
     /// When all of them need the hosts.
@@ -249,8 +253,9 @@ impl<'s, 'a> Instants<'s, 'a> {
             }));
         }
         members.extend(self.fixed_members(at, view, &hosts));
+        let others = needed_by_others(&members);
         let members = minimal(members, hosts.len() as u64);
-        Some(self.describe(at, members, hosts))
+        Some(self.describe(at, members, others, hosts))
     }
 
     /// Hosts of each class that nothing fixed uses at an instant.
@@ -308,7 +313,7 @@ impl<'s, 'a> Instants<'s, 'a> {
         members.collect()
     }
 
-    fn describe(&self, at: Seconds, members: Vec<Member<'a>>, hosts: Vec<HostNumber>) -> Shortage<'a> {
+    fn describe(&self, at: Seconds, members: Vec<Member<'a>>, others: u64, hosts: Vec<HostNumber>) -> Shortage<'a> {
         let listed: HashSet<&ReservationId> = members.iter().map(|member| member.reservation).collect();
         let mut interval = Interval::new(Seconds::MIN, Seconds::MAX);
         let mut narrow = |other: Interval| {
@@ -333,6 +338,8 @@ impl<'s, 'a> Instants<'s, 'a> {
         }
         Shortage {
             members,
+            others,
+            at,
             hosts,
             interval,
             requested,

@@ -36,7 +36,7 @@ pub(crate) fn kept_twice(planner: &Planner, asks: &[Ask<'_>], request: &Request,
                     reservations,
                     certificate: Vec::new(),
                     text: format!(
-                        "at {} (until {}), a host your reservation keeps is needed by it and by an earlier promise \
+                        "at {} (until {}), a host your reservation keeps is needed by it and by an earlier lease \
                          that cannot move",
                         wording::instant(shared.start),
                         wording::instant(shared.end)

@@ -26,6 +26,12 @@ pub(crate) fn needed<'m, 'a: 'm>(members: impl IntoIterator<Item = &'m Member<'a
     members.into_iter().map(|member| u128::from(member.amount)).sum()
 }
 
+/// What all but the request need, in hosts.
+pub(crate) fn needed_by_others(members: &[Member<'_>]) -> u64 {
+    let others = members.iter().filter(|member| !member.own);
+    u64::try_from(needed(others)).unwrap_or(u64::MAX)
+}
+
 /// Drops members as long as the others still need more than `exist`: small ones first, own ones last.
 pub(crate) fn minimal(members: Vec<Member<'_>>, exist: u64) -> Vec<Member<'_>> {
     let mut excess = needed(&members).saturating_sub(exist.into());

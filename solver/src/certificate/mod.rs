@@ -21,7 +21,7 @@ use contradiction::Contradiction;
 use cut::Instant;
 use instant::{Instants, Shortage};
 pub(crate) use kept::kept_twice;
-use minimal::Member;
+use minimal::{Member, needed_by_others};
 use rows::Proof;
 
 use crate::classes::ClassNumber;
@@ -133,43 +133,65 @@ fn named(scene: &Scene<'_>, hosts: impl IntoIterator<Item = HostNumber>) -> Vec<
 
 fn of_shortage(scene: &Scene<'_>, shortage: &Shortage<'_>) -> Conflict {
     let hosts = named(scene, shortage.hosts.iter().copied());
-    too_few(&shortage.members, hosts, shortage.interval, condition(scene, shortage))
+    let contest = Contest {
+        at: shortage.at,
+        interval: shortage.interval,
+        others: shortage.others,
+    };
+    too_few(&shortage.members, hosts, contest, condition(scene, shortage))
+}
+
+/// When hosts are too few.
+pub(crate) struct Contest {
+    /// The instant that was counted.
+    pub(crate) at: Seconds,
+    /// Around it: while all members need hosts.
+    pub(crate) interval: Interval,
+    /// What everything but the request needs at the instant, beyond the members of a minimal conflict, too.
+    pub(crate) others: u64,
 }
 
 /// More hosts needed at once by the members than these, which are all that any of them can use.
-fn too_few(members: &[Member<'_>], hosts: Vec<HostId>, interval: Interval, condition: Option<&Predicate>) -> Conflict {
+///
+/// The conflict names a minimal set of reservations. The text counts everybody at the instant, because what is left for the
+/// request follows from that.
+pub(crate) fn too_few(
+    members: &[Member<'_>],
+    hosts: Vec<HostId>,
+    contest: Contest,
+    condition: Option<&Predicate>,
+) -> Conflict {
+    let Contest { at, interval, others } = contest;
     let needed: u64 = members.iter().map(|member| member.amount).sum();
-    let own = members.iter().filter(|member| member.own);
-    let asked: u64 = own.map(|member| member.amount).sum();
+    let asked = needed - needed_by_others(members);
     let exist = hosts.len() as u64;
     let mut reservations: Vec<ReservationId> = members.iter().map(|member| member.reservation.clone()).collect();
     reservations.dedup();
-    let Interval { start, end } = interval;
-    let wanted = wording::hosts(needed, condition);
-    let are = if needed == 1 { "is" } else { "are" };
-    let by = if asked == needed {
+    let wanted = wording::hosts(asked + others, condition);
+    let are = if asked + others == 1 { "is" } else { "are" };
+    let by = if others == 0 {
         "your request".to_owned()
     } else {
-        format!("your request ({asked}) and by earlier promises ({})", needed - asked)
+        format!("your request ({asked}) and by earlier leases ({others})")
     };
-    let left = match (asked + exist).saturating_sub(needed) {
-        0 => String::new(),
-        left => format!(", so your request could have {left}"),
+    let left = match exist.saturating_sub(others) {
+        0 => "none is left for your request".to_owned(),
+        left => format!("at most {left} can be yours"),
     };
     Conflict {
         reason: "capacity",
-        from: start,
-        until: end,
+        from: interval.start,
+        until: interval.end,
         needed,
         exist,
         hosts_matching: hosts,
         reservations,
         certificate: Vec::new(),
         text: format!(
-            "at {} (until {}), {wanted} {are} needed by {by}; {exist} {}{left}",
-            wording::instant(start),
-            wording::instant(end),
+            "at {}, {wanted} {are} needed by {by}; {exist} {}, so {left} (too few until {})",
+            wording::instant(at),
             if exist == 1 { "exists" } else { "exist" },
+            wording::instant(interval.end),
         )
         .into(),
     }
@@ -186,8 +208,29 @@ fn condition<'s>(scene: &'s Scene<'_>, shortage: &Shortage<'_>) -> Option<&'s Pr
 
 fn of_proof(scene: &Scene<'_>, proof: Proof<'_>) -> Conflict {
     let own = proof.members.iter().filter(|member| member.own).count();
-    let others = proof.members.len() - own;
-    let (from, until) = (wording::instant(proof.span.start), wording::instant(proof.span.end - 1));
+    let others = (proof.members.len() - own) as u64;
+    let (first, last) = (proof.span.start, proof.span.end - 1);
+    let hosts = wording::count(proof.hosts.len() as u64, "host", "hosts");
+    let text = if first < last {
+        format!(
+            "enough hosts are free at every single instant, but not the same ones throughout: between {} and {} your \
+             request and {} need more than {hosts} can give",
+            wording::instant(first),
+            wording::instant(last),
+            wording::earlier(others),
+        )
+    } else if proof.hosts.len() == 1 && others == 1 {
+        format!(
+            "the only host that can serve your request is booked by an earlier lease from {}",
+            wording::instant(first)
+        )
+    } else {
+        format!(
+            "from {}, your request and {} need more than the {hosts} that can serve your request",
+            wording::instant(first),
+            wording::earlier(others),
+        )
+    };
     Conflict {
         reason: "rows",
         from: proof.span.start,
@@ -195,13 +238,7 @@ fn of_proof(scene: &Scene<'_>, proof: Proof<'_>) -> Conflict {
         needed: proof.needed,
         exist: proof.exist,
         reservations: proof.members.iter().map(|member| member.reservation.clone()).collect(),
-        text: format!(
-            "enough hosts are free at every single instant, but not the same ones throughout: between {from} and \
-             {until} your request and {others} earlier {} need more than {} hosts can give",
-            if others == 1 { "promise" } else { "promises" },
-            proof.hosts.len(),
-        )
-        .into(),
+        text: text.into(),
         hosts_matching: named(scene, proof.hosts),
         certificate: proof.rows,
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::model::Seconds;
 use crate::predicate::{self, Predicate};
 
 /// A JSON object as a map. A key that stands twice is an error, not the last one's victory.
@@ -86,4 +87,26 @@ impl<'de> Deserialize<'de> for Condition {
             .map(|predicate| Self(Arc::new(predicate)))
             .map_err(D::Error::custom)
     }
+}
+
+/// One interval of a list. Read as a list of any length: JSON's reader would call a third number a fault of syntax.
+struct StartAndEnd([Seconds; 2]);
+
+impl<'de> Deserialize<'de> for StartAndEnd {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let numbers = Vec::<Seconds>::deserialize(deserializer)?;
+        let count = numbers.len();
+        let numbers = numbers.try_into().map_err(|_| {
+            D::Error::custom(format_args!(
+                "expected two numbers, start and end in seconds, found {count}"
+            ))
+        })?;
+        Ok(Self(numbers))
+    }
+}
+
+/// Reads a list of intervals, each a list of two numbers.
+pub(super) fn start_and_end<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<[Seconds; 2]>, D::Error> {
+    let intervals = Vec::<StartAndEnd>::deserialize(deserializer)?;
+    Ok(intervals.into_iter().map(|StartAndEnd(numbers)| numbers).collect())
 }

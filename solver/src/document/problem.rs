@@ -67,7 +67,7 @@ pub struct HostEntry {
     #[serde(default)]
     pub capacity: Members<u64>,
     /// Out-of-service intervals.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::entries::start_and_end")]
     pub blocks: Vec<[Seconds; 2]>,
     /// Whether it takes new work.
     #[serde(default = "yes")]

@@ -7,7 +7,9 @@ use super::occupied::{self, Occupied};
 use super::proof::Proof;
 use super::shortage::{self, Shortage};
 use super::standing::Standing;
-use super::world::{DemandNumber, Kind, Place, Takes, World, fitting};
+use super::world::{Demand, DemandNumber, Kind, Place, Takes, World, fitting};
+use crate::certificate::minimal::needed_by_others;
+use crate::certificate::{Contest, too_few};
 use crate::decision::{CapacityRow, Conflict, Counted};
 use crate::hosts::HostNumber;
 use crate::model::{HostId, Interval, Request, ReservationId, Resource, Seconds};
@@ -90,20 +92,13 @@ fn named(world: &World<'_>, hosts: impl IntoIterator<Item = HostNumber>) -> Vec<
     hosts.into_iter().map(name).collect()
 }
 
-fn is_are(count: u64, one: &str, more: &str) -> String {
-    if count == 1 {
-        format!("{count} {one} is")
-    } else {
-        format!("{count} {more} are")
-    }
-}
-
 fn of_occupied(world: &World<'_>, occupied: &Occupied<'_>) -> Conflict {
     let demand = &world.demands[occupied.demand];
     let mut reservations: Vec<ReservationId> = occupied.fixed.iter().map(|&id| id.clone()).collect();
     reservations.push(demand.reservation.clone());
     reservations.sort();
-    let by = if demand.requested { "" } else { " by an earlier promise" };
+    let hosts = occupied.hosts.len() as u64;
+    let by = if demand.requested { "" } else { " by an earlier lease" };
     let together = if demand.is_together() { " on one host" } else { "" };
     let (one, more) = match &demand.kind {
         Kind::Whole => ("host", "hosts"),
@@ -119,13 +114,13 @@ fn of_occupied(world: &World<'_>, occupied: &Occupied<'_>) -> Conflict {
         reservations,
         certificate: Vec::new(),
         text: format!(
-            "{} needed{by}{together} from {} to {}; beside work that cannot move any more, the {} matching {} in service then \
-             have room for {}",
-            is_are(occupied.needed, one, more),
+            "{} needed{by}{together} from {} to {}; beside work that cannot move any more, the {} in service then {} room \
+             for {}",
+            wording::count_is(occupied.needed, one, more),
             wording::instant(demand.window.start),
             wording::instant(demand.window.end),
-            occupied.hosts.len(),
-            if occupied.hosts.len() == 1 { "host" } else { "hosts" },
+            wording::count(hosts, "matching host", "matching hosts"),
+            if hosts == 1 { "has" } else { "have" },
             occupied.exist,
         )
         .into(),
@@ -136,11 +131,34 @@ fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
     let class = world.resource_classes[shortage.resource_class];
     let Interval { start, end } = shortage.interval;
     let hosts = named(world, shortage.hosts.iter().copied());
+    let (at, until) = (wording::instant(start), wording::instant(end));
     let earlier = shortage.needed - shortage.asked;
-    let by = if earlier == 0 {
-        "your request".to_owned()
-    } else {
-        format!("your request ({}) and by earlier promises ({earlier})", shortage.asked)
+    let suit = wording::count(hosts.len() as u64, "host that suits has", "hosts that suit have");
+    if let Some(members) = &shortage.whole {
+        let contest = Contest {
+            at: shortage.at,
+            interval: shortage.interval,
+            others: needed_by_others(members),
+        };
+        return too_few(members, hosts, contest, None);
+    }
+    let text = match whole_hosts_asked(world, shortage) {
+        // Whoever asks for hosts did not ask for an amount of what hosts have.
+        Some(asked) => format!(
+            "at {at} (until {until}), your request needs {}, and earlier leases need {earlier} {class} of \
+             these hosts; the {suit} {} in all, which is too little for both",
+            wording::count(asked, "host", "hosts"),
+            shortage.exist,
+        ),
+        None if earlier == 0 => format!(
+            "at {at} (until {until}), your request needs {} {class}; the {suit} {}",
+            shortage.needed, shortage.exist,
+        ),
+        None => format!(
+            "at {at} (until {until}), {} {class} are needed by your request ({}) and by earlier leases ({earlier}); the \
+             {suit} {}",
+            shortage.needed, shortage.asked, shortage.exist,
+        ),
     };
     Conflict {
         reason: "resources",
@@ -150,16 +168,7 @@ fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
         needed: u64::try_from(shortage.needed).unwrap_or(u64::MAX),
         exist: shortage.exist,
         reservations: shortage.members.iter().map(|&id| id.clone()).collect(),
-        text: format!(
-            "at {} (until {}), {} {class} are needed by {by}; the {} {} that suit have {}",
-            wording::instant(start),
-            wording::instant(end),
-            shortage.needed,
-            hosts.len(),
-            if hosts.len() == 1 { "host" } else { "hosts" },
-            shortage.exist,
-        )
-        .into(),
+        text: text.into(),
         certificate: vec![CapacityRow {
             hosts: hosts.clone(),
             at: start,
@@ -171,6 +180,19 @@ fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
         }],
         hosts_matching: hosts,
     }
+}
+
+/// How many whole hosts the request needs of a shortage, if it asks for nothing else.
+fn whole_hosts_asked(world: &World<'_>, shortage: &Shortage<'_>) -> Option<u64> {
+    let requested = &world.demands[..world.requested];
+    let is_whole = |demand: &&Demand<'_>| matches!(demand.kind, Kind::Whole);
+    if !requested.iter().all(|demand| is_whole(&demand)) {
+        return None;
+    }
+    let members = requested
+        .iter()
+        .filter(|demand| shortage.members.contains(&demand.reservation));
+    Some(members.map(|demand| u64::from(demand.least)).sum())
 }
 
 fn of_rows(world: &World<'_>, proof: &Proof<'_>, instants: &BTreeSet<Seconds>) -> Conflict {
@@ -187,21 +209,20 @@ fn of_rows(world: &World<'_>, proof: &Proof<'_>, instants: &BTreeSet<Seconds>) -
     let others = proof.members.iter().filter(|id| !own(id)).count();
     let first = instants.first().copied().unwrap_or(0);
     let last = instants.last().copied().unwrap_or(0);
-    let promises = if others == 1 { "promise" } else { "promises" };
+    let others = wording::earlier(others as u64);
+    let hosts_text = wording::count(hosts.len() as u64, "host", "hosts");
     let text = if first == last {
         format!(
-            "at {} enough is free in sum, but not on single hosts: your request and {others} earlier {promises} need \
-             more than fits on {} hosts one by one",
+            "at {} enough is free in sum, but not on single hosts: your request and {others} need more than \
+             fits on {hosts_text} one by one",
             wording::instant(first),
-            hosts.len(),
         )
     } else {
         format!(
             "enough is free at every single instant, but not on the same hosts throughout: between {} and {} your \
-             request and {others} earlier {promises} need more than {} hosts can give",
+             request and {others} need more than {hosts_text} can give",
             wording::instant(first),
             wording::instant(last),
-            hosts.len(),
         )
     };
     Conflict {
@@ -284,7 +305,7 @@ fn twice(place: &Place<'_>, at: Seconds) -> Option<Conflict> {
         reservations,
         certificate: Vec::new(),
         text: format!(
-            "at {} (until {}), a host your reservation keeps is needed whole and by another promise, and neither can move",
+            "at {} (until {}), a host your reservation keeps is needed whole and by another lease, and neither can move",
             wording::instant(start),
             wording::instant(end)
         )
@@ -332,8 +353,8 @@ pub(super) fn never_enough(world: &World<'_>) -> Option<Conflict> {
             reservations: vec![demand.reservation.clone()],
             certificate: Vec::new(),
             text: format!(
-                "{needed} instances are needed, the hosts that match the request and are in service from {} to {} have \
-                 room for {exist}",
+                "{} needed, the hosts that match the request and are in service from {} to {} have room for {exist}",
+                wording::count_is(u64::from(needed), "instance", "instances"),
                 wording::instant(demand.window.start),
                 wording::instant(demand.window.end)
             )
@@ -366,7 +387,7 @@ pub(super) fn by_search(world: &World<'_>) -> Conflict {
         reservations,
         certificate: Vec::new(),
         text: format!(
-            "between {} and {} no choice of hosts serves your request and keeps every earlier promise; all were tried",
+            "between {} and {} no choice of hosts serves your request and keeps every earlier lease; all were tried",
             wording::instant(from),
             wording::instant(until)
         )

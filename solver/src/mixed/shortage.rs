@@ -21,6 +21,11 @@ pub(super) struct Shortage<'a> {
     pub(super) asked: u128,
     pub(super) exist: u64,
     pub(super) members: Vec<&'a ReservationId>,
+    /// The instant that was counted.
+    pub(super) at: Seconds,
+    /// The members counted in hosts, if all are of whole hosts. Then hosts are short, too: the fewest amounts that so many
+    /// hosts have, beside those of hosts that are taken, do not exceed the sum unless the hosts do.
+    pub(super) whole: Option<Vec<Member<'a>>>,
 }
 
 /// A demand that can use none but the hosts in question, and what it needs of them by resource class.
@@ -162,7 +167,11 @@ fn at_instant<'a>(
     class: usize,
 ) -> Option<Shortage<'a>> {
     let mut amounts: BTreeMap<&'a ReservationId, (u64, Interval)> = BTreeMap::new();
-    let mut add = |reservation: &'a ReservationId, interval: Interval, amount: u64| {
+    // `None` for what is not of whole hosts.
+    let mut whole: BTreeMap<&'a ReservationId, Option<u64>> = BTreeMap::new();
+    let mut add = |reservation: &'a ReservationId, interval: Interval, amount: u64, hosts: Option<u64>| {
+        let counted = whole.entry(reservation).or_insert(Some(0));
+        *counted = counted.zip(hosts).map(|(before, more)| before + more);
         let sum = &mut amounts.entry(reservation).or_insert((0, interval)).0;
         *sum = sum.saturating_add(amount);
     };
@@ -174,16 +183,17 @@ fn at_instant<'a>(
             confined.demand.reservation,
             confined.demand.occupation,
             confined.needs[class],
+            matches!(confined.demand.kind, Kind::Whole).then_some(u64::from(confined.demand.least)),
         );
     }
     for &host in hosts {
         let place = &world.places[host];
         for fixed in place.fixed.iter().filter(|fixed| fixed.interval.contains(at)) {
-            let amount = match &fixed.takes {
-                Takes::Whole => place.capacity[class],
-                Takes::Part(amounts) => amounts[class],
+            let (amount, hosts) = match &fixed.takes {
+                Takes::Whole => (place.capacity[class], Some(1)),
+                Takes::Part(amounts) => (amounts[class], None),
             };
-            add(fixed.reservation, fixed.interval, amount);
+            add(fixed.reservation, fixed.interval, amount, hosts);
         }
     }
     let requested = &world.demands[..world.requested];
@@ -202,6 +212,14 @@ fn at_instant<'a>(
         return None;
     }
     let members = minimal(members, exist);
+    let in_hosts = members.iter().map(|member| {
+        let amount = whole.get(member.reservation).copied().flatten()?;
+        Some(Member {
+            amount,
+            ..member.clone()
+        })
+    });
+    let in_hosts = in_hosts.collect();
     let intervals = || members.iter().map(|member| amounts[member.reservation].1);
     let start = intervals().map(|interval| interval.start).max()?;
     let end = intervals().map(|interval| interval.end).min()?;
@@ -213,5 +231,7 @@ fn at_instant<'a>(
         asked: needed(members.iter().filter(|member| member.own)),
         exist,
         members: members.iter().map(|member| member.reservation).collect(),
+        at,
+        whole: in_hosts,
     })
 }

@@ -33,6 +33,7 @@ mod program;
 mod question;
 mod rabbit;
 mod race;
+mod refusals;
 mod requests;
 mod smptsp;
 mod structure;

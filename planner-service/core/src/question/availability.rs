@@ -7,9 +7,9 @@ use super::{LONGEST_RANGE, Questions};
 use crate::authority::{Caller, Target, rules};
 use crate::domain::Timestamp;
 use crate::ports::Epoch;
-use crate::properties;
 use crate::reach::Reach;
 use crate::service::ServiceError;
+use crate::{amounts, properties};
 
 /// Most steps in one answer.
 pub const MOST_STEPS: usize = 1_000;
@@ -73,6 +73,11 @@ impl Questions {
         let expressions = [&question.hypervisor_properties, &question.resource_properties];
         let [hypervisor, resource] = expressions.map(|text| reach.within(text));
         let predicate = properties::requirement(&[&hypervisor, &resource])
+            .and_then(|predicate| {
+                amounts::check(&predicate)
+                    .map(|()| predicate)
+                    .map_err(|error| error.to_string())
+            })
             .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
         let range = Interval::new(question.start, question.end);
         let most_steps = question.most_steps.clamp(1, MOST_STEPS);

@@ -87,7 +87,7 @@ pub(super) fn consequences(
             lease_id: lease.to_string(),
             reservation_id: unkept.reservation.to_string(),
             missing: unkept.missing,
-            conflict: ConflictReport::new(&unkept.conflict, eyes),
+            conflict: ConflictReport::new(&unkept.conflict, None, eyes),
         })
     };
     let answer = HostsAnswer {

@@ -2,15 +2,17 @@
 //!
 //! Invariant: every offer was decided like a request on the snapshot it names, and works as given.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use solver::decision::Conflict;
-use solver::model::{Request, RequestedReservation, Resource};
+use solver::model::{Interval, Request, RequestedReservation, Resource};
 use solver::question::{Earliest, Question};
 
 use super::visibility::Eyes;
 use super::{OFFER_SECONDS, Questions};
+use crate::admission::minute;
 use crate::authority::Caller;
 use crate::book::Book;
 use crate::book::countables::is_countable;
@@ -121,10 +123,8 @@ pub struct ConflictReport {
     pub from: Timestamp,
     /// ... to here.
     pub until: Timestamp,
-    /// Hosts needed at once, by the request and the promises that compete for the same hosts.
-    pub needed: u64,
-    /// Hosts that exist for them then.
-    pub exist: u64,
+    /// How many hosts are short; `None` where something else than hosts is counted.
+    pub hosts: Option<HostShortage>,
     /// One sentence for people.
     pub text: String,
     /// Competing leases that the caller may read.
@@ -132,7 +132,50 @@ pub struct ConflictReport {
     /// How many other reservations compete.
     pub other_reservations: u32,
     /// The hosts they are restricted to, if the caller may read hosts.
-    pub hosts: Option<Vec<String>>,
+    pub host_ids: Option<Vec<String>>,
+}
+
+/// A shortage counted in hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostShortage {
+    /// Hosts needed at once, by the request and the leases that compete for the same hosts.
+    pub needed: u64,
+    /// Hosts that exist for them then.
+    pub exist: u64,
+}
+
+impl HostShortage {
+    /// What the conflict counts, if that is hosts: its rows count amounts of several instants, `resources` an amount of a
+    /// resource class, and everything else what the reservations concerned are of.
+    fn in_conflict(conflict: &Conflict, book: &Book, request: Option<&Request>) -> Option<Self> {
+        if !matches!(
+            conflict.reason,
+            "capacity" | "no_matching_hosts" | "occupied" | "started"
+        ) {
+            return None;
+        }
+        let asked = request.into_iter().flat_map(|request| &request.reservations);
+        let asked: BTreeMap<&str, bool> = asked
+            .map(|asked| (&*asked.id, asked.resource == Resource::Host))
+            .collect();
+        let is_of_hosts = |id: &str| {
+            asked.get(id).copied().unwrap_or_else(|| {
+                let lease = book.lease_of_reservation(id);
+                let mut reservations = lease.into_iter().flat_map(|lease| &lease.reservations);
+                let found = reservations.find(|reservation| reservation.id == id);
+                found.is_some_and(|found| matches!(found.spec, ReservationSpec::Host(_)))
+            })
+        };
+        let counted = Self {
+            needed: conflict.needed,
+            exist: conflict.exist,
+        };
+        conflict
+            .reservations
+            .iter()
+            .all(|id| is_of_hosts(id))
+            .then_some(counted)
+    }
 }
 
 /// A changed request that would be accepted.
@@ -142,6 +185,13 @@ pub enum Offer {
     Start {
         /// When it starts.
         start: Timestamp,
+        /// When it ends.
+        end: Timestamp,
+        /// Whether no pending promise has to change its class of hosts for it.
+        without_moves: bool,
+    },
+    /// The whole request with an earlier end.
+    End {
         /// When it ends.
         end: Timestamp,
         /// Whether no pending promise has to change its class of hosts for it.
@@ -168,7 +218,8 @@ pub enum Offer {
 }
 
 impl ConflictReport {
-    pub(super) fn new(conflict: &Conflict, eyes: &Eyes<'_>) -> Self {
+    /// The report on a conflict of a request, or of what is promised already.
+    pub(super) fn new(conflict: &Conflict, request: Option<&Request>, eyes: &Eyes<'_>) -> Self {
         let mut leases: Vec<String> = Vec::new();
         let mut other_reservations = 0;
         for reservation in &conflict.reservations {
@@ -186,18 +237,17 @@ impl ConflictReport {
             reason: conflict.reason,
             from: conflict.from,
             until: conflict.until,
-            needed: conflict.needed,
-            exist: conflict.exist,
+            hosts: HostShortage::in_conflict(conflict, eyes.book, request),
             text: said_as_written(&conflict.text),
             leases,
             other_reservations,
-            hosts: eyes.sees_hosts.then(hosts),
+            host_ids: eyes.sees_hosts.then(hosts),
         }
     }
 }
 
-/// What would be accepted in place of a refused request, of which these are the earliest starts.
-pub(super) fn offers(question: &Question<'_>, request: &Request, earliest: Earliest) -> Vec<Offer> {
+/// What would be accepted in place of a request that was refused for this conflict and has these earliest starts.
+pub(super) fn offers(question: &Question<'_>, request: &Request, conflict: &Conflict, earliest: Earliest) -> Vec<Offer> {
     let Some(start) = request.reservations.iter().map(|asked| asked.window.start).min() else {
         return Vec::new();
     };
@@ -224,6 +274,7 @@ pub(super) fn offers(question: &Question<'_>, request: &Request, earliest: Earli
         end: start.saturating_add(duration),
         without_moves,
     }));
+    offers.extend(until_conflict(question, request, conflict));
     for (reservation, asked) in request.reservations.iter().enumerate() {
         if (question.expired)() {
             break;
@@ -259,6 +310,24 @@ pub(super) fn offers(question: &Question<'_>, request: &Request, earliest: Earli
     offers
 }
 
+/// The request up to the whole minute at which its conflict begins, if that is later than its start and accepted.
+fn until_conflict(question: &Question<'_>, request: &Request, conflict: &Conflict) -> Option<Offer> {
+    let cleaning = request.reservations.iter().map(|asked| asked.cleaning).max()?;
+    let end = minute(conflict.from.saturating_sub(cleaning));
+    let mut shorter = request.clone();
+    for asked in &mut shorter.reservations {
+        if end <= asked.window.start || end >= asked.window.end {
+            return None;
+        }
+        asked.window = Interval::new(asked.window.start, end);
+    }
+    let moves = question.moves_for(&shorter)?;
+    Some(Offer::End {
+        end,
+        without_moves: moves == 0,
+    })
+}
+
 impl Questions {
     /// Completes a refusal with its proof and with offers, on the newest snapshot. When the service is
     /// busy with questions there are no offers.
@@ -268,9 +337,9 @@ impl Questions {
         };
         let (request, conflict) = *grounds;
         let book: Arc<Book> = self.book.snapshot();
-        let mut report = ConflictReport::new(&conflict, &Eyes::new(self, caller, &book));
+        let mut report = ConflictReport::new(&conflict, Some(&request), &Eyes::new(self, caller, &book));
         if shortage.of != Scarce::Hosts {
-            report.hosts = None;
+            report.host_ids = None;
         }
         shortage.conflict = Some(report);
         if conflict.reason == "malformed" {
@@ -284,7 +353,7 @@ impl Questions {
                 asking.of(book.planner(), |question| {
                     let starts = request.reservations.iter().map(|asked| asked.window.start);
                     let latest = starts.min().unwrap_or_default().saturating_add(OFFER_HORIZON);
-                    offers(&question, &request, question.earliest(&request, latest))
+                    offers(&question, &request, &conflict, question.earliest(&request, latest))
                 })
             })
             .await;

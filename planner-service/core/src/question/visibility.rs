@@ -9,7 +9,8 @@ use crate::domain::Lease;
 pub(super) struct Eyes<'a> {
     questions: &'a Questions,
     caller: &'a Caller,
-    book: &'a Book,
+    /// The snapshot.
+    pub(super) book: &'a Book,
     /// Whether the caller may read hosts.
     pub(super) sees_hosts: bool,
 }

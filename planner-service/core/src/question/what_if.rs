@@ -184,8 +184,8 @@ fn lease(question: &Question<'_>, request: &Request, latest: Timestamp, eyes: &E
         }
         Verdict::Refused { conflict } => {
             answer.outcome = Outcome::Refused;
-            answer.conflict = Some(ConflictReport::new(&conflict, eyes));
-            answer.offers = offers(question, request, answer.earliest);
+            answer.conflict = Some(ConflictReport::new(&conflict, Some(request), eyes));
+            answer.offers = offers(question, request, &conflict, answer.earliest);
         }
         Verdict::Undecided(_) => {}
     }

@@ -91,12 +91,12 @@ pub(crate) fn conflict(report: &ConflictReport) -> wire::Conflict {
         reason: report.reason.to_owned(),
         start: zoned(report.from),
         end: zoned(report.until),
-        hosts_needed: report.needed,
-        hosts_exist: report.exist,
+        hosts_needed: report.hosts.map(|hosts| hosts.needed),
+        hosts_exist: report.hosts.map(|hosts| hosts.exist),
         text: report.text.clone(),
         leases: report.leases.clone(),
         other_reservations: report.other_reservations,
-        hosts: report.hosts.clone(),
+        hosts: report.host_ids.clone(),
     }
 }
 
@@ -110,6 +110,10 @@ pub(crate) fn offer(offer: &Offer) -> wire::Offer {
             without_moves,
         } => wire::Offer::Start {
             start: zoned(start),
+            end: zoned(end),
+            without_moves,
+        },
+        &Offer::End { end, without_moves } => wire::Offer::End {
             end: zoned(end),
             without_moves,
         },

@@ -3,8 +3,8 @@
 use planner_core::domain::{
     FlavorReservation, FloatingIpReservation, HostReservation, InstanceReservation, ReservationSpec,
 };
-use planner_core::properties;
 use planner_core::service::{ReservationDraft, ServiceError};
+use planner_core::{amounts, properties};
 use plugin_api::echo::shortened;
 use serde_json::Value;
 
@@ -122,7 +122,11 @@ pub(crate) fn expression(entry: &Object, name: &str) -> Result<Option<String>, A
         ));
     }
     let decoded = serde_json::from_str::<Value>(&text).ok();
-    match properties::parse(&text).and_then(|_| decoded.as_ref().map_or(Ok(()), check_values)) {
+    let checked = properties::parse(&text).and_then(|predicate| {
+        decoded.as_ref().map_or(Ok(()), check_values)?;
+        amounts::check(&predicate).map_err(|error| error.to_string())
+    });
+    match checked {
         Ok(()) => Ok(Some(text)),
         Err(reason) => {
             let shown = decoded.as_ref().map_or(text, python::str);

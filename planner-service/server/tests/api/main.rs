@@ -14,6 +14,7 @@ mod identity;
 mod instances;
 mod leases;
 mod reach;
+mod refusals;
 mod serving;
 mod support;
 mod versions;

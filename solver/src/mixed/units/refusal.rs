@@ -30,7 +30,7 @@ impl Pool<'_> {
             certificate: Vec::new(),
             text: format!(
                 "between {} and {} no choice of units of the pool `{}` serves your request and keeps every earlier \
-                 promise; all were tried",
+                 lease; all were tried",
                 wording::instant(from),
                 wording::instant(until),
                 self.id
@@ -45,7 +45,8 @@ impl Pool<'_> {
         let size = |asked: &Asked<'_>| u64::from(asked.ask.asked.min);
         let large = self.asked.iter().find(|asked| size(asked) > exist).map(|asked| {
             let needed = size(asked);
-            let text = format!("{needed} units are needed, the pool `{}` has {exist}", self.id);
+            let needed_text = wording::count_is(needed, "unit", "units");
+            let text = format!("{needed_text} needed, the pool `{}` has {exist}", self.id);
             (asked, needed, exist, text)
         });
         let has = |unit: &HostId| self.units.binary_search(unit).is_ok();
@@ -53,10 +54,8 @@ impl Pool<'_> {
             let asked = self.asked.iter().find(|asked| !asked.required.iter().all(has))?;
             let exist = asked.required.iter().filter(|unit| has(unit)).count() as u64;
             let needed = asked.required.len() as u64;
-            let text = format!(
-                "{needed} units are required, the pool `{}` has {exist} of them",
-                self.id
-            );
+            let needed_text = wording::count_is(needed, "unit", "units");
+            let text = format!("{needed_text} required, the pool `{}` has {exist} of them", self.id);
             Some((asked, needed, exist, text))
         };
         let (asked, needed, exist, text) = large.or_else(absent)?;
@@ -90,7 +89,7 @@ impl Pool<'_> {
         if conflict.reason == "rows" && conflict.hosts_matching.iter().all(has) {
             let text = format!(
                 "enough units of the pool `{}` are free at every single instant, but not the same ones throughout: \
-                 between {} and {} your request and earlier promises need more than {} units can give",
+                 between {} and {} your request and earlier leases need more than {} units can give",
                 self.id,
                 wording::instant(conflict.from),
                 wording::instant(conflict.until - 1),
@@ -119,11 +118,10 @@ impl Pool<'_> {
             reservations = members.iter().map(|member| member.reservation.clone()).collect();
         }
         let text = format!(
-            "between {} and {} {} units of the pool `{}` are needed at once by your request and by earlier promises, \
-             {} can be had",
+            "between {} and {} {} needed at once of the pool `{}` by your request and by earlier leases, which has {}",
             wording::instant(conflict.from),
             wording::instant(conflict.until),
-            needed,
+            wording::count_is(needed, "unit", "units"),
             self.id,
             conflict.exist
         );

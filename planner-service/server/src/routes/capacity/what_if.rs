@@ -31,7 +31,7 @@ use crate::state::ApiState;
                 "verdict": "refused",
                 "conflict": {"reason": "capacity", "start": "2030-01-01T10:00:00Z", "end": "2030-01-01T18:00:00Z",
                     "hosts_needed": 37, "hosts_exist": 30,
-                    "text": "at 2030-01-01T10:00Z (until 2030-01-01T18:00Z), 37 hosts matching your request are needed by it and by earlier promises (25), 30 exist",
+                    "text": "at 2030-01-01T10:00Z, 37 hosts with gpu = True are needed by your request (12) and by earlier leases (25); 30 exist, so at most 5 can be yours (too few until 2030-01-01T18:00Z)",
                     "leases": [], "other_reservations": 3},
                 "offers": [{"change": "start", "start": "2030-01-01T18:00:00Z", "end": "2030-01-02T18:00:00Z", "without_moves": true},
                     {"change": "amount", "reservation": 0, "amount": 5, "without_moves": false}],

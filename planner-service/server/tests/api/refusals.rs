@@ -1,0 +1,124 @@
+//! What a refusal says: whole sentences, as users read them.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, Api, MEMBER, OTHER, lease_body, physical_host, virtual_instance};
+
+async fn hosts(count: usize) -> Api {
+    let api = Api::start().await;
+    for number in 0..count {
+        api.host(&format!("compute-{number}"), json!({})).await;
+    }
+    api
+}
+
+/// The body of a refusal, whose text is `Not enough hosts available: ` and this.
+async fn refused(api: &Api, body: Value, reason: &str) -> Value {
+    let answer = api.post("/v1/leases", MEMBER, body).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+    assert_eq!(answer.message(), format!("Not enough hosts available: {reason}"));
+    answer.json()
+}
+
+#[tokio::test]
+async fn b1_what_is_left_agrees_with_the_offer() {
+    let api = hosts(10).await;
+    for _ in 0..9 {
+        api.lease(OTHER).await;
+    }
+    let reason = "at 2050-12-26T12:00Z, 19 hosts are needed by your request (10) and by earlier leases (9); 10 exist, so \
+                  at most 1 can be yours (too few until 2050-12-27T12:00Z)";
+    let body = refused(&api, lease_body(&json!([physical_host(10, 10)])), reason).await;
+    let amounts: Vec<&Value> = body["offers"].as_array().expect("a list").iter().collect();
+    let amount = amounts.iter().find(|offer| offer["change"] == "amount").expect("fewer");
+    assert_eq!(amount["amount"], 1);
+}
+
+#[tokio::test]
+async fn b1_nothing_is_left_where_all_is_taken() {
+    let api = hosts(1).await;
+    api.lease(OTHER).await;
+    let reason = "at 2050-12-26T12:00Z, 2 hosts are needed by your request (1) and by earlier leases (1); 1 exists, so \
+                  none is left for your request (too few until 2050-12-27T12:00Z)";
+    refused(&api, lease_body(&json!([physical_host(1, 1)])), reason).await;
+}
+
+/// Whole hosts are not told in amounts of memory only because instances wait for other hosts.
+#[tokio::test]
+async fn b3_whole_hosts_are_counted_in_hosts_beside_instances() {
+    let api = hosts(2).await;
+    let mut far = lease_body(&json!([virtual_instance(1)]));
+    (far["start_date"], far["end_date"]) = (json!("2050-12-30 12:00"), json!("2050-12-31 12:00"));
+    assert_eq!(api.post("/v1/leases", OTHER, far).await.status, StatusCode::CREATED);
+    api.lease(OTHER).await;
+    let reason = "at 2050-12-26T12:00Z, 3 hosts are needed by your request (2) and by earlier leases (1); 2 exist, so at \
+                  most 1 can be yours (too few until 2050-12-27T12:00Z)";
+    let body = refused(&api, lease_body(&json!([physical_host(2, 2)])), reason).await;
+    assert_eq!(body["conflict"]["hosts_needed"], 3);
+}
+
+/// Numbers of hosts are given where hosts are counted, and nowhere else.
+#[tokio::test]
+async fn v27_hosts_needed_counts_hosts_or_is_absent() {
+    let api = hosts(2).await;
+    api.lease(OTHER).await;
+    let whole = api
+        .post("/v1/leases", MEMBER, lease_body(&json!([physical_host(2, 2)])))
+        .await;
+    let conflict = whole.json()["conflict"].clone();
+    assert_eq!(
+        (&conflict["hosts_needed"], &conflict["hosts_exist"]),
+        (&json!(3), &json!(2))
+    );
+    for amount in [3, 5, 100] {
+        let body = lease_body(&json!([virtual_instance(amount)]));
+        let instances = api.post("/v1/leases", MEMBER, body).await;
+        assert_eq!(instances.status, StatusCode::CONFLICT, "{}", instances.text);
+        let conflict = instances.json()["conflict"].clone();
+        assert!(conflict["reason"].is_string(), "{conflict}");
+        assert!(
+            conflict.get("hosts_needed").is_none() && conflict.get("hosts_exist").is_none(),
+            "{conflict}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn e3_numbers_and_verbs_agree() {
+    let api = hosts(1).await;
+    for (reservation, expected) in [
+        (physical_host(2, 2), "2 hosts are needed that match the request"),
+        (virtual_instance(3), "3 instances are needed"),
+    ] {
+        let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([reservation]))).await;
+        assert!(answer.message().contains(expected), "{}", answer.text);
+    }
+    let mut named = physical_host(1, 1);
+    named["resource_properties"] = json!("[\"==\", \"$gpu\", \"True\"]");
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([named]))).await;
+    assert!(answer.message().contains("1 host is needed that"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn b5_an_amount_with_a_unit_is_refused_with_the_number_to_write() {
+    let api = hosts(1).await;
+    let mut asked = physical_host(1, 1);
+    asked["hypervisor_properties"] = json!("[\">\", \"$memory_mb\", \"4GB\"]");
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+    assert!(
+        answer
+            .message()
+            .ends_with("memory_mb is a number of MiB and cannot be compared with '4GB'; write 4096"),
+        "{}",
+        answer.text
+    );
+    let query = "hypervisor_properties=%5B%22%3E%22%2C%22%24memory_mb%22%2C%224GB%22%5D";
+    let range = "start=2050-12-26T00:00:00Z&end=2050-12-28T00:00:00Z";
+    let answer = api
+        .get(&format!("/capacity/v1/availability?{range}&{query}"), ADMIN)
+        .await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+    assert!(answer.text.contains("write 4096"), "{}", answer.text);
+}
