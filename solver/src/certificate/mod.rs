@@ -142,6 +142,7 @@ fn of_shortage(scene: &Scene<'_>, shortage: &Shortage<'_>) -> Conflict {
 }
 
 /// When hosts are too few.
+#[derive(Clone, Copy)]
 pub(crate) struct Contest {
     /// The instant that was counted.
     pub(crate) at: Seconds,

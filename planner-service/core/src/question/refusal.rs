@@ -247,7 +247,12 @@ impl ConflictReport {
 }
 
 /// What would be accepted in place of a request that was refused for this conflict and has these earliest starts.
-pub(super) fn offers(question: &Question<'_>, request: &Request, conflict: &Conflict, earliest: Earliest) -> Vec<Offer> {
+pub(super) fn offers(
+    question: &Question<'_>,
+    request: &Request,
+    conflict: &Conflict,
+    earliest: Earliest,
+) -> Vec<Offer> {
     let Some(start) = request.reservations.iter().map(|asked| asked.window.start).min() else {
         return Vec::new();
     };
