@@ -59,6 +59,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     let authenticator = authentication::choose(arguments, reloadable.tokens.as_ref(), drivers.identity.as_ref())?;
     let notifications = notifications::choose(&arguments.notifications)?;
     // Before the database is opened, so that being told to stop never means to die without closing the book.
+    let policy = Arc::clone(&reloadable.policy);
     tasks.spawn(signals.obey(reloadable, shutdown.clone()));
     let database = tokio::select! {
         opened = database::open(&arguments.database) => opened?,
@@ -68,7 +69,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         store: Arc::new(database.store.clone()),
         clock: Arc::new(SystemClock),
         identifiers: Arc::new(RandomIdentifiers),
-        policy: reloadable.policy.clone(),
+        policy,
         solver: Arc::new(Highs),
         plugins,
         inventory: drivers.inventory,
