@@ -457,9 +457,9 @@ fn carry_on(lease: &mut Lease, now: Timestamp) {
             event.status = EventStatus::Undone;
         }
         if event.event_type == EventType::StartLease && event.status == EventStatus::Undone {
-            // Blazar makes aggregates and flavors when it books: there is something to take back.
+            // Blazar makes aggregates and flavors when it books: there is something to take back. No reason why it did
+            // not succeed is given, because no hosts were handed over (see `Lease::occupied`).
             event.attempts = 1;
-            event.waiting = Some("taken over from Blazar".to_owned());
         }
     }
     if lease.status == LeaseStatus::Deleting {

@@ -1,6 +1,7 @@
 //! The clients people use, unmodified, against the real program: every command of python-blazarclient, openstacksdk's
 //! adapter, and the module blazar-dashboard's panels call.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::json;
@@ -19,6 +20,7 @@ fn every_command_of_the_unmodified_clients_works() {
         "token": "administrator", "user_id": "u", "project_id": "p", "roles": ["admin", "member", "reader"],
     }]});
     std::fs::write(&tokens, administrator.to_string()).unwrap();
+    std::fs::set_permissions(&tokens, PermissionsExt::from_mode(0o600)).unwrap();
     let data = folder.path().join("data");
     let flavors = folder.path().join("flavors.json");
     std::fs::write(

@@ -176,7 +176,7 @@ fn filters_that_cannot_be_used_stop_the_program() {
                 "--enabled-filters=ExternalServiceFilter",
                 "--external-service-base-endpoint=ftp://filter/",
             ],
-            &["ftp://filter/", "http or https"],
+            &["external_service_base_endpoint", "http or https"],
         ),
     ];
     for (arguments, expected) in cases {

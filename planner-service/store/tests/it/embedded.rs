@@ -42,6 +42,8 @@ async fn a_log_that_is_full_begins_the_next_generation() {
     assert!(longest < 6 * 1024 * 1024, "{longest}");
     store.close().await;
     assert!(!log.exists());
+    // The file is this store's own for as long as there is the store.
+    drop(store);
     let store = open(folder.path()).await;
     assert_eq!(store.load().await.unwrap().leases.len(), 400);
     store.close().await;

@@ -155,7 +155,7 @@ async fn line_09_allocations_list_all_hosts() {
         assert!(listed.as_array().unwrap().contains(&one), "{one}");
         for reservation in one["reservations"].as_array().unwrap() {
             let names: Vec<&String> = reservation.as_object().unwrap().keys().collect();
-            assert_eq!(names, ["id", "lease_id", "start_date", "end_date"]);
+            assert_eq!(names, ["id", "lease_id", "start_date", "end_date", "tentative"]);
         }
     }
 }
