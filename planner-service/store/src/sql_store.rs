@@ -357,13 +357,17 @@ impl Store for SqlStore {
         .await
     }
 
-    async fn outbox(&self, most: u64) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.attempt("read the outbox", || outbox::first(&self.connections.reader, most))
-            .await
+    async fn outbox(&self, outlet: &str, most: u64) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.attempt("read the outbox", || {
+            outbox::first(&self.connections.reader, outlet, most)
+        })
+        .await
     }
 
-    async fn remove_from_outbox(&self, through: OutboxPosition) -> Result<(), StoreError> {
-        self.attempt("empty the outbox", || outbox::remove(&self.connections.writer, through))
-            .await
+    async fn remove_from_outbox(&self, outlet: &str, through: OutboxPosition) -> Result<(), StoreError> {
+        self.attempt("empty the outbox", || {
+            outbox::remove(&self.connections.writer, outlet, through)
+        })
+        .await
     }
 }

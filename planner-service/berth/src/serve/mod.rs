@@ -11,6 +11,7 @@ mod enforcement;
 mod fleet;
 mod logging;
 mod notifications;
+mod receivers;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -50,7 +51,8 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     let plugins = countables::offered(drivers.plugins, &countables, arguments, &steps)?;
     let filters = enforcement::choose(arguments)?;
     let authenticator = authentication::choose(arguments, drivers.identity.as_ref())?;
-    let notifications = notifications::choose(&arguments.notifications)?;
+    let mut notifications = receivers::outlets(arguments, &countables)?;
+    notifications.extend(notifications::choose(&arguments.notifications)?);
     let database = database::open(&arguments.database).await?;
     let parts = Parts {
         store: Arc::new(database.store.clone()),

@@ -10,7 +10,7 @@ use presentation::notification::LeasePayload;
 
 use crate::options::{NotificationArguments, ServeArguments};
 
-/// Makes the sink that the options name, if they name one.
+/// Makes the outlet of the broker that the options name, if they name one.
 pub(super) fn choose(arguments: &NotificationArguments) -> anyhow::Result<Option<Notifications>> {
     let Some(address) = arguments.transport_url.as_deref().filter(|address| !address.is_empty()) else {
         return Ok(None);
@@ -25,6 +25,7 @@ pub(super) fn choose(arguments: &NotificationArguments) -> anyhow::Result<Option
         publisher_id: arguments.publisher_id.clone(),
     };
     Ok(Some(Notifications {
+        outlet: String::new(),
         format: Arc::new(LeasePayload),
         sink: Arc::new(RabbitSink::new(settings)),
     }))

@@ -149,6 +149,7 @@ fn heal(
     draft.change(changes).map_err(second_check)?;
     for lease in leases.values().filter(|lease| lease.degraded) {
         draft.notify(NotificationType::Update, lease);
+        draft.notify(NotificationType::Degraded, lease);
     }
     Ok(())
 }

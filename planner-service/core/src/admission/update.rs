@@ -64,6 +64,9 @@ pub(crate) fn update(
     changes.push(Change::PutLease(Arc::clone(&next)));
     draft.change(changes).map_err(second_check)?;
     draft.notify(NotificationType::Update, &next);
+    if (lease.start, lease.end) != (next.start, next.end) {
+        draft.notify(NotificationType::Moved, &next);
+    }
     if is_armed_again(lease, &next) {
         draft.notify(NotificationType::BeforeEndStop, &next);
     }
@@ -163,7 +166,7 @@ fn replace_hosts(
 }
 
 /// Decides anew which hosts serve the reservations of `next`, as these specifications ask for, and has what a running
-/// lease gains carried out by the event. Returns the other leases whose tentative hosts are exchanged for it.
+/// lease gains or loses carried out by the event. Returns the other leases whose tentative hosts are exchanged for it.
 pub(super) fn choose_hosts(
     draft: &Draft,
     lease: &Lease,
@@ -191,20 +194,21 @@ pub(super) fn choose_hosts(
     } else {
         place(draft, &request, settings)?
     };
-    let mut grown = false;
+    let mut is_changed = false;
     for reservation in &mut next.reservations {
         let Some(spec) = specs.get(&reservation.id) else {
             continue;
         };
         let hosts = placement.holds.get(&reservation.id).cloned().unwrap_or_default();
-        grown |= reservation.status == ReservationStatus::Active && hosts.len() > reservation.allocations.len();
+        let before = reservation.holding();
         if reservation.spec != *spec {
             reservation.spec = spec.clone();
             reservation.updated_at = Some(now);
         }
         reservation.allocations = joined(lease, reservation, &hosts, window, now, settings);
+        is_changed |= reservation.status == ReservationStatus::Active && reservation.holding() != before;
     }
-    if grown {
+    if is_changed {
         next.events.retain(|event| event.event_type != EventType::ApplyChange);
         next.events
             .push(Event::undone(event_id.to_owned(), EventType::ApplyChange, now, now));

@@ -5,7 +5,7 @@
 //! every step towards the outside world is idempotent, so doing it again is harmless; work that fails
 //! is tried again with growing waits until it succeeds or its window is over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plugin_api::{Plugins, StepObserver};
@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::places::Places;
 use crate::book::handle::BookHandle;
 use crate::domain::Timestamp;
 use crate::ports::{Clock, Store};
@@ -22,12 +23,11 @@ use crate::usage::UsageFilters;
 mod assignment;
 mod carry_out;
 mod eligibility;
+mod message;
+mod places;
 mod preparation;
 pub mod reconciler;
 mod transition;
-
-/// Leases worked on at once by one process.
-const MAX_CONCURRENT: usize = 32;
 
 /// Longest sleep of an idle process that is alone on its store, in seconds.
 const IDLE_SECONDS: i64 = 30;
@@ -63,7 +63,7 @@ impl Lifecycle {
         let mut published = self.book.subscribe();
         let (finished_sender, mut finished) = mpsc::unbounded_channel::<(String, Option<Timestamp>)>();
         // Leases being worked on here, and leases whose claim somebody else holds with the time to ask again.
-        let mut running: BTreeSet<String> = BTreeSet::new();
+        let mut running = Places::default();
         let mut deferred: BTreeMap<String, Timestamp> = BTreeMap::new();
         loop {
             published.mark_unchanged();
@@ -73,12 +73,10 @@ impl Lifecycle {
             let plan = eligibility::plan(&book, now, |lease_id| {
                 running.contains(lease_id) || deferred.contains_key(lease_id)
             });
-            for entry in plan
-                .ready
-                .into_iter()
-                .take(MAX_CONCURRENT.saturating_sub(running.len()))
-            {
-                running.insert(entry.lease_id.clone());
+            for (entry, lane, is_repeated) in places::in_order(&book, plan.ready) {
+                if !running.take(&entry.lease_id, lane, is_repeated) {
+                    continue;
+                }
                 let worker = self.clone();
                 let report = Report {
                     lease_id: entry.lease_id.clone(),
@@ -104,7 +102,7 @@ impl Lifecycle {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 Some((lease_id, ask_again)) = finished.recv() => {
-                    running.remove(&lease_id);
+                    running.give_back(&lease_id);
                     deferred.extend(ask_again.map(|until| (lease_id, until)));
                 }
                 _ = published.changed() => {}

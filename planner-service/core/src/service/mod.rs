@@ -72,8 +72,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Is told how far the work on an event has come.
     pub steps: Arc<dyn StepObserver>,
-    /// Who is told what happens to leases; `None`: nobody, and nothing is kept for later.
-    pub notifications: Option<Notifications>,
+    /// Who is told what happens to leases; nobody: nothing is kept for later.
+    pub notifications: Vec<Notifications>,
 }
 
 /// Why the service cannot start.
@@ -149,14 +149,15 @@ impl Service {
             Arc::clone(&store),
             Arc::clone(&clock),
             Arc::new(solver.clone()),
-            notifications.as_ref().map(|notifications| Announcer {
-                format: Arc::clone(&notifications.format),
+            (!notifications.is_empty()).then(|| Announcer {
+                outlets: notifications.clone(),
                 identifiers: Arc::clone(&identifiers),
             }),
         );
         tasks.spawn(writer.run(shutdown.clone()));
-        if let Some(Notifications { sink, .. }) = notifications {
+        for Notifications { outlet, sink, .. } in notifications {
             let sender = Sender {
+                outlet,
                 book: handle.clone(),
                 store: Arc::clone(&store),
                 sink,
