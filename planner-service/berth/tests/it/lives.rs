@@ -176,7 +176,7 @@ impl Ledger {
                 }
                 self.ended.insert(reservation.clone());
             }
-            other => self.fault(format!("event {other:?}")),
+            Some(_) | None => self.fault(format!("no such event: {told}")),
         }
         if !has.is_empty() {
             self.has.insert(reservation, has);
@@ -282,7 +282,7 @@ impl Process {
             .enable_all()
             .build()
             .expect("a runtime");
-        let receivers = || Receivers::new(vec![Arc::clone(&receiver)], Arc::new(NoObserver));
+        let receivers = move || Receivers::new(vec![Arc::clone(&receiver)], Arc::new(NoObserver));
         let hosts = Arc::new(StandaloneHosts::new(receivers(), String::new()));
         let parts = Parts {
             store,
