@@ -76,9 +76,11 @@ fn converted(value: &str, unit: Unit) -> Option<u64> {
     let letters = value.find(|letter: char| letter.is_ascii_alphabetic())?;
     let (number, suffix) = value.split_at(letters);
     let suffix = suffix.to_ascii_uppercase();
-    let power = ["B", "K", "M", "G", "T", "P"]
-        .iter()
-        .position(|first| [format!("{first}"), format!("{first}B"), format!("{first}IB")].contains(&suffix))?;
+    let power = "BKMGTP".find(suffix.chars().next()?)?;
+    let rest = &suffix[1..];
+    if !(rest.is_empty() || power > 0 && matches!(rest, "B" | "IB")) {
+        return None;
+    }
     let (whole, fraction) = number.trim().split_once('.').unwrap_or((number.trim(), ""));
     let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
     let bytes = digits.checked_mul(1024_u128.checked_pow(u32::try_from(power).ok()?)?)?;

@@ -61,6 +61,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     let mut notifications = receivers::outlets(arguments, &countables)?;
     notifications.extend(notifications::choose(&arguments.notifications)?);
     // Before the database is opened, so that being told to stop never means to die without closing the book.
+    let policy = Arc::clone(&reloadable.policy);
     tasks.spawn(signals.obey(reloadable, shutdown.clone()));
     let database = tokio::select! {
         opened = database::open(&arguments.database) => opened?,
@@ -70,7 +71,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         store: Arc::new(database.store.clone()),
         clock: Arc::new(SystemClock),
         identifiers: Arc::new(RandomIdentifiers),
-        policy: reloadable.policy.clone(),
+        policy,
         solver: Arc::new(Highs),
         plugins,
         inventory: drivers.inventory,
