@@ -509,8 +509,10 @@ impl Store for SqlStore {
     }
 
     async fn outbox(&self, outlet: &str, most: u64) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.read("read the outbox", || outbox::first(&self.connections.reader, outlet, most))
-            .await
+        self.read("read the outbox", || {
+            outbox::first(&self.connections.reader, outlet, most)
+        })
+        .await
     }
 
     async fn remove_from_outbox(&self, outlet: &str, through: OutboxPosition) -> Result<(), StoreError> {
