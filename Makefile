@@ -27,7 +27,7 @@ build: packages-build ## Build everything (development profile)
 demo: build ## Build, start Berth with a sample fleet and show what it does (DEMO_EXIT=1: stop at the end)
 	@dev/demo/run
 
-test: packages-build packages-test ## Run all tests, on SQLite, PostgreSQL, MariaDB and RabbitMQ
+test: packages-build packages-test ## Run all tests, on SQLite, PostgreSQL, MariaDB and RabbitMQ (BERTH_LIVES=50000: more lives before receivers)
 	dev/with-databases $(CARGO) test --workspace --locked
 
 test-openstack: packages-openstack build ## Run the story of leases on a real OpenStack with unmodified clients, and a short comparison with Blazar

@@ -3,7 +3,7 @@
 //! Invariant: text compares byte by byte on every engine (case, accents and trailing blanks count),
 //! and a bounded text is refused by the database itself when it is too long.
 
-use sea_orm_migration::sea_orm::{DbBackend, DbErr};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use crate::{ID_LENGTH, NAME_LENGTH, WORD_LENGTH};
 
@@ -80,6 +80,35 @@ impl Dialect {
             columns.join(", "),
             self.table_options()
         )
+    }
+
+    /// Adds a column to a table, if it is not there yet.
+    ///
+    /// # Errors
+    /// When the table cannot be looked at or changed.
+    pub(crate) async fn add_column(
+        self,
+        connection: &impl ConnectionTrait,
+        table: &str,
+        column: &str,
+        definition: &str,
+    ) -> Result<(), DbErr> {
+        let statement = match self {
+            // It has no IF NOT EXISTS here.
+            Self::Sqlite => {
+                let look = format!("SELECT 1 FROM pragma_table_info('{table}') WHERE name = '{column}'");
+                let look = Statement::from_string(DbBackend::Sqlite, look);
+                if connection.query_one_raw(look).await?.is_some() {
+                    return Ok(());
+                }
+                format!("ALTER TABLE {table} ADD COLUMN {column} {definition}")
+            }
+            Self::Postgres | Self::MariaDb => {
+                format!("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} {definition}")
+            }
+        };
+        connection.execute_unprepared(&statement).await?;
+        Ok(())
     }
 
     /// What follows the closing parenthesis of a table.

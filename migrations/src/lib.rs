@@ -10,6 +10,8 @@ mod m0003_floating_ips;
 mod m0004_outbox;
 mod m0005_flavors;
 mod m0006_countables;
+mod m0007_handovers;
+mod m0008_outlets;
 
 use async_trait::async_trait;
 pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -28,6 +30,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_outbox::Migration),
             Box::new(m0005_flavors::Migration),
             Box::new(m0006_countables::Migration),
+            Box::new(m0007_handovers::Migration),
+            Box::new(m0008_outlets::Migration),
         ]
     }
 }

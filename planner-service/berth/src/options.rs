@@ -324,11 +324,19 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "BERTH_IMAGE_PREFIX", value_name = "TEXT", default_value = "reserved_")]
     pub(crate) image_prefix: String,
     /// Standalone: URL that is told when a reservation starts and ends
-    #[arg(long, env = "BERTH_WEBHOOK", value_name = "URL", value_parser = secret::parse)]
+    #[arg(long, env = "BERTH_WEBHOOK", value_name = "URL", hide_env_values = true, value_parser = secret::parse)]
     pub(crate) webhook: Option<SecretString>,
+    /// File with the secret that documents to the webhook are signed with; the variable `BERTH_WEBHOOK_SECRET` may hold
+    /// the secret itself
+    #[arg(long, env = "BERTH_WEBHOOK_SECRET_FILE", value_name = "FILE")]
+    pub(crate) webhook_secret_file: Option<PathBuf>,
     /// Standalone: program that is run when a reservation starts and ends, with its arguments, split at blanks
     #[arg(long, env = "BERTH_COMMAND", value_name = "PROGRAM")]
     pub(crate) command: Option<String>,
+    /// Events of whole leases that webhooks and programs are told of besides starts, changes and ends
+    #[arg(long, env = "BERTH_NOTICES", value_name = "EVENT,...", value_delimiter = ',',
+          value_parser = ["booked", "moved", "degraded", "cancelled"])]
+    pub(crate) notices: Vec<String>,
     /// JSON list of resource types of your own: licences, VLANs, whatever can be counted
     #[arg(long, env = "BERTH_COUNTABLES", value_name = "FILE")]
     pub(crate) countables: Option<PathBuf>,

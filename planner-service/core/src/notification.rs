@@ -1,8 +1,9 @@
 //! Telling the world what happens to leases, through an outbox in the book.
 //!
 //! Invariants: a notification is written in the commit of the change it tells of, so there is none without
-//! the other; notifications leave in the order of their commits, each for the first time after all before it,
-//! and is forgotten only after the sink has taken it. A sink that fails delays notifications and nothing else.
+//! the other; the notifications of an outlet leave in the order of their commits, each for the first time after all before
+//! it, and is forgotten only after the sink has taken it. A sink that fails delays the notifications of its own outlet and
+//! nothing else.
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use crate::domain::{Lease, Notification, NotificationType, Timestamp};
 use crate::ports::{Clock, Fence, Identifiers, Store, StoreError};
 use crate::service::Settings;
 
-/// What the claim of the one sender is called beside those of leases, which are UUIDs.
+/// What the claim of the broker's sender is called beside those of leases, which are UUIDs, and those of other outlets, which
+/// have their names.
 const CLAIM: &str = "notifications";
 
 /// Notifications read at once.
@@ -40,26 +42,28 @@ pub struct SinkError(pub String);
 
 /// The form of a lease in notifications.
 pub trait NotificationFormat: Send + Sync {
-    /// The lease as a JSON object.
+    /// What is told of this event of the lease, as a JSON object; `None`: nothing is.
     ///
     /// # Errors
     /// When a value of the lease has no form.
-    fn payload(&self, lease: &Lease) -> Result<String, serde_json::Error>;
+    fn payload(&self, event_type: NotificationType, lease: &Lease) -> Result<Option<String>, serde_json::Error>;
 }
 
-/// How notifications are written and where they go.
+/// An outlet: how notifications are written and where they go.
 #[derive(Clone)]
 pub struct Notifications {
+    /// Its name, at most 64 characters and no UUID, kept with what waits to be sent. The broker's is empty.
+    pub outlet: String,
     /// The form of their payload.
     pub format: Arc<dyn NotificationFormat>,
     /// Where they go.
     pub sink: Arc<dyn NotificationSink>,
 }
 
-/// Writes notifications; without one nothing is written.
+/// Writes notifications, for each outlet that tells of the event; without outlets nothing is written.
 #[derive(Clone)]
 pub(crate) struct Announcer {
-    pub(crate) format: Arc<dyn NotificationFormat>,
+    pub(crate) outlets: Vec<Notifications>,
     pub(crate) identifiers: Arc<dyn Identifiers>,
 }
 
@@ -70,26 +74,29 @@ impl Announcer {
         event_type: NotificationType,
         lease: &Lease,
         now: Timestamp,
-    ) -> Option<Arc<Notification>> {
-        match self.format.payload(lease) {
+    ) -> Vec<Arc<Notification>> {
+        let write = |outlet: &Notifications| match outlet.format.payload(event_type, lease) {
             Ok(payload) => Some(Arc::new(Notification {
                 id: self.identifiers.next(),
+                outlet: outlet.outlet.clone(),
                 event_type,
                 time: now,
                 project_id: lease.project_id.clone(),
                 user_id: lease.user_id.clone(),
-                payload,
+                payload: payload?,
             })),
             Err(error) => {
                 tracing::error!(lease = %lease.id, event = %event_type, %error, "a notification cannot be written");
                 None
             }
-        }
+        };
+        self.outlets.iter().filter_map(write).collect()
     }
 }
 
-/// The task that empties the outbox.
+/// The task that empties the outbox of one outlet.
 pub(crate) struct Sender {
+    pub(crate) outlet: String,
     pub(crate) book: BookHandle,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) sink: Arc<dyn NotificationSink>,
@@ -137,7 +144,7 @@ impl Sender {
             let wait = match self.empty(held).await {
                 Ok(look) => {
                     if failures > 0 {
-                        tracing::info!("notifications are delivered again");
+                        tracing::info!(outlet = %self.outlet, "notifications are delivered again");
                     }
                     failures = 0;
                     match look {
@@ -148,7 +155,7 @@ impl Sender {
                 Err(error) => {
                     failures = failures.saturating_add(1);
                     let wait = self.settings.retry_delay(failures);
-                    tracing::warn!(%error, failures, wait, "notifications are kept and sent later");
+                    tracing::warn!(outlet = %self.outlet, %error, failures, wait, "notifications are kept and sent later");
                     wait
                 }
             };
@@ -168,7 +175,7 @@ impl Sender {
     /// Sends until nothing is waiting.
     async fn empty(&self, held: &mut Option<Fence>) -> Result<Look, SendError> {
         loop {
-            let waiting = self.store.outbox(BATCH).await?;
+            let waiting = self.store.outbox(&self.outlet, BATCH).await?;
             if waiting.is_empty() {
                 return Ok(Look::Empty);
             }
@@ -176,7 +183,7 @@ impl Sender {
                 return Ok(Look::NotMine);
             }
             // What the last holder has sent meanwhile is not to be sent again.
-            let waiting = self.store.outbox(BATCH).await?;
+            let waiting = self.store.outbox(&self.outlet, BATCH).await?;
             let (now, lifetime) = (self.clock.now(), self.settings.claim_seconds);
             let (enough, deadline) = (now + (lifetime / 2).max(1), now + (lifetime - 1).max(1));
             let mut last = None;
@@ -197,7 +204,7 @@ impl Sender {
                 last = Some(entry.position);
             }
             if let Some(position) = last {
-                self.store.remove_from_outbox(position).await?;
+                self.store.remove_from_outbox(&self.outlet, position).await?;
             }
             if let Some(failure) = failure {
                 return Err(failure.into());
@@ -215,7 +222,8 @@ impl Sender {
             }
             *held = None;
         }
-        *held = self.store.claim(CLAIM, &self.settings.worker, now, expires).await?;
+        let claim = if self.outlet.is_empty() { CLAIM } else { &self.outlet };
+        *held = self.store.claim(claim, &self.settings.worker, now, expires).await?;
         Ok(held.is_some())
     }
 }

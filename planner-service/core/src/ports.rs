@@ -203,9 +203,9 @@ pub trait Store: Send + Sync {
     /// Gives back every claim of owners that start with `prefix`: for a process that knows it is alone.
     async fn release_all(&self, prefix: &str) -> Result<(), StoreError>;
 
-    /// The first notifications that wait, at most `most`, in order.
-    async fn outbox(&self, most: u64) -> Result<Vec<OutboxEntry>, StoreError>;
+    /// The first notifications of an outlet that wait, at most `most`, in order.
+    async fn outbox(&self, outlet: &str, most: u64) -> Result<Vec<OutboxEntry>, StoreError>;
 
-    /// Forgets the notifications up to and with this one: they have been sent.
-    async fn remove_from_outbox(&self, through: OutboxPosition) -> Result<(), StoreError>;
+    /// Forgets the notifications of an outlet up to and with this one: they have been sent.
+    async fn remove_from_outbox(&self, outlet: &str, through: OutboxPosition) -> Result<(), StoreError>;
 }

@@ -50,6 +50,7 @@ mod tests {
     fn the_envelope_is_oslo_messagings() {
         let notification = Notification {
             id: "0f2c0000-0000-4000-8000-00000000abcd".to_owned(),
+            outlet: String::new(),
             event_type: NotificationType::BeforeEndStop,
             time: 1_900_000_020,
             project_id: "physics".to_owned(),

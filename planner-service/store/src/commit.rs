@@ -17,7 +17,7 @@ use crate::convert::{
 };
 use crate::entity::{
     allocation, book, change, claim, event, finding, flavor_reservation, floating_ip, host, host_capability,
-    host_reservation, instance_reservation, lease, outbox, property,
+    host_reservation, instance_reservation, lease, outbox, property, reservation,
 };
 use crate::failure::Failure;
 use crate::limits;
@@ -275,7 +275,10 @@ async fn insert(connection: &impl ConnectionTrait, rows: &Rows) -> Result<(), Fa
     insert_all(connection, &rows.properties, |_| 0).await?;
     let leases = &rows.leases;
     insert_all(connection, &leases.leases, |_| 0).await?;
-    insert_all(connection, &leases.reservations, |_| 0).await?;
+    insert_all(connection, &leases.reservations, |row: &reservation::Model| {
+        row.handover.as_ref().map_or(0, String::len)
+    })
+    .await?;
     insert_all(
         connection,
         &leases.host_reservations,

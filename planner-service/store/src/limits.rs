@@ -138,6 +138,7 @@ pub(crate) fn host(host: &Host) -> Result<(), StoreError> {
 /// A notification. Its payload holds texts whose lengths have been checked.
 pub(crate) fn notification(notification: &Notification) -> Result<(), StoreError> {
     id("a notification's id", &notification.id)?;
+    id("a notification's outlet", &notification.outlet)?;
     name("a notification's project", &notification.project_id)?;
     name("a notification's user", &notification.user_id)?;
     no_nul("a notification's payload", &notification.payload)

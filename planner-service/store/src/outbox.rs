@@ -10,9 +10,14 @@ use crate::convert::outbox_entry;
 use crate::entity::outbox;
 use crate::failure::Failure;
 
-/// The first notifications, at most `most`.
-pub(crate) async fn first(connection: &impl ConnectionTrait, most: u64) -> Result<Vec<OutboxEntry>, Failure> {
+/// The first notifications of an outlet, at most `most`.
+pub(crate) async fn first(
+    connection: &impl ConnectionTrait,
+    outlet: &str,
+    most: u64,
+) -> Result<Vec<OutboxEntry>, Failure> {
     let rows = outbox::Entity::find()
+        .filter(outbox::Column::Outlet.eq(outlet))
         .order_by_asc(outbox::Column::Epoch)
         .order_by_asc(outbox::Column::Position)
         .limit(most)
@@ -21,12 +26,17 @@ pub(crate) async fn first(connection: &impl ConnectionTrait, most: u64) -> Resul
     Ok(rows.into_iter().map(outbox_entry).collect::<Result<_, _>>()?)
 }
 
-/// Removes everything up to and with `through`.
-pub(crate) async fn remove(connection: &impl ConnectionTrait, through: OutboxPosition) -> Result<(), Failure> {
+/// Removes everything of an outlet up to and with `through`.
+pub(crate) async fn remove(
+    connection: &impl ConnectionTrait,
+    outlet: &str,
+    through: OutboxPosition,
+) -> Result<(), Failure> {
     let same_commit = Condition::all()
         .add(outbox::Column::Epoch.eq(through.epoch))
         .add(outbox::Column::Position.lte(through.index));
     outbox::Entity::delete_many()
+        .filter(outbox::Column::Outlet.eq(outlet))
         .filter(
             Condition::any()
                 .add(outbox::Column::Epoch.lt(through.epoch))

@@ -508,15 +508,17 @@ impl Store for SqlStore {
         .await
     }
 
-    async fn outbox(&self, most: u64) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.read("read the outbox", || outbox::first(&self.connections.reader, most))
-            .await
+    async fn outbox(&self, outlet: &str, most: u64) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.read("read the outbox", || {
+            outbox::first(&self.connections.reader, outlet, most)
+        })
+        .await
     }
 
-    async fn remove_from_outbox(&self, through: OutboxPosition) -> Result<(), StoreError> {
+    async fn remove_from_outbox(&self, outlet: &str, through: OutboxPosition) -> Result<(), StoreError> {
         self.write("empty the outbox", || async {
             let turn = self.turn().await?;
-            outbox::remove(&self.connections.writer, through).await?;
+            outbox::remove(&self.connections.writer, outlet, through).await?;
             turn.done(None).await
         })
         .await

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use planner_core::domain::{
-    Allocation, Event, EventStatus, EventType, FlavorReservation, FloatingIp, FloatingIpReservation, Host,
+    Allocation, Event, EventStatus, EventType, FlavorReservation, FloatingIp, FloatingIpReservation, Handover, Host,
     HostReservation, InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, Property, Reservation,
     ReservationSpec, ReservationStatus, Timestamp,
 };
@@ -414,7 +414,7 @@ fn reservation(
         });
     let mut allocations: Vec<Allocation> = held.collect();
     allocations.sort();
-    Ok(Reservation {
+    let mut reservation = Reservation {
         resource_id: row.text("resource_id"),
         status,
         missing_resources: row.boolean("missing_resources")?.unwrap_or(false),
@@ -423,8 +423,13 @@ fn reservation(
         updated_at: row.optional_time("updated_at")?,
         spec,
         allocations,
+        handover: Handover::default(),
         id,
-    })
+    };
+    if status == ReservationStatus::Active {
+        reservation.handover = Handover::of_running(reservation.holding());
+    }
+    Ok(reservation)
 }
 
 /// An event; nothing if it is one of a user's, which nobody carries out.

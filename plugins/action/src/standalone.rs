@@ -1,53 +1,43 @@
 //! Resource types that are Berth's own inventory, for machines and networks without a cloud around them.
 //!
-//! Invariant: the book alone says who may use what. Start and end tell the operator's own machinery, with the same key
-//! for every repetition, so that it can carry each out once; a reservation that has grown has a new key.
+//! Invariant: the book alone says who may use what. Receivers are told what the assignment says they are to be told, which
+//! is nothing where they know it already or have never heard of the reservation.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http_client::{Client, ClientError, Trust};
 use plugin_api::{Assignment, Created, Finding, PluginError, ResourcePlugin, StepObserver};
 
-use crate::Action;
+use crate::{Delivery, Receiver};
 
 /// Whom to tell: all of them, in this order.
 #[derive(Clone)]
 pub struct Receivers {
-    actions: Vec<Action>,
-    client: Client,
+    receivers: Vec<Arc<dyn Receiver>>,
     steps: Arc<dyn StepObserver>,
 }
 
 impl Receivers {
     /// These receivers.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made for the webhooks.
-    pub fn new(actions: Vec<Action>, steps: Arc<dyn StepObserver>) -> Result<Self, ClientError> {
-        let webhooks = actions.iter().filter_map(|action| match action {
-            Action::Webhook(webhook) => Some(webhook),
-            Action::Command(_) => None,
-        });
-        let trust = Trust::for_urls(webhooks.clone().map(|webhook| webhook.url.as_str()));
-        let longest = webhooks.map(|webhook| webhook.timeout).max().unwrap_or_default();
-        let client = Client::new(longest, trust)?;
-        Ok(Self { actions, client, steps })
+    pub fn new(receivers: Vec<Arc<dyn Receiver>>, steps: Arc<dyn StepObserver>) -> Self {
+        Self { receivers, steps }
     }
 
-    /// Tells all of them, and reports the step after each.
+    /// Tells all of them what the assignment says, and reports the step after each.
     ///
     /// # Errors
     /// When one does not say that it is done; those after it are not told.
-    pub async fn tell(
-        &self,
-        event: &'static str,
-        step: &'static str,
-        assignment: &Assignment,
-    ) -> Result<(), PluginError> {
-        for action in &self.actions {
-            action.carry_out(&self.client, event, assignment).await?;
+    pub async fn tell(&self, step: &'static str, assignment: &Assignment) -> Result<(), PluginError> {
+        let Some(message) = &assignment.message else {
+            return Ok(());
+        };
+        let delivery = Delivery::of_message(message).map_err(|error| PluginError::Rejected(error.to_string()))?;
+        for (index, receiver) in self.receivers.iter().enumerate() {
+            receiver
+                .deliver(&delivery)
+                .await
+                .map_err(|error| error.of_reservation(&delivery, index == 0))?;
             self.steps.reached(step);
         }
         Ok(())
@@ -83,7 +73,7 @@ impl ResourcePlugin for Standalone {
 
     async fn start(&self, assignment: &Assignment) -> Result<Created, PluginError> {
         (self.check)(assignment)?;
-        self.receivers.tell("start", "start:told", assignment).await?;
+        self.receivers.tell("start:told", assignment).await?;
         Ok(Created::default())
     }
 
@@ -92,7 +82,7 @@ impl ResourcePlugin for Standalone {
     }
 
     async fn end(&self, assignment: &Assignment) -> Result<(), PluginError> {
-        self.receivers.tell("end", "end:told", assignment).await
+        self.receivers.tell("end:told", assignment).await
     }
 
     async fn reconcile(&self, _assignment: &Assignment) -> Result<Vec<Finding>, PluginError> {

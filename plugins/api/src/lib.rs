@@ -6,6 +6,8 @@
 
 pub mod echo;
 mod flavor;
+mod foreign_text;
+mod message;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,6 +16,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use flavor::{FlavorSource, SourceFlavor};
+pub use foreign_text::foreign_text;
+pub use message::{Content, Message, MessageKind, Resources, ToldFloatingIps, ToldHost, ToldInstances};
 
 /// What the plan says about one reservation at the moment of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +48,9 @@ pub struct Assignment {
     pub floating_ips: Option<AssignedFloatingIps>,
     /// Which units of a resource type that the operator has named it is of; `None`: it is of another.
     pub units: Option<Vec<String>>,
+    /// What its receivers, if it has any, are to be told by this call; `None`: nothing, because they know it already or
+    /// have never heard of the reservation.
+    pub message: Option<Message>,
 }
 
 /// Addresses of one external network.
@@ -117,6 +124,16 @@ pub enum PluginError {
         /// What was asked of it, as a verb phrase: `add host c1 to aggregate r1`.
         operation: String,
         /// What it answered.
+        reason: String,
+    },
+    /// A service could not be reached: nothing of what was asked has begun.
+    #[error("{service} did not {operation}: {reason}")]
+    Unreached {
+        /// `webhook`, `command` ...
+        service: &'static str,
+        /// What was asked of it, as a verb phrase.
+        operation: String,
+        /// Why it could not be reached.
         reason: String,
     },
     /// The outside world is in a state in which the step cannot be done yet.

@@ -26,6 +26,8 @@ pub struct Countable {
     pub units: Vec<String>,
     /// Who is told of starts and ends; `None`: whoever is told of everything.
     pub webhook: Option<String>,
+    /// File with the secret that documents to this webhook are signed with.
+    pub secret_file: Option<String>,
 }
 
 /// Why a list cannot be used.
@@ -57,6 +59,7 @@ struct Entry {
     resource_type: String,
     units: Units,
     webhook: Option<String>,
+    secret_file: Option<String>,
 }
 
 /// How many there are, or what they are called.
@@ -67,7 +70,7 @@ enum Units {
     Names(Vec<String>),
 }
 
-/// Reads a JSON list of `resource_type`, `units` (a number, or names) and, if somebody of its own is to be told, `webhook`.
+/// Reads a JSON list of `resource_type`, `units` (a number, or names) and, if somebody of its own is to be told, `webhook` and `secret_file`.
 ///
 /// # Errors
 /// Says which entry cannot be used, and why.
@@ -101,6 +104,7 @@ fn countable(entry: Entry) -> Result<Countable, String> {
         resource_type,
         units,
         webhook,
+        secret_file,
     } = entry;
     let is_plain =
         |name: &str| !name.is_empty() && name.chars().all(|letter| letter.is_ascii_graphic() && letter != '/');
@@ -123,6 +127,9 @@ fn countable(entry: Entry) -> Result<Countable, String> {
             return Err(format!("unit '{unit}' is listed twice"));
         }
     }
+    if secret_file.is_some() && webhook.is_none() {
+        return Err("secret_file: it belongs to a webhook, and there is none".to_owned());
+    }
     if let Some(webhook) = &webhook {
         let parsed = Url::parse(webhook).ok();
         if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https")) {
@@ -133,5 +140,6 @@ fn countable(entry: Entry) -> Result<Countable, String> {
         resource_type,
         units,
         webhook,
+        secret_file,
     })
 }

@@ -42,6 +42,7 @@ fn assignment(places: &[(&str, u32)]) -> Assignment {
         hosts: hosts.collect(),
         floating_ips: None,
         units: None,
+        message: None,
         instances: Some(AssignedInstances {
             vcpus: 2,
             memory_mb: 4_096,

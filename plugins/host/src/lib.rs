@@ -8,7 +8,7 @@ pub mod standalone;
 
 pub use openstack::{OpenStackHosts, OpenStackHostsConfig};
 pub use pools::Names;
-pub use standalone::{Action, StandaloneHosts};
+pub use standalone::StandaloneHosts;
 
 /// The resource type both plugins serve.
 pub const RESOURCE_TYPE: &str = "physical:host";

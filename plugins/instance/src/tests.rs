@@ -1,19 +1,12 @@
-//! What receivers are told without a cloud.
+//! Instances without a cloud.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use plugin_action::{Action, Command, Receivers, Standalone, Webhook};
+use plugin_action::Receivers;
 use plugin_api::{AssignedHost, AssignedInstances, Assignment, NoObserver, PluginError, ResourcePlugin};
-use wiremock::matchers::{body_partial_json, header, method};
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::{RESOURCE_TYPE, standalone};
-
-fn plugin(actions: Vec<Action>) -> Standalone {
-    standalone(RESOURCE_TYPE, Receivers::new(actions, Arc::new(NoObserver)).unwrap())
-}
 
 fn assignment(first: u32) -> Assignment {
     let host = |id: &str, name: &str| AssignedHost {
@@ -34,6 +27,7 @@ fn assignment(first: u32) -> Assignment {
         hosts: vec![host("7", "rack-1"), host("8", "rack-2")],
         floating_ips: None,
         units: None,
+        message: None,
         instances: Some(AssignedInstances {
             vcpus: 2,
             memory_mb: 4_096,
@@ -47,54 +41,9 @@ fn assignment(first: u32) -> Assignment {
 }
 
 #[tokio::test]
-async fn a_webhook_is_told_places_and_size_and_growth_is_news() {
-    let server = MockServer::start().await;
-    for (places, key) in [(2, "reservation:start:3"), (4, "reservation:start:5")] {
-        Mock::given(method("POST"))
-            .and(header("Idempotency-Key", key))
-            .and(body_partial_json(serde_json::json!({
-                "event": "start",
-                "hosts": [{"id": "7", "places": places}, {"id": "8", "places": 1}],
-                "instances": {"vcpus": 2, "memory_mb": 4096, "disk_gb": 20, "affinity": false},
-            })))
-            .respond_with(ResponseTemplate::new(204))
-            .expect(2)
-            .mount(&server)
-            .await;
-    }
-    let webhook = Webhook {
-        url: server.uri(),
-        timeout: Duration::from_secs(10),
-    };
-    let plugin = plugin(vec![Action::Webhook(webhook)]);
-    for places in [2, 2, 4, 4] {
-        plugin.start(&assignment(places)).await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_command_is_told_places_and_size() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("told");
-    let script = format!(
-        "echo $BERTH_EVENT $BERTH_HOSTS $BERTH_PLACES $BERTH_VCPUS $BERTH_MEMORY_MB $BERTH_DISK_GB > '{}'",
-        file.display()
-    );
-    let command = Command {
-        argv: ["sh", "-c", &script].map(str::to_owned).to_vec(),
-        timeout: Duration::from_mins(1),
-    };
-    let plugin = plugin(vec![Action::Command(command)]);
-    plugin.end(&assignment(2)).await.unwrap();
-    let told = std::fs::read_to_string(&file).unwrap();
-    assert_eq!(told.trim_end(), "end rack-1,rack-2 2,1 2 4096 20");
-
-    plugin.before_end(&assignment(2)).await.unwrap();
-    assert_eq!(
-        std::fs::read_to_string(&file).unwrap(),
-        told,
-        "nothing is asked before the end"
-    );
+async fn a_reservation_without_a_size_is_refused() {
+    let plugin = standalone(RESOURCE_TYPE, Receivers::new(Vec::new(), Arc::new(NoObserver)));
+    plugin.start(&assignment(2)).await.unwrap();
     let mut whole = assignment(2);
     whole.instances = None;
     let refused = plugin.start(&whole).await.unwrap_err();

@@ -17,7 +17,9 @@ use std::sync::Arc;
 use history::Random;
 use solver::decision::{Decision, Verdict};
 use solver::heal::heal;
-use solver::model::{Host, Instances, Interval, Lease, Request, RequestedReservation, Reservation, Resource, Seconds};
+use solver::model::{
+    Host, Instances, Interval, Lease, Pool, Request, RequestedReservation, Reservation, Resource, Seconds, Units,
+};
 use solver::planner::{Budget, Planner};
 use solver::predicate::{Operator, Predicate};
 use solver::question::{FleetChange, MOST_DECISIONS, Most, Necessity, Question, Slot, Step, changed};
@@ -475,6 +477,91 @@ fn instances_that_make_room_inside_a_class_are_no_move() {
         proved: true,
     };
     assert_eq!(state.question().earliest_without_moves(&request, NOW + 99), slot);
+}
+
+/// The most of a request is counted in what it asks for: on two hosts, of which one is reserved, there is room for more
+/// instances than there are hosts, and a pool may have more units than the fleet has hosts.
+#[test]
+fn b1_the_most_is_counted_in_what_is_asked_for() {
+    let mut planner = Planner::new(0);
+    for id in ["a", "b"] {
+        planner.put_host(Host {
+            id: id.into(),
+            properties: BTreeMap::new(),
+            zone: None,
+            rack: None,
+            capacity: BTreeMap::from([("VCPU".to_owned(), 8)]),
+            blocks: Vec::new(),
+            reservable: true,
+        });
+    }
+    planner.put_pool(Pool {
+        id: "licences".into(),
+        units: ["l1", "l2", "l3"].map(Into::into).to_vec(),
+    });
+    let predicate = Arc::new(Predicate::All(Vec::new()));
+    let (start, end) = (NOW + 10, NOW + 20);
+    let reservation = Reservation {
+        id: "whole".into(),
+        resource: Resource::Host,
+        window: Interval::new(start, end),
+        cleaning: 0,
+        min: 1,
+        max: 1,
+        predicate: Arc::clone(&predicate),
+        holds: vec!["a".into()],
+        pinned: false,
+    };
+    let lease = Lease {
+        id: "whole".into(),
+        reservations: vec![reservation],
+    };
+    planner.put_lease(lease).unwrap();
+    let instances = |affinity| {
+        Resource::Instances(Arc::new(Instances {
+            resources: BTreeMap::from([("VCPU".to_owned(), 2)]),
+            affinity,
+        }))
+    };
+    let units = Resource::Units(Arc::new(Units {
+        pool: "licences".into(),
+        required: Vec::new(),
+    }));
+    for (resource, most) in [
+        (Resource::Host, 1),
+        (instances(None), 4),
+        (instances(Some(true)), 4),
+        (instances(Some(false)), 1),
+        (units, 3),
+    ] {
+        let request = Request {
+            id: "asked".into(),
+            replaces: None,
+            reservations: vec![RequestedReservation {
+                id: "asked".into(),
+                resource,
+                window: Interval::new(start, end),
+                cleaning: 0,
+                min: 1,
+                max: 1,
+                predicate: Arc::clone(&predicate),
+            }],
+        };
+        let question = Question {
+            planner: &planner,
+            now: NOW,
+            budget: NO_LIMIT,
+            solver: &Highs,
+            decisions: MOST_DECISIONS,
+            expired: &|| false,
+        };
+        let (_, with_moves) = question.most(&request, 0);
+        let expected = Most {
+            hosts: most,
+            at_most: most,
+        };
+        assert_eq!(with_moves, expected, "{request:?}");
+    }
 }
 
 /// A search that may not decide any more says so and keeps to what it has shown.

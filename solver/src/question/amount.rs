@@ -4,10 +4,12 @@
 //! that works and one that fails. A refusal's own count brings the upper end down at once: what is needed
 //! beyond what exists at an instant cannot be given.
 
+use std::collections::BTreeMap;
+
 use super::classes::classes;
 use super::{Answer, Asked, Question};
 use crate::decision::{Conflict, Decision, Verdict};
-use crate::model::{HostId, Request, RequestedReservation};
+use crate::model::{HostId, Instances, Request, RequestedReservation, Resource};
 
 /// The greatest number found, and whether it is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,15 +79,41 @@ impl Question<'_> {
         held.map_or(&[], |held| &held.holds)
     }
 
-    /// Hosts that suit a reservation, whatever stands on them, or that it keeps.
+    /// What suits a reservation, whatever stands there, or is kept by it: hosts, instances that fit on them, or units.
     fn suitable(&self, wanted: &RequestedReservation, kept: &[HostId]) -> u32 {
         let (index, eligible) = (self.planner.index(), self.planner.eligible(&wanted.predicate));
-        let suits = self.planner.hosts.values().enumerate().filter(|(number, carried)| {
-            let admits = eligible.is_some_and(|eligible| eligible.admits(index.class_of(*number)));
-            admits && carried.host.takes(wanted.window) || kept.binary_search(&carried.host.id).is_ok()
+        let suits = self.planner.hosts.values().enumerate().filter_map(|(number, carried)| {
+            let admits = eligible.is_some_and(|eligible| eligible.admits(index.class_of(number)));
+            let keeps = kept.binary_search(&carried.host.id).is_ok();
+            (admits && carried.host.takes(wanted.window) || keeps).then_some(&carried.host)
         });
-        u32::try_from(suits.count()).unwrap_or(u32::MAX)
+        let most = match &wanted.resource {
+            Resource::Host => suits.count() as u64,
+            Resource::Instances(instances) => {
+                // What is kept may stand where no more would fit.
+                let fits = suits.map(|host| fitting(&host.capacity, instances));
+                let all = match instances.affinity {
+                    Some(true) => fits.max().unwrap_or(0),
+                    Some(false) => fits.map(|fits| fits.min(1)).sum(),
+                    None => fits.fold(0, u64::saturating_add),
+                };
+                all.max(kept.len() as u64)
+            }
+            Resource::Units(units) => self
+                .planner
+                .pools
+                .get(&units.pool)
+                .map_or(0, |pool| pool.units.len() as u64),
+        };
+        u32::try_from(most).unwrap_or(u32::MAX)
     }
+}
+
+/// How many instances an empty host carries.
+fn fitting(capacity: &BTreeMap<String, u64>, instances: &Instances) -> u64 {
+    let taken = instances.resources.iter().filter(|(_, amount)| **amount > 0);
+    let fits = taken.map(|(class, amount)| capacity.get(class).copied().unwrap_or(0) / amount);
+    fits.min().unwrap_or(0)
 }
 
 /// The greatest number that works, no less than what is kept, by what the answers to single numbers say.

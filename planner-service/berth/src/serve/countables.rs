@@ -1,15 +1,14 @@
 //! Resource types that the operator names.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use countable_plugin::Countable;
 use planner_core::book::countables::Countables;
-use plugin_action::{Action, Receivers, Webhook};
+use plugin_action::Receivers;
 use plugin_api::{Plugins, StepObserver};
 
-use super::drivers::actions;
+use super::receivers;
 use crate::options::ServeArguments;
 
 /// What the operator has listed.
@@ -29,17 +28,13 @@ pub(super) fn offered(
     arguments: &ServeArguments,
     steps: &Arc<dyn StepObserver>,
 ) -> anyhow::Result<Plugins> {
-    let timeout = Duration::from_secs(u64::from(arguments.action_timeout));
     let mut plugins = plugins;
     for countable in countables {
-        let told = match &countable.webhook {
-            Some(url) => vec![Action::Webhook(Webhook {
-                url: url.clone(),
-                timeout,
-            })],
-            None => actions(arguments)?,
+        let told = match receivers::of_countable(countable, arguments)? {
+            Some(receiver) => vec![receiver],
+            None => receivers::of_everything(arguments)?,
         };
-        let receivers = Receivers::new(told, Arc::clone(steps))?;
+        let receivers = Receivers::new(told, Arc::clone(steps));
         plugins = plugins.with(Arc::new(countable_plugin::plugin(countable, receivers)));
     }
     Ok(plugins)

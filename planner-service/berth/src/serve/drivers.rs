@@ -8,8 +8,7 @@ use cloud::Identity;
 use cloud::openstack::{OpenStack, Password, ServiceCredentials};
 use flavor_plugin::{ListedFlavors, OpenStackFlavors};
 use floatingip_plugin::{AnyAddress, OpenStackFloatingIps};
-use host_plugin::standalone::{Command, Webhook};
-use host_plugin::{Action, Names, OpenStackHosts, OpenStackHostsConfig, StandaloneHosts};
+use host_plugin::{Names, OpenStackHosts, OpenStackHostsConfig, StandaloneHosts};
 use instance_plugin::OpenStackInstances;
 use plugin_action::Receivers;
 use plugin_api::{
@@ -17,6 +16,7 @@ use plugin_api::{
 };
 use secrecy::ExposeSecret as _;
 
+use super::receivers;
 use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
 
 /// What the chosen cloud provides.
@@ -91,7 +91,7 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                     "--enable-polling-monitor and --enable-notification-monitor need --cloud openstack; here operators say what works, with `berth host down`"
                 );
             }
-            let receivers = Receivers::new(actions(arguments)?, steps)?;
+            let receivers = Receivers::new(receivers::of_everything(arguments)?, steps);
             let instances = instance_plugin::standalone(instance_plugin::RESOURCE_TYPE, receivers.clone());
             let flavored = flavor_plugin::standalone(receivers.clone());
             let addresses = floatingip_plugin::standalone(receivers.clone());
@@ -168,32 +168,4 @@ fn flavors(arguments: &ServeArguments) -> anyhow::Result<ListedFlavors> {
     };
     let text = std::fs::read_to_string(path).with_context(|| format!("--flavors {}", path.display()))?;
     ListedFlavors::read(&text).with_context(|| format!("--flavors {}", path.display()))
-}
-
-pub(super) fn actions(arguments: &ServeArguments) -> anyhow::Result<Vec<Action>> {
-    let timeout = Duration::from_secs(u64::from(arguments.action_timeout));
-    let mut actions = Vec::new();
-    if let Some(url) = &arguments.webhook {
-        let url = url.expose_secret();
-        // Not quoted: it may hold a password.
-        let parsed: url::Url = url.parse().context("--webhook: an http or https URL is allowed")?;
-        if !matches!(parsed.scheme(), "http" | "https") {
-            bail!(
-                "--webhook: a URL that begins with {}: is given; http: and https: are allowed",
-                parsed.scheme()
-            );
-        }
-        actions.push(Action::Webhook(Webhook {
-            url: url.to_owned(),
-            timeout,
-        }));
-    }
-    if let Some(command) = &arguments.command {
-        let argv: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-        if argv.is_empty() {
-            bail!("--command is empty; a program with its arguments is allowed");
-        }
-        actions.push(Action::Command(Command { argv, timeout }));
-    }
-    Ok(actions)
 }

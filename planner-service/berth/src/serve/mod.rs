@@ -11,6 +11,7 @@ mod enforcement;
 mod fleet;
 mod logging;
 mod notifications;
+mod receivers;
 pub(crate) mod reloadable;
 mod signals;
 
@@ -57,7 +58,8 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     let filters = enforcement::choose(arguments)?;
     let reloadable = Reloadable::read(arguments)?;
     let authenticator = authentication::choose(arguments, reloadable.tokens.as_ref(), drivers.identity.as_ref())?;
-    let notifications = notifications::choose(&arguments.notifications)?;
+    let mut notifications = receivers::outlets(arguments, &countables)?;
+    notifications.extend(notifications::choose(&arguments.notifications)?);
     // Before the database is opened, so that being told to stop never means to die without closing the book.
     let policy = Arc::clone(&reloadable.policy);
     tasks.spawn(signals.obey(reloadable, shutdown.clone()));

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::options::{NotificationArguments, ServeArguments};
 
-/// Makes the sink that the options name, if they name one.
+/// Makes the outlet of the broker that the options name, if they name one.
 pub(super) fn choose(arguments: &NotificationArguments) -> anyhow::Result<Option<Notifications>> {
     let given = arguments.transport_url.as_ref().map(SecretString::expose_secret);
     let Some(address) = given.filter(|address| !address.is_empty()) else {
@@ -27,6 +27,7 @@ pub(super) fn choose(arguments: &NotificationArguments) -> anyhow::Result<Option
         publisher_id: arguments.publisher_id.clone(),
     };
     Ok(Some(Notifications {
+        outlet: String::new(),
         format: Arc::new(LeasePayload),
         sink: Arc::new(RabbitSink::new(settings)),
     }))

@@ -17,10 +17,10 @@ const HISTORIES: u64 = 100;
 const STEPS: usize = 60;
 
 /// The generator `SplitMix64` (Steele, Lea, Flood 2014): a seed gives one history.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -28,11 +28,11 @@ impl Dice {
         (mixed ^ (mixed >> 31)) % sides
     }
 
-    fn minutes(&mut self, most: u64) -> i64 {
+    pub(crate) fn minutes(&mut self, most: u64) -> i64 {
         60 * i64::try_from(self.roll(most)).expect("it is small")
     }
 
-    fn hosts(&mut self, most: u64) -> u32 {
+    pub(crate) fn hosts(&mut self, most: u64) -> u32 {
         1 + u32::try_from(self.roll(most)).expect("it is small")
     }
 

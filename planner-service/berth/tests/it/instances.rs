@@ -403,7 +403,7 @@ async fn nothing_feasible_is_refused_and_no_host_is_overbooked() {
         flavors: Arc::new(OpenStackFlavors::new(handle)),
         settings: settings(),
         steps,
-        notifications: None,
+        notifications: Vec::new(),
     };
     let service = Service::start(parts, &tasks, &shutdown)
         .await

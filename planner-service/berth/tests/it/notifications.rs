@@ -81,6 +81,7 @@ impl Listener {
 fn listened(outside: Outside, listener: &Arc<Listener>) -> Outside {
     Outside {
         notifications: Some(Notifications {
+            outlet: String::new(),
             format: Arc::new(LeasePayload),
             sink: listener.clone(),
         }),
@@ -217,7 +218,7 @@ async fn the_whole_life_of_a_lease_is_told() {
     assert_eq!(members, MEMBERS);
     assert_eq!(payload["lease_id"], id.as_str());
     let outside = world.stop().await;
-    assert!(outside.store.outbox(1).await.unwrap().is_empty());
+    assert!(outside.store.outbox("", 1).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -264,7 +265,7 @@ async fn a_listener_that_is_down_disturbs_nobody_and_hears_everything_later() {
     assert_eq!(listener.told(), expected);
     let outside = world.stop().await;
     assert_eq!(listener.taken().len(), 73);
-    assert!(outside.store.outbox(1).await.unwrap().is_empty());
+    assert!(outside.store.outbox("", 1).await.unwrap().is_empty());
 }
 
 /// The broker has taken a message, and the process dies before it knows.
@@ -292,7 +293,7 @@ async fn dying_after_a_delivery_repeats_it_and_loses_nothing() {
             .collect();
         assert_eq!(listener.told(), expected);
         let outside = world.stop().await;
-        assert!(outside.store.outbox(1).await.unwrap().is_empty());
+        assert!(outside.store.outbox("", 1).await.unwrap().is_empty());
     }
 }
 
@@ -344,5 +345,5 @@ async fn nothing_is_kept_when_nobody_is_to_be_told() {
     let lease = world.book(NOON, NOON + 120, 1).await;
     world.advance_to_status(&lease.id, NOON + 60, LeaseStatus::Active).await;
     let outside = world.stop().await;
-    assert!(outside.store.outbox(1).await.unwrap().is_empty());
+    assert!(outside.store.outbox("", 1).await.unwrap().is_empty());
 }

@@ -130,7 +130,7 @@ impl World {
             flavors,
             settings,
             steps,
-            notifications: outside.notifications.clone(),
+            notifications: outside.notifications.clone().into_iter().collect(),
         };
         let service = Service::start(parts, &tasks, &shutdown)
             .await

@@ -10,7 +10,7 @@ use super::{
 use crate::authority::Caller;
 use crate::book::job::Draft;
 use crate::domain::{
-    Event, EventType, Lease, LeaseStatus, NotificationType, Reservation, ReservationStatus, Timestamp,
+    Event, EventType, Handover, Lease, LeaseStatus, NotificationType, Reservation, ReservationStatus, Timestamp,
 };
 use crate::limits::check_project;
 use crate::ports::{Change, Identifiers};
@@ -94,6 +94,7 @@ pub(crate) fn create(
     changes.push(Change::PutLease(Arc::clone(&lease)));
     draft.change(changes).map_err(second_check)?;
     draft.notify(NotificationType::Create, &lease);
+    draft.notify(NotificationType::Booked, &lease);
     Ok(lease)
 }
 
@@ -149,6 +150,7 @@ fn assemble(
                 .map_or_else(Vec::new, |hosts| {
                     allocations(hosts, wanted.start, wanted.end, cleaning_after(spec, settings))
                 }),
+            handover: Handover::default(),
         })
         .collect();
     let event = |id: &String, event_type, time| Event::undone(id.clone(), event_type, time, now);

@@ -69,6 +69,9 @@ pub(crate) fn delete(
         (Change::DeleteLease(lease.id.clone()), Deletion::Done)
     };
     draft.change(vec![change]).map_err(second_check)?;
+    if !has_ended {
+        draft.notify(NotificationType::Cancelled, lease);
+    }
     if deletion == Deletion::Done {
         let told = Lease {
             status: LeaseStatus::Deleting,

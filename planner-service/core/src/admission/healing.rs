@@ -102,6 +102,7 @@ pub(crate) fn heal_together(
         .or_else(|_| exchange_all(draft, &healed, false, settings, identifiers))?;
     for lease in leases.iter().filter(|lease| lease.degraded) {
         draft.notify(NotificationType::Update, lease);
+        draft.notify(NotificationType::Degraded, lease);
     }
     Ok((outcome, healed.proved))
 }
@@ -261,6 +262,9 @@ pub(crate) fn heal_alone(
     draft.change(changes).map_err(second_check)?;
     if is_changed {
         draft.notify(NotificationType::Update, &current);
+        if current.degraded && !before.degraded {
+            draft.notify(NotificationType::Degraded, &current);
+        }
     }
     Ok(outcome)
 }

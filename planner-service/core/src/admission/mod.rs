@@ -162,11 +162,13 @@ pub(crate) fn allocations(hosts: &[String], start: Timestamp, end: Timestamp, cl
     rows
 }
 
-/// Whether a reservation holds a host or floating IP.
+/// Whether a reservation holds a host or floating IP, or has not given it back yet.
 fn is_held(book: &Book, id: &str) -> bool {
-    let reservations = book.leases().flat_map(|lease| &lease.reservations);
-    let mut held = reservations.flat_map(|reservation| &reservation.allocations);
-    held.any(|allocation| allocation.host_id == id)
+    let mut reservations = book.leases().flat_map(|lease| &lease.reservations);
+    reservations.any(|reservation| {
+        let mut held = reservation.allocations.iter();
+        held.any(|allocation| allocation.host_id == id) || reservation.handover.possible().contains_key(id)
+    })
 }
 
 /// What the caller is told when the book does not take a decision: the planner was wrong, nothing was changed.

@@ -86,6 +86,9 @@ pub(crate) fn update(
     changes.push(Change::PutLease(Arc::clone(&next)));
     draft.change(changes).map_err(second_check)?;
     draft.notify(NotificationType::Update, &next);
+    if (lease.start, lease.end) != (next.start, next.end) {
+        draft.notify(NotificationType::Moved, &next);
+    }
     if is_armed_again(lease, &next) {
         draft.notify(NotificationType::BeforeEndStop, &next);
     }
@@ -234,7 +237,7 @@ pub(super) fn serve(
     } else {
         place(draft, request, settings)?
     };
-    let mut grown = false;
+    let mut is_changed = false;
     for reservation in &mut next.reservations {
         // What asks for nothing holds nothing, and is not asked for.
         let hosts = match placement.holds.get(&reservation.id) {
@@ -242,10 +245,11 @@ pub(super) fn serve(
             None if reservation.spec.is_empty() => &[],
             None => continue,
         };
-        grown |= reservation.status == ReservationStatus::Active && hosts.len() > reservation.allocations.len();
+        let before = reservation.holding();
         reservation.allocations = joined(lease, reservation, hosts, window, now, settings);
+        is_changed |= reservation.status == ReservationStatus::Active && reservation.holding() != before;
     }
-    if grown {
+    if is_changed {
         next.events.retain(|event| event.event_type != EventType::ApplyChange);
         next.events
             .push(Event::undone(event_id.to_owned(), EventType::ApplyChange, now, now));

@@ -49,9 +49,14 @@ fn unit_id(resource_type: &str, unit: &str) -> String {
 
 /// Names of the units that a reservation of this type has.
 pub fn unit_names(resource_type: &str, held: &[Allocation]) -> Vec<String> {
-    let name = |id: &str| {
-        let name = id.strip_prefix(resource_type).and_then(|rest| rest.strip_prefix('/'));
-        name.unwrap_or(id).to_owned()
-    };
-    held.iter().map(|allocation| name(&allocation.host_id)).collect()
+    let names = held
+        .iter()
+        .map(|allocation| unit_name(resource_type, &allocation.host_id));
+    names.map(str::to_owned).collect()
+}
+
+/// The name of the unit that the book holds under this id.
+pub(crate) fn unit_name<'a>(resource_type: &str, id: &'a str) -> &'a str {
+    let name = id.strip_prefix(resource_type).and_then(|rest| rest.strip_prefix('/'));
+    name.unwrap_or(id)
 }

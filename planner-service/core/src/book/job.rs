@@ -165,9 +165,10 @@ impl Draft {
 
     /// Tells, once this is committed, what has happened to the lease; nothing if notifications are switched off.
     pub(crate) fn notify(&mut self, event_type: NotificationType, lease: &Lease) {
-        let announcer = self.announcer.as_ref();
-        let notification = announcer.and_then(|announcer| announcer.announce(event_type, lease, self.now));
-        self.changes.extend(notification.map(Change::Notify));
+        if let Some(announcer) = &self.announcer {
+            let notifications = announcer.announce(event_type, lease, self.now);
+            self.changes.extend(notifications.into_iter().map(Change::Notify));
+        }
     }
 
     /// Makes the commit depend on a claim that must still be held.

@@ -1,7 +1,7 @@
 //! Who occupies hosts and units at this moment.
 //!
-//! Invariant: a lease stands here for exactly what [`Lease::occupied`] says, which is a matter of the state of the lease:
-//! of no due time, and of no clock. The planner's windows say what was promised, this says what can be handed over.
+//! Invariant: a lease stands here for exactly what [`Lease::occupied`] says and for what it may not have given back, which
+//! are matters of the state of the lease: of no due time, and of no clock. The planner's windows say what was promised, this says what can be handed over.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,24 +19,30 @@ pub(super) struct Occupants(OrdMap<String, OrdSet<String>>);
 impl Occupants {
     pub(super) fn put(&mut self, lease: &Lease) {
         for id in ids(lease) {
-            self.0.entry(id.to_owned()).or_default().insert(lease.id.clone());
+            self.0.entry(id).or_default().insert(lease.id.clone());
         }
     }
 
     pub(super) fn remove(&mut self, lease: &Lease) {
         for id in ids(lease) {
-            if let Some(leases) = self.0.get_mut(id) {
+            if let Some(leases) = self.0.get_mut(&id) {
                 leases.remove(&lease.id);
                 if leases.is_empty() {
-                    self.0.remove(id);
+                    self.0.remove(&id);
                 }
             }
         }
     }
 }
 
-fn ids(lease: &Lease) -> BTreeSet<&str> {
-    lease.occupied().map(|allocation| allocation.host_id.as_str()).collect()
+/// What the plan gives a lease that has begun, and what it may still have outside whatever the plan says now.
+fn ids(lease: &Lease) -> BTreeSet<String> {
+    let planned = lease.occupied().map(|allocation| allocation.host_id.clone());
+    let handed_over = lease
+        .reservations
+        .iter()
+        .flat_map(|reservation| reservation.handover.possible().into_keys());
+    planned.chain(handed_over).collect()
 }
 
 impl Book {
@@ -57,7 +63,12 @@ impl Book {
             return false;
         }
         let own = self.parts_on(&lease.id, id);
-        let others: Vec<&Reservation> = others.into_iter().flat_map(|other| self.parts_on(other, id)).collect();
+        let parts: Vec<Vec<&Reservation>> = others.into_iter().map(|other| self.parts_on(other, id)).collect();
+        // The plan has taken it away already, and it is not given back.
+        if parts.iter().any(Vec::is_empty) {
+            return true;
+        }
+        let others: Vec<&Reservation> = parts.concat();
         let whole = |part: &&Reservation| !matches!(part.resource, Resource::Instances(_));
         if own.iter().chain(&others).any(whole) {
             return true;

@@ -1,6 +1,6 @@
 //! Leases and what they consist of.
 
-use super::{EventStatus, EventType, LeaseStatus, ReservationSpec, ReservationStatus, Timestamp};
+use super::{EventStatus, EventType, Handover, Holding, LeaseStatus, ReservationSpec, ReservationStatus, Timestamp};
 
 /// A time window owned by a project, with reservations and events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,19 @@ pub struct Reservation {
     pub spec: ReservationSpec,
     /// What it holds. Tentative until the reservation starts or enters the freeze horizon; empty once it has ended.
     pub allocations: Vec<Allocation>,
+    /// What of it the outside world has been told.
+    pub handover: Handover,
+}
+
+impl Reservation {
+    /// What it holds, with the number of places on each.
+    pub fn holding(&self) -> Holding {
+        let mut holding = Holding::new();
+        for allocation in &self.allocations {
+            *holding.entry(allocation.host_id.clone()).or_default() += 1;
+        }
+        holding
+    }
 }
 
 /// A host, a place for one instance on it, or a floating IP, held by a reservation for a time. Several places may be on

@@ -3,6 +3,7 @@
 //! Domain types are neither wire types (crate `api-types`) nor database rows (crate `store`).
 
 pub mod floating_ip;
+pub mod handover;
 pub mod host;
 pub mod lease;
 pub mod notification;
@@ -10,6 +11,7 @@ pub mod specification;
 pub mod status;
 
 pub use floating_ip::FloatingIp;
+pub use handover::{Handover, Holding};
 pub use host::{Host, Property};
 pub use lease::{Allocation, Event, Lease, Reservation};
 pub use notification::{Notification, NotificationType};

@@ -7,6 +7,8 @@ use super::Timestamp;
 pub struct Notification {
     /// UUID with dashes; the same however often the notification is sent.
     pub id: String,
+    /// The name of the outlet that sends it.
+    pub outlet: String,
     /// What happened.
     pub event_type: NotificationType,
     /// When.
@@ -36,5 +38,13 @@ super::status::text_enum! {
         BeforeEndStop = "lease.event.before_end_lease.stop",
         /// Its end has been carried out.
         End = "lease.event.end_lease",
+        /// It was booked, for those who hand resources over.
+        Booked = "booked",
+        /// Its start or end was moved.
+        Moved = "moved",
+        /// A failure took or changed something of it.
+        Degraded = "degraded",
+        /// It was deleted before its end.
+        Cancelled = "cancelled",
     }
 }

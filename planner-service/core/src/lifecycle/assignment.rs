@@ -11,10 +11,7 @@ use crate::domain::{Lease, Reservation, ReservationSpec};
 /// The plan for one reservation, for its plugin.
 pub(super) fn assignment(book: &Book, lease: &Lease, reservation: &Reservation) -> Assignment {
     let held = &reservation.allocations;
-    let mut places: BTreeMap<String, u32> = BTreeMap::new();
-    for allocation in held {
-        *places.entry(allocation.host_id.clone()).or_default() += 1;
-    }
+    let places = reservation.holding();
     let hosts = places.keys().filter_map(|id| book.host(id));
     let mut assignment = Assignment {
         lease_id: lease.id.clone(),
@@ -30,6 +27,7 @@ pub(super) fn assignment(book: &Book, lease: &Lease, reservation: &Reservation) 
         instances: None,
         floating_ips: None,
         units: None,
+        message: None,
     };
     match &reservation.spec {
         ReservationSpec::Host(spec) => assignment.before_end.clone_from(&spec.before_end),

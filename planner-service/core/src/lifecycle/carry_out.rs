@@ -1,12 +1,12 @@
 //! Carrying out one event: claim, begin, act, record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plugin_api::{Assignment, Created, PluginError, ResourcePlugin};
+use futures_util::future::join_all;
+use plugin_api::{Assignment, Created, PluginError, ResourcePlugin, foreign_text};
 
 use super::Lifecycle;
-use super::assignment::assignment;
 use super::eligibility::gives_back;
 use super::transition::{self, Begun, Skip, Work};
 use crate::book::DueEntry;
@@ -15,6 +15,16 @@ use crate::domain::{EventType, Lease, Reservation, ReservationStatus, Timestamp}
 use crate::ports::Fence;
 use crate::service::Settings;
 use crate::usage::{Ending, held_resources};
+
+/// How much of a failure's reason is kept, in characters.
+const LONGEST_REASON: usize = 2000;
+
+/// Why an event is not carried out yet.
+struct Failure {
+    error: PluginError,
+    /// The reservations whose plugin certainly reached nobody.
+    missed: BTreeSet<String>,
+}
 
 impl Lifecycle {
     /// Carries one event out. Returns when to look at the lease again if it could not even begin.
@@ -76,8 +86,8 @@ impl Lifecycle {
                 })
                 .await
         };
-        let (lease, event_type) = match begun {
-            Ok(Begun::CarryOut(lease, event_type)) => (lease, event_type),
+        let (lease, event_type, assignments) = match begun {
+            Ok(Begun::CarryOut(lease, event_type, assignments)) => (lease, event_type, assignments),
             Ok(Begun::GivenUp) => {
                 tracing::error!(lease = %work.lease_id, "the lease was over before it could start");
                 return None;
@@ -88,7 +98,7 @@ impl Lifecycle {
         tracing::info!(lease = %lease.id, event = %event_type, "carrying out");
         self.steps.reached("event:begun");
         let acted = tokio::select! {
-            ((), acted) = async { tokio::join!(self.tell_end(&lease, event_type), self.act(&lease, event_type)) } => acted,
+            ((), acted) = async { tokio::join!(self.tell_end(&lease, event_type), self.act(&lease, &assignments, event_type)) } => acted,
             () = self.keep_claim(&work.fence) => {
                 tracing::warn!(lease = %lease.id, "the claim was lost; leaving the work to its new holder");
                 return Some(self.clock.now() + 1);
@@ -102,15 +112,16 @@ impl Lifecycle {
                     .submit(Origin::Event, move |draft| transition::succeed(draft, &work, &created))
                     .await
             }
-            Err(error) => {
-                let reason = error.to_string();
+            Err(Failure { error, missed }) => {
+                // Whatever a broken service said, in bounds and unable to write lines of its own into a log.
+                let reason = foreign_text(&error.to_string(), LONGEST_REASON);
                 tracing::warn!(lease = %lease.id, event = %event_type, %reason, "put off");
                 let settings = Arc::clone(&self.settings);
                 let waiting = matches!(error, PluginError::Waiting(_));
                 let work = work.clone();
                 self.book
                     .submit(Origin::Event, move |draft| {
-                        transition::put_off(draft, &work, &reason, |attempts| {
+                        transition::put_off(draft, &work, &reason, &missed, |attempts| {
                             if waiting {
                                 polling_delay(attempts, &settings)
                             } else {
@@ -163,27 +174,56 @@ impl Lifecycle {
         }
     }
 
-    /// Calls the plugins of the lease's reservations. Gives what they made, by reservation.
-    async fn act(&self, lease: &Lease, event_type: EventType) -> Result<BTreeMap<String, Created>, PluginError> {
-        let book = self.book.snapshot();
+    /// Calls the plugins of the lease's reservations, all at once, so that none waits for another's receivers. Gives what
+    /// they made, by reservation.
+    async fn act(
+        &self,
+        lease: &Lease,
+        assignments: &[Assignment],
+        event_type: EventType,
+    ) -> Result<BTreeMap<String, Created>, Failure> {
+        let parts = assignments.iter().filter_map(|assignment| {
+            let mut reservations = lease.reservations.iter();
+            let reservation = reservations.find(|reservation| reservation.id == assignment.reservation_id)?;
+            Some((reservation, self.act_on(reservation, assignment, event_type)))
+        });
+        let (reservations, calls): (Vec<_>, Vec<_>) = parts.unzip();
         let mut made = BTreeMap::new();
-        for reservation in &lease.reservations {
-            let never_started = reservation.status == ReservationStatus::Deleted;
-            if gives_back(event_type) && never_started && !reservation.spec.is_prepared_early() {
-                continue;
-            }
-            let plugin = self.plugin_of(reservation)?;
-            let assignment: Assignment = assignment(&book, lease, reservation);
-            match event_type {
-                EventType::EndLease | EventType::DeleteLease if never_started => plugin.discard(&assignment).await?,
-                EventType::StartLease | EventType::ApplyChange => {
-                    made.insert(reservation.id.clone(), plugin.start(&assignment).await?);
+        let mut missed = BTreeSet::new();
+        let mut failed = None;
+        for (reservation, outcome) in reservations.into_iter().zip(join_all(calls).await) {
+            match outcome {
+                Ok(created) => made.extend(created.map(|created| (reservation.id.clone(), created))),
+                Err(error) => {
+                    if matches!(error, PluginError::Unreached { .. } | PluginError::Rejected(_)) {
+                        missed.insert(reservation.id.clone());
+                    }
+                    failed.get_or_insert(error);
                 }
-                EventType::BeforeEndLease => plugin.before_end(&assignment).await?,
-                EventType::EndLease | EventType::DeleteLease => plugin.end(&assignment).await?,
             }
         }
-        Ok(made)
+        match failed {
+            None => Ok(made),
+            Some(error) => Err(Failure { error, missed }),
+        }
+    }
+
+    async fn act_on(
+        &self,
+        reservation: &Reservation,
+        assignment: &Assignment,
+        event_type: EventType,
+    ) -> Result<Option<Created>, PluginError> {
+        let plugin = self.plugin_of(reservation)?;
+        match event_type {
+            EventType::StartLease | EventType::ApplyChange => return plugin.start(assignment).await.map(Some),
+            EventType::BeforeEndLease => plugin.before_end(assignment).await?,
+            EventType::EndLease | EventType::DeleteLease if reservation.status == ReservationStatus::Deleted => {
+                plugin.discard(assignment).await?;
+            }
+            EventType::EndLease | EventType::DeleteLease => plugin.end(assignment).await?,
+        }
+        Ok(None)
     }
 
     /// The plugin that serves a reservation.

@@ -90,7 +90,9 @@ fn may_begin(lease: &Lease, event: &Event, now: Timestamp) -> bool {
     let started = status(EventType::StartLease) == Some(EventStatus::Done);
     match event.event_type {
         EventType::StartLease | EventType::DeleteLease => true,
-        EventType::BeforeEndLease | EventType::ApplyChange => started && lease.status == LeaseStatus::Active,
+        EventType::BeforeEndLease => started && lease.status == LeaseStatus::Active,
+        // An end that was put off leaves the lease ACTIVE, and nothing is handed over any more.
+        EventType::ApplyChange => started && lease.status == LeaseStatus::Active && now < lease.end,
         EventType::EndLease => {
             let start_over = !matches!(
                 status(EventType::StartLease),

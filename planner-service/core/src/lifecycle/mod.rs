@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::places::Places;
 use crate::book::DueEntry;
 use crate::book::handle::BookHandle;
 use crate::domain::Timestamp;
@@ -23,12 +24,11 @@ use crate::usage::UsageFilters;
 mod assignment;
 mod carry_out;
 mod eligibility;
+mod message;
+mod places;
 mod preparation;
 pub mod reconciler;
 mod transition;
-
-/// Leases worked on at once by one process.
-const MAX_CONCURRENT: usize = 32;
 
 /// Longest sleep of an idle process that is alone on its store, in seconds.
 const IDLE_SECONDS: i64 = 30;
@@ -66,7 +66,9 @@ impl Lifecycle {
         let mut published = self.book.subscribe();
         let (finished_sender, mut finished) = mpsc::unbounded_channel::<(String, Option<Timestamp>)>();
         // Leases being worked on here, and leases whose claim somebody else holds with the time to ask again.
-        let mut running: BTreeSet<String> = BTreeSet::new();
+        let mut running = Places::default();
+        // Leases of which only a delay is put on record, which takes no place.
+        let mut noting: BTreeSet<String> = BTreeSet::new();
         let mut deferred: BTreeMap<String, Timestamp> = BTreeMap::new();
         loop {
             published.mark_unchanged();
@@ -74,7 +76,7 @@ impl Lifecycle {
             let now = self.clock.now();
             deferred.retain(|_, until| *until > now);
             let plan = eligibility::plan(&book, now, |lease_id| {
-                running.contains(lease_id) || deferred.contains_key(lease_id)
+                running.contains(lease_id) || noting.contains(lease_id) || deferred.contains_key(lease_id)
             });
             let report = |entry: &DueEntry| Report {
                 lease_id: entry.lease_id.clone(),
@@ -82,19 +84,17 @@ impl Lifecycle {
                 to: finished_sender.clone(),
             };
             for (entry, reason) in plan.delayed {
-                running.insert(entry.lease_id.clone());
+                noting.insert(entry.lease_id.clone());
                 let (worker, report) = (self.clone(), report(&entry));
                 tasks.spawn(async move {
                     let ask_again = worker.note_delay(entry, reason).await;
                     report.done(ask_again);
                 });
             }
-            for entry in plan
-                .ready
-                .into_iter()
-                .take(MAX_CONCURRENT.saturating_sub(running.len()))
-            {
-                running.insert(entry.lease_id.clone());
+            for (entry, lane, is_repeated) in places::in_order(&book, plan.ready) {
+                if !running.take(&entry.lease_id, lane, is_repeated) {
+                    continue;
+                }
                 let (worker, report) = (self.clone(), report(&entry));
                 tasks.spawn(async move {
                     let ask_again = worker.carry_out(&entry).await;
@@ -115,7 +115,8 @@ impl Lifecycle {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 Some((lease_id, ask_again)) = finished.recv() => {
-                    running.remove(&lease_id);
+                    running.give_back(&lease_id);
+                    noting.remove(&lease_id);
                     deferred.extend(ask_again.map(|until| (lease_id, until)));
                 }
                 _ = published.changed() => {}

@@ -3,23 +3,22 @@
 //! Invariant: each function moves lease, reservations and event together, in one change of the book,
 //! and only while the worker's claim is held.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plugin_api::Created;
+use plugin_api::{Assignment, Created};
 
-use super::eligibility;
+use super::eligibility::{self, gives_back};
+use super::message;
 use crate::admission::healing::heal_alone;
 use crate::book::DueEntry;
 use crate::book::job::Draft;
 use crate::domain::{
-    Event, EventStatus, EventType, InstanceObjects, Lease, LeaseStatus, NotificationType, ReservationStatus, Timestamp,
+    Event, EventStatus, EventType, InstanceObjects, Lease, LeaseStatus, NotificationType, Reservation,
+    ReservationStatus, Timestamp,
 };
 use crate::ports::{Change, Fence, Identifiers};
 use crate::service::Settings;
-
-/// How much of a failure's reason is kept, in characters.
-const LONGEST_REASON: usize = 2000;
 
 /// Why there is nothing to carry out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,8 +64,8 @@ impl Work {
 
 /// What was begun.
 pub(super) enum Begun {
-    /// Carry this out.
-    CarryOut(Arc<Lease>, EventType),
+    /// Carry this out: what the plugin of each reservation is told.
+    CarryOut(Arc<Lease>, EventType, Vec<Assignment>),
     /// The start's window is over; the event is closed.
     GivenUp,
     /// Another lease still has what it needs.
@@ -115,9 +114,28 @@ pub(super) fn begin(
         event.status = EventStatus::InProgress;
         event.not_before = None;
     });
+    let assignments = begin_reservations(draft, &mut lease, event_type);
     let lease = Arc::new(lease);
     work.write(draft, vec![Change::PutLease(Arc::clone(&lease))])?;
-    Ok(Begun::CarryOut(lease, event_type))
+    Ok(Begun::CarryOut(lease, event_type, assignments))
+}
+
+/// Puts the attempt on record in every reservation that has a part in it, before anybody outside hears of it.
+fn begin_reservations(draft: &Draft, lease: &mut Lease, event_type: EventType) -> Vec<Assignment> {
+    let mut reservations = std::mem::take(&mut lease.reservations);
+    let assignments = reservations
+        .iter_mut()
+        .filter(|reservation| takes_part(reservation, event_type))
+        .map(|reservation| message::begin(draft.book(), lease, reservation, event_type))
+        .collect();
+    lease.reservations = reservations;
+    assignments
+}
+
+/// Whether an event concerns the reservation: of what never started there is nothing to give back but what was prepared.
+fn takes_part(reservation: &Reservation, event_type: EventType) -> bool {
+    let has_nothing = reservation.status == ReservationStatus::Deleted && !reservation.spec.is_prepared_early();
+    !(gives_back(event_type) && has_nothing)
 }
 
 /// The start never succeeded and its window is over: on record, and left to the end event to clean up.
@@ -161,6 +179,11 @@ pub(super) fn succeed(draft: &mut Draft, work: &Work, created: &BTreeMap<String,
         event.not_before = None;
     });
     note_created(&mut lease, created);
+    for reservation in &mut lease.reservations {
+        if takes_part(reservation, event_type) {
+            reservation.handover.acknowledge(message::purpose(event_type));
+        }
+    }
     let mut changes = Vec::new();
     match event_type {
         EventType::StartLease => set_reservations(&mut lease, now, ReservationStatus::Active),
@@ -203,14 +226,26 @@ pub(super) fn succeed(draft: &mut Draft, work: &Work, created: &BTreeMap<String,
     Ok(())
 }
 
-/// Records that the event could not be carried out yet, why, and when it is tried again.
-pub(super) fn put_off(draft: &mut Draft, work: &Work, reason: &str, delay: impl Fn(u32) -> i64) -> Result<(), Skip> {
+/// Records that the event could not be carried out yet, why, and when it is tried again. `missed` are the reservations whose
+/// attempt certainly did not arrive.
+pub(super) fn put_off(
+    draft: &mut Draft,
+    work: &Work,
+    reason: &str,
+    missed: &BTreeSet<String>,
+    delay: impl Fn(u32) -> i64,
+) -> Result<(), Skip> {
     let (mut lease, event_type) = work.find(draft)?;
+    for reservation in &mut lease.reservations {
+        if missed.contains(&reservation.id) && takes_part(reservation, event_type) {
+            reservation.handover.miss(message::purpose(event_type));
+        }
+    }
     let now = draft.now();
     let (start, end) = (lease.start, lease.end);
     set_event(&mut lease, event_type, now, |event| {
         event.attempts = event.attempts.saturating_add(1);
-        event.waiting = Some(shown(reason));
+        event.waiting = Some(reason.to_owned());
         let again = now + delay(event.attempts);
         // A start is given up at the end of its window, not later; a before-end action likewise.
         let bounded = matches!(event_type, EventType::StartLease | EventType::BeforeEndLease);
@@ -240,16 +275,6 @@ pub(super) fn delay(draft: &mut Draft, entry: &DueEntry, reason: &str) -> Result
     draft
         .change(vec![Change::PutLease(Arc::new(lease))])
         .map_err(|contradiction| Skip::Contradiction(contradiction.to_string()))
-}
-
-/// A reason as it is kept: whatever a broken service said, in bounds and without the one character that
-/// databases refuse.
-fn shown(reason: &str) -> String {
-    reason
-        .chars()
-        .filter(|character| *character != '\0')
-        .take(LONGEST_REASON)
-        .collect()
 }
 
 fn set_event(lease: &mut Lease, event_type: EventType, now: Timestamp, change: impl FnOnce(&mut Event)) {

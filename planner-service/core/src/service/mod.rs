@@ -77,8 +77,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Is told how far the work on an event has come.
     pub steps: Arc<dyn StepObserver>,
-    /// Who is told what happens to leases; `None`: nobody, and nothing is kept for later.
-    pub notifications: Option<Notifications>,
+    /// Who is told what happens to leases; nobody: nothing is kept for later.
+    pub notifications: Vec<Notifications>,
 }
 
 /// Why the service cannot start.
@@ -173,8 +173,8 @@ impl Service {
             store: Arc::clone(&store),
             clock: book_clock.clone(),
             allowances: allowances.clone(),
-            announcer: notifications.as_ref().map(|notifications| Announcer {
-                format: Arc::clone(&notifications.format),
+            announcer: (!notifications.is_empty()).then(|| Announcer {
+                outlets: notifications.clone(),
                 identifiers: Arc::clone(&identifiers),
             }),
             settings: Arc::clone(&settings),
@@ -188,8 +188,9 @@ impl Service {
         };
         tasks.spawn(writer.run(shutdown.clone()));
         let clock: Arc<dyn Clock> = Arc::new(book_clock);
-        if let Some(Notifications { sink, .. }) = notifications {
+        for Notifications { outlet, sink, .. } in notifications {
             let sender = Sender {
+                outlet,
                 book: handle.clone(),
                 store: Arc::clone(&store),
                 sink,

@@ -239,12 +239,13 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn outbox(&self, most: u64) -> Result<Vec<OutboxEntry>, StoreError> {
+    async fn outbox(&self, outlet: &str, most: u64) -> Result<Vec<OutboxEntry>, StoreError> {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let state = self.state();
         let entries = state
             .outbox
             .iter()
+            .filter(|(_, notification)| notification.outlet == outlet)
             .take(most)
             .map(|(position, notification)| OutboxEntry {
                 position: *position,
@@ -253,8 +254,10 @@ impl Store for MemoryStore {
         Ok(entries.collect())
     }
 
-    async fn remove_from_outbox(&self, through: OutboxPosition) -> Result<(), StoreError> {
-        self.state().outbox.retain(|position, _| *position > through);
+    async fn remove_from_outbox(&self, outlet: &str, through: OutboxPosition) -> Result<(), StoreError> {
+        self.state()
+            .outbox
+            .retain(|position, notification| *position > through || notification.outlet != outlet);
         Ok(())
     }
 }

@@ -255,7 +255,7 @@ impl Api {
                 ..Settings::default()
             },
             steps: Arc::new(NoObserver),
-            notifications: None,
+            notifications: Vec::new(),
         };
         let service = Service::start(parts, &tasks, &shutdown)
             .await

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use planner_core::domain::{Event, EventStatus, EventType, Lease, LeaseStatus, Reservation, ReservationStatus};
+use planner_core::domain::{
+    Event, EventStatus, EventType, Handover, Lease, LeaseStatus, Reservation, ReservationStatus,
+};
 use planner_core::ports::StoreError;
 
 use super::specification::{Specifications, add_rows};
@@ -31,8 +33,14 @@ fn lease_row(lease: &Lease) -> lease::Model {
 }
 
 /// The row of the `index`-th reservation of a lease.
-fn reservation_row(lease: &Lease, index: usize, reservation: &Reservation) -> reservation::Model {
-    reservation::Model {
+fn reservation_row(lease: &Lease, index: usize, reservation: &Reservation) -> Result<reservation::Model, StoreError> {
+    let handover = serde_json::to_string(&reservation.handover).map_err(|error| {
+        corrupt(format!(
+            "no form of what was handed over of {}: {error}",
+            reservation.id
+        ))
+    })?;
+    Ok(reservation::Model {
         id: reservation.id.clone(),
         lease_id: lease.id.clone(),
         position: position(index),
@@ -43,7 +51,8 @@ fn reservation_row(lease: &Lease, index: usize, reservation: &Reservation) -> re
         resources_changed: reservation.resources_changed,
         created_at: reservation.created_at,
         updated_at: reservation.updated_at,
-    }
+        handover: Some(handover),
+    })
 }
 
 /// The row of the `index`-th event of a lease.
@@ -87,7 +96,7 @@ impl LeaseRows {
     pub(crate) fn add(&mut self, lease: &Lease) -> Result<(), StoreError> {
         self.leases.push(lease_row(lease));
         for (index, reservation) in lease.reservations.iter().enumerate() {
-            self.reservations.push(reservation_row(lease, index, reservation));
+            self.reservations.push(reservation_row(lease, index, reservation)?);
             add_rows(self, reservation)?;
         }
         let events = lease.events.iter().enumerate();
@@ -107,19 +116,18 @@ pub(crate) fn leases_from_rows(mut rows: LeaseRows) -> Result<Vec<Lease>, StoreE
     rows.leases
         .into_iter()
         .map(|row| {
+            let events = events.remove(&row.id).unwrap_or_default();
+            let start = events
+                .iter()
+                .find(|event| event.event_type == EventType::StartLease.as_str());
             Ok(Lease {
                 reservations: reservations
                     .remove(&row.id)
                     .unwrap_or_default()
                     .into_iter()
-                    .map(|row| reservation(row, &mut specifications))
+                    .map(|row| reservation(row, &mut specifications, start))
                     .collect::<Result<_, _>>()?,
-                events: events
-                    .remove(&row.id)
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(event)
-                    .collect::<Result<_, _>>()?,
+                events: events.iter().cloned().map(event).collect::<Result<_, _>>()?,
                 status: LeaseStatus::parse(&row.status)
                     .ok_or_else(|| corrupt(format!("status `{}` of lease {}", row.status, row.id)))?,
                 id: row.id,
@@ -145,8 +153,12 @@ pub(super) fn group<K: Eq + Hash, T>(rows: Vec<T>, key: impl Fn(&T) -> K) -> Has
     groups
 }
 
-fn reservation(row: reservation::Model, specifications: &mut Specifications) -> Result<Reservation, StoreError> {
-    Ok(Reservation {
+fn reservation(
+    row: reservation::Model,
+    specifications: &mut Specifications,
+    start: Option<&event::Model>,
+) -> Result<Reservation, StoreError> {
+    let mut found = Reservation {
         status: ReservationStatus::parse(&row.status)
             .ok_or_else(|| corrupt(format!("status `{}` of reservation {}", row.status, row.id)))?,
         spec: specifications.spec(&row.id, &row.resource_type)?,
@@ -157,7 +169,24 @@ fn reservation(row: reservation::Model, specifications: &mut Specifications) -> 
         resources_changed: row.resources_changed,
         created_at: row.created_at,
         updated_at: row.updated_at,
-    })
+        handover: Handover::default(),
+    };
+    found.handover = match row.handover {
+        Some(text) => serde_json::from_str(&text)
+            .map_err(|error| corrupt(format!("what was handed over of reservation {}: {error}", found.id)))?,
+        None => assumed(&found, start),
+    };
+    Ok(found)
+}
+
+/// What must have been handed over of a reservation written before that was put on record.
+fn assumed(reservation: &Reservation, start: Option<&event::Model>) -> Handover {
+    let was_tried = start.is_some_and(|event| event.attempts > 0 || event.status == EventStatus::InProgress.as_str());
+    match reservation.status {
+        ReservationStatus::Active => Handover::of_running(reservation.holding()),
+        ReservationStatus::Pending | ReservationStatus::Error if was_tried => Handover::of_tried(reservation.holding()),
+        ReservationStatus::Pending | ReservationStatus::Error | ReservationStatus::Deleted => Handover::default(),
+    }
 }
 
 fn event(row: event::Model) -> Result<Event, StoreError> {

@@ -12,6 +12,7 @@ pub(crate) fn outbox_row(epoch: Epoch, index: usize, notification: &Notification
         epoch,
         position: position(index),
         id: notification.id.clone(),
+        outlet: notification.outlet.clone(),
         event_type: notification.event_type.as_str().to_owned(),
         happened_at: notification.time,
         project_id: notification.project_id.clone(),
@@ -31,6 +32,7 @@ pub(crate) fn outbox_entry(row: outbox::Model) -> Result<OutboxEntry, StoreError
             event_type: NotificationType::parse(&row.event_type)
                 .ok_or_else(|| corrupt(format!("type `{}` of notification {}", row.event_type, row.id)))?,
             id: row.id,
+            outlet: row.outlet,
             time: row.happened_at,
             project_id: row.project_id,
             user_id: row.user_id,

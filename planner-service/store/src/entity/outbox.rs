@@ -10,6 +10,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub position: i64,
     pub id: String,
+    pub outlet: String,
     pub event_type: String,
     pub happened_at: i64,
     pub project_id: String,

@@ -16,6 +16,9 @@ pub struct Model {
     pub resources_changed: bool,
     pub created_at: i64,
     pub updated_at: Option<i64>,
+    /// What the outside world has been told, as JSON; nothing in rows of before that was kept.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub handover: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

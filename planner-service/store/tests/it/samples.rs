@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use planner_core::domain::{
     Allocation, CountableReservation, Event, EventStatus, EventType, FlavorReservation, FloatingIp,
-    FloatingIpReservation, Host, HostReservation, InstanceObjects, InstanceReservation, InstanceSize, Lease,
+    FloatingIpReservation, Handover, Host, HostReservation, InstanceObjects, InstanceReservation, InstanceSize, Lease,
     LeaseStatus, Property, Reservation, ReservationSpec, ReservationStatus,
 };
 use planner_core::ports::{Change, Commit, Epoch, Store, StoreError};
@@ -50,6 +50,7 @@ pub(crate) fn lease(id: &str, hosts: &[&str], start: i64, end: i64) -> Lease {
                     occupied_until: end,
                 })
                 .collect(),
+            handover: Handover::default(),
         }],
         events: [EventType::StartLease, EventType::BeforeEndLease, EventType::EndLease]
             .into_iter()

@@ -1,5 +1,6 @@
 //! Migrations: repeated, at once, after a first run that stopped half-way.
 
+use planner_core::domain::{EventType, Handover, Lease, LeaseStatus, ReservationStatus};
 use planner_core::ports::Store;
 use tokio::task::JoinSet;
 
@@ -27,10 +28,11 @@ on_empty_databases!(
     a_step_that_stopped_half_way_is_finished,
     a_second_run_keeps_what_is_there,
     an_unmigrated_database_says_so,
+    what_was_handed_over_is_kept_and_follows_from_older_rows,
 );
 
 /// Steps of the schema.
-const STEPS: usize = 6;
+const STEPS: usize = 8;
 
 async fn several_processes_migrate_at_once(database: TestDatabase) {
     let mut processes = JoinSet::new();
@@ -90,4 +92,46 @@ async fn an_unmigrated_database_says_so(database: TestDatabase) {
     assert_eq!(store.pending_migrations().await.unwrap(), STEPS);
     store.load().await.unwrap_err();
     commit(&store, Vec::new()).await.unwrap_err();
+}
+
+async fn what_was_handed_over_is_kept_and_follows_from_older_rows(database: TestDatabase) {
+    let store = database.store().await;
+    store.migrate().await.unwrap();
+    let with = |id: &str, host: &str, change: fn(&mut Lease)| {
+        let mut lease = lease(id, &[host], 0, DAY);
+        change(&mut lease);
+        lease
+    };
+    let running = with("running", "1", |lease| {
+        lease.status = LeaseStatus::Active;
+        lease.reservations[0].status = ReservationStatus::Active;
+        lease.reservations[0].handover = Handover::of_tried(lease.reservations[0].holding());
+    });
+    let waiting = with("waiting", "2", |_| {});
+    let tried = with("tried", "3", |lease| {
+        lease.event_mut(EventType::StartLease).unwrap().attempts = 1;
+    });
+    let all = [&running, &waiting, &tried].map(|lease| put(lease.clone()));
+    commit(&store, all.to_vec()).await.unwrap();
+    let handovers = async || -> Vec<Handover> {
+        let mut leases = store.load().await.unwrap().leases;
+        leases.sort_by(|left, right| left.id.cmp(&right.id));
+        leases
+            .into_iter()
+            .map(|lease| lease.reservations[0].handover.clone())
+            .collect()
+    };
+    let kept = [&running, &tried, &waiting].map(|lease| lease.reservations[0].handover.clone());
+    assert_eq!(handovers().await, kept);
+    // As a Berth that did not keep it has left them.
+    database
+        .sql(&["UPDATE reservations SET handover = NULL"])
+        .await
+        .unwrap();
+    let assumed = [
+        Handover::of_running(running.reservations[0].holding()),
+        Handover::of_tried(tried.reservations[0].holding()),
+        Handover::default(),
+    ];
+    assert_eq!(handovers().await, assumed);
 }

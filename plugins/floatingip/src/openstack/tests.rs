@@ -61,6 +61,7 @@ fn assignment(addresses: &[&str]) -> Assignment {
         hosts: Vec::new(),
         instances: None,
         units: None,
+        message: None,
         floating_ips: Some(AssignedFloatingIps {
             network_id: NETWORK.to_owned(),
             addresses: addresses.iter().map(assigned).collect(),

@@ -50,6 +50,7 @@ fn assignment(reservation: &str, project: &str, hosts: &[&str]) -> Assignment {
         instances: None,
         floating_ips: None,
         units: None,
+        message: None,
     }
 }
 

@@ -1,20 +1,17 @@
 //! Hosts that are Berth's own inventory, for machines without a cloud around them.
 //!
-//! Invariant: the book alone says who holds a host. Start and end tell the operator's own machinery,
-//! with the same key for every repetition, so that it can carry each out once.
+//! Invariant: the book alone says who holds a host. Receivers are told what the assignment says.
 
 mod registration;
 #[cfg(test)]
 mod tests;
 
 use async_trait::async_trait;
+use plugin_action::Receivers;
 use plugin_api::{
     AssignedHost, Assignment, Created, Finding, HostFacts, HostInventory, HostRegistration, InventoryError,
     PluginError, Provision, ResourcePlugin,
 };
-
-use plugin_action::Receivers;
-pub use plugin_action::{Action, Command, Webhook};
 
 use crate::RESOURCE_TYPE;
 
@@ -28,8 +25,8 @@ impl StandaloneHosts {
     /// Every step, in order.
     pub const STEPS: &'static [&'static str] = &["start:told", "before_end:told", "end:told"];
 
-    /// A plugin that tells these receivers. `before_end` is what `default` means before the end: `snapshot`, or empty
-    /// for nothing.
+    /// A plugin that tells these receivers. `before_end` is what `default` means before the end: `snapshot`, or empty for
+    /// nothing.
     pub fn new(receivers: Receivers, before_end: String) -> Self {
         Self { receivers, before_end }
     }
@@ -42,7 +39,7 @@ impl ResourcePlugin for StandaloneHosts {
     }
 
     async fn start(&self, assignment: &Assignment) -> Result<Created, PluginError> {
-        self.receivers.tell("start", "start:told", assignment).await?;
+        self.receivers.tell("start:told", assignment).await?;
         Ok(Created::default())
     }
 
@@ -53,7 +50,7 @@ impl ResourcePlugin for StandaloneHosts {
         };
         match action {
             "" => Ok(()),
-            "snapshot" => self.receivers.tell("before_end", "before_end:told", assignment).await,
+            "snapshot" => self.receivers.tell("before_end:told", assignment).await,
             other => Err(PluginError::Rejected(format!(
                 "before_end is '{other}'; it may be 'default', 'snapshot' or empty"
             ))),
@@ -61,7 +58,7 @@ impl ResourcePlugin for StandaloneHosts {
     }
 
     async fn end(&self, assignment: &Assignment) -> Result<(), PluginError> {
-        self.receivers.tell("end", "end:told", assignment).await
+        self.receivers.tell("end:told", assignment).await
     }
 
     async fn reconcile(&self, _assignment: &Assignment) -> Result<Vec<Finding>, PluginError> {

@@ -1,24 +1,14 @@
-//! The standalone inventory and the receivers of its events.
+//! The standalone inventory.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use plugin_action::Receivers;
 use plugin_api::{AssignedHost, Assignment, HostInventory, HostRegistration, NoObserver, PluginError, ResourcePlugin};
-use wiremock::matchers::{body_partial_json, header, method, path};
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::{Action, Command, Receivers, StandaloneHosts, Webhook};
+use super::StandaloneHosts;
 
-fn plugin(actions: Vec<Action>) -> StandaloneHosts {
-    let receivers = Receivers::new(actions, Arc::new(NoObserver)).unwrap();
-    StandaloneHosts::new(receivers, String::new())
-}
-
-fn shell(script: &str, timeout: Duration) -> Action {
-    Action::Command(Command {
-        argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
-        timeout,
-    })
+fn plugin() -> StandaloneHosts {
+    StandaloneHosts::new(Receivers::new(Vec::new(), Arc::new(NoObserver)), String::new())
 }
 
 fn assignment() -> Assignment {
@@ -40,6 +30,7 @@ fn assignment() -> Assignment {
         instances: None,
         floating_ips: None,
         units: None,
+        message: None,
     }
 }
 
@@ -51,7 +42,7 @@ async fn register(
         .iter()
         .map(|&(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
-    plugin(Vec::new())
+    plugin()
         .register(&HostRegistration {
             reference: reference.to_owned(),
             values,
@@ -103,127 +94,13 @@ async fn columns_are_read_and_the_rest_are_capabilities() {
 }
 
 #[tokio::test]
-async fn a_webhook_gets_the_same_key_until_it_says_yes() {
-    let server = MockServer::start().await;
-    let expected = || {
-        Mock::given(method("POST"))
-            .and(path("/hook"))
-            .and(header("Idempotency-Key", "reservation:start"))
-            .and(body_partial_json(serde_json::json!({
-                "event": "start", "project_id": "project", "start": 1000, "end": 2000,
-                "hosts": [{"hypervisor_hostname": "rack-1"}],
-            })))
-    };
-    expected()
-        .respond_with(ResponseTemplate::new(503).set_body_string("busy"))
-        .up_to_n_times(1)
-        .expect(1)
-        .mount(&server)
-        .await;
-    expected()
-        .respond_with(ResponseTemplate::new(204))
-        .expect(1)
-        .mount(&server)
-        .await;
-    let webhook = Webhook {
-        url: format!("{}/hook", server.uri()),
-        timeout: Duration::from_secs(10),
-    };
-    let plugin = plugin(vec![Action::Webhook(webhook)]);
-    let error = plugin.start(&assignment()).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "webhook did not carry out the start of reservation reservation: it answered 503 Service Unavailable busy"
-    );
-    plugin.start(&assignment()).await.unwrap();
-}
-
-#[tokio::test]
-async fn v9_a_webhook_that_redirects_was_not_told_and_its_target_gets_nothing() {
-    let elsewhere = MockServer::start().await;
-    Mock::given(wiremock::matchers::any())
-        .respond_with(ResponseTemplate::new(200))
-        .mount(&elsewhere)
-        .await;
-    for status in [301, 302, 303, 307, 308] {
-        let server = MockServer::start().await;
-        let target = format!("{}/secret-path?token=SECRET", elsewhere.uri());
-        Mock::given(method("POST"))
-            .respond_with(ResponseTemplate::new(status).insert_header("Location", target.as_str()))
-            .expect(1)
-            .mount(&server)
-            .await;
-        let webhook = Webhook {
-            url: format!("{}/hook/SECRET", server.uri()),
-            timeout: Duration::from_secs(10),
-        };
-        let error = plugin(vec![Action::Webhook(webhook)]).start(&assignment()).await;
-        let error = error.unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("{status}")) && error.contains(&elsewhere.uri()),
-            "{error}"
-        );
-        assert!(!error.to_lowercase().contains("secret"), "{error}");
+async fn what_is_to_be_done_before_the_end_is_known_or_refused() {
+    let mut told = assignment();
+    for known in ["snapshot", "default", ""] {
+        known.clone_into(&mut told.before_end);
+        plugin().before_end(&told).await.unwrap();
     }
-    assert_eq!(elsewhere.received_requests().await.unwrap().len(), 0);
-}
-
-#[tokio::test]
-async fn a_slow_webhook_is_given_up() {
-    let server = MockServer::start().await;
-    Mock::given(method("POST"))
-        .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_mins(1)))
-        .mount(&server)
-        .await;
-    let webhook = Webhook {
-        url: server.uri(),
-        timeout: Duration::from_millis(50),
-    };
-    let error = plugin(vec![Action::Webhook(webhook)])
-        .end(&assignment())
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, PluginError::Unavailable { service: "webhook", .. }),
-        "{error}"
-    );
-}
-
-#[tokio::test]
-async fn a_command_gets_document_and_variables() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("told");
-    let script = format!(
-        "cat > '{0}' && echo \" $BERTH_EVENT $BERTH_HOSTS $BERTH_END\" >> '{0}'",
-        file.display()
-    );
-    let plugin = plugin(vec![shell(&script, Duration::from_mins(1))]);
-    plugin.end(&assignment()).await.unwrap();
-    let told = std::fs::read_to_string(file).unwrap();
-    assert!(told.contains(r#""idempotency_key":"reservation:end""#), "{told}");
-    assert!(told.trim_end().ends_with("end rack-1 2000"), "{told}");
-}
-
-#[tokio::test]
-async fn a_command_that_fails_or_hangs_or_does_not_exist_says_so() {
-    let minute = Duration::from_mins(1);
-    let missing = Action::Command(Command {
-        argv: vec!["/nonexistent/program".to_owned()],
-        timeout: minute,
-    });
-    for (action, expected) in [
-        (
-            shell("echo out of paper >&2; exit 3", minute),
-            "ended with exit status: 3: out of paper",
-        ),
-        (shell("sleep 600", Duration::from_millis(50)), "was killed"),
-        (missing, "does not start"),
-        // Reads nothing: a broken pipe is no failure of its own.
-        (shell("exit 1", minute), "exit status: 1"),
-    ] {
-        let error = plugin(vec![action]).start(&assignment()).await.unwrap_err();
-        assert!(matches!(error, PluginError::Unavailable { service: "command", .. }));
-        assert!(error.to_string().contains(expected), "{error}");
-    }
-    plugin(Vec::new()).start(&assignment()).await.unwrap();
+    "dance".clone_into(&mut told.before_end);
+    let refused = plugin().before_end(&told).await.unwrap_err();
+    assert!(matches!(refused, PluginError::Rejected(_)), "{refused}");
 }

@@ -42,6 +42,7 @@ fn assignment(affinity: Option<bool>, places: &[(&str, u32)]) -> Assignment {
             .collect(),
         floating_ips: None,
         units: None,
+        message: None,
         instances: Some(AssignedInstances {
             vcpus: 2,
             memory_mb: 4_096,

@@ -168,6 +168,7 @@ async fn line_18_notifications_and_enforcement_have_upstreams_shapes() {
     let listener = Arc::new(Listener::default());
     let outside = Outside {
         notifications: Some(Notifications {
+            outlet: String::new(),
             format: Arc::new(LeasePayload),
             sink: listener.clone(),
         }),

@@ -24,6 +24,7 @@ fn whole(reservation: &str, names: &[&str]) -> Assignment {
         instances: None,
         floating_ips: None,
         units: None,
+        message: None,
         ..assignment(None, &places)
     }
 }
