@@ -37,6 +37,18 @@ pub(crate) fn hosts(count: u64, condition: Option<&Predicate>) -> String {
     }
 }
 
+impl Predicate {
+    /// The condition as people read it, `gpu = True and vcpus >= 8`, in part if it is long.
+    pub fn in_words(&self) -> String {
+        let words = described(self, false);
+        if words.chars().count() <= LONGEST {
+            return words;
+        }
+        let beginning: String = words.chars().take(LONGEST).collect();
+        format!("{beginning}...")
+    }
+}
+
 /// A condition in words; in parentheses if it is `inside` another and has parts.
 fn described(condition: &Predicate, inside: bool) -> String {
     let join = |parts: &[Predicate], word: &str| {

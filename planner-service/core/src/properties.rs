@@ -142,6 +142,13 @@ pub(crate) fn trait_property(name: &str) -> String {
     format!("{TRAIT_SCOPE}{name}")
 }
 
+/// Whether a name is another way to say a property, or says what Placement knows of a host.
+pub(crate) fn is_derived(name: &str) -> bool {
+    [CAPABILITY_SCOPE, MAX_UNIT_SCOPE, TRAIT_SCOPE, UNSEEN_SCOPE]
+        .iter()
+        .any(|scope| name.starts_with(scope))
+}
+
 /// Whether a condition follows from a flavor and cannot be left out by whoever asks.
 pub(crate) fn is_of_flavor(condition: &Predicate) -> bool {
     let mut names = condition.properties().into_iter();

@@ -39,6 +39,11 @@ impl<'a> Reach<'a> {
         }
     }
 
+    /// Whether the caller may read hosts.
+    pub(crate) const fn sees_hosts(&self) -> bool {
+        self.sees_hosts
+    }
+
     /// Whether a capability is hidden from the caller.
     pub(crate) fn hides_capability(&self, name: &str) -> bool {
         !self.sees_private && self.book.property(name).is_some_and(|property| property.private)

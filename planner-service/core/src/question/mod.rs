@@ -8,6 +8,7 @@
 mod availability;
 mod consequences;
 mod fleet_change;
+mod mismatch;
 mod refusal;
 mod visibility;
 mod what_if;

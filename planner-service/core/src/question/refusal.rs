@@ -10,6 +10,7 @@ use solver::decision::Conflict;
 use solver::model::{Interval, Request, RequestedReservation, Resource};
 use solver::question::{Earliest, Question};
 
+use super::mismatch;
 use super::visibility::Eyes;
 use super::{OFFER_SECONDS, Questions};
 use crate::admission::minute;
@@ -18,6 +19,7 @@ use crate::book::Book;
 use crate::book::countables::is_countable;
 use crate::domain::{ReservationSpec, Timestamp};
 use crate::properties::{as_written, is_of_flavor, said_as_written};
+use crate::reach::Reach;
 
 /// How much later than asked for an offered start may lie, in seconds: 90 days.
 pub(super) const OFFER_HORIZON: i64 = 90 * 86_400;
@@ -353,16 +355,29 @@ impl Questions {
         let Some(turn) = self.turns.try_take(&caller.project_id) else {
             return shortage;
         };
+        let (policy, caller) = (Arc::clone(&self.policy), caller.clone());
         let found = self
             .answer(turn, OFFER_SECONDS, move |asking| {
-                asking.of(book.planner(), |question| {
+                let reach = Reach::of_bookings(policy.as_ref(), &caller, &book);
+                let hint = mismatch::hint(&conflict, &request, book.planner(), &reach);
+                let offers = asking.of(book.planner(), |question| {
                     let starts = request.reservations.iter().map(|asked| asked.window.start);
                     let latest = starts.min().unwrap_or_default().saturating_add(OFFER_HORIZON);
                     offers(&question, &request, &conflict, question.earliest(&request, latest))
-                })
+                });
+                (hint, offers)
             })
             .await;
-        shortage.offers = found.unwrap_or_default();
+        let Ok((hint, offers)) = found else {
+            return shortage;
+        };
+        shortage.offers = offers;
+        if let Some(hint) = hint {
+            shortage.text = format!("{}: {hint}", shortage.text);
+            if let Some(report) = &mut shortage.conflict {
+                report.text.clone_from(&shortage.text);
+            }
+        }
         shortage
     }
 }

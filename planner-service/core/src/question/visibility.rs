@@ -4,6 +4,7 @@ use super::Questions;
 use crate::authority::{Caller, Target, rules};
 use crate::book::Book;
 use crate::domain::Lease;
+use crate::reach::Reach;
 
 /// A caller's eyes on a snapshot.
 pub(super) struct Eyes<'a> {
@@ -23,6 +24,11 @@ impl<'a> Eyes<'a> {
             book,
             sees_hosts: questions.may_ask(rules::HOSTS_GET, caller).is_ok(),
         }
+    }
+
+    /// Which properties the caller may name.
+    pub(super) fn reach(&self) -> Reach<'a> {
+        Reach::of_bookings(self.questions.policy.as_ref(), self.caller, self.book)
     }
 
     /// Whether the caller may read a lease.

@@ -122,3 +122,88 @@ async fn b5_an_amount_with_a_unit_is_refused_with_the_number_to_write() {
     assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
     assert!(answer.text.contains("write 4096"), "{}", answer.text);
 }
+
+/// A host is asked for that there is not: the part at fault is named, and what there is instead.
+#[tokio::test]
+async fn b4_the_condition_that_no_host_meets_is_named() {
+    let api = Api::start().await;
+    api.host("compute-1", json!({"gpu": "True", "zone_name": "north"}))
+        .await;
+    api.host("compute-2", json!({"gpu": "False", "zone_name": "south"}))
+        .await;
+    for (properties, expected) in [
+        (
+            r#"["==", "$gqu", "True"]"#,
+            "no host has a property 'gqu'; did you mean 'gpu'?",
+        ),
+        (r#"["==", "$colour", "red"]"#, "no host has a property 'colour'"),
+        (
+            r#"["==", "$gpu", "true"]"#,
+            "no host has gpu = true; did you mean 'True'?",
+        ),
+        (
+            r#"["==", "$zone_name", "west"]"#,
+            "no host has zone_name = west; there are north, south",
+        ),
+        (
+            r#"["and", ["==", "$gpu", "True"], [">=", "$vcpus", "64"]]"#,
+            "no host has vcpus >= 64; there are 4",
+        ),
+        (
+            r#"["and", ["==", "$gpu", "True"], ["==", "$zone_name", "south"]]"#,
+            "of 2 hosts each condition is met by some, but not all by the same: gpu = True by 1, zone_name = south by 1",
+        ),
+    ] {
+        let mut asked = physical_host(1, 1);
+        asked["resource_properties"] = json!(properties);
+        let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+        assert!(
+            answer.message().ends_with(&format!("0 exist: {expected}")),
+            "{properties}: {}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn b4_the_amount_that_no_host_has_is_named() {
+    let api = hosts(2).await;
+    let mut asked = virtual_instance(1);
+    asked["vcpus"] = json!(9);
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+    let expected = "one instance takes 9 vcpus, and no matching host has more than 4";
+    assert!(answer.message().to_lowercase().ends_with(expected), "{}", answer.text);
+}
+
+/// Names of hosts and private properties are no hints for those who may not see them.
+#[tokio::test]
+async fn b4_a_hint_says_nothing_that_the_caller_may_not_see() {
+    let api = Api::start().await;
+    api.host("compute-1", json!({"secret_rack": "r1"})).await;
+    let private = api
+        .call(
+            axum::http::Method::PATCH,
+            "/v1/os-hosts/properties/secret_rack",
+            ADMIN,
+            json!({"private": true}),
+        )
+        .await;
+    assert_eq!(private.status, StatusCode::OK, "{}", private.text);
+    for properties in [
+        r#"["==", "$secret_rakc", "r1"]"#,
+        r#"["==", "$secret_rack", "r2"]"#,
+        r#"["==", "$hypervisor_hostname", "compute-9"]"#,
+    ] {
+        let mut asked = physical_host(1, 1);
+        asked["resource_properties"] = json!(properties);
+        let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+        let said = answer.message();
+        assert!(
+            !said.contains("did you mean") && !said.contains("there are") && !said.contains("compute-1"),
+            "{said}"
+        );
+    }
+}
