@@ -14,7 +14,6 @@ use plugin_action::Receivers;
 use plugin_api::{
     FlavorSource, FloatingIpInventory, HostInventory, HostMonitor, Plugins, ResourcePlugin, StepObserver,
 };
-use secrecy::ExposeSecret as _;
 
 use super::receivers;
 use crate::options::{AuthenticationKind, CloudKind, ServeArguments};

@@ -14,6 +14,7 @@ use planner_core::notification::{NotificationSink, Notifications, SinkError};
 use planner_core::ports::Clock;
 use plugin_action::{Command, Delivery, Receiver, Secret, Undelivered, Webhook};
 use presentation::notification::NoticePayload;
+use secrecy::ExposeSecret as _;
 
 use crate::options::{CloudKind, ServeArguments};
 
@@ -32,7 +33,7 @@ pub(super) fn of_everything(arguments: &ServeArguments) -> anyhow::Result<Vec<Ar
     if let Some(url) = &arguments.webhook {
         let secret = secret(arguments)?;
         // The URL may hold a password.
-        receivers.push(webhook(url, secret, timeout(arguments)).context("--webhook")?);
+        receivers.push(webhook(url.expose_secret(), secret, timeout(arguments)).context("--webhook")?);
     }
     if let Some(command) = &arguments.command {
         let argv: Vec<String> = command.split_whitespace().map(str::to_owned).collect();

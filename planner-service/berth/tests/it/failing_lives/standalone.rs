@@ -94,7 +94,7 @@ pub(crate) async fn start(
         flavors: Arc::new(OpenStackFlavors::new(Arc::new(FakeCloud::with_hosts("freepool", &[])))),
         settings,
         steps: Arc::new(NoObserver),
-        notifications: None,
+        notifications: Vec::new(),
     };
     Service::start(parts, tasks, shutdown)
         .await
