@@ -201,7 +201,7 @@ async fn d7_a_program_sees_no_secret_of_the_service() {
     let secrets = [
         ("BERTH_WEBHOOK_SECRET", "hidden-one"),
         ("OS_PASSWORD", "hidden-two"),
-        ("BERTH_EXTERNAL_SERVICE_TOKEN", "hidden-three"),
+        ("AWS_SECRET_ACCESS_KEY", "hidden-three"),
     ];
     let arguments = [
         "--data",

@@ -17,8 +17,8 @@ use crate::reach::Reach;
 const MOST_CONDITIONS: usize = 20;
 /// Most values or conditions that are listed.
 const MOST_LISTED: usize = 8;
-/// How alike two names are that may be one misspelt, from 0 to 1.
-const ALIKE: f64 = 0.75;
+/// How alike two names are that may be one misspelt, from 0 to 1 (Jaro-Winkler).
+const ALIKE: f64 = 0.8;
 
 /// What is wrong with the first reservation of a conflict that too few hosts suit at any time, in one sentence; `None` if
 /// the conflict is of another kind, or every part is satisfied often enough.
@@ -113,7 +113,7 @@ fn unsatisfied(condition: &Predicate, hosts: &[&Host], reach: &Reach<'_>) -> Str
 /// The name or value that was meant, if one is alike whatever the case of its letters.
 fn nearest<'a>(written: &str, known: &BTreeSet<&'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
-    let alike = |known: &&'a str| strsim::normalized_damerau_levenshtein(&written, &known.to_lowercase());
+    let alike = |known: &&'a str| strsim::jaro_winkler(&written, &known.to_lowercase());
     let best = known.iter().max_by(|one, other| alike(one).total_cmp(&alike(other)))?;
     (alike(best) >= ALIKE).then_some(*best)
 }

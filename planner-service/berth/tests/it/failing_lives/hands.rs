@@ -22,6 +22,8 @@ pub(crate) struct Hands {
 struct State {
     /// Reservations by host or unit; `true` if they have it whole.
     held: BTreeMap<String, BTreeMap<String, bool>>,
+    /// The newest message of each reservation. An older one comes late, from a worker that has lost its claim.
+    heard: BTreeMap<String, u64>,
     faults: Vec<String>,
 }
 
@@ -58,6 +60,18 @@ impl Receiver {
         })
     }
 
+    /// Whether there is anything to do: there is a message, and none that is newer has come before.
+    fn is_news(&self, assignment: &Assignment) -> bool {
+        let Some(message) = &assignment.message else {
+            return false;
+        };
+        let mut state = self.hands.state.lock().unwrap();
+        let heard = state.heard.entry(assignment.reservation_id.clone()).or_default();
+        let is_news = message.content.sequence >= *heard;
+        *heard = message.content.sequence.max(*heard);
+        is_news
+    }
+
     fn give_back(&self, reservation: &str) {
         let mut state = self.hands.state.lock().unwrap();
         for holders in state.held.values_mut() {
@@ -73,6 +87,9 @@ impl ResourcePlugin for Receiver {
     }
 
     async fn start(&self, assignment: &Assignment) -> Result<Created, PluginError> {
+        if !self.is_news(assignment) {
+            return Ok(Created::default());
+        }
         self.give_back(&assignment.reservation_id);
         let hosts = assignment.hosts.iter().map(|host| host.id.clone());
         let things: Vec<String> = hosts.chain(assignment.units.clone().unwrap_or_default()).collect();
@@ -99,7 +116,9 @@ impl ResourcePlugin for Receiver {
         if self.hands.ends_fail.load(Ordering::Relaxed) {
             return Err(PluginError::Waiting("the receiver does not take it back".to_owned()));
         }
-        self.give_back(&assignment.reservation_id);
+        if self.is_news(assignment) {
+            self.give_back(&assignment.reservation_id);
+        }
         Ok(())
     }
 
