@@ -18,7 +18,7 @@ const MOST_CONDITIONS: usize = 20;
 /// Most values or conditions that are listed.
 const MOST_LISTED: usize = 8;
 /// How alike two names are that may be one misspelt, from 0 to 1 (Jaro-Winkler).
-const ALIKE: f64 = 0.8;
+const ALIKE: f64 = 0.79;
 
 /// What is wrong with the first reservation of a conflict that too few hosts suit at any time, in one sentence; `None` if
 /// the conflict is of another kind, or every part is satisfied often enough.

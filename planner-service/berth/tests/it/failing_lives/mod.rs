@@ -380,7 +380,9 @@ impl Life {
         match lease.status {
             LeaseStatus::Pending => lease.start <= now && (lease.end <= now || !waits),
             LeaseStatus::Active => {
-                lease.end <= now && !ends_fail || lease.event(EventType::ApplyChange).is_some() && !waits
+                // What was to be handed over is not any more once the lease is over.
+                let changes = lease.event(EventType::ApplyChange).is_some() && lease.end > now;
+                lease.end <= now && !ends_fail || changes && !waits
             }
             LeaseStatus::Error => lease.reservations.iter().any(|one| !one.allocations.is_empty()) && !ends_fail,
             LeaseStatus::Deleting => !ends_fail,
