@@ -117,7 +117,8 @@ KNOWN = (
 
 # (text of docs/compatibility.md, method or None for all, last names of the path of a member that may differ)
 MEMBERS = (
-    ("Instance reservations: nothing is made before the start", None, ("aggregate_id", "server_group_id")),
+    ("Instance reservations: before the start only the server group of a rule of affinity is made", None,
+     ("aggregate_id", "server_group_id")),
     ("status in the body of a successful PUT", "PUT", ("status",)),
     ("Hosts of a lease that has not started are tentative", "GET", ("reservations",)),
     ("Unknown members of a request are ignored, also those that are columns upstream", None, ("degraded",)),
