@@ -69,7 +69,7 @@ KNOWN = (
     ("no host has the property asked for | 500",
      lambda step: step.statuses == (500, 409) and step.upstream.message.startswith("BlazarDBNotFound")),
     ("an expression or parameter that is malformed",
-     lambda step: step.statuses == (400, 400) and step.same_words()),
+     lambda step: step.statuses in ((400, 400), (409, 409)) and step.same_words()),
     ("a floating IP reservation of a network that does not exist",
      lambda step: step.statuses == (400, 400) and step.upstream.message.startswith("Failed to find network")
      and step.berth.message.startswith(SHORTAGES[1])),
