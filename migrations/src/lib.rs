@@ -12,6 +12,7 @@ mod m0005_flavors;
 mod m0006_countables;
 mod m0007_handovers;
 mod m0008_outlets;
+mod m0009_places;
 
 use async_trait::async_trait;
 pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_countables::Migration),
             Box::new(m0007_handovers::Migration),
             Box::new(m0008_outlets::Migration),
+            Box::new(m0009_places::Migration),
         ]
     }
 }

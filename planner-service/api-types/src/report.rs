@@ -95,6 +95,13 @@ pub struct ReportedHost {
     pub name: Option<String>,
     /// Whether the planner may still choose another.
     pub tentative: bool,
+    /// How many instances of the reservation have their place there; 1 of a host held whole.
+    #[serde(default = "one")]
+    pub places: u32,
+}
+
+const fn one() -> u32 {
+    1
 }
 
 /// A disagreement between plan and outside world.

@@ -96,7 +96,7 @@ pub(crate) fn check_project<'a>(
 ) -> Result<(), Excess> {
     let others = book.leases_of_project(project_id).filter(|other| other.id != lease);
     let held = others.flat_map(|other| &other.reservations);
-    let held: u64 = held.map(|reservation| reservation.allocations.len() as u64).sum();
+    let held: u64 = held.map(|reservation| u64::from(reservation.amount())).sum();
     let more: u64 = reservations.map(|spec| u64::from(spec.most())).sum();
     let asked = held.saturating_add(more);
     if asked > u64::from(allowed) {

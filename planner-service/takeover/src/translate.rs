@@ -411,9 +411,9 @@ fn reservation(
             host_id: (*resource).to_owned(),
             start: lease.start,
             occupied_until: lease.end + cleaning,
+            places: 1,
         });
-    let mut allocations: Vec<Allocation> = held.collect();
-    allocations.sort();
+    let allocations = Allocation::gathered(held);
     let mut reservation = Reservation {
         resource_id: row.text("resource_id"),
         status,

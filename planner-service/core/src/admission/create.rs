@@ -147,8 +147,8 @@ fn assemble(
             spec: spec.clone(),
             allocations: placement
                 .and_then(|placement| placement.holds.get(id))
-                .map_or_else(Vec::new, |hosts| {
-                    allocations(hosts, wanted.start, wanted.end, cleaning_after(spec, settings))
+                .map_or_else(Vec::new, |holding| {
+                    allocations(holding, wanted.start, wanted.end, cleaning_after(spec, settings))
                 }),
             handover: Handover::default(),
         })

@@ -14,7 +14,7 @@ use solver::planner::Budget;
 
 use super::shortfall::Seen;
 use super::update::{joined, serve};
-use super::{minute, requested, second_check};
+use super::{counted, minute, requested, second_check};
 use crate::book::is_bound;
 use crate::book::job::Draft;
 use crate::domain::{
@@ -326,7 +326,7 @@ fn find(
         let mut request = requested(&reservation.id, &reservation.spec, window, draft.book(), settings)?;
         if reservation.id != wanted && seen.is_near(lease) {
             // The others keep what they have, which may be less than they were promised.
-            let held = u32::try_from(reservation.allocations.len()).unwrap_or(u32::MAX);
+            let held = reservation.amount();
             if held == 0 {
                 continue;
             }
@@ -384,16 +384,19 @@ fn exchanged(
     now: Timestamp,
     settings: &Settings,
 ) -> Reservation {
-    let mut given_up = given_up.to_vec();
-    let kept = reservation.allocations.iter().filter(|allocation| {
-        let place = given_up.iter().position(|host| **host == *allocation.host_id);
-        place.map(|place| given_up.swap_remove(place)).is_none()
-    });
-    let kept = kept.map(|allocation| allocation.host_id.clone());
-    let hosts: Vec<String> = kept.chain(taken.iter().map(ToString::to_string)).collect();
+    let mut holding = reservation.holding();
+    for host in given_up {
+        if let Some(places) = holding.get_mut(*host) {
+            *places = places.saturating_sub(1);
+        }
+    }
+    holding.retain(|_, places| *places > 0);
+    for (host, places) in counted(taken) {
+        *holding.entry(host).or_default() += places;
+    }
     let window = Interval::new(lease.start, lease.end);
     Reservation {
-        allocations: joined(lease, reservation, &hosts, window, now, settings),
+        allocations: joined(lease, reservation, &holding, window, now, settings),
         updated_at: Some(now),
         ..reservation.clone()
     }

@@ -31,7 +31,7 @@ pub(crate) struct Allocations {
     settings: Arc<Settings>,
     may_read: MayRead,
     /// Leases with the place of a reservation in them, by host.
-    uses: BTreeMap<String, Vec<(Arc<Lease>, usize)>>,
+    uses: BTreeMap<String, Vec<(Arc<Lease>, usize, u32)>>,
 }
 
 impl Allocations {
@@ -44,7 +44,7 @@ impl Allocations {
         settings: &Arc<Settings>,
         may_read: MayRead,
     ) -> Self {
-        let mut uses: BTreeMap<String, Vec<(Arc<Lease>, usize)>> = BTreeMap::new();
+        let mut uses: BTreeMap<String, Vec<(Arc<Lease>, usize, u32)>> = BTreeMap::new();
         let filtered = filter.lease_id.is_some() || filter.reservation_id.is_some();
         for lease in book.leases() {
             let wanted = filter.lease_id.as_ref().is_none_or(|id| *id == lease.id);
@@ -55,9 +55,8 @@ impl Allocations {
                 if filter.reservation_id.as_ref().is_some_and(|id| *id != reservation.id) {
                     continue;
                 }
-                for allocation in &reservation.allocations {
-                    let host = uses.entry(allocation.host_id.clone()).or_default();
-                    host.push((Arc::clone(lease), place));
+                for (host, places) in reservation.holding() {
+                    uses.entry(host).or_default().push((Arc::clone(lease), place, places));
                 }
             }
         }
@@ -73,7 +72,7 @@ impl Allocations {
     pub(crate) fn of(&self, host_id: &str) -> HostAllocations {
         let uses = self.uses.get(host_id).into_iter().flatten();
         let mut reservations: Vec<HostUse> = uses
-            .filter_map(|(lease, place)| {
+            .filter_map(|(lease, place, places)| {
                 let reservation = lease.reservations.get(*place)?;
                 Some(HostUse {
                     reservation: (self.may_read)(lease).then(|| ReservationOfLease {
@@ -83,6 +82,7 @@ impl Allocations {
                     start: lease.start,
                     end: lease.end,
                     tentative: !is_final(lease, self.now, &self.settings),
+                    places: *places,
                 })
             })
             .collect();

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use solver::decision::{Decision, Move, Unfinished, Verdict};
-use solver::model::{Interval, Request, RequestedReservation};
+use solver::model::{HostId, Interval, Request, RequestedReservation};
 use solver::planner::Budget;
 
 use crate::book::job::Draft;
 use crate::book::{Book, Contradiction, is_bound};
 use crate::demand::demand;
-use crate::domain::{Allocation, Lease, ReservationSpec, Timestamp};
+use crate::domain::{Allocation, Holding, Lease, ReservationSpec, Timestamp};
 use crate::ports::Change;
 use crate::question::Shortage;
 use crate::service::{ServiceError, Settings};
@@ -44,7 +44,7 @@ pub(crate) fn is_final(lease: &Lease, now: Timestamp, settings: &Settings) -> bo
 #[derive(Default)]
 pub(crate) struct Placement {
     /// Hosts or units of each reservation asked for.
-    pub(crate) holds: BTreeMap<String, Vec<String>>,
+    pub(crate) holds: BTreeMap<String, Holding>,
     moves: Vec<Move>,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn place(draft: &Draft, request: &Request, settings: &Settings) -> Re
             tracing::debug!(lease = %request.id, tier = tier.name(), moves = moves.len(), "accepted");
             let holds = holds
                 .into_iter()
-                .map(|(reservation, hosts)| (reservation.to_string(), hosts.iter().map(ToString::to_string).collect()))
+                .map(|(reservation, hosts)| (reservation.to_string(), counted(&hosts)))
                 .collect();
             Ok(Placement { holds, moves })
         }
@@ -133,18 +133,21 @@ pub(crate) fn moved_leases(book: &Book, placement: &Placement) -> Vec<Change> {
         else {
             continue;
         };
-        // Instances name a host once for each of them.
-        let mut given_up: Vec<&str> = change.from.iter().map(AsRef::as_ref).collect();
-        let mut taken = change.to.iter();
-        for allocation in &mut reservation.allocations {
-            if let Some(place) = given_up.iter().position(|host| **host == *allocation.host_id)
-                && let Some(host) = taken.next()
-            {
-                given_up.swap_remove(place);
-                allocation.host_id = host.to_string();
+        let mut rows = std::mem::take(&mut reservation.allocations);
+        let mut joining = Vec::new();
+        for (given_up, taken) in change.from.iter().zip(&change.to) {
+            let mut held = rows.iter_mut();
+            if let Some(held) = held.find(|held| *held.host_id == **given_up && held.places > 0) {
+                held.places -= 1;
+                joining.push(Allocation {
+                    host_id: taken.to_string(),
+                    places: 1,
+                    ..*held
+                });
             }
         }
-        reservation.allocations.sort();
+        rows.retain(|held| held.places > 0);
+        reservation.allocations = Allocation::gathered(rows.into_iter().chain(joining));
     }
     leases
         .into_values()
@@ -152,14 +155,23 @@ pub(crate) fn moved_leases(book: &Book, placement: &Placement) -> Vec<Change> {
         .collect()
 }
 
-/// The allocation rows of hosts held for `[start, end)` with `cleaning` seconds after it.
-pub(crate) fn allocations(hosts: &[String], start: Timestamp, end: Timestamp, cleaning: i64) -> Vec<Allocation> {
-    let mut rows: Vec<Allocation> = hosts
-        .iter()
-        .map(|host| Allocation::during(host.clone(), start, end + cleaning))
-        .collect();
-    rows.sort();
-    rows
+/// How often each host or unit stands in a list of the planner's.
+pub(crate) fn counted(holds: &[HostId]) -> Holding {
+    let mut holding = Holding::new();
+    for group in holds.chunk_by(|left, right| left == right) {
+        if let Some(id) = group.first() {
+            let places = u32::try_from(group.len()).unwrap_or(u32::MAX);
+            *holding.entry(id.to_string()).or_default() += places;
+        }
+    }
+    holding
+}
+
+/// The allocations of what is held for `[start, end)` with `cleaning` seconds after it.
+pub(crate) fn allocations(holding: &Holding, start: Timestamp, end: Timestamp, cleaning: i64) -> Vec<Allocation> {
+    let rows = holding.iter();
+    rows.map(|(host, places)| Allocation::during(host.clone(), start, end + cleaning, *places))
+        .collect()
 }
 
 /// Whether a reservation holds a host or floating IP, or has not given it back yet.

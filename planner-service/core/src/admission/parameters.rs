@@ -204,7 +204,7 @@ fn changed_floating_ips(
 
 /// A reservation that has started, or soon will, keeps what it holds: that must satisfy the new parameters.
 pub(super) fn check_kept(draft: &Draft, reservation: &Reservation, spec: &ReservationSpec) -> Result<(), ServiceError> {
-    let held = reservation.allocations.len();
+    let held = reservation.amount();
     let (most, kept, parameter) = match spec {
         ReservationSpec::Host(spec) => (spec.max, "hosts", "max"),
         ReservationSpec::Instance(spec) => (spec.amount, "places", "amount"),
@@ -212,7 +212,7 @@ pub(super) fn check_kept(draft: &Draft, reservation: &Reservation, spec: &Reserv
         ReservationSpec::Countable(spec) => (spec.amount, "units", "amount"),
         ReservationSpec::FloatingIp(spec) => (spec.amount, "addresses", "amount"),
     };
-    if usize::try_from(most).is_ok_and(|most| most < held) {
+    if most < held {
         return Err(shortage(
             spec,
             format!(

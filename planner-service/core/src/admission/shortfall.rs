@@ -133,7 +133,7 @@ impl Seen<'_> {
 fn lacking(reservation: &Reservation, counts: impl Fn(&str) -> bool) -> u32 {
     let mut standing: BTreeMap<&str, u32> = BTreeMap::new();
     for allocation in reservation.allocations.iter().filter(|held| counts(&held.host_id)) {
-        *standing.entry(&allocation.host_id).or_default() += 1;
+        *standing.entry(&allocation.host_id).or_default() += allocation.places;
     }
     let total = standing.values().sum();
     let (promised, kept) = match &reservation.spec {

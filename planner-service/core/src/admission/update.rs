@@ -16,8 +16,8 @@ use super::{
 use crate::book::is_bound;
 use crate::book::job::Draft;
 use crate::domain::{
-    Allocation, Event, EventStatus, EventType, Lease, LeaseStatus, NotificationType, Reservation, ReservationSpec,
-    ReservationStatus, Timestamp,
+    Allocation, Event, EventStatus, EventType, Holding, Lease, LeaseStatus, NotificationType, Reservation,
+    ReservationSpec, ReservationStatus, Timestamp,
 };
 use crate::limits;
 use crate::ports::Change;
@@ -173,8 +173,7 @@ fn replace_hosts(
     let now = draft.now();
     if inside && same_specs {
         for reservation in &mut next.reservations {
-            let hosts = hosts_of(reservation);
-            reservation.allocations = joined(lease, reservation, &hosts, window, now, settings);
+            reservation.allocations = joined(lease, reservation, &reservation.holding(), window, now, settings);
         }
         return Ok(Vec::new());
     }
@@ -240,13 +239,14 @@ pub(super) fn serve(
     let mut is_changed = false;
     for reservation in &mut next.reservations {
         // What asks for nothing holds nothing, and is not asked for.
-        let hosts = match placement.holds.get(&reservation.id) {
-            Some(hosts) => hosts.as_slice(),
-            None if reservation.spec.is_empty() => &[],
+        let nothing = Holding::new();
+        let holding = match placement.holds.get(&reservation.id) {
+            Some(holding) => holding,
+            None if reservation.spec.is_empty() => &nothing,
             None => continue,
         };
         let before = reservation.holding();
-        reservation.allocations = joined(lease, reservation, hosts, window, now, settings);
+        reservation.allocations = joined(lease, reservation, holding, window, now, settings);
         is_changed |= reservation.status == ReservationStatus::Active && reservation.holding() != before;
     }
     if is_changed {
@@ -257,36 +257,42 @@ pub(super) fn serve(
     Ok(moved_leases(draft.book(), &placement))
 }
 
-/// The allocations of these hosts in the new window. What joins a lease that has started is its own from now on.
+/// The allocations of what is held in the new window. What joins a lease that has started is its own from now on.
 pub(super) fn joined(
     lease: &Lease,
     reservation: &Reservation,
-    hosts: &[String],
+    holding: &Holding,
     window: Interval,
     now: Timestamp,
     settings: &Settings,
 ) -> Vec<Allocation> {
-    let cleaning = cleaning_after(&reservation.spec, settings);
-    let mut rows = allocations(hosts, window.start, window.end, cleaning);
-    if lease.start <= now {
-        let mut before: Vec<&Allocation> = reservation.allocations.iter().collect();
-        for row in &mut rows {
-            let held = before.iter().position(|held| held.host_id == row.host_id);
-            // A lease that is moved before it has started holds nothing before its new start.
-            let start = held
-                .map_or(now, |place| before.swap_remove(place).start)
-                .max(window.start);
-            *row = Allocation::during(std::mem::take(&mut row.host_id), start, row.occupied_until);
-        }
+    let rows = allocations(
+        holding,
+        window.start,
+        window.end,
+        cleaning_after(&reservation.spec, settings),
+    );
+    if lease.start > now {
+        return rows;
     }
-    rows.sort();
-    rows
-}
-
-fn hosts_of(reservation: &Reservation) -> Vec<String> {
-    reservation
-        .allocations
-        .iter()
-        .map(|allocation| allocation.host_id.clone())
-        .collect()
+    let since = |row: Allocation| {
+        let mut left = row.places;
+        let held = reservation
+            .allocations
+            .iter()
+            .filter(|held| held.host_id == row.host_id);
+        let mut parts: Vec<(Timestamp, u32)> = Vec::new();
+        for held in held {
+            let stays = held.places.min(left);
+            left -= stays;
+            parts.push((held.start, stays));
+        }
+        parts.push((now, left));
+        parts.retain(|(_, places)| *places > 0);
+        // A lease that is moved before it has started holds nothing before its new start.
+        parts.into_iter().map(move |(start, places)| {
+            Allocation::during(row.host_id.clone(), start.max(window.start), row.occupied_until, places)
+        })
+    };
+    Allocation::gathered(rows.into_iter().flat_map(since))
 }

@@ -404,12 +404,11 @@ fn planner_lease(lease: &Lease, book: &Book) -> Result<solver::model::Lease, Str
         .filter(|reservation| !reservation.allocations.is_empty())
         .map(|reservation| {
             let demand = demand(&reservation.spec, book)?;
-            let mut holds: Vec<Arc<str>> = reservation
-                .allocations
-                .iter()
-                .map(|allocation| Arc::from(allocation.host_id.as_str()))
-                .collect();
-            holds.sort();
+            let holding = reservation.holding();
+            let holds = holding.into_iter().flat_map(|(host, places)| {
+                let places = usize::try_from(places).unwrap_or(usize::MAX);
+                std::iter::repeat_n(Arc::from(host), places)
+            });
             let window = reservation
                 .allocations
                 .iter()
@@ -424,7 +423,7 @@ fn planner_lease(lease: &Lease, book: &Book) -> Result<solver::model::Lease, Str
                 min: demand.min,
                 max: demand.max,
                 predicate: demand.predicate,
-                holds,
+                holds: holds.collect(),
                 pinned: bound,
             })
         })

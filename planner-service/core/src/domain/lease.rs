@@ -89,14 +89,21 @@ impl Reservation {
     pub fn holding(&self) -> Holding {
         let mut holding = Holding::new();
         for allocation in &self.allocations {
-            *holding.entry(allocation.host_id.clone()).or_default() += 1;
+            *holding.entry(allocation.host_id.clone()).or_default() += allocation.places;
         }
         holding
     }
+
+    /// How much it holds: hosts, instances, addresses or units.
+    pub fn amount(&self) -> u32 {
+        let places = self.allocations.iter().map(|allocation| allocation.places);
+        places.fold(0, u32::saturating_add)
+    }
 }
 
-/// A host, a place for one instance on it, or a floating IP, held by a reservation for a time. Several places may be on
-/// one host.
+/// A host, places for instances on it, a floating IP or a unit, held by a reservation for a time.
+///
+/// A reservation has one for each resource and time: places on one host differ where some joined a running lease later.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Allocation {
     /// The id of the host or floating IP.
@@ -105,17 +112,35 @@ pub struct Allocation {
     pub start: Timestamp,
     /// First second after the cleaning that follows the lease: what the host is occupied for.
     pub occupied_until: Timestamp,
+    /// How many instances have their place there; 1 of what is held whole.
+    pub places: u32,
 }
 
 impl Allocation {
     /// One that is never empty, which no database takes: what is given back in the second in which it was taken is held
     /// for that second.
-    pub fn during(host_id: String, start: Timestamp, occupied_until: Timestamp) -> Self {
+    pub fn during(host_id: String, start: Timestamp, occupied_until: Timestamp, places: u32) -> Self {
         Self {
             host_id,
             start,
             occupied_until: occupied_until.max(start.saturating_add(1)),
+            places,
         }
+    }
+
+    /// The same places, sorted, each resource once for each time it is held.
+    pub fn gathered(allocations: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut rows: Vec<Self> = allocations.into_iter().collect();
+        rows.sort();
+        rows.dedup_by(|next, kept| {
+            let is_same =
+                (&next.host_id, next.start, next.occupied_until) == (&kept.host_id, kept.start, kept.occupied_until);
+            if is_same {
+                kept.places = kept.places.saturating_add(next.places);
+            }
+            is_same
+        });
+        rows
     }
 }
 

@@ -32,6 +32,8 @@ pub struct HostUse {
     pub end: Timestamp,
     /// Whether the planner may still choose another host.
     pub tentative: bool,
+    /// How many instances have their place there; 1 of a host held whole.
+    pub places: u32,
 }
 
 /// A reservation and its lease.

@@ -177,7 +177,10 @@ pub(crate) fn held_resources(book: &Book, lease: &Lease) -> HeldResources {
         .map(|reservation| {
             let allocations = reservation.allocations.iter();
             allocations
-                .filter_map(|allocation| held(reservation, allocation))
+                .filter_map(|allocation| Some((held(reservation, allocation)?, allocation.places)))
+                .flat_map(|(resource, places)| {
+                    std::iter::repeat_n(resource, usize::try_from(places).unwrap_or(usize::MAX))
+                })
                 .collect()
         })
         .collect()

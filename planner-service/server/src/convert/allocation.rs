@@ -4,25 +4,26 @@ use api_types::allocation as wire;
 use api_types::date::PlanTime;
 use planner_core::service::{AllocationFilter, HostAllocations};
 
-/// What a host serves, as clients see it.
+/// What a host serves, as clients see it: a reservation of instances once for each place, as upstream shows it.
 pub(crate) fn write(allocations: HostAllocations) -> wire::Allocation {
     wire::Allocation {
         resource_id: allocations.host_id,
         reservations: allocations
             .reservations
             .into_iter()
-            .map(|entry| {
+            .flat_map(|entry| {
                 let (id, lease_id) = entry
                     .reservation
                     .map(|reservation| (reservation.reservation_id, reservation.lease_id))
                     .unzip();
-                wire::AllocatedReservation {
+                let reservation = wire::AllocatedReservation {
                     id,
                     lease_id,
                     start_date: PlanTime(entry.start),
                     end_date: PlanTime(entry.end),
                     tentative: Some(entry.tentative),
-                }
+                };
+                std::iter::repeat_n(reservation, usize::try_from(entry.places).unwrap_or(usize::MAX))
             })
             .collect(),
     }

@@ -55,16 +55,17 @@ fn reservations(report: &LeaseReport) -> Vec<wire::ReportedReservation> {
     let tentative = report.tentative;
     let write = |reservation: &Reservation| {
         let units = report.units.get(&reservation.id);
-        let on_hosts = reservation.allocations.iter().filter(|_| units.is_none());
+        let on_hosts = reservation.holding().into_iter().filter(|_| units.is_none());
         wire::ReportedReservation {
             id: reservation.id.clone(),
             resource_type: reservation.spec.resource_type().to_owned(),
             status: reservation.status.as_str().to_owned(),
             hosts: on_hosts
-                .map(|allocation| wire::ReportedHost {
-                    host_id: allocation.host_id.clone(),
-                    name: report.hosts.get(&allocation.host_id).cloned(),
+                .map(|(host_id, places)| wire::ReportedHost {
+                    name: report.hosts.get(&host_id).cloned(),
+                    host_id,
                     tentative,
+                    places,
                 })
                 .collect(),
             units: units

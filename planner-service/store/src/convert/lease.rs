@@ -110,7 +110,7 @@ impl LeaseRows {
 pub(crate) fn leases_from_rows(mut rows: LeaseRows) -> Result<Vec<Lease>, StoreError> {
     rows.reservations.sort_unstable_by_key(|row| row.position);
     rows.events.sort_unstable_by_key(|row| row.position);
-    let mut specifications = Specifications::of(&mut rows);
+    let mut specifications = Specifications::of(&mut rows)?;
     let mut reservations = group(rows.reservations, |row| row.lease_id.clone());
     let mut events = group(rows.events, |row| row.lease_id.clone());
     rows.leases

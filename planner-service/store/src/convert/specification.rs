@@ -97,6 +97,7 @@ fn places(reservation: &Reservation) -> impl Iterator<Item = instance_place::Mod
         host_id: held.host_id.clone(),
         start_at: held.start,
         occupied_until: held.occupied_until,
+        places: held.places.into(),
     })
 }
 
@@ -124,22 +125,33 @@ pub(super) struct Specifications {
 }
 
 impl Specifications {
-    /// Takes them out of the rows.
-    pub(super) fn of(rows: &mut LeaseRows) -> Self {
-        rows.allocations.sort_unstable_by_key(|row| row.position);
-        rows.instance_places.sort_unstable_by_key(|row| row.position);
+    /// Takes them out of the rows. Rows of places that were written one for each instance become one.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when a number of places is none.
+    pub(super) fn of(rows: &mut LeaseRows) -> Result<Self, StoreError> {
         rows.required_floating_ips.sort_unstable_by_key(|row| row.position);
-        let held = |host_id, start, occupied_until| Allocation {
-            host_id,
-            start,
-            occupied_until,
-        };
-        let hosts = rows.allocations.drain(..);
-        let hosts = hosts.map(|row| (row.reservation_id, held(row.host_id, row.start_at, row.occupied_until)));
-        let places = rows.instance_places.drain(..);
-        let places = places.map(|row| (row.reservation_id, held(row.host_id, row.start_at, row.occupied_until)));
-        let held = group(hosts.chain(places).collect(), |(id, _)| id.clone());
-        Self {
+        let hosts = rows.allocations.drain(..).map(|row| {
+            let held = Allocation {
+                host_id: row.host_id,
+                start: row.start_at,
+                occupied_until: row.occupied_until,
+                places: 1,
+            };
+            Ok((row.reservation_id, held))
+        });
+        let places = rows.instance_places.drain(..).map(|row| {
+            let held = Allocation {
+                host_id: row.host_id,
+                start: row.start_at,
+                occupied_until: row.occupied_until,
+                places: count("places", &row.reservation_id, row.places)?,
+            };
+            Ok((row.reservation_id, held))
+        });
+        let held: Vec<(String, Allocation)> = hosts.chain(places).collect::<Result<_, StoreError>>()?;
+        let held = group(held, |(id, _)| id.clone());
+        Ok(Self {
             hosts: rows
                 .host_reservations
                 .drain(..)
@@ -170,9 +182,9 @@ impl Specifications {
             }),
             held: held
                 .into_iter()
-                .map(|(id, held)| (id, held.into_iter().map(|(_, held)| held).collect()))
+                .map(|(id, held)| (id, Allocation::gathered(held.into_iter().map(|(_, held)| held))))
                 .collect(),
-        }
+        })
     }
 
     /// What a reservation holds, in order.

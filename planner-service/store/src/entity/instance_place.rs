@@ -1,4 +1,4 @@
-//! Rows of `instance_places`: on which host one instance of a reservation has its place, and when.
+//! Rows of `instance_places`: on which host instances of a reservation have their places, how many, and when.
 
 use sea_orm::entity::prelude::*;
 
@@ -12,6 +12,7 @@ pub struct Model {
     pub host_id: String,
     pub start_at: i64,
     pub occupied_until: i64,
+    pub places: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

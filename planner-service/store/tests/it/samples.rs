@@ -45,6 +45,7 @@ pub(crate) fn lease(id: &str, hosts: &[&str], start: i64, end: i64) -> Lease {
             allocations: hosts
                 .iter()
                 .map(|host| Allocation {
+                    places: 1,
                     host_id: (*host).to_owned(),
                     start,
                     occupied_until: end,
