@@ -183,3 +183,26 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// However places are written down, each resource and time stands once, and none is lost.
+        #[test]
+        fn v3_gathered_places_are_the_same_places(rows in prop::collection::vec((0..3_u8, 0..2_i64, 1..4_u32), 0..12)) {
+            let one = |host: u8, start, places| Allocation::during(host.to_string(), start, 9, places);
+            let counted = rows.iter().map(|(host, start, places)| one(*host, *start, *places));
+            let singly = rows.iter().flat_map(|(host, start, places)| (0..*places).map(|_| one(*host, *start, 1)));
+            let gathered = Allocation::gathered(counted);
+            prop_assert_eq!(&gathered, &Allocation::gathered(singly));
+            let different = gathered.windows(2).all(|pair| (&pair[0].host_id, pair[0].start) < (&pair[1].host_id, pair[1].start));
+            prop_assert!(different, "{:?}", gathered);
+            let sum = |rows: &[Allocation]| rows.iter().map(|row| row.places).sum::<u32>();
+            prop_assert_eq!(sum(&gathered), rows.iter().map(|row| row.2).sum::<u32>());
+        }
+    }
+}

@@ -42,15 +42,12 @@ pub(crate) fn lease(id: &str, hosts: &[&str], start: i64, end: i64) -> Lease {
                 resource_properties: r#"["==", "$gpu", "True"]"#.to_owned(),
                 before_end: String::new(),
             }),
-            allocations: hosts
-                .iter()
-                .map(|host| Allocation {
-                    places: 1,
-                    host_id: (*host).to_owned(),
-                    start,
-                    occupied_until: end,
-                })
-                .collect(),
+            allocations: Allocation::gathered(hosts.iter().map(|host| Allocation {
+                host_id: (*host).to_owned(),
+                start,
+                occupied_until: end,
+                places: 1,
+            })),
             handover: Handover::default(),
         }],
         events: [EventType::StartLease, EventType::BeforeEndLease, EventType::EndLease]

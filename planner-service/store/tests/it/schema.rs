@@ -4,7 +4,7 @@ use planner_core::domain::{EventType, Handover, Lease, LeaseStatus, ReservationS
 use planner_core::ports::Store;
 use tokio::task::JoinSet;
 
-use crate::samples::{DAY, commit, lease, put};
+use crate::samples::{DAY, commit, lease, lease_of_instances, put};
 use store::testing::{Engine, TestDatabase};
 
 async fn works(database: &TestDatabase) {
@@ -29,10 +29,11 @@ on_empty_databases!(
     a_second_run_keeps_what_is_there,
     an_unmigrated_database_says_so,
     what_was_handed_over_is_kept_and_follows_from_older_rows,
+    v3_rows_of_one_place_each_are_read_as_their_sum,
 );
 
 /// Steps of the schema.
-const STEPS: usize = 8;
+const STEPS: usize = 9;
 
 async fn several_processes_migrate_at_once(database: TestDatabase) {
     let mut processes = JoinSet::new();
@@ -92,6 +93,26 @@ async fn an_unmigrated_database_says_so(database: TestDatabase) {
     assert_eq!(store.pending_migrations().await.unwrap(), STEPS);
     store.load().await.unwrap_err();
     commit(&store, Vec::new()).await.unwrap_err();
+}
+
+/// As they were written before places were counted; ten thousand places on one host are one row today.
+async fn v3_rows_of_one_place_each_are_read_as_their_sum(database: TestDatabase) {
+    let store = database.store().await;
+    store.migrate().await.unwrap();
+    let mut many = lease_of_instances("many", &["1", "1", "2"], 0, DAY);
+    let many_places = &mut many.reservations[1].allocations[0];
+    many_places.places = 10_000;
+    commit(&store, vec![put(many.clone())]).await.unwrap();
+    assert_eq!(store.load().await.unwrap().leases, [many.clone()]);
+    database
+        .sql(&[
+            "DELETE FROM instance_places WHERE reservation_id = 'r-many'",
+            "INSERT INTO instance_places (reservation_id, position, host_id, start_at, occupied_until) \
+             VALUES ('r-many', 0, '1', 0, 86400), ('r-many', 1, '1', 0, 86400), ('r-many', 2, '2', 0, 86400)",
+        ])
+        .await
+        .unwrap();
+    assert_eq!(store.load().await.unwrap().leases, [many]);
 }
 
 async fn what_was_handed_over_is_kept_and_follows_from_older_rows(database: TestDatabase) {
