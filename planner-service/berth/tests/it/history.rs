@@ -79,7 +79,7 @@ impl Promises {
                     );
                     continue;
                 }
-                let held = u32::try_from(reservation.allocations.len()).expect("it is small");
+                let held = reservation.amount();
                 assert!(
                     (spec.min..=spec.max).contains(&held),
                     "{context}: {held} of {}..{}",

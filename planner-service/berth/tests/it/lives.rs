@@ -412,7 +412,7 @@ fn change(dice: &mut Dice, lease: &Lease) -> LeaseChange {
         1 => change.name = Some("renamed".to_owned()),
         _ => {
             let reservation = &lease.reservations[0];
-            let more = u32::try_from(reservation.allocations.len()).expect("it is small") + dice.hosts(2);
+            let more = reservation.amount() + dice.hosts(2);
             let is_of_hosts = matches!(reservation.spec, ReservationSpec::Host(_));
             change.reservations = vec![ReservationChange {
                 id: reservation.id.clone(),

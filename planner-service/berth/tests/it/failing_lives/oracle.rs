@@ -74,7 +74,7 @@ impl<'a> Oracle<'a> {
                         works || stranded.contains(&pair),
                         "{context}: new work on a failed host: {lease:#?}"
                     );
-                    let part = (held, vcpus(reservation));
+                    let part = (held, vcpus(reservation).map(|vcpus| vcpus * held.places));
                     taken.entry(&held.host_id).or_default().push(part);
                 }
             }
@@ -165,8 +165,7 @@ impl<'a> Oracle<'a> {
         if until <= minute {
             return None;
         }
-        let held = reservation.allocations.iter().map(|held| held.host_id.as_str());
-        let held: Vec<&str> = held.filter(|id| self.works(id)).collect();
+        let held: Vec<&str> = each_place(reservation).filter(|id| self.works(id)).collect();
         // What is over but not given back stays as well.
         let (stays, may_leave) = if self.is_fixed(lease) || lease.end <= self.now {
             (held, Vec::new())
@@ -294,6 +293,12 @@ fn vcpus(reservation: &Reservation) -> Option<u32> {
     }
 }
 
+/// The host or unit of each thing it holds.
+fn each_place(reservation: &Reservation) -> impl Iterator<Item = &str> {
+    let held = reservation.allocations.iter();
+    held.flat_map(|held| (0..held.places).map(|_| held.host_id.as_str()))
+}
+
 fn promised(reservation: &Reservation) -> u32 {
     match &reservation.spec {
         ReservationSpec::Host(spec) => spec.min,
@@ -306,8 +311,7 @@ fn promised(reservation: &Reservation) -> u32 {
 
 /// What a reservation lacks when only these hosts count.
 fn lacking(reservation: &Reservation, counts: impl Fn(&str) -> bool) -> u32 {
-    let held = reservation.allocations.iter().map(|held| held.host_id.as_str());
-    let held: Vec<&str> = held.filter(|id| counts(id)).collect();
+    let held: Vec<&str> = each_place(reservation).filter(|id| counts(id)).collect();
     let on = |host: &str| held.iter().filter(|id| **id == host).count();
     let kept = match &reservation.spec {
         ReservationSpec::Instance(spec) if spec.affinity == Some(true) => {
