@@ -524,7 +524,7 @@ async fn the_report_shows_hosts_and_waiting_work() {
     assert_eq!(report["lease"]["id"], json!(id));
     assert_eq!(
         report["reservations"][0]["hosts"],
-        json!([{"host_id": host, "name": "compute-1", "tentative": true}])
+        json!([{"host_id": host, "name": "compute-1", "tentative": true, "places": 1}])
     );
     assert_eq!(report["findings"], json!([]));
     let event = &report["events"][0];
