@@ -1,5 +1,6 @@
 //! Mode `heal`: everything off unreservable and blocked hosts, with the most promises kept and, among
-//! those answers, the fewest changes.
+//! those answers, the fewest changes. Of two promises of which one can be kept, the one is broken that has
+//! lost a host.
 //!
 //! What stands on a host that is not reservable, or is out of service at some time still to come of its
 //! window, leaves that host, pinned or started or not. Other pinned and started work stays; everything

@@ -1,7 +1,7 @@
 //! The most promises that can be kept, with the fewest changes, as integer programs over counts per place.
 //!
-//! Two goals one after the other: first the fewest promises broken and, among those, the fewest hosts
-//! missing; then, with as few, the fewest moves and the least disturbance. The program has a shortage for
+//! Two goals one after the other: first the fewest promises broken, among those the fewest that have lost
+//! no host, then the fewest hosts missing; then, with as few, the fewest moves and the least disturbance. The program has a shortage for
 //! every promise, so that it always has values. It starts with the jobs that must leave hosts and without
 //! capacities, and gets a capacity when the answer exceeds it, together with every job that holds
 //! something there.
@@ -47,22 +47,37 @@ pub(super) fn solve(
         }
         let counts = search.counts(&columns, &values);
         if !search.grow(&counts) {
-            let total = |columns: &BTreeMap<usize, usize>| columns.values().map(|&column| values[column]).sum::<u32>();
-            return Some((counts, total(&columns.broken), total(&columns.missing)));
+            let losses = Losses {
+                broken: search.sum(&columns.broken, &values, |_| true),
+                unharmed: search.sum(&columns.broken, &values, |job| job.is_unharmed()),
+                missing: search.sum(&columns.missing, &values, |_| true),
+            };
+            return Some((counts, losses));
         }
     };
-    let (kept, broken, missing) = run(&mut search, Goal::Keep)?;
-    let settled = run(&mut search, Goal::Settle { broken, missing });
+    let (kept, losses) = run(&mut search, Goal::Keep)?;
+    let settled = run(&mut search, Goal::Settle(losses));
     Some(settled.map_or((kept, false), |(counts, ..)| (counts, true)))
 }
 
 /// What a program minimises.
 #[derive(Clone, Copy)]
 enum Goal {
-    /// Broken promises, then missing hosts.
+    /// What is lost.
     Keep,
-    /// Moves, then disturbance, with no more broken and missing than this.
-    Settle { broken: u32, missing: u32 },
+    /// Moves, then disturbance, with no more lost than this.
+    Settle(Losses),
+}
+
+/// What an answer loses; each member counts for more than all that follow.
+#[derive(Clone, Copy)]
+struct Losses {
+    /// Promises that are not kept in full.
+    broken: u32,
+    /// Those of them that stood on hosts in order: they make room for others.
+    unharmed: u32,
+    /// Hosts or instances that are missing.
+    missing: u32,
 }
 
 /// The columns of a program.
@@ -134,11 +149,21 @@ impl<'s> Search<'s> {
         let total: i64 = sizes.sum::<i64>() + 1;
         let heavy = if total > GREATEST_WEIGHT { 1 } else { total };
         let light = i64::from(heavy > 1);
+        let jobs = i64::try_from(self.usable.len()).unwrap_or(i64::MAX);
+        // Above all that is missing, and above that as often as there are promises.
+        let grave = if total.saturating_mul(jobs + 1) > GREATEST_WEIGHT {
+            1
+        } else {
+            total
+        };
         for (&number, usable) in &self.usable {
             let job = &self.world.jobs[number];
             let (broken_cost, missing_cost) = match goal {
-                Goal::Keep => (heavy, light),
-                Goal::Settle { .. } => (0, 0),
+                Goal::Keep => (
+                    grave * (jobs + 1) + if job.is_unharmed() { grave } else { 0 },
+                    i64::from(grave > 1),
+                ),
+                Goal::Settle(_) => (0, 0),
             };
             let mut all = Vec::new();
             for &(place, most) in usable {
@@ -164,14 +189,20 @@ impl<'s> Search<'s> {
             program.row(None, Some(0), vec![(missing, 1), (broken, -i64::from(job.size))]);
             columns.missing.insert(number, missing);
             columns.broken.insert(number, broken);
-            if let Goal::Settle { .. } = goal {
+            if let Goal::Settle(_) = goal {
                 self.departures(&mut program, &columns, number, (heavy, light));
             }
         }
-        if let Goal::Settle { broken, missing } = goal {
-            let sum = |columns: &BTreeMap<usize, usize>| columns.values().map(|&column| (column, 1)).collect();
-            program.row(None, Some(broken.into()), sum(&columns.broken));
-            program.row(None, Some(missing.into()), sum(&columns.missing));
+        if let Goal::Settle(losses) = goal {
+            let all = |columns: &BTreeMap<usize, usize>| columns.values().map(|&column| (column, 1)).collect();
+            let unharmed = columns
+                .broken
+                .iter()
+                .filter(|(job, _)| self.world.jobs[**job].is_unharmed());
+            let unharmed = unharmed.map(|(_, &column)| (column, 1)).collect();
+            program.row(None, Some(losses.broken.into()), all(&columns.broken));
+            program.row(None, Some(losses.unharmed.into()), unharmed);
+            program.row(None, Some(losses.missing.into()), all(&columns.missing));
         }
         for (&place, instants) in &self.rows {
             for &at in instants {
@@ -179,6 +210,12 @@ impl<'s> Search<'s> {
             }
         }
         (program, columns)
+    }
+
+    /// What the columns of these jobs come to.
+    fn sum(&self, columns: &BTreeMap<usize, usize>, values: &[u32], counts: impl Fn(&Job<'_>) -> bool) -> u32 {
+        let counted = columns.iter().filter(|(job, _)| counts(&self.world.jobs[**job]));
+        counted.map(|(_, &column)| values[column]).sum()
     }
 
     /// Columns for what a job gives up although it might stay: per class for the moves, per place for the

@@ -42,6 +42,11 @@ impl Job<'_> {
         }
     }
 
+    /// Whether all it has is in order.
+    pub(super) const fn is_unharmed(&self) -> bool {
+        self.leaves.is_empty()
+    }
+
     /// How it uses a host on which it has `count`.
     pub(super) fn uses(&self, count: u32) -> Use {
         match self.instances() {

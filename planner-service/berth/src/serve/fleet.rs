@@ -1,4 +1,6 @@
 //! Filling an empty standalone inventory from a problem document.
+//!
+//! Invariant: all hosts of the document are registered, or none.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,9 +9,12 @@ use anyhow::{Context, bail};
 use planner_core::authority::Caller;
 use planner_core::service::Service;
 use plugin_api::HostRegistration;
-use solver::document::Problem;
+use solver::document::{HostEntry, Problem};
 
 /// Registers the document's hosts, unless hosts are registered already.
+///
+/// # Errors
+/// When the document cannot be read, or one of its hosts cannot be registered.
 pub(super) async fn load(service: &Service, path: &Path) -> anyhow::Result<()> {
     let operator = Caller {
         is_admin: true,
@@ -28,41 +33,44 @@ pub(super) async fn load(service: &Service, path: &Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("--fleet {}: the file cannot be read", path.display()))?;
     let problem = Problem::parse(&text).with_context(|| format!("--fleet {}", path.display()))?;
-    for host in &problem.hosts {
-        if !host.blocks.is_empty() || !host.reservable {
-            bail!(
-                "--fleet {}: host {}: blocks and reservable=false cannot be loaded",
-                path.display(),
-                host.id
-            );
-        }
-        let mut values: BTreeMap<String, String> = host
-            .properties
-            .0
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.clone()))
-            .collect();
-        let columns = [
-            ("vcpus", host.capacity.0.get("VCPU").map(ToString::to_string)),
-            ("memory_mb", host.capacity.0.get("MEMORY_MB").map(ToString::to_string)),
-            ("local_gb", host.capacity.0.get("DISK_GB").map(ToString::to_string)),
-            ("availability_zone", host.zone.clone()),
-            ("rack", host.rack.clone()),
-        ];
-        for (name, value) in columns {
-            if let Some(value) = value {
-                values.insert(name.to_owned(), value);
-            }
-        }
-        let registration = HostRegistration {
-            reference: host.id.to_string(),
-            values,
-        };
-        service
-            .register_host(&operator, registration)
-            .await
-            .with_context(|| format!("--fleet {}: host {}", path.display(), host.id))?;
+    if let Some(host) = problem
+        .hosts
+        .iter()
+        .find(|host| !host.blocks.is_empty() || !host.reservable)
+    {
+        bail!(
+            "--fleet {}: host {}: blocks and reservable=false cannot be loaded",
+            path.display(),
+            host.id
+        );
     }
-    tracing::info!(hosts = problem.hosts.len(), "the fleet is loaded");
+    let registrations: Vec<HostRegistration> = problem.hosts.iter().map(registration).collect();
+    let hosts = service
+        .register_hosts(&operator, &registrations)
+        .await
+        .with_context(|| format!("--fleet {}: no host is loaded", path.display()))?;
+    tracing::info!(hosts = hosts.len(), "the fleet is loaded");
     Ok(())
+}
+
+fn registration(host: &HostEntry) -> HostRegistration {
+    let properties = host.properties.0.iter();
+    let mut values: BTreeMap<String, String> = properties
+        .map(|(name, value)| (name.to_string(), value.clone()))
+        .collect();
+    let columns = [
+        ("vcpus", host.capacity.0.get("VCPU").map(ToString::to_string)),
+        ("memory_mb", host.capacity.0.get("MEMORY_MB").map(ToString::to_string)),
+        ("local_gb", host.capacity.0.get("DISK_GB").map(ToString::to_string)),
+        ("availability_zone", host.zone.clone()),
+        ("rack", host.rack.clone()),
+    ];
+    let known = columns
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    values.extend(known);
+    HostRegistration {
+        reference: host.id.to_string(),
+        values,
+    }
 }

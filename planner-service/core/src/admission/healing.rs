@@ -185,8 +185,9 @@ pub(crate) fn unsettled(seen: Seen<'_>, is_healed: bool) -> Vec<String> {
             && lease.reservations.iter().any(|reservation| {
                 reservation.status != ReservationStatus::Deleted
                     && (Seen::lacks_for_good(reservation) > 0
-                        || !waits && seen.stranded(lease, reservation).next().is_some()
-                        || reservation.missing_resources)
+                        || (seen.lacks(lease, reservation) > 0) != reservation.missing_resources
+                        || !waits
+                            && (reservation.missing_resources || seen.stranded(lease, reservation).next().is_some()))
             })
     };
     let mut leases: Vec<&Arc<Lease>> = seen.book.leases().filter(needs).collect();

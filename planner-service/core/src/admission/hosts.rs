@@ -1,6 +1,6 @@
 //! Registering, changing and removing hosts, and the properties they bring.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plugin_api::echo::shortened;
@@ -31,23 +31,39 @@ fn already_registered(reference: &str) -> ServiceError {
     ))
 }
 
-/// Enters a host that the inventory has prepared.
+/// Enters hosts that the inventory has prepared: all of them, or none.
 pub(crate) fn register(
     draft: &mut Draft,
-    facts: &HostFacts,
+    facts: &[HostFacts],
     trust_id: Option<&str>,
     identifiers: &dyn Identifiers,
-) -> Result<Arc<Host>, ServiceError> {
-    let id = if facts.id.is_empty() {
-        next_id(draft.book())
-    } else {
-        facts.id.clone()
-    };
-    check_new(draft.book(), &id)?;
-    check_new(draft.book(), &facts.hypervisor_hostname)?;
-    let now = draft.now();
-    let host = Arc::new(Host {
-        id,
+) -> Result<Vec<Arc<Host>>, ServiceError> {
+    let next_ids = next_id(draft.book())..;
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut hosts = Vec::new();
+    for (facts, next_id) in facts.iter().zip(next_ids) {
+        let host = registered(facts, next_id, trust_id, draft.now());
+        for name in [&host.id, &host.hypervisor_hostname] {
+            check_new(draft.book(), name)?;
+        }
+        let names = BTreeSet::from([host.id.clone(), host.hypervisor_hostname.clone()]);
+        if let Some(twice) = names.iter().find(|name| taken.contains(*name)) {
+            return Err(already_registered(twice));
+        }
+        taken.extend(names);
+        hosts.push(Arc::new(host));
+    }
+    write(draft, &hosts, identifiers)?;
+    Ok(hosts)
+}
+
+fn registered(facts: &HostFacts, next_id: u64, trust_id: Option<&str>, now: Timestamp) -> Host {
+    Host {
+        id: if facts.id.is_empty() {
+            next_id.to_string()
+        } else {
+            facts.id.clone()
+        },
         vcpus: facts.vcpus,
         cpu_info: facts.cpu_info.clone(),
         hypervisor_type: facts.hypervisor_type.clone(),
@@ -63,19 +79,17 @@ pub(crate) fn register(
         updated_at: None,
         capabilities: facts.capabilities.clone(),
         provision: facts.provision.clone(),
-    });
-    write(draft, &host, identifiers)?;
-    Ok(host)
+    }
 }
 
 /// The number after the greatest number that is a host's id.
-fn next_id(book: &Book) -> String {
+fn next_id(book: &Book) -> u64 {
     let greatest = book
         .hosts()
         .filter_map(|host| host.id.parse::<u64>().ok())
         .max()
         .unwrap_or(0);
-    (greatest + 1).to_string()
+    greatest.saturating_add(1)
 }
 
 /// Sets and removes capabilities, all or none, and notes what the host can give now, if that is known.
@@ -121,7 +135,7 @@ pub(crate) fn update(
     }
     next.updated_at = Some(draft.now());
     let next = Arc::new(next);
-    write(draft, &next, identifiers)?;
+    write(draft, std::slice::from_ref(&next), identifiers)?;
     Ok(next)
 }
 
@@ -215,12 +229,12 @@ pub(crate) fn set_private(draft: &mut Draft, name: &str, private: bool) -> Resul
     Ok(next)
 }
 
-/// Writes the host and every property name it brings for the first time.
-fn write(draft: &mut Draft, host: &Arc<Host>, identifiers: &dyn Identifiers) -> Result<(), ServiceError> {
+/// Writes hosts and every property name they bring for the first time.
+fn write(draft: &mut Draft, hosts: &[Arc<Host>], identifiers: &dyn Identifiers) -> Result<(), ServiceError> {
     let now = draft.now();
-    let mut changes: Vec<Change> = host
-        .capabilities
-        .keys()
+    let names: BTreeSet<&String> = hosts.iter().flat_map(|host| host.capabilities.keys()).collect();
+    let mut changes: Vec<Change> = names
+        .into_iter()
         .filter(|name| draft.book().property(name).is_none())
         .map(|name| {
             Change::PutProperty(Arc::new(Property {
@@ -232,6 +246,6 @@ fn write(draft: &mut Draft, host: &Arc<Host>, identifiers: &dyn Identifiers) -> 
             }))
         })
         .collect();
-    changes.push(Change::PutHost(Arc::clone(host)));
+    changes.extend(hosts.iter().map(Arc::clone).map(Change::PutHost));
     draft.change(changes).map_err(second_check)
 }

@@ -69,14 +69,14 @@ impl Seen<'_> {
 
     /// Sets what the lease says of itself, after any change of what it holds.
     pub(crate) fn judge(&self, lease: &mut Lease) {
-        let is_near = self.is_near(lease);
         let flags: Vec<bool> = lease
             .reservations
             .iter()
-            .map(|reservation| match (reservation.status, is_near) {
-                (ReservationStatus::Deleted, _) => reservation.missing_resources,
-                (_, true) => self.lacks(lease, reservation) > 0,
-                (_, false) => Self::lacks_for_good(reservation) > 0,
+            .map(|reservation| match reservation.status {
+                ReservationStatus::Deleted => reservation.missing_resources,
+                ReservationStatus::Pending | ReservationStatus::Active | ReservationStatus::Error => {
+                    self.lacks(lease, reservation) > 0
+                }
             })
             .collect();
         for (reservation, missing) in lease.reservations.iter_mut().zip(flags) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plugin_api::HostRegistration;
+use plugin_api::{HostFacts, HostRegistration};
 
 use super::{Listing, Service, ServiceError, inventory_error, not_written};
 use crate::admission::healing::Outcome;
@@ -59,6 +59,30 @@ impl Service {
         self.may_register_host(caller)?;
         hosts::check_new(&*self.book.fresh().await, &registration.reference)?;
         let facts = self.inventory.register(&registration).await.map_err(inventory_error)?;
+        let mut hosts = self.enter(caller, vec![facts]).await?;
+        hosts
+            .pop()
+            .ok_or_else(|| ServiceError::Unavailable("the host was not entered".to_owned()))
+    }
+
+    /// Registers all of these hosts, or none.
+    ///
+    /// # Errors
+    /// When one is registered already or stands twice, the inventory refuses it, or the rule forbids it.
+    pub async fn register_hosts(
+        &self,
+        caller: &Caller,
+        registrations: &[HostRegistration],
+    ) -> Result<Vec<Arc<Host>>, ServiceError> {
+        self.may_register_host(caller)?;
+        let mut facts = Vec::new();
+        for registration in registrations {
+            facts.push(self.inventory.register(registration).await.map_err(inventory_error)?);
+        }
+        self.enter(caller, facts).await
+    }
+
+    async fn enter(&self, caller: &Caller, facts: Vec<HostFacts>) -> Result<Vec<Arc<Host>>, ServiceError> {
         let (identifiers, trust_id) = (Arc::clone(&self.identifiers), caller.trust_id.clone());
         self.submit(caller, move |draft| {
             hosts::register(draft, &facts, trust_id.as_deref(), identifiers.as_ref())

@@ -99,7 +99,7 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    /// What holds right after hosts were marked: whatever is near has left failed hosts, its flags say what it lacks, and
+    /// What holds right after hosts were marked: whatever is near has left failed hosts, flags say what is lacking, and
     /// nothing that is flagged could have been made whole beside all that others have. Gives how many are flagged.
     pub(super) fn check_healed(&self, context: &str) -> usize {
         let mut searched = 0;
@@ -110,8 +110,8 @@ impl<'a> Oracle<'a> {
                 if is_near {
                     let stranded = reservation.allocations.iter().find(|held| !self.works(&held.host_id));
                     assert_eq!(stranded, None, "{context}: left on a failed host: {lease:#?}");
-                    assert_eq!(reservation.missing_resources, short > 0, "{context}: {lease:#?}");
                 }
+                assert_eq!(reservation.missing_resources, short > 0, "{context}: {lease:#?}");
                 // A lease that starts late finds again what it lacks all at once.
                 let is_alone = is_near || lease.reservations.len() == 1;
                 if !reservation.missing_resources || !is_alone {
