@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use planner_core::authority::Caller;
 use planner_core::service::Service;
 use plugin_api::HostRegistration;
 use solver::document::{HostEntry, Problem};
@@ -16,13 +15,7 @@ use solver::document::{HostEntry, Problem};
 /// # Errors
 /// When the document cannot be read, or one of its hosts cannot be registered.
 pub(super) async fn load(service: &Service, path: &Path) -> anyhow::Result<()> {
-    let operator = Caller {
-        is_admin: true,
-        project_id: "admin".to_owned(),
-        user_id: "admin".to_owned(),
-        ..Caller::default()
-    };
-    let known = service.hosts(&operator).await?().count();
+    let known = service.number_of_hosts().await;
     if known > 0 {
         tracing::info!(
             hosts = known,
@@ -45,11 +38,11 @@ pub(super) async fn load(service: &Service, path: &Path) -> anyhow::Result<()> {
         );
     }
     let registrations: Vec<HostRegistration> = problem.hosts.iter().map(registration).collect();
-    let hosts = service
-        .register_hosts(&operator, &registrations)
+    service
+        .register_fleet(&registrations)
         .await
         .with_context(|| format!("--fleet {}: no host is loaded", path.display()))?;
-    tracing::info!(hosts = hosts.len(), "the fleet is loaded");
+    tracing::info!(hosts = registrations.len(), "the fleet is loaded");
     Ok(())
 }
 

@@ -766,3 +766,31 @@ fn f13_a_password_on_the_command_line_is_warned_of() {
         &["it holds transport_url", "mode 644", "chmod"],
     );
 }
+
+/// Half a fleet would be taken for the whole one at the next start.
+#[test]
+fn a_fleet_is_loaded_as_a_whole_whatever_the_policy_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = ["token", "create", "--file", "tokens.toml", "--user", "ann"];
+    let admin = [&admin[..], &["--project", "lab", "--role", "admin"]].concat();
+    let token = succeeded(&run(&folder, &admin)).trim().to_owned();
+    file(
+        &folder,
+        "policy.yaml",
+        "\"blazar:oshosts:get\": \"role:reader\"\n\"blazar:oshosts:post\": \"!\"\n",
+    );
+    let generated = succeeded(&run(&folder, &["generate", "--hosts", "5", "--classes", "2"]));
+    let whole: Value = serde_json::from_str(&generated).unwrap();
+    let mut wrong = whole.clone();
+    wrong["hosts"][3]["reservable"] = false.into();
+    let mut arguments = vec!["--token-file", "tokens.toml", "--policy-file", "policy.yaml"];
+    arguments.extend(["--fleet", "fleet.json", "--data", "data"]);
+    file(&folder, "fleet.json", &wrong.to_string());
+    contains(&refusal(&folder, &arguments), &["--fleet fleet.json", "reservable"]);
+    file(&folder, "fleet.json", &whole.to_string());
+    let service = Logged::start(&folder, &arguments);
+    let mut list = berth(&folder, &["host", "list", "--json", "--url", &service.url]);
+    let listed = succeeded(&list.env("BERTH_TOKEN", token).output().unwrap());
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["hosts"].as_array().map(Vec::len), Some(5), "{listed}");
+}

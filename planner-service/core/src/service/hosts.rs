@@ -10,6 +10,7 @@ use crate::admission::healing::Outcome;
 use crate::admission::hosts;
 use crate::admission::listing::in_order;
 use crate::authority::{Caller, rules};
+use crate::book::job::{Draft, Origin};
 use crate::domain::Host;
 use crate::reach::Reach;
 
@@ -59,35 +60,41 @@ impl Service {
         self.may_register_host(caller)?;
         hosts::check_new(&*self.book.fresh().await, &registration.reference)?;
         let facts = self.inventory.register(&registration).await.map_err(inventory_error)?;
-        let mut hosts = self.enter(caller, vec![facts]).await?;
+        let mut hosts = self
+            .enter(&caller.project_id, caller.trust_id.clone(), vec![facts])
+            .await?;
         hosts
             .pop()
             .ok_or_else(|| ServiceError::Unavailable("the host was not entered".to_owned()))
     }
 
-    /// Registers all of these hosts, or none.
+    /// How many hosts are registered, for whoever starts the program: no rule is asked.
+    pub async fn number_of_hosts(&self) -> usize {
+        self.book.fresh().await.hosts().count()
+    }
+
+    /// Registers all of these hosts, or none, for whoever starts the program: no rule is asked.
     ///
     /// # Errors
-    /// When one is registered already or stands twice, the inventory refuses it, or the rule forbids it.
-    pub async fn register_hosts(
-        &self,
-        caller: &Caller,
-        registrations: &[HostRegistration],
-    ) -> Result<Vec<Arc<Host>>, ServiceError> {
-        self.may_register_host(caller)?;
+    /// When a host is registered already or stands twice, or the inventory refuses it.
+    pub async fn register_fleet(&self, registrations: &[HostRegistration]) -> Result<(), ServiceError> {
         let mut facts = Vec::new();
         for registration in registrations {
             facts.push(self.inventory.register(registration).await.map_err(inventory_error)?);
         }
-        self.enter(caller, facts).await
+        self.enter("", None, facts).await.map(|_| ())
     }
 
-    async fn enter(&self, caller: &Caller, facts: Vec<HostFacts>) -> Result<Vec<Arc<Host>>, ServiceError> {
-        let (identifiers, trust_id) = (Arc::clone(&self.identifiers), caller.trust_id.clone());
-        self.submit(caller, move |draft| {
-            hosts::register(draft, &facts, trust_id.as_deref(), identifiers.as_ref())
-        })
-        .await
+    async fn enter(
+        &self,
+        project_id: &str,
+        trust_id: Option<String>,
+        facts: Vec<HostFacts>,
+    ) -> Result<Vec<Arc<Host>>, ServiceError> {
+        let identifiers = Arc::clone(&self.identifiers);
+        let work = move |draft: &mut Draft| hosts::register(draft, &facts, trust_id.as_deref(), identifiers.as_ref());
+        let entered = self.book.submit(Origin::of(project_id), work).await;
+        entered.map_err(not_written)
     }
 
     /// Sets (`Some`) and removes (`None`) extra capabilities.

@@ -99,8 +99,8 @@ async fn leases_exchange_hosts_in_one_commit(database: TestDatabase) {
         .await
         .unwrap();
     for hosts in [
-        [["3", "2"], ["1", "4"], ["5", "6"]],
-        [["4", "1"], ["6", "5"], ["2", "3"]],
+        [["2", "3"], ["1", "4"], ["5", "6"]],
+        [["1", "4"], ["5", "6"], ["2", "3"]],
     ] {
         commit(&store, put_all(hosts)).await.unwrap();
         let held: Vec<Vec<String>> = store
