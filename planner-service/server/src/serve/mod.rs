@@ -29,7 +29,7 @@ use tower::Service;
 
 use self::connections::{Admission, Connections};
 use crate::error::ApiError;
-use crate::routes::is_public;
+use crate::routes::access::is_public;
 
 /// Seconds that requests under way get to finish after `shutdown`.
 const GRACE_SECONDS: u64 = 30;
