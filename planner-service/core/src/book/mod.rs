@@ -13,8 +13,8 @@ use countables::Countables;
 use floating_ips::FloatingIps;
 use occupants::Occupants;
 
-use crate::demand::demand;
-use crate::domain::{EventStatus, Host, Lease, LeaseStatus, Property, Timestamp};
+use crate::demand::{Demand, demand};
+use crate::domain::{EventStatus, Host, Lease, LeaseStatus, Property, ReservationSpec, Timestamp};
 use crate::ports::{Change, Contents, Epoch};
 use crate::properties;
 
@@ -327,6 +327,17 @@ impl Book {
         self.host_ids_by_name.get(name).and_then(|id| self.hosts.get(id))
     }
 
+    /// What a reservation asks of the planner, where the floating IPs of the book are the units.
+    ///
+    /// # Errors
+    /// Says which expression or extra spec is wrong, and how.
+    pub(crate) fn demand(&self, spec: &ReservationSpec) -> Result<Demand, String> {
+        demand(spec, &|network_id, address| {
+            let known = self.floating_ip_at(network_id, address)?;
+            Some(Arc::from(known.id.as_str()))
+        })
+    }
+
     /// All hosts by id.
     pub fn hosts(&self) -> impl Iterator<Item = &Arc<Host>> {
         self.hosts.values()
@@ -403,7 +414,7 @@ fn planner_lease(lease: &Lease, book: &Book) -> Result<solver::model::Lease, Str
         .iter()
         .filter(|reservation| !reservation.allocations.is_empty())
         .map(|reservation| {
-            let demand = demand(&reservation.spec, book)?;
+            let demand = book.demand(&reservation.spec)?;
             let mut holds: Vec<Arc<str>> = reservation
                 .allocations
                 .iter()
