@@ -385,12 +385,19 @@ fn due_entries(lease: &Lease) -> impl Iterator<Item = DueEntry> {
         })
 }
 
-/// Whether the lease's hosts are final whatever the clock says: it is past PENDING, or its start was tried.
+/// Whether the lease's hosts are final whatever the clock says: it is past PENDING, its start was tried, or something
+/// stands outside for it.
 pub fn is_bound(lease: &Lease) -> bool {
     let tried = lease
         .event(crate::domain::EventType::StartLease)
         .is_some_and(|event| event.attempts > 0);
-    tried || !matches!(lease.status, LeaseStatus::Pending | LeaseStatus::Creating)
+    let is_known = || {
+        lease
+            .reservations
+            .iter()
+            .any(|reservation| reservation.handover.is_known())
+    };
+    tried || !matches!(lease.status, LeaseStatus::Pending | LeaseStatus::Creating) || is_known()
 }
 
 /// From when on the planner counts what a lease occupies: since a host last joined it, because another lease may have
