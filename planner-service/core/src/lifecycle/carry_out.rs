@@ -82,7 +82,10 @@ impl Lifecycle {
         };
         tracing::info!(lease = %lease.id, event = %event_type, "carrying out");
         self.steps.reached("event:begun");
-        let ((), acted) = tokio::join!(self.tell_end(&lease, event_type), self.act(&lease, &assignments, event_type));
+        let ((), acted) = tokio::join!(
+            self.tell_end(&lease, event_type),
+            self.act(&lease, &assignments, event_type)
+        );
         self.steps.reached("event:acted");
         let recorded = match acted {
             Ok(created) => {
