@@ -49,6 +49,15 @@ pub struct ConnectionLimits {
     pub idle: Duration,
 }
 
+/// Leaves the machine time to close connections or files, of which there are too many.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing that the service's time decides waits for it"
+)]
+async fn pause_accepting() {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
 /// Serves `router` on `listener` until `shutdown` is cancelled, then lets requests under way finish
 /// (for at most 30 seconds).
 pub async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimits, shutdown: CancellationToken) {
@@ -75,7 +84,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimi
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "connections cannot be accepted");
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                pause_accepting().await;
             }
         }
     }
