@@ -1,7 +1,7 @@
 //! Rows of Blazar as the contents of a book.
 //!
-//! Invariants: every id is kept; a lease in the middle of something becomes one that Berth carries on with; what Blazar may
-//! have made in the cloud is on record as handed over, so that whatever becomes of the lease, it is taken back.
+//! Invariants: every id is kept; a lease in the middle of something becomes one that Berth carries on with; what Blazar
+//! may have made in the cloud is on record as handed over, so that whatever becomes of the lease, it is taken back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -430,8 +430,8 @@ fn reservation(
     Ok(reservation)
 }
 
-/// What stands in the cloud for a reservation. Blazar makes aggregates and flavors when it books, so there is something to
-/// take back before the start, with no host in it.
+/// What stands in the cloud for a reservation. Blazar makes aggregates and flavors when it books, so there is something
+/// to take back before the start, with no host in it.
 fn handed_over(reservation: &Reservation, lease: &Lease) -> Handover {
     let is = |event_type, status| lease.event(event_type).is_some_and(|event| event.status == status);
     if reservation.status == ReservationStatus::Deleted || is(EventType::EndLease, EventStatus::Done) {

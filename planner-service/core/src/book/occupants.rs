@@ -1,8 +1,8 @@
 //! Who occupies hosts and units at this moment.
 //!
 //! Invariant: a lease stands here for exactly what may have been handed over to it and is not given back, which is on
-//! record in its reservations (`domain/handover.rs`): a matter of no due time, and of no clock. The planner's windows say
-//! what was promised, this says what can be handed over.
+//! record in its reservations (`domain/handover.rs`): a matter of no due time, and of no clock. The planner's windows
+//! say what was promised, this says what can be handed over.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Work that only the holder of a lease's claim may do.
 //!
-//! Invariant: the claim is kept for as long as the work takes, and given back after it; where it cannot be kept, the work
-//! stops.
+//! Invariant: the claim is kept for as long as the work takes, and given back after it; where it cannot be kept, the
+//! work stops.
 
 use std::future::Future;
 
