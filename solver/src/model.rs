@@ -251,3 +251,9 @@ impl Request {
         Cow::Owned(ahead)
     }
 }
+
+/// How often what one instance takes fits into the room that is left, given as pairs of room and amount by resource
+/// class; `None` if an instance takes nothing.
+pub(crate) fn times_fitting(parts: impl Iterator<Item = (u64, u64)>) -> Option<u64> {
+    parts.filter_map(|(room, amount)| room.checked_div(amount)).min()
+}

@@ -85,7 +85,7 @@ class Comparison:
         """Compares the answers to a step."""
         differing = known.differing(step.upstream, step.berth)
         rows = {known.explanation(step)} if step.upstream.status != step.berth.status or step.upstream.status >= 400 else {
-            known.of_member(step, path) for path, *_ in differing}
+            known.of_member(step, *one) for one in differing}
         if not differing:
             return
         if None in rows:
@@ -105,7 +105,7 @@ class Comparison:
             path = f"/leases/{{lease:{lease}}}"
             answers = [one.ask("admin", "GET", path) for one in self.two]
             look = known.Step("admin", "GET", path, None, *answers, history)
-            left = [one for one in known.differing(*answers) if known.of_member(look, one[0]) is None]
+            left = [one for one in known.differing(*answers) if known.of_member(look, *one) is None]
             if not left:
                 continue
             states = [one.body.get("lease", {}).get("status") if one.status == 200 else one.status for one in answers]

@@ -69,7 +69,9 @@ KNOWN = (
     ("no host has the property asked for | 500",
      lambda step: step.statuses == (500, 409) and step.upstream.message.startswith("BlazarDBNotFound")),
     ("an expression or parameter that is malformed",
-     lambda step: step.statuses in ((400, 400), (409, 409)) and step.same_words()),
+     lambda step: (step.statuses == (400, 400)
+                   or step.statuses == (409, 409) and step.upstream.message.startswith("Affinity not supported yet"))
+     and step.same_words()),
     ("a floating IP reservation of a network that does not exist",
      lambda step: step.statuses == (400, 400) and step.upstream.message.startswith("Failed to find network")
      and step.berth.message.startswith(SHORTAGES[1])),
@@ -115,13 +117,25 @@ KNOWN = (
 )
 
 
-# (text of docs/compatibility.md, method or None for all, last names of the path of a member that may differ)
+def anyhow(_upstream, _berth):
+    """Whatever the values are."""
+    return True
+
+
+def only_berth(upstream, berth):
+    """Berth names an object where upstream has none, not the other way round."""
+    return upstream is None and berth == "<uuid>"
+
+
+# (text of docs/compatibility.md, method or None for all, last name of the path of a member that may differ, how)
 MEMBERS = (
     ("Instance reservations: before the start only the server group of a rule of affinity is made", None,
-     ("aggregate_id", "server_group_id")),
-    ("status in the body of a successful PUT", "PUT", ("status",)),
-    ("Hosts of a lease that has not started are tentative", "GET", ("reservations",)),
-    ("Unknown members of a request are ignored, also those that are columns upstream", None, ("degraded",)),
+     "aggregate_id", anyhow),
+    ("Instance reservations: before the start only the server group of a rule of affinity is made", None,
+     "server_group_id", only_berth),
+    ("status in the body of a successful PUT", "PUT", "status", anyhow),
+    ("Hosts of a lease that has not started are tentative", "GET", "reservations", anyhow),
+    ("Unknown members of a request are ignored, also those that are columns upstream", None, "degraded", anyhow),
 )
 
 
@@ -145,12 +159,12 @@ def differing(upstream, berth):
     return found
 
 
-def of_member(step, path):
+def of_member(step, path, upstream, berth):
     """The line that says why this member of two good answers differs, or None."""
     name = path.rsplit("/", 1)[-1]
     whole = {"status": "/lease/status", "reservations": "/allocation/reservations"}
-    return next((row for row, method, names in MEMBERS if name in names and method in (None, step.method)
-                 and whole.get(name, path) == path), explanation(step))
+    return next((row for row, method, member, is_meant in MEMBERS if name == member and method in (None, step.method)
+                 and whole.get(name, path) == path and is_meant(upstream, berth)), explanation(step))
 
 
 def explanation(step):

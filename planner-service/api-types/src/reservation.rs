@@ -1,4 +1,13 @@
-//! Which members an entry of `reservations` has, by its resource type.
+//! Resource types, and which members an entry of `reservations` has by its type.
+
+/// The resource type of whole hosts.
+pub const HOST_TYPE: &str = "physical:host";
+/// The resource type of places for instances.
+pub const INSTANCE_TYPE: &str = "virtual:instance";
+/// The resource type of places for instances of a flavor.
+pub const FLAVOR_TYPE: &str = "flavor:instance";
+/// The resource type of floating IPs.
+pub const FLOATING_IP_TYPE: &str = "virtual:floatingip";
 
 /// Of `physical:host`.
 pub const OF_HOSTS: &[&str] = &[

@@ -12,7 +12,7 @@ use clap::Args;
 use solver::check::{Report, report};
 use solver::document::{Plan, Problem, fingerprint};
 
-use crate::solve::{read, unreadable};
+use crate::solve::{UNREADABLE, document};
 
 /// Exit code for a plan in which nothing is wrong, but not everything was recounted.
 const BELIEVED: u8 = 3;
@@ -31,21 +31,11 @@ pub(crate) struct CheckArguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
-    let text = match read(&arguments.problem) {
-        Ok(text) => text,
-        Err(error) => return unreadable(&arguments.problem, &error),
+    let Some((text, problem)) = document(&arguments.problem, Problem::parse)? else {
+        return Ok(ExitCode::from(UNREADABLE));
     };
-    let problem = match Problem::parse(&text) {
-        Ok(problem) => problem,
-        Err(error) => return unreadable(&arguments.problem, &error),
-    };
-    let plan = match read(&arguments.plan) {
-        Ok(text) => text,
-        Err(error) => return unreadable(&arguments.plan, &error),
-    };
-    let plan = match Plan::parse(&plan) {
-        Ok(plan) => plan,
-        Err(error) => return unreadable(&arguments.plan, &error),
+    let Some((_, plan)) = document(&arguments.plan, Plan::parse)? else {
+        return Ok(ExitCode::from(UNREADABLE));
     };
     let found = report(&problem, &fingerprint(&text), &plan);
     let mut out = io::stdout().lock();

@@ -65,13 +65,8 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
-    let text = match read(&arguments.problem) {
-        Ok(text) => text,
-        Err(error) => return unreadable(&arguments.problem, &error),
-    };
-    let problem = match Problem::parse(&text) {
-        Ok(problem) => problem,
-        Err(error) => return unreadable(&arguments.problem, &error),
+    let Some((text, problem)) = document(&arguments.problem, Problem::parse)? else {
+        return Ok(ExitCode::from(UNREADABLE));
     };
     let started = Instant::now();
     let clock = || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -105,7 +100,10 @@ pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
     };
     let plan = match planned {
         Ok(plan) => plan,
-        Err(error) => return unreadable(&arguments.problem, &error),
+        Err(error) => {
+            say_unreadable(&arguments.problem, &error)?;
+            return Ok(ExitCode::from(UNREADABLE));
+        }
     };
     let mut written = serde_json::to_string_pretty(&plan).context("the plan cannot be written as JSON")?;
     written.push('\n');
@@ -136,10 +134,24 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Says why a document cannot be read.
-pub(crate) fn unreadable(path: &Path, reason: &dyn std::fmt::Display) -> anyhow::Result<ExitCode> {
-    writeln!(io::stderr(), "berth: {}: {reason}", path.display())?;
-    Ok(ExitCode::from(UNREADABLE))
+/// A document with its text; nothing if it cannot be read, which has been said.
+pub(crate) fn document<T>(
+    path: &Path,
+    parse: impl FnOnce(&str) -> Result<T, DocumentError>,
+) -> anyhow::Result<Option<(String, T)>> {
+    let document = read(path).and_then(|text| {
+        let parsed = parse(&text).map_err(io::Error::other)?;
+        Ok((text, parsed))
+    });
+    if let Err(error) = &document {
+        say_unreadable(path, error)?;
+    }
+    Ok(document.ok())
+}
+
+/// Says why a document cannot be used.
+fn say_unreadable(path: &Path, reason: &dyn std::fmt::Display) -> io::Result<()> {
+    writeln!(io::stderr(), "berth: {}: {reason}", path.display())
 }
 
 /// Requests decided so far, on a terminal.

@@ -8,8 +8,10 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::ConnectionArguments;
-use crate::api::{Api, list, member, segment};
+use crate::answer::{list, member};
+use crate::api::{Api, segment};
 use crate::error::ClientError;
+use crate::moment::time_for_people;
 use crate::output::{Cell, Output, text_of};
 use crate::{host, lease};
 
@@ -102,8 +104,8 @@ async fn print(allocations: &[Value], only_used: bool, api: &Api, output: &mut O
                     None if lease_id.is_empty() => "(another project's)",
                     None => &lease_id,
                 }),
-                Cell::new(lease::time_for_people(&start)),
-                Cell::new(lease::time_for_people(&text_of(reservation, "end_date"))),
+                Cell::new(time_for_people(&start)),
+                Cell::new(time_for_people(&text_of(reservation, "end_date"))),
                 Cell::new(if tentative { "tentative" } else { "" }),
                 Cell::new(text_of(reservation, "id")),
             ];

@@ -3,19 +3,12 @@
 //! Invariant: every answer is either the JSON of a success or an error that carries the service's
 //! own words; the status alone is never shown when the service said more.
 
-use std::time::Duration;
-
 use api_types::capacity::Offer;
-use http_client::{
-    BodyError, Client, Method, Response, SendError, Trust, beginning_of, body_up_to, deepest_cause, send,
-};
+use http_client::{BodyError, Client, Method, Response, SendError, beginning_of, body_up_to, deepest_cause, send};
 use serde_json::Value;
 
-use crate::endpoint::{Endpoint, without_password};
-use crate::error::ClientError;
-
-/// Long enough for a decision at the service's own limit, short enough for a person who waits.
-const ANSWER_WITHIN: Duration = Duration::from_mins(2);
+use crate::endpoint::Endpoint;
+use crate::http::{LONGEST_REFUSAL, http_client, message_of, without_password};
 
 /// Longest answer that is read, in bytes after decompression: some 100,000 leases.
 const LONGEST_ANSWER: usize = 128 << 20;
@@ -23,9 +16,6 @@ const LONGEST_ANSWER: usize = 128 << 20;
 /// Most values of an answer that is read. As few as two bytes of JSON become a value of 72 bytes in memory, so the length
 /// alone bounds nothing; leases and hosts have more than 20 bytes for each.
 const MOST_VALUES: usize = 6 << 20;
-
-/// Longest refusal that is read, in bytes; the rest of a longer one is left out.
-pub(crate) const LONGEST_REFUSAL: usize = 4 << 20;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -228,48 +218,11 @@ impl Api {
     }
 }
 
-/// The text of an error body: the API's own, RFC 9457, or Keystone's.
-pub(crate) fn message_of(body: &Value) -> Option<String> {
-    ["/error_message", "/detail", "/error/message", "/title"]
-        .iter()
-        .find_map(|pointer| body.pointer(pointer).and_then(Value::as_str))
-        .map(str::to_owned)
-}
-
 /// The offers of a refusal or of a what-if; those of a kind that is not known are left out.
 pub(crate) fn offers_of(body: &Value) -> Vec<Offer> {
     let offers = body.get("offers").and_then(Value::as_array);
     let known = |offer: &Value| serde_json::from_value(offer.clone()).ok();
     offers.into_iter().flatten().filter_map(known).collect()
-}
-
-/// The HTTP client for one command.
-pub(crate) fn http_client(
-    url: &str,
-    certificates: Option<&[u8]>,
-    insecure: bool,
-) -> Result<Client, http_client::ClientError> {
-    let trust = match certificates {
-        _ if url.starts_with("http://") => Trust::PlainHttp,
-        _ if insecure => Trust::Unverified,
-        Some(certificates) => Trust::SystemAnd(certificates),
-        None => Trust::System,
-    };
-    Client::new(ANSWER_WITHIN, trust)
-}
-
-/// Takes the member `name` out of an answer.
-pub(crate) fn member(mut answer: Value, name: &'static str) -> Result<Value, ClientError> {
-    answer.get_mut(name).map(Value::take).ok_or(ClientError::Answer(name))
-}
-
-/// Takes the list `name` out of an answer.
-pub(crate) fn list(answer: Value, name: &'static str) -> Result<Vec<Value>, ClientError> {
-    if let Value::Array(items) = member(answer, name)? {
-        Ok(items)
-    } else {
-        Err(ClientError::Answer(name))
-    }
 }
 
 /// A path segment made of something a user wrote.

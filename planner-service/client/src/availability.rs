@@ -8,11 +8,11 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::ConnectionArguments;
-use crate::api::{Api, list};
+use crate::answer::list;
+use crate::api::Api;
 use crate::condition::parse_condition;
 use crate::error::ClientError;
-use crate::lease::time_for_people;
-use crate::moment::{Moment, from_wire, to_rfc3339, to_wire};
+use crate::moment::{Moment, from_wire, time_for_people, to_rfc3339, to_wire};
 use crate::output::{Cell, Output, cell_of, text_of};
 
 /// Narrowest terminal that gets a bar beside the numbers.

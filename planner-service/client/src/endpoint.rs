@@ -8,13 +8,11 @@ use std::fmt;
 use url::Url;
 
 use crate::ConnectionArguments;
-use crate::keystone::{self, KeystoneError};
+use crate::http::without_password;
+use crate::keystone::{self, Environment, KeystoneError};
 
 /// Where a service started with `berth serve` and nothing else listens.
 const DEFAULT_URL: &str = "http://127.0.0.1:1234";
-
-/// Reads an environment variable; the process's in the program, a table in tests.
-pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// A service to talk to.
 #[derive(Clone)]
@@ -114,33 +112,12 @@ fn root(text: &str) -> Result<String, EndpointError> {
         .to_owned())
 }
 
-/// An address as it may be shown: what stands before the `@` of its host is a name with a password.
-pub(crate) fn without_password(address: &str) -> String {
-    let (scheme, rest) = match address.find("//") {
-        Some(at) => address.split_at(at + 2),
-        None => ("", address),
-    };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    match host.rfind('@') {
-        Some(at) => format!("{scheme}…{}", &rest[at..]),
-        None => address.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn v26_an_address_is_shown_without_its_password() {
-        for (address, shown) in [
-            ("https://ann:SE@CRET@h:1/v1?a=b@c", "https://…@h:1/v1?a=b@c"),
-            ("http://h/a@b", "http://h/a@b"),
-            ("h:1234", "h:1234"),
-            ("ann:SECRET@h:1234/v1", "…@h:1234/v1"),
-        ] {
-            assert_eq!(without_password(address), shown);
-        }
         let error = Endpoint::new("ftp://ann:SECRET@h", None).unwrap_err();
         assert!(!error.to_string().contains("SECRET"), "{error}");
         let endpoint = Endpoint::new("http://ann:SECRET@h", None).unwrap();

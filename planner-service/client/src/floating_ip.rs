@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::ConnectionArguments;
-use crate::api::{Api, list, member, segment};
+use crate::answer::{list, member};
+use crate::api::{Api, segment};
 use crate::error::ClientError;
 use crate::lease::only_one;
 use crate::output::{Output, cell_of, text_of};

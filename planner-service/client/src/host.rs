@@ -9,7 +9,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use crate::ConnectionArguments;
-use crate::api::{Api, list, member, segment};
+use crate::answer::{list, member};
+use crate::api::{Api, segment};
 use crate::error::ClientError;
 use crate::key_values::{Property, distinct};
 use crate::lease::only_one;

@@ -6,11 +6,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use api_types::reservation::{OF_COUNTABLES, OF_FLAVORS, OF_FLOATING_IPS, OF_HOSTS, OF_INSTANCES};
+use api_types::reservation::{
+    FLAVOR_TYPE, FLOATING_IP_TYPE, HOST_TYPE, INSTANCE_TYPE, OF_COUNTABLES, OF_FLAVORS, OF_FLOATING_IPS, OF_HOSTS,
+    OF_INSTANCES,
+};
 use serde_json::{Map, Value, json};
 
 use crate::error::ClientError;
-use crate::reservation::{FLAVOR_TYPE, FLOATING_IP_TYPE, HOST_TYPE, INSTANCE_TYPE};
 
 /// Likeness from which on a name is taken for a misspelt one, from 0 to 1.
 const LIKE: f64 = 0.7;

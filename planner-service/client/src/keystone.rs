@@ -6,14 +6,16 @@
 use http_client::{Client, Method, beginning_of, body_up_to, deepest_cause, send};
 use serde_json::{Map, Value, json};
 
-use crate::api::{LONGEST_REFUSAL, http_client, message_of};
-use crate::endpoint::{Environment, without_password};
+use crate::http::{LONGEST_REFUSAL, http_client, message_of, without_password};
 
 /// The service type under which reservation services are in the catalog.
 const SERVICE_TYPE: &str = "reservation";
 
 /// Longest answer to a login that is read, in bytes; catalogs of large clouds have some 100 KiB.
 const LONGEST_LOGIN: usize = 4 << 20;
+
+/// Reads an environment variable; the process's in the program, a table in tests.
+pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// Why the login or the catalog did not lead to the service.
 #[derive(Debug, thiserror::Error)]

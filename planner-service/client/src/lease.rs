@@ -8,9 +8,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use crate::ConnectionArguments;
-use crate::api::{Api, ApiError, list, member, segment};
+use crate::answer::{list, member};
+use crate::api::{Api, ApiError, segment};
 use crate::error::ClientError;
-use crate::moment::{Moment, from_wire, to_wire};
+use crate::moment::{Moment, from_wire, time_for_people, to_wire};
 use crate::output::{Cell, Output, cell_of, text_of};
 use crate::report;
 use crate::request::{Request, at, operand, option};
@@ -427,9 +428,4 @@ fn is_uuid(text: &str) -> bool {
                 character.is_ascii_hexdigit()
             }
         })
-}
-
-/// A time of the service without its seconds and zone; as it is if it cannot be read.
-pub(crate) fn time_for_people(text: &str) -> String {
-    from_wire(text).map_or_else(|| text.to_owned(), to_wire)
 }

@@ -7,6 +7,7 @@
 //! command needs, [`run`] is the same with the endpoint and the output chosen by the caller.
 
 mod allocation;
+mod answer;
 mod api;
 mod availability;
 mod condition;
@@ -14,6 +15,7 @@ mod endpoint;
 mod error;
 mod floating_ip;
 mod host;
+mod http;
 mod key_values;
 mod keystone;
 mod lease;
@@ -37,11 +39,11 @@ pub use allocation::AllocationArguments;
 pub use api::{Api, ApiError};
 pub use availability::AvailabilityArguments;
 pub use condition::{ConditionError, parse_condition};
-pub use endpoint::{Endpoint, EndpointError, Environment};
+pub use endpoint::{Endpoint, EndpointError};
 pub use error::ClientError;
 pub use floating_ip::FloatingIpArguments;
 pub use host::HostArguments;
-pub use keystone::KeystoneError;
+pub use keystone::{Environment, KeystoneError};
 pub use lease::LeaseArguments;
 pub use moment::{Moment, MomentError};
 pub use output::Output;

@@ -170,6 +170,11 @@ fn offset(amount: &str, whole: &str) -> Result<TimeDelta, MomentError> {
     Ok(total)
 }
 
+/// A time of the service without its seconds and zone; as it is if it cannot be read.
+pub(crate) fn time_for_people(text: &str) -> String {
+    from_wire(text).map_or_else(|| text.to_owned(), to_wire)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,9 +13,9 @@ use api_types::name::is_steering;
 use comfy_table::{Attribute, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use serde_json::Value;
 
-use crate::endpoint::Environment;
 use crate::error::ClientError;
 use crate::key_values::suggestion;
+use crate::keystone::Environment;
 
 /// Columns of a terminal that does not tell.
 const DEFAULT_WIDTH: u16 = 100;

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::ConnectionArguments;
-use crate::api::{Api, list, segment};
+use crate::answer::list;
+use crate::api::{Api, segment};
 use crate::error::ClientError;
 use crate::output::{Cell, Output, cell_of, scalar, text_of};
 

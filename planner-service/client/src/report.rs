@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use api_types::report::{LeaseReport, ReportedEvent, ReportedHost};
 use serde_json::{Value, json};
 
-use crate::api::{Api, ApiError, list, member, segment};
+use crate::answer::{list, member};
+use crate::api::{Api, ApiError, segment};
 use crate::error::ClientError;
-use crate::lease::time_for_people;
+use crate::moment::time_for_people;
 use crate::output::{Cell, Output, cell_of, text_of};
 use crate::timeline_chart::day_and_time;
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use api_types::capacity::Offer;
+use api_types::reservation::{FLAVOR_TYPE, FLOATING_IP_TYPE, HOST_TYPE, INSTANCE_TYPE};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -14,15 +15,6 @@ use crate::condition::parse_condition;
 use crate::error::ClientError;
 use crate::key_values;
 use crate::request::option;
-
-/// The resource type of whole hosts.
-pub(crate) const HOST_TYPE: &str = "physical:host";
-/// The resource type of places for instances.
-pub(crate) const INSTANCE_TYPE: &str = "virtual:instance";
-/// The resource type of places for instances of a flavor.
-pub(crate) const FLAVOR_TYPE: &str = "flavor:instance";
-/// The resource type of floating IPs.
-pub(crate) const FLOATING_IP_TYPE: &str = "virtual:floatingip";
 
 /// A number of hosts, or a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::ConnectionArguments;
-use crate::api::{Api, list};
+use crate::answer::list;
+use crate::api::Api;
 use crate::error::ClientError;
 use crate::moment::{Moment, from_wire};
 use crate::output::{Output, Shown, counted, text_of};

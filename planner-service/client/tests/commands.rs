@@ -5,34 +5,20 @@
     reason = "a test stops at the first thing that is not as it should be"
 )]
 
-use chrono::{DateTime, Utc};
+mod support;
+
 use clap::Parser;
-use client::{ClientError, Command, ConnectionArguments, Endpoint, Output, run};
+use client::{ClientError, ConnectionArguments, Endpoint, Output, run};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-#[derive(Parser)]
-struct Program {
-    #[command(subcommand)]
-    command: Command,
-}
+use support::{Program, TOKEN, now};
 
 const LEASE: &str = "6ee55c78-ac52-41a6-99af-2d2d73bcc466";
 
-fn now() -> DateTime<Utc> {
-    DateTime::parse_from_rfc3339("2030-01-01T10:00:42Z")
-        .unwrap()
-        .with_timezone(&Utc)
-}
-
 async fn berth(server: &MockServer, arguments: &[&str]) -> (Result<(), ClientError>, String) {
-    let program = Program::try_parse_from([&["berth"], arguments].concat()).unwrap();
-    let endpoint = Endpoint::new(&format!("{}/v1", server.uri()), Some("secret".to_owned())).unwrap();
-    let mut printed = Vec::new();
-    let json = program.command.connection().json;
-    let result = run(program.command, endpoint, Output::plain(&mut printed, json), now()).await;
-    (result.map(|_| ()), String::from_utf8(printed).unwrap())
+    support::berth(&format!("{}/v1", server.uri()), arguments).await
 }
 
 fn lease(name: &str, id: &str) -> Value {
@@ -90,7 +76,7 @@ async fn a_booking_is_sent_complete() {
              "affinity": null, "resource_properties": ""}]});
     Mock::given(method("POST"))
         .and(path("/v1/leases"))
-        .and(header("X-Auth-Token", "secret"))
+        .and(header("X-Auth-Token", TOKEN))
         .and(body_json(body))
         .respond_with(ResponseTemplate::new(201).set_body_json(json!({"lease": lease("night", LEASE)})))
         .expect(1)

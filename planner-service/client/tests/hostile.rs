@@ -5,9 +5,9 @@
     reason = "a test stops at the first thing that is not as it should be"
 )]
 
-use chrono::{DateTime, Utc};
-use clap::Parser;
-use client::{ClientError, Command, ConnectionArguments, Endpoint, Output, run};
+mod support;
+
+use client::{ConnectionArguments, Endpoint};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -15,26 +15,7 @@ use tokio::task::JoinSet;
 use wiremock::matchers::{any, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-#[derive(Parser)]
-struct Program {
-    #[command(subcommand)]
-    command: Command,
-}
-
-fn now() -> DateTime<Utc> {
-    DateTime::parse_from_rfc3339("2030-01-01T10:00:42Z")
-        .unwrap()
-        .with_timezone(&Utc)
-}
-
-async fn berth(url: &str, arguments: &[&str]) -> (Result<(), ClientError>, String) {
-    let program = Program::try_parse_from([&["berth"], arguments].concat()).unwrap();
-    let endpoint = Endpoint::new(url, Some("SECRET".to_owned())).unwrap();
-    let mut printed = Vec::new();
-    let json = program.command.connection().json;
-    let result = run(program.command, endpoint, Output::plain(&mut printed, json), now()).await;
-    (result.map(|_| ()), String::from_utf8(printed).unwrap())
-}
+use support::berth;
 
 /// Every way to send something: a token alone, a body besides, a deletion.
 const COMMANDS: [&[&str]; 5] = [

@@ -3,6 +3,7 @@
 //! Invariant: such a column is never compared as text. `64GB` would come after `262144` and before `65536` then, and a
 //! request would get hosts that it excludes.
 
+use plugin_api::echo::cut;
 use solver::predicate::{Predicate, is_number};
 
 /// What a column counts.
@@ -59,7 +60,7 @@ const LONGEST: usize = 40;
 
 impl std::fmt::Display for NotAnAmount {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown: String = self.value.chars().take(LONGEST).collect();
+        let shown = cut(&self.value, LONGEST);
         let (property, unit) = (&self.property, self.unit.name());
         write!(formatter, "{property} is {unit} and cannot be compared with '{shown}'")?;
         match converted(&self.value, self.unit) {

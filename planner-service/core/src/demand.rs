@@ -7,26 +7,14 @@ use plugin_api::SourceFlavor;
 use solver::model::{HostId, Instances, Resource, Units};
 use solver::predicate::{Operator, Predicate};
 
-use crate::book::Book;
 use crate::book::countables::pool_id;
 use crate::domain::{
     FlavorReservation, FloatingIpReservation, HostReservation, InstanceReservation, InstanceSize, ReservationSpec,
 };
-use crate::properties::{self, max_unit, trait_property};
-
-/// What the hypervisor has of virtual CPUs, memory (MiB) and disk (GiB), nothing over-committed: named as its columns.
-/// Instances of a size of their own are counted against both these and the resource classes, instances of a flavor
-/// against the classes alone, so that neither takes what the other was promised.
-pub(crate) const HYPERVISOR: [&str; 3] = ["vcpus", "memory_mb", "local_gb"];
+use crate::properties::{self, DISK_GB, HYPERVISOR, MEMORY_MB, VCPU, max_unit, trait_property};
 
 /// Resource class of CPUs that an instance has for itself.
 const PCPU: &str = "PCPU";
-/// Resource class of virtual CPUs.
-pub(crate) const VCPU: &str = "VCPU";
-/// Resource class of memory, in MiB.
-pub(crate) const MEMORY_MB: &str = "MEMORY_MB";
-/// Resource class of disk, in GiB.
-pub(crate) const DISK_GB: &str = "DISK_GB";
 
 /// A reservation in the planner's terms, times aside.
 pub(crate) struct Demand {
@@ -38,11 +26,14 @@ pub(crate) struct Demand {
     pub(crate) predicate: Arc<Predicate>,
 }
 
-/// What a reservation asks, where the floating IPs of `book` are the units.
+/// The id of a floating IP by its network and address, if it is registered.
+pub(crate) type AddressIds<'a> = &'a dyn Fn(&str, &str) -> Option<HostId>;
+
+/// What a reservation asks.
 ///
 /// # Errors
 /// Says which expression or extra spec is wrong, and how.
-pub(crate) fn demand(spec: &ReservationSpec, book: &Book) -> Result<Demand, String> {
+pub(crate) fn demand(spec: &ReservationSpec, addresses: AddressIds<'_>) -> Result<Demand, String> {
     let predicate = Arc::new(properties::requirement(&spec.expressions())?);
     Ok(match spec {
         ReservationSpec::Host(HostReservation { min, max, .. }) => Demand {
@@ -59,7 +50,7 @@ pub(crate) fn demand(spec: &ReservationSpec, book: &Book) -> Result<Demand, Stri
         },
         ReservationSpec::Flavor(spec) => flavored(spec)?,
         ReservationSpec::FloatingIp(spec) => Demand {
-            resource: Resource::Units(Arc::new(units(spec, book))),
+            resource: Resource::Units(Arc::new(units(spec, addresses))),
             min: spec.amount,
             max: spec.amount,
             predicate,
@@ -175,11 +166,8 @@ fn traits_of(flavor: &SourceFlavor) -> Result<Vec<Predicate>, String> {
 }
 
 /// An address that is not registered stands for itself: no pool has a unit of that name.
-fn units(spec: &FloatingIpReservation, book: &Book) -> Units {
-    let unit = |address: &String| -> HostId {
-        let known = book.floating_ip_at(&spec.network_id, address);
-        Arc::from(known.map_or(address.as_str(), |found| found.id.as_str()))
-    };
+fn units(spec: &FloatingIpReservation, addresses: AddressIds<'_>) -> Units {
+    let unit = |address: &String| addresses(&spec.network_id, address).unwrap_or_else(|| Arc::from(address.as_str()));
     let mut required: Vec<HostId> = spec.required_floatingips.iter().map(unit).collect();
     required.sort();
     Units {

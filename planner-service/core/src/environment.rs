@@ -37,6 +37,7 @@ impl Clock for SystemClock {
         BEGINNING.elapsed()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the Clock port's real side")]
     async fn sleep_until(&self, time: Timestamp) {
         let milliseconds = time.saturating_mul(1000).saturating_sub(Self::milliseconds());
         if let Ok(milliseconds @ 1..) = u64::try_from(milliseconds) {

@@ -10,11 +10,21 @@ use plugin_api::Inventory;
 use serde_json::Value;
 use solver::predicate::{self, Predicate};
 
-use crate::demand::{DISK_GB, HYPERVISOR, MEMORY_MB, VCPU};
 use crate::domain::Host;
 
 /// Longest expression accepted, in bytes.
 pub const MAX_EXPRESSION: usize = 64 * 1024;
+
+/// What the hypervisor has of virtual CPUs, memory (MiB) and disk (GiB), nothing over-committed: named as its columns.
+/// Instances of a size of their own are counted against both these and the resource classes, instances of a flavor
+/// against the classes alone, so that neither takes what the other was promised.
+pub(crate) const HYPERVISOR: [&str; 3] = ["vcpus", "memory_mb", "local_gb"];
+/// Resource class of virtual CPUs.
+pub(crate) const VCPU: &str = "VCPU";
+/// Resource class of memory, in MiB.
+pub(crate) const MEMORY_MB: &str = "MEMORY_MB";
+/// Resource class of disk, in GiB.
+pub(crate) const DISK_GB: &str = "DISK_GB";
 
 /// Prefix by which a name means an extra capability even where a column has the same name.
 pub(crate) const CAPABILITY_SCOPE: &str = "capabilities:";

@@ -13,16 +13,7 @@ use url::Url;
 
 use crate::answer::{self, Answer, AnswerError, DENIED};
 use crate::endpoints::Endpoints;
-use crate::message;
-
-/// What the service is told about the cloud.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Context {
-    /// URL of Keystone, empty where there is none.
-    pub auth_url: String,
-    /// The region, if it has a name.
-    pub region_name: Option<String>,
-}
+use crate::message::{self, Context};
 
 /// How the service is called.
 #[derive(Debug)]

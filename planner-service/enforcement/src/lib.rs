@@ -9,4 +9,5 @@ mod external;
 mod message;
 
 pub use endpoints::{EndpointError, Endpoints};
-pub use external::{Context, ExternalService, ExternalServiceConfig, StartError};
+pub use external::{ExternalService, ExternalServiceConfig, StartError};
+pub use message::Context;

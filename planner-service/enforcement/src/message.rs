@@ -11,7 +11,14 @@ use serde::Serialize;
 use serde::ser::Error as _;
 use serde_json::{Map, Result, Value, json};
 
-use crate::external::Context;
+/// What the service is told about the cloud.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Context {
+    /// URL of Keystone, empty where there is none.
+    pub auth_url: String,
+    /// The region, if it has a name.
+    pub region_name: Option<String>,
+}
 
 /// Status of a lease that does not exist yet.
 const CREATING: &str = "CREATING";

@@ -5,8 +5,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::error::ApiError;
-
 /// An answer with `body` as JSON.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     typed(status, "application/json", body)
@@ -25,7 +23,8 @@ pub(crate) fn typed(status: StatusCode, content_type: &'static str, body: &impl 
         }
         Err(error) => {
             tracing::error!(%error, "an answer could not be written as JSON");
-            ApiError::Internal.into_response()
+            // A body that says so would be written in the same way.
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }

@@ -169,6 +169,10 @@ pub(crate) const ACQUIRE: Duration = Duration::from_millis(2500);
 const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// Tries a server until it lets us in, says why it does not at once, and gives up when it never will.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the service's time comes from the book, which is not open yet"
+)]
 async fn reach<C: Connection>(options: &C::Options, patience: Duration) -> Result<(), ConnectError> {
     let deadline = tokio::time::Instant::now() + patience;
     let mut pause = Duration::from_millis(250);

@@ -246,6 +246,26 @@ impl SqlStore {
         self.attempt(operation, self.options.write_timeout, transaction).await
     }
 
+    /// Makes a change of one statement, which is a transaction of its own.
+    async fn write_in_turn<T, E, F>(
+        &self,
+        operation: &'static str,
+        statement: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, StoreError>
+    where
+        T: Send,
+        E: Into<Failure>,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        self.write(operation, || async {
+            let turn = self.turn().await?;
+            let changed = statement().await.map_err(Into::into)?;
+            turn.done(None).await?;
+            Ok(changed)
+        })
+        .await
+    }
+
     /// Runs a transaction until it wins, ends for good, or the time is over.
     async fn attempt<T, F>(
         &self,
@@ -481,31 +501,21 @@ impl Store for SqlStore {
     }
 
     async fn renew(&self, fence: &Fence, expires: Timestamp) -> Result<bool, StoreError> {
-        self.write("renew a claim", || async {
-            let turn = self.turn().await?;
-            let renewed = claims::renew(&self.connections.writer, fence, expires).await?;
-            turn.done(None).await?;
-            Ok(renewed)
-        })
-        .await
+        let writer = &self.connections.writer;
+        self.write_in_turn("renew a claim", || claims::renew(writer, fence, expires))
+            .await
     }
 
     async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
-        self.write("release a claim", || async {
-            let turn = self.turn().await?;
-            claims::release(&self.connections.writer, fence).await?;
-            turn.done(None).await
-        })
-        .await
+        let writer = &self.connections.writer;
+        self.write_in_turn("release a claim", || claims::release(writer, fence))
+            .await
     }
 
     async fn release_all(&self, prefix: &str) -> Result<(), StoreError> {
-        self.write("release claims", || async {
-            let turn = self.turn().await?;
-            claims::release_all(&self.connections.writer, prefix).await?;
-            turn.done(None).await
-        })
-        .await
+        let writer = &self.connections.writer;
+        self.write_in_turn("release claims", || claims::release_all(writer, prefix))
+            .await
     }
 
     async fn outbox(&self, outlet: &str, most: u64) -> Result<Vec<OutboxEntry>, StoreError> {
@@ -516,11 +526,8 @@ impl Store for SqlStore {
     }
 
     async fn remove_from_outbox(&self, outlet: &str, through: OutboxPosition) -> Result<(), StoreError> {
-        self.write("empty the outbox", || async {
-            let turn = self.turn().await?;
-            outbox::remove(&self.connections.writer, outlet, through).await?;
-            turn.done(None).await
-        })
-        .await
+        let writer = &self.connections.writer;
+        self.write_in_turn("empty the outbox", || outbox::remove(writer, outlet, through))
+            .await
     }
 }

@@ -1,15 +1,15 @@
 //! Rows of Blazar as the contents of a book.
 //!
-//! Invariants: every id is kept; a lease in the middle of something becomes one that Berth carries on with; a lease whose
-//! objects Blazar has made in the cloud already counts as tried, so that whatever becomes of it, they are taken back.
+//! Invariants: every id is kept; a lease in the middle of something becomes one that Berth carries on with; what Blazar
+//! may have made in the cloud is on record as handed over, so that whatever becomes of the lease, it is taken back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use planner_core::domain::{
-    Allocation, Event, EventStatus, EventType, FlavorReservation, FloatingIp, FloatingIpReservation, Handover, Host,
-    HostReservation, InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, Property, Reservation,
-    ReservationSpec, ReservationStatus, Timestamp,
+    Allocation, Event, EventStatus, EventType, FlavorReservation, FloatingIp, FloatingIpReservation, Handover, Holding,
+    Host, HostReservation, InstanceObjects, InstanceReservation, InstanceSize, Lease, LeaseStatus, Property,
+    Reservation, ReservationSpec, ReservationStatus, Timestamp,
 };
 use planner_core::ports::Contents;
 use plugin_api::{Inventory, Provision};
@@ -426,10 +426,23 @@ fn reservation(
         handover: Handover::default(),
         id,
     };
-    if status == ReservationStatus::Active {
-        reservation.handover = Handover::of_running(reservation.holding());
-    }
+    reservation.handover = handed_over(&reservation, lease);
     Ok(reservation)
+}
+
+/// What stands in the cloud for a reservation. Blazar makes aggregates and flavors when it books, so there is something
+/// to take back before the start, with no host in it.
+fn handed_over(reservation: &Reservation, lease: &Lease) -> Handover {
+    let is = |event_type, status| lease.event(event_type).is_some_and(|event| event.status == status);
+    if reservation.status == ReservationStatus::Deleted || is(EventType::EndLease, EventStatus::Done) {
+        Handover::default()
+    } else if reservation.status == ReservationStatus::Active {
+        Handover::of_running(reservation.holding())
+    } else if is(EventType::StartLease, EventStatus::Undone) {
+        Handover::of_tried(Holding::new())
+    } else {
+        Handover::of_tried(reservation.holding())
+    }
 }
 
 /// An event; nothing if it is one of a user's, which nobody carries out.
@@ -460,11 +473,6 @@ fn carry_on(lease: &mut Lease, now: Timestamp) {
         if event.status == EventStatus::InProgress {
             // Done again from its beginning: every step may be repeated.
             event.status = EventStatus::Undone;
-        }
-        if event.event_type == EventType::StartLease && event.status == EventStatus::Undone {
-            // Blazar makes aggregates and flavors when it books: there is something to take back. No reason why it did
-            // not succeed is given, because no hosts were handed over (see `Lease::occupied`).
-            event.attempts = 1;
         }
     }
     if lease.status == LeaseStatus::Deleting {

@@ -1,7 +1,9 @@
 //! Blazar databases on both servers, read as books.
 #![cfg(test)]
 
-use planner_core::domain::{EventStatus, EventType, Lease, LeaseStatus, ReservationSpec, ReservationStatus};
+use planner_core::domain::{
+    EventStatus, EventType, Handover, Holding, Lease, LeaseStatus, ReservationSpec, ReservationStatus,
+};
 use planner_core::ports::Contents;
 use store::testing::{Engine, TestDatabase};
 use takeover::{TranslateError, Translation, double_bookings, give_way, merge, read, translate};
@@ -73,7 +75,18 @@ fn check(translation: &Translation) {
         (1_900_058_400, 1_900_144_800, 1_898_586_000)
     );
     assert_eq!(pending.event(EventType::BeforeEndLease).unwrap().time, 1_900_141_200);
-    assert_eq!(pending.event(EventType::StartLease).unwrap().id, "pending-start_lease");
+    let start = pending.event(EventType::StartLease).unwrap();
+    assert_eq!((start.id.as_str(), start.attempts), ("pending-start_lease", 0));
+    // What stands in the cloud: objects made with the booking, hosts that a start may have reached, hosts of what runs.
+    let holds = |ids: &[&str]| -> Holding { ids.iter().map(|id| ((*id).to_owned(), 1)).collect() };
+    for (id, handover) in [
+        ("pending", Handover::of_tried(holds(&[]))),
+        ("starting", Handover::of_tried(holds(&["3"]))),
+        ("active", Handover::of_running(holds(&["2"]))),
+        ("terminated", Handover::default()),
+    ] {
+        assert_eq!(lease(contents, id).reservations[0].handover, handover, "{id}");
+    }
     let ReservationSpec::Host(spec) = &pending.reservations[0].spec else {
         unreachable!("it is of hosts")
     };

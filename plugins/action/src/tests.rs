@@ -247,20 +247,8 @@ async fn the_second_receiver_that_is_not_reached_does_not_mean_that_nobody_was()
     };
     let obliging = || Arc::new(shell("true", MINUTE)) as Arc<dyn Receiver>;
     let assignment = Assignment {
-        lease_id: "lease".to_owned(),
-        reservation_id: "reservation".to_owned(),
-        resource_type: "thing".to_owned(),
-        user_id: "user".to_owned(),
-        project_id: "project".to_owned(),
-        trust_id: None,
-        start: 1_000,
-        end: 2_000,
-        before_end: String::new(),
-        hosts: Vec::new(),
-        instances: None,
-        floating_ips: None,
-        units: None,
         message: Some(message(MessageKind::Start, hosts(&[host(7, None)]))),
+        ..conformance::assignment("thing")
     };
     let told = async |receivers| {
         let plugin = Standalone::new("thing", |_| Ok(()), Receivers::new(receivers, Arc::new(NoObserver)));

@@ -5,12 +5,16 @@
 //! behind; and if the end of what never started changes nothing.
 
 #[cfg(feature = "testing")]
+mod assignment;
+#[cfg(feature = "testing")]
 mod life;
 #[cfg(feature = "testing")]
 mod subject;
 #[cfg(feature = "testing")]
 mod violation;
 
+#[cfg(feature = "testing")]
+pub use assignment::assignment;
 #[cfg(feature = "testing")]
 pub use subject::{Report, Subject};
 #[cfg(feature = "testing")]

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use plugin_api::echo::cut;
 use serde::Deserialize;
 use url::Url;
 
 /// Longest name of a resource type and a unit together, in characters: the book's ids of units hold both.
 const LONGEST: usize = 63;
+/// How much of a text about a member is shown, in characters.
+const LONGEST_NAMED: usize = 200;
 /// Most units of one resource type.
 const MOST_UNITS: usize = 100_000;
 /// Resource types that are not an operator's to name.
@@ -35,9 +38,12 @@ pub struct Countable {
 pub enum CountableError {
     /// It is not a JSON list of countables.
     #[error(
-        r#"a list such as [{{"resource_type": "licence:cad", "units": 5, "webhook": "https://example.org/licences"}}] is needed; line {line}, column {column} does not fit"#
+        r#"a list such as [{{"resource_type": "licence:cad", "units": 5, "webhook": "https://example.org/licences"}}] is needed; line {line}, column {column} does not fit{}"#,
+        .member.as_ref().map(|member| format!(": {member}")).unwrap_or_default()
     )]
     NotCountables {
+        /// Which member is missing, unknown or given twice, where that is what is wrong.
+        member: Option<String>,
         /// Counted from 1.
         line: usize,
         /// Counted from 1.
@@ -75,12 +81,10 @@ enum Units {
 /// # Errors
 /// Says which entry cannot be used, and why.
 pub fn read(text: &str) -> Result<Vec<Countable>, CountableError> {
-    let entries: Vec<Entry> = serde_json::from_str(text).map_err(|error| {
-        // Its own text may quote a webhook, and a password in it.
-        CountableError::NotCountables {
-            line: error.line(),
-            column: error.column(),
-        }
+    let entries: Vec<Entry> = serde_json::from_str(text).map_err(|error| CountableError::NotCountables {
+        member: about_a_member(&error),
+        line: error.line(),
+        column: error.column(),
     })?;
     let mut seen = BTreeSet::new();
     entries
@@ -97,6 +101,16 @@ pub fn read(text: &str) -> Result<Vec<Countable>, CountableError> {
             countable(entry).map_err(unusable)
         })
         .collect()
+}
+
+/// What the reader says of a member's name. What it says of values may quote a webhook, and a password in it.
+fn about_a_member(error: &serde_json::Error) -> Option<String> {
+    let text = error.to_string();
+    let is_of_a_name = ["missing field", "unknown field", "duplicate field"]
+        .iter()
+        .any(|beginning| text.starts_with(beginning));
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    is_of_a_name.then(|| cut(&text[..end], LONGEST_NAMED))
 }
 
 fn countable(entry: Entry) -> Result<Countable, String> {

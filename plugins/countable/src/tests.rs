@@ -20,20 +20,8 @@ fn licences() -> Countable {
 
 fn assignment(units: &[&str]) -> Assignment {
     Assignment {
-        lease_id: "lease".to_owned(),
-        reservation_id: "reservation".to_owned(),
-        resource_type: "licence:cad".to_owned(),
-        user_id: "user".to_owned(),
-        project_id: "project".to_owned(),
-        trust_id: None,
-        start: 1_000,
-        end: 2_000,
-        before_end: String::new(),
-        hosts: Vec::new(),
-        instances: None,
-        floating_ips: None,
         units: Some(units.iter().map(|&unit| unit.to_owned()).collect()),
-        message: None,
+        ..conformance::assignment("licence:cad")
     }
 }
 
@@ -48,11 +36,13 @@ fn a_list_names_units_or_counts_them() {
     assert_eq!(listed[1].units, ["1", "2"]);
     assert_eq!(listed[1].webhook.as_deref(), Some("https://example.org/vlans"));
     for (wrong, reason) in [
-        // What does not fit is not quoted: it may be a webhook with a password.
-        (r#"{"resource_type": "vlan"}"#, "line 1, column 26 does not fit"),
+        (
+            r#"{"resource_type": "vlan"}"#,
+            "line 1, column 26 does not fit: missing field `units`",
+        ),
         (
             r#"{"resource_type": "vlan", "units": 1, "price": 2}"#,
-            "column 46 does not fit",
+            "column 46 does not fit: unknown field `price`, expected one of `resource_type`, `units`",
         ),
         (
             r#"{"resource_type": "physical:host", "units": 1}"#,

@@ -30,19 +30,9 @@ fn assignment(places: &[(&str, u32)]) -> Assignment {
     });
     let places = places.iter();
     Assignment {
-        lease_id: "lease".to_owned(),
         reservation_id: "a-1".to_owned(),
-        resource_type: "flavor:instance".to_owned(),
-        user_id: "user".to_owned(),
         project_id: "project-a".to_owned(),
-        trust_id: None,
-        start: 1_000,
-        end: 2_000,
-        before_end: String::new(),
         hosts: hosts.collect(),
-        floating_ips: None,
-        units: None,
-        message: None,
         instances: Some(AssignedInstances {
             vcpus: 2,
             memory_mb: 4_096,
@@ -52,6 +42,7 @@ fn assignment(places: &[(&str, u32)]) -> Assignment {
             affinity: None,
             places: places.map(|(name, count)| (format!("id-of-{name}"), *count)).collect(),
         }),
+        ..conformance::assignment("flavor:instance")
     }
 }
 

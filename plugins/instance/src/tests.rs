@@ -15,19 +15,7 @@ fn assignment(first: u32) -> Assignment {
         service_name: name.to_owned(),
     };
     Assignment {
-        lease_id: "lease".to_owned(),
-        reservation_id: "reservation".to_owned(),
-        resource_type: "virtual:instance".to_owned(),
-        user_id: "user".to_owned(),
-        project_id: "project".to_owned(),
-        trust_id: None,
-        start: 1_000,
-        end: 2_000,
-        before_end: String::new(),
         hosts: vec![host("7", "rack-1"), host("8", "rack-2")],
-        floating_ips: None,
-        units: None,
-        message: None,
         instances: Some(AssignedInstances {
             vcpus: 2,
             memory_mb: 4_096,
@@ -37,6 +25,7 @@ fn assignment(first: u32) -> Assignment {
             affinity: Some(false),
             places: BTreeMap::from([("7".to_owned(), first), ("8".to_owned(), 1)]),
         }),
+        ..conformance::assignment("virtual:instance")
     }
 }
 

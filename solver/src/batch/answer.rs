@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::chain::{self, Holds};
+use super::chain;
 use super::model::Model;
 use super::packing::Packing;
-use super::world::{Candidate, World};
+use super::world::{Candidate, Holds, World};
 use crate::classes::{ClassNumber, Classes};
 use crate::decision::Move;
 use crate::model::{HostId, Lease, LeaseId, ReservationId, Seconds};

@@ -9,14 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clock::Clock;
-use super::world::Candidate;
+use super::world::{Candidate, Holds};
 use crate::decision::{Conflict, Decision, Tier, Unfinished, Verdict};
-use crate::model::{HostId, LeaseId, Request, ReservationId, Seconds};
+use crate::model::{LeaseId, Request, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner, StateError};
 use crate::request::{Ask, malformed};
-
-/// Hosts by reservation.
-pub(crate) type Holds = BTreeMap<ReservationId, Vec<HostId>>;
 
 /// The requests as they stand beside the state: what replaces a request of the batch asks for a new lease
 /// of that name.

@@ -9,18 +9,18 @@ use std::collections::BTreeMap;
 
 use super::answer::{self, Answer};
 use super::chain;
-use super::clock::Clock;
+use super::clock::{Clock, Limits};
 use super::exact::{self, Finished};
 use super::mixed;
 use super::model::Model;
 use super::neighbourhood;
-use super::packing::Packing;
+use super::packing::{Packing, Worth};
 use super::prices::Prices;
 use super::proof::{MOST_DECISIONS, Open, Proof, Settling};
 use super::random::Random;
 use super::receipt::{self, Receipt};
 use super::relaxation::{self, Relaxed};
-use super::search::{self, Ordered, Search, Worth, add_all, class_orders};
+use super::search::{self, Ordered, Search, add_all, class_orders};
 use super::world::{Candidate, World};
 use crate::classes::Classes;
 use crate::decision::{Conflict, Move, Verdict};
@@ -34,27 +34,6 @@ const RELAXATION_SHARE: f64 = 0.5;
 const FEW: usize = 16;
 /// How many neighbourhoods in succession may bring nothing before the other search has its turn.
 const FRUITLESS: u32 = 40;
-
-/// How long and how hard to search.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Wall seconds for the whole batch, `None` without limit.
-    pub seconds: Option<f64>,
-    /// Rounds of the search: with no time limit the search ends after so many.
-    pub rounds: u32,
-    /// Seed of the search.
-    pub seed: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            seconds: None,
-            rounds: 8,
-            seed: 1,
-        }
-    }
-}
 
 /// What became of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,27 @@
-//! A limit on wall time in a crate that has no clock of its own.
+//! How long to search, in a crate that has no clock of its own.
 //!
 //! Invariant: time is read through the function the caller gave, and only ever decides when to stop.
+
+/// How long and how hard to search.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Wall seconds for the whole batch, `None` without limit.
+    pub seconds: Option<f64>,
+    /// Rounds of the search: with no time limit the search ends after so many.
+    pub rounds: u32,
+    /// Seed of the search.
+    pub seed: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            seconds: None,
+            rounds: 8,
+            seed: 1,
+        }
+    }
+}
 
 /// How much of the time is left.
 pub(crate) struct Clock<'c> {

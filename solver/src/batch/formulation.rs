@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Model, Split};
+use super::model::Model;
 use super::packing::Taken;
+use super::timeline::Split;
 use crate::classes::ClassNumber;
 use crate::program::{LinearEngine, Program};
 use crate::scene::DemandNumber;

@@ -37,6 +37,7 @@ pub(crate) mod timeline;
 mod world;
 mod written;
 
-pub use choose::{Batch, Chosen, Limits, choose};
+pub use choose::{Batch, Chosen, choose};
+pub use clock::Limits;
 pub use receipt::Receipt;
 pub use written::run;

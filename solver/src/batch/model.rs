@@ -5,13 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::timeline::{Need, Timeline};
+use super::timeline::{Need, Split, Timeline};
 use super::world::World;
 use crate::classes::{ClassNumber, Classes};
 use crate::scene::DemandNumber;
-
-/// Hosts of one demand per fine class, classes ascending, no zeros.
-pub(crate) type Split = Vec<(ClassNumber, u32)>;
 
 /// An option of a group.
 pub(crate) struct Offered {

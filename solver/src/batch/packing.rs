@@ -3,10 +3,13 @@
 //! Invariant: the load never exceeds the room at any instant, every taken option has all of its demands
 //! served with their least count, and value and moves are those of what is taken.
 
-use super::model::{Model, Split};
-use super::search::Worth;
+use super::model::Model;
+use super::timeline::Split;
 use crate::classes::ClassNumber;
 use crate::scene::DemandNumber;
+
+/// Value, then fewest moves: greater is better.
+pub(crate) type Worth = (i64, std::cmp::Reverse<i64>);
 
 /// What was taken of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,10 +7,11 @@
 //! those that are nearly used up, on average, at the prices of a subgradient method.
 
 use super::formulation::{Formulation, Goal, Part, float};
-use super::model::{Model, Split};
+use super::model::Model;
 use super::packing::Packing;
 use super::prices::{Bound, Prices};
 use super::subgradient::{Response, guess};
+use super::timeline::Split;
 use super::timeline::Timeline;
 use crate::classes::ClassNumber;
 use crate::program::{LinearEngine, Status};

@@ -4,7 +4,7 @@
 //! with a fixed seed, so equal models give equal searches as long as no clock cuts them short.
 
 use super::model::Model;
-use super::packing::{Packing, Taken};
+use super::packing::{Packing, Taken, Worth};
 use super::prices::{DENOMINATOR, Prices};
 use super::random::Random;
 use crate::classes::ClassNumber;
@@ -16,9 +16,6 @@ const STEPS_OF_A_COOLING: u32 = 20_000;
 const STEPS_BETWEEN_LOOKS: u32 = 64;
 /// Most groups that are taken out at once.
 const MOST_REMOVED: usize = 14;
-
-/// Value, then fewest moves: greater is better.
-pub(crate) type Worth = (i64, std::cmp::Reverse<i64>);
 
 /// A choice among the options of groups that can be changed step by step.
 pub(crate) trait Changing: Clone {

@@ -8,14 +8,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::chain::Holds;
 use crate::classes::ClassNumber;
 use crate::columns::Columns;
-use crate::model::{Host, HostId, Interval, Lease, LeaseId, Request, Reservation, Resource, Seconds};
+use crate::model::{Host, HostId, Interval, Lease, LeaseId, Request, Reservation, ReservationId, Resource, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
 use crate::request::Ask;
 use crate::scene::{Demand, DemandNumber, Fixed, HostNumber, Scene};
+
+/// Hosts by reservation.
+pub(crate) type Holds = BTreeMap<ReservationId, Vec<HostId>>;
 
 /// A request that may be accepted as far as it alone is looked at.
 pub(crate) struct Candidate<'a> {

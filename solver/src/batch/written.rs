@@ -4,7 +4,8 @@
 //! because the accepted requests need them together. What is left out is refused if nothing is worth more
 //! than what is accepted, otherwise it is undecided.
 
-use super::choose::{Batch, Chosen, Limits, choose};
+use super::choose::{Batch, Chosen, choose};
+use super::clock::Limits;
 use crate::admit::held_at;
 use crate::decision::{Conflict, Tier};
 use crate::document::{

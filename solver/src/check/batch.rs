@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::accepted::{clashes, given, grant};
 use super::book::Book;
 use super::moves::{self, Rule};
-use super::refused::{self, grantable};
+use super::refused::grantable;
 use super::search::Found;
-use super::{Findings, receipt, sums};
+use super::{Findings, offers, receipt, sums};
 use crate::document::{
     ConflictEntry, DecisionEntry, MoveEntry, Plan, Problem, ReceiptEntry, RequestEntry, Summary, VerdictName,
 };
@@ -191,7 +191,7 @@ fn refusal(before: &Book, decided: &[Decided<'_>], this: &Decided<'_>, best: boo
     let first = |other: &&Decided<'_>| !other.follows && other.request.id == this.request.id;
     let lost = this.follows && decided.iter().find(first).is_some_and(Decided::is_impossible);
     if !(lost && reason == Some("malformed")) {
-        refused::check(before, &this.request, this.decision, findings);
+        offers::check(before, &this.request, this.decision, findings);
     }
 }
 

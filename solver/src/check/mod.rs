@@ -163,7 +163,7 @@ fn one_after_another(problem: &Problem, plan: &Plan, book: &mut Book, findings: 
             }
             VerdictName::Refused => {
                 sums.refused += 1;
-                refused::check(book, &request, decision, findings);
+                offers::check(book, &request, decision, findings);
             }
             VerdictName::Undecided => sums.undecided += 1,
         }

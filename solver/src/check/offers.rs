@@ -1,4 +1,4 @@
-//! Offers: each changes what it says, and the changed request could be granted.
+//! Refusals with what is offered instead: each offer changes what it says, and the changed request could be granted.
 //!
 //! That is searched for exactly: first beside everything as it stands, then with everything placed anew
 //! that may move. Where the second search is too large to end, only what is necessary is looked at: enough
@@ -7,15 +7,23 @@
 use super::Findings;
 use super::book::Book;
 use super::load::room;
-use super::refused::searched;
+use super::refused::{self, searched};
 use super::scene::Scene;
 use super::search::Found;
-use crate::document::OfferEntry;
+use crate::document::{DecisionEntry, OfferEntry};
 use crate::model::{Request, ReservationId, Resource};
 use crate::predicate::Predicate;
 
-/// Checks one offer.
-pub(super) fn check(book: &Book, request: &Request, offer: &OfferEntry, member: &str, findings: &mut Findings) {
+/// Checks a refusal and what is offered instead.
+pub(super) fn check(book: &Book, request: &Request, decision: &DecisionEntry, findings: &mut Findings) {
+    let Some(conflict) = &decision.conflict else { return };
+    refused::reason(book, request, conflict, findings);
+    for (number, offer) in decision.offers.iter().enumerate() {
+        offered(book, request, offer, &format!("offers[{number}]"), findings);
+    }
+}
+
+fn offered(book: &Book, request: &Request, offer: &OfferEntry, member: &str, findings: &mut Findings) {
     let changed = match changed(book, request, offer) {
         Ok(changed) => changed,
         Err(reason) => return findings.add(member, reason),

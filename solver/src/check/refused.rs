@@ -6,8 +6,8 @@ use super::accepted::newly_blocked;
 use super::book::{Book, times};
 use super::scene::{Movable, Scene};
 use super::search::{Found, search};
-use super::{Findings, occupied, offers, rows, shortage};
-use crate::document::{ConflictEntry, DecisionEntry};
+use super::{Findings, occupied, rows, shortage};
+use crate::document::ConflictEntry;
 use crate::model::{HostId, Request, RequestedReservation, Resource};
 
 /// Most pairs of something to place and a place to look at in a scene with everything that may move.
@@ -15,15 +15,6 @@ pub(super) const SMALL: usize = 50_000;
 
 /// Most pairs of a requested reservation and a place to look at beside everything as it stands.
 const LARGEST: usize = 2_000_000;
-
-/// Checks a refusal and what is offered instead.
-pub(super) fn check(book: &Book, request: &Request, decision: &DecisionEntry, findings: &mut Findings) {
-    let Some(conflict) = &decision.conflict else { return };
-    reason(book, request, conflict, findings);
-    for (number, offer) in decision.offers.iter().enumerate() {
-        offers::check(book, request, offer, &format!("offers[{number}]"), findings);
-    }
-}
 
 /// Checks why a request is refused.
 pub(super) fn reason(book: &Book, request: &Request, conflict: &ConflictEntry, findings: &mut Findings) {

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::entries::{Condition, Members};
-use super::validate::validate;
-use super::{DocumentError, read};
 use crate::model::{HostId, LeaseId, ReservationId, Seconds};
 
 /// The `format` member of a problem.
@@ -37,15 +35,6 @@ pub struct Problem {
     /// What is asked for, in order of arrival.
     #[serde(default)]
     pub requests: Vec<RequestEntry>,
-}
-
-impl Problem {
-    /// Reads and validates a problem.
-    pub fn parse(text: &str) -> Result<Self, DocumentError> {
-        let problem: Self = read(text)?;
-        validate(&problem)?;
-        Ok(problem)
-    }
 }
 
 /// A host.

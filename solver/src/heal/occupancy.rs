@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Host, Instances, Interval, Seconds};
+use crate::model::{Host, Instances, Interval, Seconds, times_fitting};
 
 /// How a reservation uses a host.
 #[derive(Debug, Clone)]
@@ -54,12 +54,8 @@ impl<'a> Occupancy<'a> {
         // The use of a resource grows only where something begins.
         let begins = others().map(|(taken, _)| taken.start.max(interval.start));
         let instants = begins.chain([interval.start]);
-        let wanted = || instances.resources.iter().filter(|(_, amount)| **amount > 0);
-        let fitting = |at: Seconds| {
-            wanted()
-                .map(move |(name, amount)| self.left(host, at, name) / amount)
-                .min()
-        };
+        let wanted = || instances.resources.iter();
+        let fitting = |at: Seconds| times_fitting(wanted().map(|(name, &amount)| (self.left(host, at, name), amount)));
         let fitting = instants.filter_map(fitting).min().unwrap_or(u64::MAX);
         u32::try_from(fitting.min(u64::from(most))).unwrap_or(most)
     }

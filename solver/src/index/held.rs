@@ -2,10 +2,33 @@
 
 use std::sync::Arc;
 
-use super::{BTreeMap, Holder, Holders, Index, IndexClass};
+use super::{BTreeMap, Holder, Holders, Index, IndexClass, PredicateNumber};
 use crate::hosts::{HostNumber, Hosts, ReservationNumber};
-use crate::model::{Interval, Reservation, ReservationId, Resource};
-use crate::planner::{Part, Stored};
+use crate::model::{Interval, Lease, Reservation, ReservationId, Resource, Seconds};
+
+/// A lease with what the planner looks up often.
+pub(crate) struct Stored {
+    pub(crate) lease: Lease,
+    /// For each of its reservations.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// Numbers of one reservation.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    pub(crate) number: ReservationNumber,
+    pub(crate) predicate: PredicateNumber,
+    /// It occupies its hosts from then on, if that is after its start.
+    pub(crate) since: Seconds,
+}
+
+impl Part {
+    /// What the reservation occupies of its hosts; nothing if that was over before it was recorded.
+    pub(crate) fn occupation(&self, reservation: &Reservation) -> Option<Interval> {
+        let whole = reservation.occupation();
+        (whole.end > self.since).then(|| Interval::new(whole.start.max(self.since), whole.end))
+    }
+}
 
 /// A reservation of hosts or instances with the hosts it stands on. What decisions ask for often lies together.
 pub(crate) struct Held {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub(crate) use gaps::{Gap, Gaps};
 pub(crate) use groups::Groups;
-pub(crate) use held::Held;
+pub(crate) use held::{Held, Part, Stored};
 pub(crate) use holders::{Holder, Holders};
 use imbl::{OrdMap, Vector};
 pub(crate) use interner::{Interner, PredicateNumber};
@@ -32,7 +32,6 @@ pub(crate) use profile::{Profile, Steps};
 use crate::columns::HostSet;
 use crate::hosts::{HostNumber, Hosts, ReservationNumber};
 use crate::model::{HostId, Interval, Seconds};
-use crate::planner::Stored;
 use crate::predicate::Predicate;
 
 /// Expressions that may be forgotten, besides as many as there ever were, before classes are merged again.

@@ -4,10 +4,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::world::{Amounts, Kind};
 use crate::model::{Host, Instances, Resource};
 use crate::planner::Planner;
 use crate::request::Ask;
+
+/// Amounts by the number of the resource class.
+pub(super) type Amounts = Vec<u64>;
+
+/// What is demanded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Whole hosts.
+    Whole,
+    /// Instances that take these amounts each.
+    Instances {
+        amounts: Amounts,
+        /// As in [`crate::model::Instances`].
+        affinity: Option<bool>,
+    },
+}
 
 /// Numbers for the resource classes that any instance takes something of.
 pub(super) struct ResourceClasses<'a> {

@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use super::resource_classes::ResourceClasses;
+pub(super) use super::resource_classes::{Amounts, Kind};
 use crate::classes::ClassNumber;
 use crate::hosts::HostNumber;
 use crate::index::PredicateNumber;
-use crate::model::{Host, HostId, Interval, Request, ReservationId, Resource, Seconds};
+use crate::model::{Host, HostId, Interval, Request, ReservationId, Resource, Seconds, times_fitting};
 use crate::planner::Planner;
 use crate::request::Ask;
 use crate::scene;
@@ -22,9 +23,6 @@ pub(super) type Counts = BTreeMap<HostNumber, u32>;
 
 /// Which fixed work is looked at.
 pub(super) type Stays<'f> = &'f dyn Fn(&Fixed<'_>) -> bool;
-
-/// Amounts by the number of the resource class.
-pub(super) type Amounts = Vec<u64>;
 
 /// What work takes of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,19 +47,6 @@ pub(super) struct Place<'a> {
     pub(super) richness: u64,
     pub(super) capacity: Amounts,
     pub(super) fixed: Vec<Fixed<'a>>,
-}
-
-/// What is demanded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Whole hosts.
-    Whole,
-    /// Instances that take these amounts each.
-    Instances {
-        amounts: Amounts,
-        /// As in [`crate::model::Instances`].
-        affinity: Option<bool>,
-    },
 }
 
 /// A reservation whose hosts are to be chosen.
@@ -286,11 +271,12 @@ impl<'a> World<'a> {
 
 /// How many instances of the given amounts fit beside what is in use.
 pub(super) fn fitting(capacity: &[u64], used: &[u64], amounts: &[u64]) -> u32 {
-    let rooms = capacity.iter().zip(used).zip(amounts);
-    rooms
-        .filter_map(|((&capacity, &used), &amount)| capacity.saturating_sub(used).checked_div(amount))
-        .min()
-        .map_or(u32::MAX, |room| u32::try_from(room).unwrap_or(u32::MAX))
+    let room = capacity
+        .iter()
+        .zip(used)
+        .map(|(capacity, &used)| capacity.saturating_sub(used));
+    let times = times_fitting(room.zip(amounts.iter().copied()));
+    times.map_or(u32::MAX, |times| u32::try_from(times).unwrap_or(u32::MAX))
 }
 
 /// Adds amounts to others.

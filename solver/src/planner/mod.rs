@@ -15,7 +15,7 @@ mod kinds;
 mod occupy;
 
 use crate::hosts::{Carried, Hosts, ReservationNumber};
-use crate::index::{Eligible, Index, Interner, Learnt, PredicateNumber};
+use crate::index::{Eligible, Index, Interner, Learnt, Part, PredicateNumber, Stored};
 use crate::model::{Host, HostId, Interval, Lease, LeaseId, Pool, PoolId, Request, Seconds};
 use crate::predicate::Predicate;
 pub use crate::program::ModelSolver;
@@ -56,22 +56,6 @@ pub enum StateError {
 pub struct Budget {
     /// Wall seconds the model solver may spend, `None` without limit.
     pub seconds: Option<f64>,
-}
-
-/// A lease with what the planner looks up often.
-pub(crate) struct Stored {
-    pub(crate) lease: Lease,
-    /// For each of its reservations.
-    pub(crate) parts: Vec<Part>,
-}
-
-/// Numbers of one reservation.
-#[derive(Clone, Copy)]
-pub(crate) struct Part {
-    pub(crate) number: ReservationNumber,
-    pub(crate) predicate: PredicateNumber,
-    /// It occupies its hosts from then on, if that is after its start.
-    pub(crate) since: Seconds,
 }
 
 /// What an expression admits in the state of a planner.

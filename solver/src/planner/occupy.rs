@@ -28,14 +28,6 @@ struct GapChange {
     opens: bool,
 }
 
-impl Part {
-    /// What the reservation occupies of its hosts; nothing if that was over before it was recorded.
-    pub(crate) fn occupation(&self, reservation: &Reservation) -> Option<Interval> {
-        let whole = reservation.occupation();
-        (whole.end > self.since).then(|| Interval::new(whole.start.max(self.since), whole.end))
-    }
-}
-
 impl Planner {
     /// Removes a lease and frees what it holds.
     pub fn remove_lease(&mut self, lease: &LeaseId) {

@@ -4,12 +4,10 @@
 //! that works and one that fails. A refusal's own count brings the upper end down at once: what is needed
 //! beyond what exists at an instant cannot be given.
 
-use std::collections::BTreeMap;
-
 use super::classes::classes;
 use super::{Answer, Asked, Question};
 use crate::decision::{Conflict, Decision, Verdict};
-use crate::model::{HostId, Instances, Request, RequestedReservation, Resource};
+use crate::model::{HostId, Request, RequestedReservation, Resource, times_fitting};
 
 /// The greatest number found, and whether it is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +89,11 @@ impl Question<'_> {
             Resource::Host => suits.count() as u64,
             Resource::Instances(instances) => {
                 // What is kept may stand where no more would fit.
-                let fits = suits.map(|host| fitting(&host.capacity, instances));
+                let fits = suits.map(|host| {
+                    let amounts = instances.resources.iter();
+                    let room = |class: &String| host.capacity.get(class).copied().unwrap_or(0);
+                    times_fitting(amounts.map(|(class, &amount)| (room(class), amount))).unwrap_or(0)
+                });
                 let all = match instances.affinity {
                     Some(true) => fits.max().unwrap_or(0),
                     Some(false) => fits.map(|fits| fits.min(1)).sum(),
@@ -107,13 +109,6 @@ impl Question<'_> {
         };
         u32::try_from(most).unwrap_or(u32::MAX)
     }
-}
-
-/// How many instances an empty host carries.
-fn fitting(capacity: &BTreeMap<String, u64>, instances: &Instances) -> u64 {
-    let taken = instances.resources.iter().filter(|(_, amount)| **amount > 0);
-    let fits = taken.map(|(class, amount)| capacity.get(class).copied().unwrap_or(0) / amount);
-    fits.min().unwrap_or(0)
 }
 
 /// The greatest number that works, no less than what is kept, by what the answers to single numbers say.

@@ -3,7 +3,7 @@
 //! Invariant: charges are divided by the greatest common divisor of all durations, which keeps the
 //! numbers a solver sees small and loses nothing.
 
-use crate::batch::model::Split;
+use crate::batch::timeline::Split;
 use crate::batch::timeline::Timeline;
 use crate::classes::{ClassNumber, Classes};
 use crate::scene::{DemandNumber, Scene};

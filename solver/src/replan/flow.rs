@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::charges::{Charges, Found};
 use crate::batch::clock::Clock;
-use crate::batch::model::Split;
+use crate::batch::timeline::Split;
 use crate::batch::timeline::Timeline;
 use crate::classes::ClassNumber;
 use crate::program::{ModelSolver, Outcome, Program};

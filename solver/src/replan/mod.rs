@@ -24,7 +24,7 @@ mod whole;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::batch::clock::Clock;
-use crate::batch::model::Split;
+use crate::batch::timeline::Split;
 use crate::batch::timeline::Timeline;
 use crate::classes::{ClassNumber, Classes};
 use crate::model::{HostId, Request, ReservationId, Resource, Seconds};

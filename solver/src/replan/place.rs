@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::batch::model::Split;
+use crate::batch::timeline::Split;
 use crate::classes::{ClassNumber, Classes};
 use crate::model::Seconds;
 use crate::scene::{DemandNumber, HostNumber, Scene};

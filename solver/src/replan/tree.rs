@@ -6,8 +6,8 @@
 use super::charges::Charges;
 use super::relaxation::{Outcome, Relaxation};
 use crate::batch::clock::Clock;
-use crate::batch::model::Split;
 use crate::batch::prices::DENOMINATOR;
+use crate::batch::timeline::Split;
 
 /// Most solves.
 const MOST_NODES: usize = 400;

@@ -11,7 +11,6 @@ use solver::planner::Budget;
 use solver_highs::Highs;
 
 use super::report::{machine, peak_memory, print, table, time};
-use super::sweep;
 use super::whole::{self, Whole};
 use crate::generate::bar;
 
@@ -70,35 +69,23 @@ struct Measured {
     whole: Option<Whole>,
 }
 
-/// Runs the command.
+/// Measures one size.
 pub(crate) fn run(arguments: &FleetArguments) -> anyhow::Result<ExitCode> {
-    let document = |sizes: Vec<Value>| {
-        let document =
-            json!({ "machine": machine(), "seed": arguments.seed, "classes": arguments.classes, "sizes": sizes });
-        format!("{document:#}")
-    };
-    if !arguments.sweep {
-        let measured = one(arguments, arguments.hosts)?;
-        print(&if arguments.json {
-            document(vec![written(&measured)])
-        } else {
-            shown(&measured)
-        })?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut all = Vec::new();
-    for &hosts in &arguments.sizes {
-        all.push(sweep::measure(arguments, hosts)?);
-    }
-    if let Some(folder) = &arguments.plots {
-        sweep::plots(folder, &all)?;
-    }
+    let measured = one(arguments, arguments.hosts)?;
     print(&if arguments.json {
-        document(all)
+        document(arguments, vec![written(&measured)])
     } else {
-        sweep::shown(&all)
+        shown(&measured)
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// All that was measured as JSON.
+#[expect(clippy::needless_pass_by_value, reason = "json! takes its values")]
+pub(super) fn document(arguments: &FleetArguments, sizes: Vec<Value>) -> String {
+    let document =
+        json!({ "machine": machine(), "seed": arguments.seed, "classes": arguments.classes, "sizes": sizes });
+    format!("{document:#}")
 }
 
 fn one(arguments: &FleetArguments, hosts: u32) -> anyhow::Result<Measured> {

@@ -38,6 +38,7 @@ pub(crate) fn run(command: &BenchCommand) -> anyhow::Result<ExitCode> {
         BenchCommand::Replay(arguments) => replay::run(arguments),
         BenchCommand::Smptsp(arguments) => smptsp::run(arguments),
         BenchCommand::Batch(arguments) => batch::run(arguments),
+        BenchCommand::Fleet(arguments) if arguments.sweep => sweep::run(arguments),
         BenchCommand::Fleet(arguments) => fleet::run(arguments),
         BenchCommand::Heal(arguments) => heal::run(arguments),
         BenchCommand::Whole(arguments) => whole::run(arguments),

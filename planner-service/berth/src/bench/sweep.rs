@@ -2,15 +2,15 @@
 //! memory does not count for the next.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, bail};
 use benches::plot;
 use benches::random::ratio;
 use serde_json::Value;
 
-use super::fleet::FleetArguments;
-use super::report::{table, time};
+use super::fleet::{FleetArguments, document};
+use super::report::{print, table, time};
 
 /// What is drawn over the number of hosts.
 const DRAWN: [&str; 7] = [
@@ -23,8 +23,25 @@ const DRAWN: [&str; 7] = [
     "earliest slot, with moves",
 ];
 
+/// Measures all sizes.
+pub(crate) fn run(arguments: &FleetArguments) -> anyhow::Result<ExitCode> {
+    let mut all = Vec::new();
+    for &hosts in &arguments.sizes {
+        all.push(measure(arguments, hosts)?);
+    }
+    if let Some(folder) = &arguments.plots {
+        plots(folder, &all)?;
+    }
+    print(&if arguments.json {
+        document(arguments, all)
+    } else {
+        shown(&all)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Measures a fleet of this size in another process.
-pub(super) fn measure(arguments: &FleetArguments, hosts: u32) -> anyhow::Result<Value> {
+fn measure(arguments: &FleetArguments, hosts: u32) -> anyhow::Result<Value> {
     let program = std::env::current_exe().context("this program cannot be found")?;
     let mut command = Command::new(program);
     command.args(["bench", "fleet", "--json"]);
@@ -53,7 +70,7 @@ pub(super) fn measure(arguments: &FleetArguments, hosts: u32) -> anyhow::Result<
 }
 
 /// A table of all sizes.
-pub(super) fn shown(all: &[Value]) -> String {
+fn shown(all: &[Value]) -> String {
     let mut memory = table(&[
         "hosts",
         "leases",
@@ -107,7 +124,7 @@ fn micros(measured: &Value, name: &str, figure: &str) -> Option<f64> {
 }
 
 /// Draws times and memory over the number of hosts.
-pub(super) fn plots(folder: &Path, all: &[Value]) -> anyhow::Result<()> {
+fn plots(folder: &Path, all: &[Value]) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
     let hosts = |measured: &Value| measured["hosts"].as_f64();
     let mut times: Vec<plot::Line> = Vec::new();

@@ -1,12 +1,12 @@
 //! How callers prove who they are.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use async_trait::async_trait;
 use cloud::Identity;
 use planner_core::authority::Caller;
+use planner_core::ports::Clock;
 use secrecy::SecretString;
 use server::identity::Authenticator;
 use server::identity::keystone::{CacheSettings, Keystone, TokenInfo, TokenValidator, ValidateError};
@@ -53,7 +53,11 @@ pub(super) fn choose(
 }
 
 /// Says at once, and not with the first request, that nobody can be authenticated because Keystone does not answer.
-pub(super) async fn say_whether_keystone_answers(identity: Option<Arc<dyn Identity>>, shutdown: CancellationToken) {
+pub(super) async fn say_whether_keystone_answers(
+    identity: Option<Arc<dyn Identity>>,
+    clock: impl Clock,
+    shutdown: CancellationToken,
+) {
     let Some(identity) = identity else { return };
     // Any answer will do; asking needs the service's own token first.
     let nobody = SecretString::from("nobody");
@@ -76,14 +80,14 @@ pub(super) async fn say_whether_keystone_answers(identity: Option<Arc<dyn Identi
             Err(error) => tracing::debug!(%error, "Keystone cannot be used yet"),
         }
         tokio::select! {
-            () = tokio::time::sleep(KEYSTONE_PAUSE) => {}
+            () = clock.sleep_until(clock.now() + KEYSTONE_PAUSE) => {}
             () = shutdown.cancelled() => return,
         }
     }
 }
 
-/// How long Keystone is left alone after it has not answered.
-const KEYSTONE_PAUSE: Duration = Duration::from_secs(10);
+/// Seconds for which Keystone is left alone after it has not answered.
+const KEYSTONE_PAUSE: i64 = 10;
 
 /// Makes trusts for leases, if configured.
 pub(super) fn trusts(arguments: &ServeArguments, identity: Option<&Arc<dyn Identity>>) -> Option<Arc<dyn Trusts>> {

@@ -106,6 +106,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     });
     tasks.spawn(authentication::say_whether_keystone_answers(
         drivers.identity.clone(),
+        SystemClock,
         shutdown.clone(),
     ));
     let limits = connections::limits(arguments);

@@ -450,10 +450,11 @@ async fn the_monitor_follows_nova_and_believes_no_silence() {
     };
     let until = async |expected: [bool; 3]| {
         let waiting = async {
+            let mut poll = tokio::time::interval(std::time::Duration::from_millis(2));
             // A host is marked in a commit of its own; what stood on it is settled after that.
             while reservable().await != expected || holds_failed_hosts(&world).await {
                 world.outside.clock.advance(1);
-                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                poll.tick().await;
             }
         };
         tokio::time::timeout(std::time::Duration::from_mins(1), waiting)
@@ -468,9 +469,10 @@ async fn the_monitor_follows_nova_and_believes_no_silence() {
     world.outside.cloud.set_down("c1", false);
     world.outside.cloud.set_down("c2", true);
     let asked = world.outside.cloud.calls().len();
+    let mut poll = tokio::time::interval(std::time::Duration::from_millis(2));
     while world.outside.cloud.calls().len() < asked + 2 {
         world.outside.clock.advance(1);
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        poll.tick().await;
     }
     assert_eq!(reservable().await, [false, true, true]);
     world.outside.cloud.heal();

@@ -92,11 +92,12 @@ fn listened(outside: Outside, listener: &Arc<Listener>) -> Outside {
 /// Waits, with time going on, until it is so.
 async fn wait_until(outside: &Outside, wanted: impl Fn() -> bool) {
     let waiting = async {
+        let mut poll = tokio::time::interval(Duration::from_millis(2));
         for round in 1_u32.. {
             if wanted() {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            poll.tick().await;
             if round % 10 == 0 {
                 outside.clock.advance(1);
             }

@@ -85,6 +85,22 @@ fn refusal_with(folder: &TempDir, arguments: &[&str], environment: &[(&str, &str
     printed(&output)
 }
 
+/// A new token of the file `tokens.toml`.
+fn token(folder: &TempDir, user: &str, project: &str, roles: &[&str]) -> String {
+    let mut arguments = vec![
+        "token",
+        "create",
+        "--file",
+        "tokens.toml",
+        "--user",
+        user,
+        "--project",
+        project,
+    ];
+    arguments.extend(roles.iter().flat_map(|role| ["--role", role]));
+    succeeded(&run(folder, &arguments)).trim().to_owned()
+}
+
 fn contains(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "`{part}` is missing in: {text}");
@@ -94,28 +110,12 @@ fn contains(text: &str, parts: &[&str]) {
 #[test]
 fn c1_tokens_are_made_listed_and_revoked() {
     let folder = tempfile::tempdir().unwrap();
-    let create = |user: &str, roles: &[&str]| {
-        let mut arguments = vec![
-            "token",
-            "create",
-            "--file",
-            "tokens.toml",
-            "--user",
-            user,
-            "--project",
-            "lab",
-        ];
-        for role in roles {
-            arguments.extend(["--role", role]);
-        }
-        succeeded(&run(&folder, &arguments)).trim().to_owned()
-    };
-    let ann = create("ann", &["admin"]);
+    let ann = token(&folder, "ann", "lab", &["admin"]);
     let path = folder.path().join("tokens.toml");
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("# Tokens of the lab\n\n# Ann, who left\n{text}")).unwrap();
-    let bob = create("bob", &[]);
+    let bob = token(&folder, "bob", "lab", &[]);
     assert_ne!(ann, bob);
     assert!(ann.len() > 60, "{ann}");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -283,22 +283,7 @@ impl Drop for Logged {
 #[test]
 fn c1_tokens_and_policy_are_read_again_on_sighup() {
     let folder = tempfile::tempdir().unwrap();
-    let create = |user: &str, role: &str| {
-        let arguments = [
-            "token",
-            "create",
-            "--file",
-            "tokens.toml",
-            "--user",
-            user,
-            "--project",
-            "p",
-            "--role",
-            role,
-        ];
-        succeeded(&run(&folder, &arguments)).trim().to_owned()
-    };
-    let ann = create("ann", "reader");
+    let ann = token(&folder, "ann", "p", &["reader"]);
     file(&folder, "policy.yaml", "");
     let service = Logged::start(
         &folder,
@@ -319,7 +304,7 @@ fn c1_tokens_and_policy_are_read_again_on_sighup() {
     let list = |token: &str| code(token, &["lease", "list"]);
     assert_eq!(list(&ann), Some(0));
     assert_eq!(code(&ann, &["host", "list"]), Some(0));
-    let bob = create("bob", "member");
+    let bob = token(&folder, "bob", "p", &["member"]);
     file(&folder, "policy.yaml", "\"blazar:oshosts:get\": \"rule:admin\"\n");
     assert_eq!(list(&bob), Some(1));
     service.hang_up();
@@ -392,25 +377,10 @@ fn c2_the_printed_policy_is_read_again_as_it_was() {
 #[test]
 fn c2_a_member_learns_his_machines_and_not_who_has_the_others() {
     let folder = tempfile::tempdir().unwrap();
-    let create = |user: &str, project: &str, role: &str| {
-        let arguments = [
-            "token",
-            "create",
-            "--file",
-            "tokens.toml",
-            "--user",
-            user,
-            "--project",
-            project,
-            "--role",
-            role,
-        ];
-        succeeded(&run(&folder, &arguments)).trim().to_owned()
-    };
     let (boss, ann, bob) = (
-        create("boss", "p0", "admin"),
-        create("ann", "p1", "member"),
-        create("bob", "p2", "member"),
+        token(&folder, "boss", "p0", &["admin"]),
+        token(&folder, "ann", "p1", &["member"]),
+        token(&folder, "bob", "p2", &["member"]),
     );
     let service = Logged::start(&folder, &["--token-file", "tokens.toml", "--data", "data"]);
     let call = |token: &str, arguments: &[&str]| {

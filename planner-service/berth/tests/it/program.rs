@@ -116,21 +116,24 @@ impl Program {
         answer(request(Method::PUT, &format!("{}{path}", self.url)).json(body)).await
     }
 
-    /// Asks until the lease has the status.
-    pub(crate) async fn wait_for_status(&self, lease_id: &str, status: &str) -> Value {
+    /// Asks until the answer is as it should be.
+    pub(crate) async fn wait_for(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut poll = tokio::time::interval(Duration::from_millis(50));
         let deadline = Instant::now() + PATIENCE;
         loop {
             poll.tick().await;
-            let (_, body) = self.get(&format!("/v1/leases/{lease_id}")).await;
-            if body["lease"]["status"] == status {
-                return body["lease"].clone();
+            let (_, body) = self.get(path).await;
+            if wanted(&body) {
+                return body;
             }
-            assert!(
-                Instant::now() < deadline,
-                "the lease does not become {status}: {body:#}"
-            );
+            assert!(Instant::now() < deadline, "{path} stays {body:#}");
         }
+    }
+
+    /// Asks until the lease has the status.
+    pub(crate) async fn wait_for_status(&self, lease_id: &str, status: &str) -> Value {
+        let path = format!("/v1/leases/{lease_id}");
+        self.wait_for(&path, |body| body["lease"]["status"] == status).await["lease"].take()
     }
 }
 

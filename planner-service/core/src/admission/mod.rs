@@ -12,7 +12,6 @@ use solver::planner::Budget;
 
 use crate::book::job::Draft;
 use crate::book::{Book, Contradiction, is_bound};
-use crate::demand::demand;
 use crate::domain::{Allocation, Holding, Lease, ReservationSpec, Timestamp};
 use crate::ports::Change;
 use crate::question::Shortage;
@@ -94,8 +93,9 @@ pub(crate) fn requested(
     book: &Book,
     settings: &Settings,
 ) -> Result<RequestedReservation, ServiceError> {
-    let demand =
-        demand(spec, book).map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
+    let demand = book
+        .demand(spec)
+        .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
     Ok(RequestedReservation {
         id: Arc::from(id),
         resource: demand.resource,

@@ -13,8 +13,8 @@ use countables::Countables;
 use floating_ips::FloatingIps;
 use occupants::Occupants;
 
-use crate::demand::demand;
-use crate::domain::{EventStatus, Host, Lease, LeaseStatus, Property, Timestamp};
+use crate::demand::{Demand, demand};
+use crate::domain::{EventStatus, Host, Lease, LeaseStatus, Property, ReservationSpec, Timestamp};
 use crate::ports::{Change, Contents, Epoch};
 use crate::properties;
 
@@ -327,6 +327,17 @@ impl Book {
         self.host_ids_by_name.get(name).and_then(|id| self.hosts.get(id))
     }
 
+    /// What a reservation asks of the planner, where the floating IPs of the book are the units.
+    ///
+    /// # Errors
+    /// Says which expression or extra spec is wrong, and how.
+    pub(crate) fn demand(&self, spec: &ReservationSpec) -> Result<Demand, String> {
+        demand(spec, &|network_id, address| {
+            let known = self.floating_ip_at(network_id, address)?;
+            Some(Arc::from(known.id.as_str()))
+        })
+    }
+
     /// All hosts by id.
     pub fn hosts(&self) -> impl Iterator<Item = &Arc<Host>> {
         self.hosts.values()
@@ -374,12 +385,19 @@ fn due_entries(lease: &Lease) -> impl Iterator<Item = DueEntry> {
         })
 }
 
-/// Whether the lease's hosts are final whatever the clock says: it is past PENDING, or its start was tried.
+/// Whether the lease's hosts are final whatever the clock says: it is past PENDING, its start was tried, or something
+/// stands outside for it.
 pub fn is_bound(lease: &Lease) -> bool {
     let tried = lease
         .event(crate::domain::EventType::StartLease)
         .is_some_and(|event| event.attempts > 0);
-    tried || !matches!(lease.status, LeaseStatus::Pending | LeaseStatus::Creating)
+    let is_known = || {
+        lease
+            .reservations
+            .iter()
+            .any(|reservation| reservation.handover.is_known())
+    };
+    tried || !matches!(lease.status, LeaseStatus::Pending | LeaseStatus::Creating) || is_known()
 }
 
 /// From when on the planner counts what a lease occupies: since a host last joined it, because another lease may have
@@ -403,7 +421,7 @@ fn planner_lease(lease: &Lease, book: &Book) -> Result<solver::model::Lease, Str
         .iter()
         .filter(|reservation| !reservation.allocations.is_empty())
         .map(|reservation| {
-            let demand = demand(&reservation.spec, book)?;
+            let demand = book.demand(&reservation.spec)?;
             let holding = reservation.holding();
             let holds = holding.into_iter().flat_map(|(host, places)| {
                 let places = usize::try_from(places).unwrap_or(usize::MAX);

@@ -1,7 +1,8 @@
 //! Who occupies hosts and units at this moment.
 //!
-//! Invariant: a lease stands here for exactly what [`Lease::occupied`] says and for what it may not have given back, which
-//! are matters of the state of the lease: of no due time, and of no clock. The planner's windows say what was promised, this says what can be handed over.
+//! Invariant: a lease stands here for exactly what may have been handed over to it and is not given back, which is on
+//! record in its reservations (`domain/handover.rs`): a matter of no due time, and of no clock. The planner's windows
+//! say what was promised, this says what can be handed over.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,14 +36,13 @@ impl Occupants {
     }
 }
 
-/// What the plan gives a lease that has begun, and what it may still have outside whatever the plan says now.
+/// What a lease may have outside, whatever the plan says now.
 fn ids(lease: &Lease) -> BTreeSet<String> {
-    let planned = lease.occupied().map(|allocation| allocation.host_id.clone());
-    let handed_over = lease
+    lease
         .reservations
         .iter()
-        .flat_map(|reservation| reservation.handover.possible().into_keys());
-    planned.chain(handed_over).collect()
+        .flat_map(|reservation| reservation.handover.possible().into_keys())
+        .collect()
 }
 
 impl Book {

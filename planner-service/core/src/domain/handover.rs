@@ -176,7 +176,8 @@ impl Handover {
         }
     }
 
-    /// Of a reservation whose start was tried before attempts were put on record.
+    /// Of a reservation for which something was made without being put on record. `tried` is what may have been handed
+    /// over; none of it if only what a start needs was made.
     pub fn of_tried(tried: Holding) -> Self {
         Self {
             number: 1,
@@ -193,7 +194,7 @@ impl Handover {
     }
 
     /// Whether the outside world may have heard of the reservation.
-    fn is_known(&self) -> bool {
+    pub fn is_known(&self) -> bool {
         self.started || self.in_doubt || self.attempt.as_ref().is_some_and(Attempt::may_have_arrived)
     }
 

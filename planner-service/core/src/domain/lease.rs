@@ -43,20 +43,6 @@ impl Lease {
     pub fn event_mut(&mut self, event_type: EventType) -> Option<&mut Event> {
         self.events.iter_mut().find(|event| event.event_type == event_type)
     }
-
-    /// What it occupies at this moment, whatever the clock says: all that its reservations hold once a start was begun,
-    /// until it has been given back. An attempt without a reason why it did not succeed is not Berth's own: a lease taken
-    /// over from another service has its objects in the cloud, and no hosts in them yet.
-    pub fn occupied(&self) -> impl Iterator<Item = &Allocation> {
-        let begun = self.event(EventType::StartLease).is_some_and(|start| {
-            let was_tried = start.attempts > 0 && start.waiting.is_some();
-            was_tried || matches!(start.status, EventStatus::InProgress | EventStatus::Done)
-        });
-        self.reservations
-            .iter()
-            .filter(move |reservation| begun && reservation.status != ReservationStatus::Deleted)
-            .flat_map(|reservation| &reservation.allocations)
-    }
 }
 
 /// A request for one resource type inside a lease; its window is the lease's.

@@ -7,12 +7,12 @@ use futures_util::future::join_all;
 use plugin_api::{Assignment, Created, PluginError, ResourcePlugin, foreign_text};
 
 use super::Lifecycle;
+use super::claim::Unclaimed;
 use super::eligibility::gives_back;
 use super::transition::{self, Begun, Skip, Work};
 use crate::book::DueEntry;
 use crate::book::job::{Origin, WriteError};
 use crate::domain::{EventType, Lease, Reservation, ReservationStatus, Timestamp};
-use crate::ports::Fence;
 use crate::service::Settings;
 use crate::usage::{Ending, held_resources};
 
@@ -29,35 +29,20 @@ struct Failure {
 impl Lifecycle {
     /// Carries one event out. Returns when to look at the lease again if it could not even begin.
     pub(super) async fn carry_out(&self, entry: &DueEntry) -> Option<Timestamp> {
-        let now = self.clock.now();
-        let claim = self
-            .store
-            .claim(
-                &entry.lease_id,
-                &self.settings.worker,
-                now,
-                now + self.settings.claim_seconds,
-            )
-            .await;
-        let fence = match claim {
-            Ok(Some(fence)) => fence,
-            Ok(None) => return Some(now + 1),
-            Err(error) => {
-                tracing::warn!(lease = %entry.lease_id, %error, "due work cannot be claimed");
-                return Some(now + 2);
-            }
-        };
-        self.steps.reached("event:claimed");
-        let work = Work {
-            lease_id: entry.lease_id.clone(),
-            event_id: entry.event_id.clone(),
-            fence,
-        };
-        let ask_again = self.with_claim(&work).await;
-        if let Err(error) = self.store.release(&work.fence).await {
-            tracing::warn!(lease = %work.lease_id, %error, "a claim cannot be given back; it will expire");
+        let carried = self.with_claim(&entry.lease_id, |fence| async move {
+            self.steps.reached("event:claimed");
+            let work = Work {
+                lease_id: entry.lease_id.clone(),
+                event_id: entry.event_id.clone(),
+                fence,
+            };
+            self.carry_out_claimed(&work).await
+        });
+        match carried.await {
+            Ok(ask_again) => ask_again,
+            Err(Unclaimed::Held | Unclaimed::Lost) => Some(self.clock.now() + 1),
+            Err(Unclaimed::Unavailable) => Some(self.clock.now() + 2),
         }
-        ask_again
     }
 
     /// Has a lease say why its work, which is due, has not begun. Returns when to try again if that cannot be recorded.
@@ -76,7 +61,7 @@ impl Lifecycle {
         }
     }
 
-    async fn with_claim(&self, work: &Work) -> Option<Timestamp> {
+    async fn carry_out_claimed(&self, work: &Work) -> Option<Timestamp> {
         let begun = {
             let work = work.clone();
             let (settings, identifiers) = (Arc::clone(&self.settings), Arc::clone(&self.identifiers));
@@ -97,13 +82,10 @@ impl Lifecycle {
         };
         tracing::info!(lease = %lease.id, event = %event_type, "carrying out");
         self.steps.reached("event:begun");
-        let acted = tokio::select! {
-            ((), acted) = async { tokio::join!(self.tell_end(&lease, event_type), self.act(&lease, &assignments, event_type)) } => acted,
-            () = self.keep_claim(&work.fence) => {
-                tracing::warn!(lease = %lease.id, "the claim was lost; leaving the work to its new holder");
-                return Some(self.clock.now() + 1);
-            }
-        };
+        let ((), acted) = tokio::join!(
+            self.tell_end(&lease, event_type),
+            self.act(&lease, &assignments, event_type)
+        );
         self.steps.reached("event:acted");
         let recorded = match acted {
             Ok(created) => {
@@ -232,22 +214,6 @@ impl Lifecycle {
         self.plugins
             .get(resource_type)
             .ok_or_else(|| PluginError::Rejected(format!("no plugin for {resource_type} is configured")))
-    }
-
-    /// Renews the claim for as long as it can; returns when it is lost.
-    pub(super) async fn keep_claim(&self, fence: &Fence) {
-        let lifetime = self.settings.claim_seconds;
-        let mut expires = self.clock.now() + lifetime;
-        loop {
-            self.clock.sleep_until(self.clock.now() + (lifetime / 3).max(1)).await;
-            let now = self.clock.now();
-            match self.store.renew(fence, now + lifetime).await {
-                Ok(true) => expires = now + lifetime,
-                // The store does not answer: nobody else can claim either, until the claim has expired.
-                Err(_) if now < expires => {}
-                Ok(false) | Err(_) => return,
-            }
-        }
     }
 }
 

@@ -23,6 +23,7 @@ use crate::usage::UsageFilters;
 
 mod assignment;
 mod carry_out;
+mod claim;
 mod eligibility;
 mod message;
 mod places;

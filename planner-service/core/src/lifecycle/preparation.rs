@@ -11,9 +11,10 @@ use plugin_api::{Created, PluginError};
 
 use super::Lifecycle;
 use super::assignment::assignment;
+use super::claim::Unclaimed;
 use super::transition::note_created;
 use crate::book::job::{Draft, Origin};
-use crate::domain::{Lease, LeaseStatus, Reservation, ReservationSpec, Timestamp};
+use crate::domain::{Lease, LeaseStatus, Reservation, ReservationSpec};
 use crate::ports::{Change, Fence};
 
 /// Seconds a booking waits at most for its preparation. What is not ready by then, an audit or the start makes.
@@ -60,30 +61,14 @@ impl Lifecycle {
 
     /// Prepares a lease once. Returns false if another worker holds its claim.
     pub(super) async fn prepare(&self, lease_id: &str) -> bool {
-        let now: Timestamp = self.clock.now();
-        let claim = self
-            .store
-            .claim(lease_id, &self.settings.worker, now, now + self.settings.claim_seconds)
-            .await;
-        let fence = match claim {
-            Ok(Some(fence)) => fence,
-            Ok(None) => return false,
-            Err(error) => {
-                tracing::warn!(lease = lease_id, %error, "the lease cannot be claimed to prepare it");
-                return true;
+        let prepared = self.with_claim(lease_id, |fence| async move {
+            let current = self.book.snapshot().lease(lease_id).cloned();
+            if let Some(lease) = current.filter(|lease| is_unprepared(lease)) {
+                let made = self.make(&lease).await;
+                self.record(&fence, &lease, made).await;
             }
-        };
-        let current = self.book.snapshot().lease(lease_id).cloned();
-        if let Some(lease) = current.filter(|lease| is_unprepared(lease)) {
-            tokio::select! {
-                made = self.make(&lease) => self.record(&fence, &lease, made).await,
-                () = self.keep_claim(&fence) => {}
-            }
-        }
-        if let Err(error) = self.store.release(&fence).await {
-            tracing::warn!(lease = lease_id, %error, "a claim cannot be given back; it will expire");
-        }
-        true
+        });
+        !matches!(prepared.await, Err(Unclaimed::Held))
     }
 
     async fn make(&self, lease: &Lease) -> Result<BTreeMap<String, Created>, PluginError> {

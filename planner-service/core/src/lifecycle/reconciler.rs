@@ -47,27 +47,20 @@ impl Lifecycle {
     }
 
     async fn reconcile_lease(&self, lease: &Arc<Lease>) {
-        let now = self.clock.now();
-        let claim = self
-            .store
-            .claim(&lease.id, &self.settings.worker, now, now + self.settings.claim_seconds)
-            .await;
-        let Ok(Some(fence)) = claim else { return };
-        // The lease may have changed since the pass began.
-        let current = self.book.snapshot();
-        if let Some(lease) = current.lease(&lease.id)
-            && lease.status == LeaseStatus::Active
-            // What it gains is not to be taken from a lease that has not given it back.
-            && current.not_given_back(lease) == 0
-        {
-            tokio::select! {
-                findings = self.compare(lease) => self.put_on_record(lease, findings).await,
-                () = self.keep_claim(&fence) => {}
+        let reconciled = self.with_claim(&lease.id, |_| async {
+            // The lease may have changed since the pass began.
+            let current = self.book.snapshot();
+            if let Some(lease) = current.lease(&lease.id)
+                && lease.status == LeaseStatus::Active
+                // What it gains is not to be taken from a lease that has not given it back.
+                && current.not_given_back(lease) == 0
+            {
+                let findings = self.compare(lease).await;
+                self.put_on_record(lease, findings).await;
             }
-        }
-        if let Err(error) = self.store.release(&fence).await {
-            tracing::warn!(lease = %lease.id, %error, "a claim cannot be given back; it will expire");
-        }
+        });
+        // What was not reconciled is looked at in the next pass.
+        let _ = reconciled.await;
     }
 
     /// What disagrees with the plan; `None` if the outside world could not be read.

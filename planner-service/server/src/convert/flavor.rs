@@ -1,6 +1,6 @@
 //! Parameters of `flavor:instance` reservations, in upstream's words.
 
-use planner_core::service::{NewAffinity, ReservationDraft, ServiceError};
+use planner_core::service::{NewAffinity, ReservationChange, ReservationDraft, ServiceError};
 use serde_json::Value;
 
 use super::instance::{affinity, amount};
@@ -26,8 +26,16 @@ pub(crate) fn read(entry: &Object) -> Result<ReservationDraft, ApiError> {
     Ok(ReservationDraft::Flavor { flavor_id, amount })
 }
 
+/// The member of a change of a reservation that is about a flavor.
+pub(crate) fn changed(entry: &Object, change: ReservationChange) -> Result<ReservationChange, ApiError> {
+    Ok(ReservationChange {
+        flavor_id: flavor_id(entry)?,
+        ..change
+    })
+}
+
 /// The id of a flavor; absent: `None`. A number is the id that it is as a text.
-pub(crate) fn flavor_id(entry: &Object) -> Result<Option<String>, ApiError> {
+fn flavor_id(entry: &Object) -> Result<Option<String>, ApiError> {
     let id = match entry.get("flavor_id") {
         None => return Ok(None),
         Some(Value::String(id)) => id.clone(),

@@ -4,9 +4,8 @@ use planner_core::domain::{InstanceObjects, InstanceReservation, InstanceSize};
 use planner_core::service::{NewAffinity, ReservationChange};
 use serde_json::Value;
 
-use super::flavor::flavor_id;
+use super::expression::expression;
 use super::parameter::{given, int_like, malformed, require};
-use super::reservation::expression;
 use crate::body::Object;
 use crate::error::ApiError;
 
@@ -55,7 +54,6 @@ pub(crate) fn changed(entry: &Object, change: ReservationChange) -> Result<Reser
         memory_mb: size(entry, "memory_mb")?,
         disk_gb: size(entry, "disk_gb")?,
         affinity: affinity(entry)?,
-        flavor_id: flavor_id(entry)?,
         ..change
     })
 }

@@ -6,10 +6,11 @@ use planner_core::domain::Timestamp;
 use planner_core::service::{LeaseChange, ReservationChange};
 use plugin_api::echo::shortened;
 
+use super::expression::expression;
 use super::lease_draft::reservations;
 use super::parameter::{before_end_date, date_or_now, lease_name, malformed, missing};
-use super::reservation::{before_end, changed_bounds, expression};
-use super::{floating_ip, instance, python};
+use super::reservation::{before_end, changed_bounds};
+use super::{flavor, floating_ip, instance, python};
 use crate::body::Object;
 use crate::error::ApiError;
 
@@ -53,5 +54,6 @@ fn reservation(entry: &Object) -> Result<ReservationChange, ApiError> {
         resource_properties: expression(entry, "resource_properties")?,
         ..ReservationChange::default()
     };
-    floating_ip::changed(entry, instance::changed(entry, change)?)
+    let change = flavor::changed(entry, instance::changed(entry, change)?)?;
+    floating_ip::changed(entry, change)
 }

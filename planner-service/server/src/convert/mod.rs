@@ -7,6 +7,7 @@ pub(crate) mod allocation;
 pub(crate) mod capability;
 pub(crate) mod capacity;
 pub(crate) mod countable;
+pub(crate) mod expression;
 pub(crate) mod flavor;
 pub(crate) mod floating_ip;
 pub(crate) mod host;

@@ -11,6 +11,7 @@ use planner_core::service::ReservationDraft;
 use plugin_api::echo::shortened;
 use serde_json::{Map, Value};
 
+use super::expression::expression;
 use super::lease_draft::MAX_RESERVATIONS;
 use super::{capability, reservation};
 use crate::body::Object;
@@ -70,9 +71,8 @@ pub(crate) fn availability(query: Option<&str>, now: Timestamp) -> Result<Availa
             "marker: must lie between start and end; use the next_marker of an answer",
         ));
     }
-    let expression = |name: &str| -> Result<String, ApiError> {
-        reservation::expression(&given, name).map(Option::unwrap_or_default)
-    };
+    let expression =
+        |name: &str| -> Result<String, ApiError> { expression(&given, name).map(Option::unwrap_or_default) };
     let question = AvailabilityQuestion {
         hypervisor_properties: expression("hypervisor_properties")?,
         resource_properties: expression("resource_properties")?,

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::error::ApiError;
 use crate::identity::AuthenticationError;
-use crate::routes::is_public;
+use crate::routes::access::is_public;
 use crate::state::ApiState;
 
 /// Puts the [`planner_core::authority::Caller`] into the request, or answers for the authenticator.

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a route exists exactly if [`routes`] names it.
 
+pub(crate) mod access;
 mod allocations;
 mod capacity;
 mod floating_ips;
@@ -17,19 +18,11 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use self::access::Access;
 use crate::body;
 use crate::error::ApiError;
 use crate::middleware::{age, authentication, completion, content_type, microversion, panic, request_id};
 use crate::state::ApiState;
-
-/// Who may reach a route at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody.
-    Public,
-    /// Callers with a valid token; policy decides further.
-    Token,
-}
 
 /// A route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,23 +45,6 @@ fn endpoint(method: Method, path: &'static str, access: Access, handler: MethodR
         info: RouteInfo { method, path, access },
         handler,
     }
-}
-
-/// Public paths; all of them are read only.
-const PUBLIC_PATHS: [&str; 8] = [
-    "/",
-    "/versions",
-    "/v1",
-    "/v1/",
-    "/healthcheck",
-    "/livez",
-    "/readyz",
-    "/capacity/v1/openapi.json",
-];
-
-/// Whether a request needs no token.
-pub(crate) fn is_public(method: &Method, path: &str) -> bool {
-    [Method::GET, Method::HEAD].contains(method) && PUBLIC_PATHS.contains(&path)
 }
 
 fn endpoints() -> Vec<Endpoint> {

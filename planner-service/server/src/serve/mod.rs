@@ -29,7 +29,7 @@ use tower::Service;
 
 use self::connections::{Admission, Connections};
 use crate::error::ApiError;
-use crate::routes::is_public;
+use crate::routes::access::is_public;
 
 /// Seconds that requests under way get to finish after `shutdown`.
 const GRACE_SECONDS: u64 = 30;
@@ -47,6 +47,15 @@ pub struct ConnectionLimits {
     pub most: usize,
     /// In this time the head of the next request must be complete, and some of an answer must be taken.
     pub idle: Duration,
+}
+
+/// Leaves the machine time to close connections or files, of which there are too many.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing that the service's time decides waits for it"
+)]
+async fn pause_accepting() {
+    tokio::time::sleep(Duration::from_secs(1)).await;
 }
 
 /// Serves `router` on `listener` until `shutdown` is cancelled, then lets requests under way finish
@@ -75,7 +84,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimi
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "connections cannot be accepted");
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                pause_accepting().await;
             }
         }
     }

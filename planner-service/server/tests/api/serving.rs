@@ -205,11 +205,9 @@ async fn v8_a_client_that_does_not_complete_a_request_is_disconnected() {
     // Byte by byte is no better.
     let mut client = socket.connect().await;
     let trickle = async {
-        loop {
-            if client.write_all(b"G").await.is_err() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
+        while client.write_all(b"G").await.is_ok() {
+            pace.tick().await;
         }
     };
     let closed = tokio::time::timeout(PATIENCE, trickle).await;

@@ -51,21 +51,15 @@ fn assignment(addresses: &[&str]) -> Assignment {
     Assignment {
         lease_id: "lease-1".to_owned(),
         reservation_id: "a-1".to_owned(),
-        resource_type: "virtual:floatingip".to_owned(),
         user_id: "alice".to_owned(),
         project_id: "project-a".to_owned(),
-        trust_id: None,
         start: 0,
         end: 1_000,
-        before_end: String::new(),
-        hosts: Vec::new(),
-        instances: None,
-        units: None,
-        message: None,
         floating_ips: Some(AssignedFloatingIps {
             network_id: NETWORK.to_owned(),
             addresses: addresses.iter().map(assigned).collect(),
         }),
+        ..conformance::assignment("virtual:floatingip")
     }
 }
 

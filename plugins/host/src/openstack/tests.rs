@@ -39,18 +39,10 @@ fn assignment(reservation: &str, project: &str, hosts: &[&str]) -> Assignment {
     Assignment {
         lease_id: format!("lease-of-{reservation}"),
         reservation_id: reservation.to_owned(),
-        resource_type: "physical:host".to_owned(),
-        user_id: "user".to_owned(),
         project_id: project.to_owned(),
-        trust_id: None,
-        start: 1_000,
-        end: 2_000,
         before_end: "snapshot".to_owned(),
         hosts: hosts.iter().map(|name| host(name)).collect(),
-        instances: None,
-        floating_ips: None,
-        units: None,
-        message: None,
+        ..::conformance::assignment("physical:host")
     }
 }
 

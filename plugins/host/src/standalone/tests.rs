@@ -13,24 +13,13 @@ fn plugin() -> StandaloneHosts {
 
 fn assignment() -> Assignment {
     Assignment {
-        lease_id: "lease".to_owned(),
-        reservation_id: "reservation".to_owned(),
-        resource_type: "physical:host".to_owned(),
-        user_id: "user".to_owned(),
-        project_id: "project".to_owned(),
-        trust_id: None,
-        start: 1_000,
-        end: 2_000,
         before_end: "snapshot".to_owned(),
         hosts: vec![AssignedHost {
             id: "7".to_owned(),
             hypervisor_hostname: "rack-1".to_owned(),
             service_name: "rack-1".to_owned(),
         }],
-        instances: None,
-        floating_ips: None,
-        units: None,
-        message: None,
+        ..conformance::assignment("physical:host")
     }
 }
 

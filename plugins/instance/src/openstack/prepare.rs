@@ -2,7 +2,7 @@
 //!
 //! Invariant: the group is found by its name, so that a group that was made but never recorded is used or deleted later.
 
-use cloud::{Aggregate, Policy};
+use cloud::{Aggregate, Policy, ServerGroup};
 use plugin_api::{Assignment, Created, PluginError};
 use pools::unavailable;
 
@@ -32,11 +32,7 @@ impl OpenStackInstances {
             return Ok(None);
         };
         let name = name_of(&assignment.reservation_id);
-        let groups = self
-            .server_groups
-            .find_server_groups(&name, &assignment.project_id)
-            .await
-            .map_err(unavailable)?;
+        let groups = self.groups_of(assignment).await?;
         if let Some(group) = own_group(groups, policy, own) {
             return Ok(Some(group.id));
         }
@@ -49,15 +45,16 @@ impl OpenStackInstances {
         Ok(Some(group.id))
     }
 
+    /// The server groups under the reservation's name.
+    pub(super) async fn groups_of(&self, assignment: &Assignment) -> Result<Vec<ServerGroup>, PluginError> {
+        let name = name_of(&assignment.reservation_id);
+        let found = self.server_groups.find_server_groups(&name, &assignment.project_id);
+        found.await.map_err(unavailable)
+    }
+
     /// Deletes the reservation's server groups, except those of the rule `kept`.
     pub(super) async fn delete_groups(&self, assignment: &Assignment, kept: Option<Policy>) -> Result<(), PluginError> {
-        let name = name_of(&assignment.reservation_id);
-        let groups = self
-            .server_groups
-            .find_server_groups(&name, &assignment.project_id)
-            .await
-            .map_err(unavailable)?;
-        for group in groups {
+        for group in self.groups_of(assignment).await? {
             if kept.is_some_and(|policy| group.policies == [policy.as_str()]) {
                 continue;
             }

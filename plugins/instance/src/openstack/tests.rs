@@ -23,15 +23,8 @@ fn plugin(cloud: &FakeCloud) -> OpenStackInstances {
 /// Reservation `a-1` of project `project-a` with so many places on these hosts.
 fn assignment(affinity: Option<bool>, places: &[(&str, u32)]) -> Assignment {
     Assignment {
-        lease_id: "lease".to_owned(),
         reservation_id: "a-1".to_owned(),
-        resource_type: "virtual:instance".to_owned(),
-        user_id: "user".to_owned(),
         project_id: "project-a".to_owned(),
-        trust_id: None,
-        start: 1_000,
-        end: 2_000,
-        before_end: String::new(),
         hosts: places
             .iter()
             .map(|(name, _)| AssignedHost {
@@ -40,9 +33,6 @@ fn assignment(affinity: Option<bool>, places: &[(&str, u32)]) -> Assignment {
                 service_name: (*name).to_owned(),
             })
             .collect(),
-        floating_ips: None,
-        units: None,
-        message: None,
         instances: Some(AssignedInstances {
             vcpus: 2,
             memory_mb: 4_096,
@@ -55,6 +45,7 @@ fn assignment(affinity: Option<bool>, places: &[(&str, u32)]) -> Assignment {
                 .map(|(name, count)| (format!("id-of-{name}"), *count))
                 .collect(),
         }),
+        ..::conformance::assignment("virtual:instance")
     }
 }
 

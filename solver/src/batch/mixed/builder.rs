@@ -9,14 +9,14 @@ use std::sync::Arc;
 use super::super::world::Candidate;
 use super::world::{Choice, Group, Kind, Load, Need, NeedNumber, Spot, SpotNumber, Takes, World};
 use crate::hosts::HostNumber;
-use crate::model::{HostId, Interval, Lease, PoolId, Request, Reservation, Resource, Seconds};
+use crate::model::{HostId, Interval, Lease, LeaseId, PoolId, Request, Reservation, Resource, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
 use crate::request::Ask;
 
 /// A world under construction.
-pub(super) struct Builder<'a> {
-    pub(super) world: World,
+struct Builder<'a> {
+    world: World,
     planner: &'a Planner,
     now: Seconds,
     /// Resource classes by number.
@@ -29,9 +29,37 @@ pub(super) struct Builder<'a> {
     suitable: HashMap<(usize, Vec<HostNumber>), Arc<[SpotNumber]>>,
 }
 
+impl World {
+    /// The world of a batch at a moment.
+    pub(super) fn new(planner: &Planner, candidates: &[Candidate<'_>], now: Seconds) -> Self {
+        let mut builder = Builder::new(planner, candidates, now);
+        let mut chains: BTreeMap<&LeaseId, Vec<(usize, &Candidate<'_>)>> = BTreeMap::new();
+        for (number, candidate) in candidates.iter().enumerate() {
+            chains.entry(candidate.lease()).or_default().push((number, candidate));
+        }
+        for lease in planner.leases() {
+            let by = chains.remove(&lease.id).unwrap_or_default();
+            builder.lease(lease, &by);
+        }
+        let new = |candidate: &&Candidate<'_>| candidate.request.replaces.is_none() && candidate.earlier.is_empty();
+        for first in candidates.iter().filter(new) {
+            let chain = chains.remove(first.lease()).unwrap_or_default();
+            let options = chain
+                .iter()
+                .map(|&(number, candidate)| builder.candidate(number, candidate));
+            let options = options.collect();
+            builder.world.groups.push(Group {
+                mandatory: false,
+                options,
+            });
+        }
+        builder.world
+    }
+}
+
 impl<'a> Builder<'a> {
     /// Every host and unit, and nothing on them yet.
-    pub(super) fn new(planner: &'a Planner, candidates: &'a [Candidate<'_>], now: Seconds) -> Self {
+    fn new(planner: &'a Planner, candidates: &'a [Candidate<'_>], now: Seconds) -> Self {
         let asks = || candidates.iter().flat_map(|candidate| &candidate.asks);
         let held = || planner.leases().flat_map(|lease| &lease.reservations);
         let resources = asks()
@@ -171,7 +199,7 @@ impl<'a> Builder<'a> {
     }
 
     /// What a candidate needs.
-    pub(super) fn candidate(&mut self, number: usize, candidate: &Candidate<'_>) -> Choice {
+    fn candidate(&mut self, number: usize, candidate: &Candidate<'_>) -> Choice {
         let mut needs = Vec::with_capacity(candidate.asks.len());
         for ask in &candidate.asks {
             let resource = &ask.asked.resource;
@@ -271,7 +299,7 @@ impl<'a> Builder<'a> {
     }
 
     /// A promised lease and the candidates that would replace it.
-    pub(super) fn lease(&mut self, lease: &Lease, by: &[(usize, &Candidate<'_>)]) {
+    fn lease(&mut self, lease: &Lease, by: &[(usize, &Candidate<'_>)]) {
         let now = self.now;
         let frees = |request: &Request, held: &Reservation| Ask::frees_reservation(request, held, now);
         let matters = |held: &&Reservation| held.occupation().end > now && !held.holds.is_empty();

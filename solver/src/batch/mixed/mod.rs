@@ -18,12 +18,12 @@ mod yard;
 use std::cmp::Reverse;
 
 use super::answer::Answer;
-use super::choose::Limits;
-use super::clock::Clock;
+use super::clock::{Clock, Limits};
+use super::packing::Worth;
 use super::prices::DENOMINATOR;
 use super::proof::{MOST_DECISIONS, Open, Proof, Settling};
 use super::receipt::Receipt;
-use super::search::{Changing, Known, Search, Worth, inexact};
+use super::search::{Changing, Known, Search, inexact};
 use super::world::Candidate;
 use crate::classes::ClassNumber;
 use crate::mixed::{has_other_kinds, may_move_instances};

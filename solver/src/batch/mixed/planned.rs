@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::answer::{self, Answer};
-use super::super::chain::Holds;
 use super::super::clock::Clock;
 use super::super::world::Candidate;
+use super::super::world::Holds;
 use super::world::World;
 use super::yard::Yard;
 use crate::classes::ClassNumber;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::super::prices::{Bound, DENOMINATOR};
 use super::world::{Amounts, Choice, Load, Need, NeedNumber, SpotNumber, Takes, World};
-use crate::model::{Interval, Seconds};
+use crate::model::{Interval, Seconds, times_fitting};
 
 /// A store's number.
 pub(super) type StoreNumber = usize;
@@ -244,11 +244,8 @@ fn offer(class: &Class, need: &Need) -> Option<Offer> {
         Takes::Whole => u64::from(during.next().is_none()),
         Takes::Part(_) if during.any(|load| load.takes == Takes::Whole) => 0,
         Takes::Part(amounts) => {
-            let amounts = amounts
-                .iter()
-                .zip(class.capacity.iter())
-                .filter(|(amount, _)| **amount > 0);
-            amounts.map(|(&amount, &has)| has / amount).min().unwrap_or(u64::MAX)
+            let room = class.capacity.iter().copied();
+            times_fitting(room.zip(amounts.iter().copied())).unwrap_or(u64::MAX)
         }
     };
     let fit = if need.single { fit.min(1) } else { fit };

@@ -3,13 +3,9 @@
 //! Invariant: of each group at most one option is taken; every need of an option is served in full or the
 //! option is not taken. What no option of a group frees stands on its spot as a load.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::world::Candidate;
-use super::builder::Builder;
-use crate::model::{HostId, Interval, LeaseId, PoolId, Seconds};
-use crate::planner::Planner;
+use crate::model::{HostId, Interval, PoolId, Seconds};
 
 /// A spot's number: hosts by identifier first, then the units of each pool.
 pub(super) type SpotNumber = usize;
@@ -105,32 +101,6 @@ pub(super) struct World {
 }
 
 impl World {
-    /// The world of a batch at a moment.
-    pub(super) fn new(planner: &Planner, candidates: &[Candidate<'_>], now: Seconds) -> Self {
-        let mut builder = Builder::new(planner, candidates, now);
-        let mut chains: BTreeMap<&LeaseId, Vec<(usize, &Candidate<'_>)>> = BTreeMap::new();
-        for (number, candidate) in candidates.iter().enumerate() {
-            chains.entry(candidate.lease()).or_default().push((number, candidate));
-        }
-        for lease in planner.leases() {
-            let by = chains.remove(&lease.id).unwrap_or_default();
-            builder.lease(lease, &by);
-        }
-        let new = |candidate: &&Candidate<'_>| candidate.request.replaces.is_none() && candidate.earlier.is_empty();
-        for first in candidates.iter().filter(new) {
-            let chain = chains.remove(first.lease()).unwrap_or_default();
-            let options = chain
-                .iter()
-                .map(|&(number, candidate)| builder.candidate(number, candidate));
-            let options = options.collect();
-            builder.world.groups.push(Group {
-                mandatory: false,
-                options,
-            });
-        }
-        builder.world
-    }
-
     /// Whether something of the group is for a candidate to decide.
     pub(super) fn is_open(&self, group: usize) -> bool {
         self.groups[group]

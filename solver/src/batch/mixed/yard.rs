@@ -6,9 +6,10 @@
 
 use std::cmp::Reverse;
 
-use super::super::search::{Changing, Worth};
+use super::super::packing::Worth;
+use super::super::search::Changing;
 use super::world::{Load, Need, NeedNumber, Spot, SpotNumber, Takes, World};
-use crate::model::{Interval, Seconds};
+use crate::model::{Interval, Seconds, times_fitting};
 
 /// What was taken of a group, and where each need of it stands.
 #[derive(Clone)]
@@ -185,12 +186,10 @@ fn room(spot: &Spot, loads: &[Load], need: &Need, most: u32) -> u32 {
     if beside.any(|load| load.takes == Takes::Whole) {
         return 0;
     }
-    let mut least = u64::from(most);
-    for (class, &amount) in amounts.iter().enumerate().filter(|(_, amount)| **amount > 0) {
-        let left = spot.capacity[class].saturating_sub(most_used(loads, window, class));
-        least = least.min(left / amount);
-    }
-    u32::try_from(least).unwrap_or(most)
+    let left = |class: usize| spot.capacity[class].saturating_sub(most_used(loads, window, class));
+    let taken = amounts.iter().enumerate().filter(|(_, amount)| **amount > 0);
+    let times = times_fitting(taken.map(|(class, &amount)| (left(class), amount)));
+    times.map_or(most, |times| u32::try_from(times).unwrap_or(most).min(most))
 }
 
 /// The most of a resource class that is in use at one instant of a window.

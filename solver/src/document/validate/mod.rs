@@ -11,7 +11,9 @@ mod tests;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::problem::{HostEntry, LeaseEntry, PROBLEM_FORMAT, PoolEntry, Problem, RequestEntry, ReservationEntry};
-use super::{DocumentError, MAX_AMOUNT, MAX_ENTRIES, MAX_RESERVATIONS, MAX_RESOURCE, MAX_SECONDS, MAX_VALUE, Members};
+use super::{
+    DocumentError, MAX_AMOUNT, MAX_ENTRIES, MAX_RESERVATIONS, MAX_RESOURCE, MAX_SECONDS, MAX_VALUE, Members, read,
+};
 use crate::model::{LeaseId, ReservationId, Seconds};
 
 type Checked = Result<(), DocumentError>;
@@ -20,8 +22,17 @@ fn fail(path: impl Into<String>, reason: impl Into<String>) -> Checked {
     Err(DocumentError::member(path, reason))
 }
 
+impl Problem {
+    /// Reads and validates a problem.
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
+        let problem: Self = read(text)?;
+        validate(&problem)?;
+        Ok(problem)
+    }
+}
+
 /// Checks a whole problem.
-pub(super) fn validate(problem: &Problem) -> Checked {
+fn validate(problem: &Problem) -> Checked {
     if problem.format != PROBLEM_FORMAT {
         return fail(
             "format",

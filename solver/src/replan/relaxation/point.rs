@@ -4,7 +4,7 @@
 
 use super::basis::Column;
 use super::{Offer, Relaxation, TOLERANCE, bit};
-use crate::batch::model::Split;
+use crate::batch::timeline::Split;
 
 /// How far from a whole number a value may lie and still be that number.
 const INTEGRALITY: f64 = 1e-5;

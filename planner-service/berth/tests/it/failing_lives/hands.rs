@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use planner_core::ports::Contents;
 use plugin_api::{Assignment, Created, Finding, PluginError, ResourcePlugin};
 
 /// What is in whose hands.
@@ -28,17 +27,6 @@ struct State {
 }
 
 impl Hands {
-    /// Whether somebody has a host in hand that the book gives them no more.
-    pub(crate) fn has_more(&self, host: &str, contents: &Contents) -> bool {
-        let state = self.state.lock().unwrap();
-        let mut holders = state.held.get(host).into_iter().flat_map(BTreeMap::keys);
-        let reservations = || contents.leases.iter().flat_map(|lease| &lease.reservations);
-        holders.any(|holder| {
-            let reservation = reservations().find(|reservation| reservation.id == *holder);
-            reservation.is_none_or(|one| one.allocations.iter().all(|held| held.host_id != host))
-        })
-    }
-
     /// Nothing was ever in two hands.
     pub(crate) fn check(&self, context: &dyn std::fmt::Debug) {
         let faults = self.state.lock().unwrap().faults.clone();

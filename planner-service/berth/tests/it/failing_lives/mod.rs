@@ -255,10 +255,6 @@ impl Life {
             .find(|host| host.id == id)
             .expect("it is registered");
         let up = !host.reservable;
-        if up && self.hands.has_more(&id, &before) {
-            // Whoever had the host before it failed has not been told yet that it is no longer theirs.
-            return;
-        }
         let of_host = |pair: &(String, String)| pair.1 == id;
         if up {
             self.stranded.retain(|pair| !of_host(pair));
@@ -376,7 +372,10 @@ impl Life {
             .map(|held| held.host_id.as_str())
             .collect();
         let mut others = contents.leases.iter().filter(|other| other.id != lease.id);
-        let waits = others.any(|other| other.occupied().any(|held| needs.contains(held.host_id.as_str())));
+        let waits = others.any(|other| {
+            let mut reservations = other.reservations.iter();
+            reservations.any(|one| one.handover.possible().keys().any(|id| needs.contains(id.as_str())))
+        });
         match lease.status {
             LeaseStatus::Pending => lease.start <= now && (lease.end <= now || !waits),
             LeaseStatus::Active => {

@@ -1,7 +1,7 @@
 //! Disks that are full, or refuse to be written at any byte.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{attempt, book, book_all, file, listed, on, readiness, register};
@@ -37,35 +37,61 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Books until the disk is full and goes on asking; what was acknowledged, and the next number.
-async fn fill(program: &Program) -> (BTreeSet<String>, usize) {
-    let mut kept = BTreeSet::new();
-    let mut number = 0;
-    while let Some(id) = book(program, number).await {
-        kept.insert(id);
-        number += 1;
-        assert!(number < 1_000, "the disk is never full");
+/// A program whose disk is full.
+struct FullDisk {
+    disk: SmallDisk,
+    data: PathBuf,
+    program: Program,
+    /// The leases that were acknowledged.
+    kept: BTreeSet<String>,
+    /// The number of the next one.
+    next: usize,
+}
+
+impl FullDisk {
+    /// Books until the disk is full, and goes on asking.
+    async fn fill() -> Option<Self> {
+        let disk = SmallDisk::mount("3m")?;
+        let data = disk.0.path().join("data");
+        let program = on(&data);
+        register(&program).await;
+        let mut kept = BTreeSet::new();
+        let mut number = 0;
+        while let Some(id) = book(&program, number).await {
+            kept.insert(id);
+            number += 1;
+            assert!(number < 1_000, "the disk is never full");
+        }
+        for _ in 0..10 {
+            number += 1;
+            kept.extend(book(&program, number).await);
+        }
+        let (_, condition) = readiness(&program).await;
+        let failure = condition["writer"]["last_failure"]["error"].as_str().unwrap();
+        assert!(failure.contains("full"), "{condition}");
+        Some(Self {
+            disk,
+            data,
+            program,
+            kept,
+            next: number + 1,
+        })
     }
-    for _ in 0..10 {
-        number += 1;
-        kept.extend(book(program, number).await);
-    }
-    let (_, condition) = readiness(program).await;
-    let failure = condition["writer"]["last_failure"]["error"].as_str().unwrap();
-    assert!(failure.contains("full"), "{condition}");
-    (kept, number + 1)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn v1_what_is_acknowledged_after_a_full_disk_is_on_the_disk() {
-    let Some(disk) = SmallDisk::mount("3m") else {
+    let Some(FullDisk {
+        disk,
+        data,
+        program,
+        mut kept,
+        next,
+    }) = FullDisk::fill().await
+    else {
         println!("left out: nothing can be mounted here");
         return;
     };
-    let data = disk.0.path().join("data");
-    let program = on(&data);
-    register(&program).await;
-    let (mut kept, next) = fill(&program).await;
     disk.remount("size=64m");
     kept.extend(book_all(&program, next..next + 30).await);
     assert_eq!(readiness(&program).await.0, 200);
@@ -77,14 +103,17 @@ async fn v1_what_is_acknowledged_after_a_full_disk_is_on_the_disk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f1_a_restart_on_a_full_disk_serves_everything_or_nothing() {
-    let Some(disk) = SmallDisk::mount("3m") else {
+    let Some(FullDisk {
+        disk,
+        data,
+        program,
+        kept,
+        next,
+    }) = FullDisk::fill().await
+    else {
         println!("left out: nothing can be mounted here");
         return;
     };
-    let data = disk.0.path().join("data");
-    let program = on(&data);
-    register(&program).await;
-    let (kept, next) = fill(&program).await;
     program.kill();
     match attempt(&data) {
         Ok(program) => assert_eq!(listed(&program).await, kept),

@@ -12,7 +12,7 @@ use plugin_api::{AssignedInstances, Assignment, Finding, PluginError};
 use pools::{Pools, unavailable};
 
 use super::OpenStackInstances;
-use super::objects::{AFFINITY_ID, class_of, extra_specs_of, flavor_of, name_of, own_group, policy_of};
+use super::objects::{AFFINITY_ID, class_of, extra_specs_of, flavor_of, own_group, policy_of};
 use crate::instances_of;
 
 /// What an audit compares, and what it has found so far.
@@ -62,12 +62,7 @@ impl OpenStackInstances {
         let Some(policy) = policy_of(audit.instances) else {
             return Ok(None);
         };
-        let name = name_of(audit.reservation());
-        let groups = self
-            .server_groups
-            .find_server_groups(&name, &audit.assignment.project_id)
-            .await
-            .map_err(unavailable)?;
+        let groups = self.groups_of(audit.assignment).await?;
         if let Some(group) = own_group(groups, policy, audit.pools.own.as_ref()) {
             return Ok(Some(group.id));
         }
