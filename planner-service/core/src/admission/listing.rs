@@ -30,8 +30,8 @@ pub(crate) struct Allocations {
     now: Timestamp,
     settings: Arc<Settings>,
     may_read: MayRead,
-    /// Leases with the place of a reservation in them, by host.
-    uses: BTreeMap<String, Vec<(Arc<Lease>, usize)>>,
+    /// Leases with the place of a reservation in them and the end of the cleaning after it, by host.
+    uses: BTreeMap<String, Vec<(Arc<Lease>, usize, Timestamp)>>,
 }
 
 impl Allocations {
@@ -44,11 +44,14 @@ impl Allocations {
         settings: &Arc<Settings>,
         may_read: MayRead,
     ) -> Self {
-        let mut uses: BTreeMap<String, Vec<(Arc<Lease>, usize)>> = BTreeMap::new();
+        let mut uses: BTreeMap<String, Vec<(Arc<Lease>, usize, Timestamp)>> = BTreeMap::new();
         let filtered = filter.lease_id.is_some() || filter.reservation_id.is_some();
         for lease in book.leases() {
             let wanted = filter.lease_id.as_ref().is_none_or(|id| *id == lease.id);
-            if !wanted || (!filtered && lease.end < now) || (filtered && !may_read(lease)) {
+            if !wanted
+                || (!filtered && lease.end.saturating_add(settings.cleaning) < now)
+                || (filtered && !may_read(lease))
+            {
                 continue;
             }
             for (place, reservation) in lease.reservations.iter().enumerate() {
@@ -57,7 +60,7 @@ impl Allocations {
                 }
                 for allocation in &reservation.allocations {
                     let host = uses.entry(allocation.host_id.clone()).or_default();
-                    host.push((Arc::clone(lease), place));
+                    host.push((Arc::clone(lease), place, allocation.occupied_until));
                 }
             }
         }
@@ -73,7 +76,7 @@ impl Allocations {
     pub(crate) fn of(&self, host_id: &str) -> HostAllocations {
         let uses = self.uses.get(host_id).into_iter().flatten();
         let mut reservations: Vec<HostUse> = uses
-            .filter_map(|(lease, place)| {
+            .filter_map(|(lease, place, occupied_until)| {
                 let reservation = lease.reservations.get(*place)?;
                 Some(HostUse {
                     reservation: (self.may_read)(lease).then(|| ReservationOfLease {
@@ -82,6 +85,7 @@ impl Allocations {
                     }),
                     start: lease.start,
                     end: lease.end,
+                    occupied_until: lease.end.max(*occupied_until),
                     tentative: !is_final(lease, self.now, &self.settings),
                 })
             })
