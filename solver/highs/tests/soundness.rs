@@ -302,6 +302,34 @@ fn s04_what_was_tried_to_the_end_is_tried_again_by_the_checker() {
     assert!(searched >= 6, "{searched}");
 }
 
+/// How many refusals of questions that fit exactly, or nearly, the checker believes.
+#[test]
+#[ignore = "a measurement: some minutes"]
+fn s04_how_much_of_what_fits_exactly_is_believed() {
+    for hosts in 5..=10 {
+        let mut found = std::collections::BTreeMap::<&str, u32>::new();
+        for seed in 0..12 {
+            let (problem, name) = parse(&nearly_thirds(hosts, seed));
+            let settings = Settings {
+                budget: Budget { seconds: Some(6.0) },
+                offers: false,
+            };
+            let plan = admit::run(&problem, &name, settings, &Liar(Outcome::Unreliable), || 0).unwrap();
+            let report = report(&problem, &name, &plan);
+            assert_eq!(report.violations, [], "{hosts} hosts, seed {seed}");
+            let conflict = plan.decisions[0].conflict.as_ref();
+            let what = match conflict.map(|conflict| &*conflict.reason) {
+                None => "not refused",
+                Some("search") if report.believed.is_empty() => "search, tried again",
+                Some("search") => "search, believed",
+                Some(_) => "counted",
+            };
+            *found.entry(what).or_default() += 1;
+        }
+        println!("{hosts} hosts: {found:?}");
+    }
+}
+
 #[test]
 fn s04_what_misses_by_one_is_refused_with_a_proof() {
     let mut reasons = std::collections::BTreeMap::<String, u32>::new();
