@@ -201,7 +201,7 @@ fn b6_a_whole_host_that_has_no_other_place_is_missing_too() {
 
 /// A running lease that holds some hosts.
 fn running(random: &mut Random, number: usize, host: usize) -> Value {
-    let (id, until) = (format!("l{number}"), random.between(2, 8) as i64);
+    let (id, until) = (format!("l{number}"), random.between(2, 8).cast_signed());
     let held = if random.between(0, 1) == 0 {
         whole(&id, (-1, until), 1)
     } else {
@@ -229,8 +229,8 @@ fn b6_refusals_by_search_are_rare() {
             .collect();
         let mut requests = Vec::new();
         for number in 0..12 {
-            let start = random.between(1, 6) as i64;
-            let hours = (start, start + random.between(1, 4) as i64);
+            let start = random.between(1, 6).cast_signed();
+            let hours = (start, start + random.between(1, 4).cast_signed());
             let id = format!("q{number}");
             let amount = random.between(1, count as u64 - 1) as u32;
             let mut asked = match random.between(0, 3) {

@@ -198,7 +198,7 @@ impl Obstacle {
                 wording::minutes(until.saturating_sub(*end))
             ),
             Self::CleaningBefore { start } => format!(
-                "needed by the next lease from {} on, before {} of cleaning after yours are over",
+                "needed by the next lease from {} on, and the cleaning after yours takes {}",
                 wording::instant(*start),
                 wording::minutes(asked.cleaning)
             ),

@@ -153,8 +153,8 @@ async fn b7_cleaning_is_named_and_the_offers_fit_it() {
     }
     let before = asked("2050-12-26 10:00", "2050-12-26 11:55");
     let answer = api.post("/v1/leases", ADMIN, before).await;
-    let expected = ": compute-0 is needed by the next lease from 2050-12-26T12:00Z on, before 10 minutes of cleaning after \
-                    yours are over";
+    let expected = ": compute-0 is needed by the next lease from 2050-12-26T12:00Z on, and the cleaning after yours takes \
+                    10 minutes";
     assert!(answer.message().ends_with(expected), "{}", answer.text);
     let offers = answer.json()["offers"].as_array().expect("a list").clone();
     let end = offers
