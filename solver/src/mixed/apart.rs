@@ -41,7 +41,7 @@ pub(super) fn of_request<'a>(world: &World<'a>) -> Option<Apart<'a>> {
 }
 
 /// Looks at these hosts, when anything begins at an instant that is wanted.
-pub(super) fn of_hosts<'a>(
+fn of_hosts<'a>(
     world: &World<'a>,
     hosts: &BTreeSet<HostNumber>,
     wanted: &dyn Fn(&Seconds) -> bool,

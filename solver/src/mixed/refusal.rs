@@ -84,9 +84,6 @@ pub(super) fn proved(world: &World<'_>, proof: &Proof<'_>) -> Conflict {
     if let [at] = instants.iter().copied().collect::<Vec<_>>()[..] {
         let hosts = proof.rows.iter().flat_map(|(row, _)| row.hosts.iter().copied());
         let hosts = hosts.collect();
-        if let Some(apart) = apart::of_hosts(world, &hosts, &|&other| other == at) {
-            return of_apart(world, &apart);
-        }
         if let Some(shortage) = shortage::of_hosts(world, &hosts, at) {
             return of_shortage(world, &shortage);
         }
