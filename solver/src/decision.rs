@@ -100,6 +100,9 @@ pub struct CapacityRow {
     pub weight: u64,
     /// What is counted of each host; `None`: the host itself, which serves one host reservation or none.
     pub counted: Option<Counted>,
+    /// A reservation whose instances stand on different hosts, if hosts are counted for it, too: each then serves one host
+    /// reservation, one of these instances or none. Fixed instances take a host only where none of these fits beside them.
+    pub apart: Option<ReservationId>,
 }
 
 /// Multiples of an amount of a resource class.

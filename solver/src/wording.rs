@@ -88,6 +88,16 @@ pub(crate) fn instant(at: Seconds) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}{seconds}Z")
 }
 
+/// `1 minute`, `90 minutes`, or seconds where they are no whole minutes.
+pub(crate) fn minutes(seconds: Seconds) -> String {
+    let number = seconds.unsigned_abs();
+    if number.is_multiple_of(60) {
+        count(number / 60, "minute", "minutes")
+    } else {
+        count(number, "second", "seconds")
+    }
+}
+
 /// Year, month and day of a day counted from 1970-01-01 in the proleptic Gregorian calendar. Years are
 /// counted from March, so that the leap day is the last of its year; 400 years are 146,097 days.
 const fn civil(days: i64) -> (i64, i64, i64) {

@@ -38,6 +38,10 @@ pub struct AllocatedReservation {
     pub start_date: PlanTime,
     /// End of the lease.
     pub end_date: PlanTime,
+    /// End of the cleaning after the lease, until when nobody else gets the host; left out where none follows. Not in
+    /// upstream's answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occupied_until: Option<PlanTime>,
     /// Whether the planner may still choose another host; not in upstream's answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tentative: Option<bool>,

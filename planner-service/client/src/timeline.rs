@@ -114,6 +114,8 @@ struct Booking {
     lease_id: String,
     start: i64,
     end: i64,
+    /// End of the cleaning that follows; without one the end.
+    occupied_until: i64,
     tentative: bool,
     /// More than one where instances share the host.
     places: usize,
@@ -162,7 +164,7 @@ pub(crate) async fn run(
     let later: BTreeMap<&str, i64> = later.map(|booking| (booking.lease_id.as_str(), booking.end)).collect();
     let (later, latest_end) = (later.len(), later.values().max().copied());
     for of_host in bookings.values_mut() {
-        of_host.retain(|booking| booking.start < last && booking.end > first);
+        of_host.retain(|booking| booking.start < last && booking.occupied_until > first);
     }
     if arguments.busy || arguments.is_of_leases() {
         let is_busy = |id: &str| bookings.get(id).is_some_and(|of_host| !of_host.is_empty());
@@ -232,6 +234,7 @@ fn booking(reservation: &Value, leases: &BTreeMap<String, &Value>) -> Option<Boo
     Some(Booking {
         start,
         end,
+        occupied_until: time("occupied_until").map_or(end, |until| until.timestamp().max(end)),
         tentative,
         lease_id: if lease_id.is_empty() {
             format!("{OTHERS} {start} {end}")
@@ -265,7 +268,7 @@ fn merged(bookings: impl Iterator<Item = Booking>) -> Vec<Booking> {
 
 /// The end of what starts within a day, on a whole hour; of what comes next if nothing does. Within reason.
 fn default_end<'a>(from: DateTime<Utc>, bookings: impl Iterator<Item = &'a Booking> + Clone) -> DateTime<Utc> {
-    let to_come = bookings.filter(|booking| booking.end > from.timestamp());
+    let to_come = bookings.filter(|booking| booking.occupied_until > from.timestamp());
     let furthest = from + LONGEST_DEFAULT_SPAN;
     let Some(next) = to_come.clone().map(|booking| booking.start).min() else {
         return from + EMPTY_SPAN;
@@ -273,7 +276,7 @@ fn default_end<'a>(from: DateTime<Utc>, bookings: impl Iterator<Item = &'a Booki
     let starts_by = (from + DEFAULT_STARTS).timestamp().max(next);
     let shown = to_come.filter(|booking| booking.start <= starts_by && booking.start < furthest.timestamp());
     let latest = shown
-        .map(|booking| booking.end)
+        .map(|booking| booking.occupied_until)
         .max()
         .and_then(|end| DateTime::from_timestamp(end, 0));
     let Some(latest) = latest else { return from + EMPTY_SPAN };
@@ -311,14 +314,24 @@ fn chart(
                 .flatten()
                 .filter_map(|booking| {
                     let lease = *index.get(booking.lease_id.as_str())?;
-                    Some(Block {
+                    let block = Block {
                         lease,
                         start: booking.start,
                         end: booking.end,
                         tentative: booking.tentative,
                         places: booking.places,
-                    })
+                        cleaning: false,
+                    };
+                    let cleaning = Block {
+                        start: booking.end,
+                        end: booking.occupied_until,
+                        cleaning: true,
+                        ..block
+                    };
+                    Some([block, cleaning])
                 })
+                .flatten()
+                .filter(|block| block.start < block.end)
                 .collect(),
         })
         .collect();
@@ -357,11 +370,13 @@ fn document(
                 .into_iter()
                 .flatten()
                 .map(|booking| {
+                    let cleaned = booking.occupied_until > booking.end;
                     json!({
                         "lease_id": Some(&booking.lease_id).filter(|id| !is_others(id)),
                         "lease": leases.get(&booking.lease_id).map(|lease| text_of(lease, "name")),
                         "start": time(booking.start),
                         "end": time(booking.end),
+                        "occupied_until": cleaned.then(|| time(booking.occupied_until)),
                         "tentative": booking.tentative,
                         "places": booking.places,
                     })
@@ -400,6 +415,7 @@ mod tests {
             lease_id: String::new(),
             start: from.timestamp() + start * 3600,
             end: from.timestamp() + end * 3600,
+            occupied_until: from.timestamp() + end * 3600,
             tentative: false,
             places: 1,
         };

@@ -34,7 +34,8 @@ pub(crate) struct Row {
     pub(crate) blocks: Vec<Block>,
 }
 
-/// A stretch of time a host is promised to a lease.
+/// A stretch of time a host is promised to a lease, or cleaned after it.
+#[derive(Clone, Copy)]
 pub(crate) struct Block {
     /// Index into [`Chart::leases`].
     pub(crate) lease: usize,
@@ -44,6 +45,15 @@ pub(crate) struct Block {
     pub(crate) tentative: bool,
     /// Instances that share the host; one for a whole host.
     pub(crate) places: usize,
+    /// It is the cleaning after the lease.
+    pub(crate) cleaning: bool,
+}
+
+impl Block {
+    /// Fewest columns it is drawn in.
+    const fn least_columns(&self, label: i64) -> i64 {
+        if self.cleaning { 1 } else { label }
+    }
 }
 
 /// A line of the legend.
@@ -65,6 +75,10 @@ pub(crate) struct Style {
 
 /// Fewest columns of the time part, however narrow the terminal is.
 const MIN_COLUMNS: usize = 24;
+
+/// What cleaning is drawn with: without colours, and with them.
+const CLEANING: &str = "~";
+const CLEANING_SHADE: &str = "░";
 
 /// Longest host name shown in full.
 const MAX_LABEL: usize = 24;
@@ -186,7 +200,7 @@ fn fitted(label: &str, width: usize) -> String {
 fn legend(chart: &Chart, labels: Labels, style: Style, line: &mut impl FnMut(String)) {
     let blocks = |index: usize| {
         let rows = chart.rows.iter().flat_map(|row| &row.blocks);
-        rows.filter(move |block| block.lease == index)
+        rows.filter(move |block| block.lease == index && !block.cleaning)
     };
     let names = chart.leases.iter().map(|lease| lease.name.as_str().width());
     let names = names.max().unwrap_or(0).min(40);
@@ -202,6 +216,7 @@ fn legend(chart: &Chart, labels: Labels, style: Style, line: &mut impl FnMut(Str
             first: 0,
             last: labels.width - 1,
             tentative,
+            cleaning: false,
         };
         let (hosts, places) = (
             blocks(index).count(),
@@ -226,6 +241,13 @@ fn legend(chart: &Chart, labels: Labels, style: Style, line: &mut impl FnMut(Str
     }
     if labels.width > 1 {
         line("Short leases are drawn as wide as their letters; the times are those of the list.".to_owned());
+    }
+    let mut blocks = chart.rows.iter().flat_map(|row| &row.blocks);
+    if blocks.any(|block| block.cleaning) {
+        let sign = if style.colour { CLEANING_SHADE } else { CLEANING };
+        line(format!(
+            "{sign} is cleaned after a lease and given to nobody until then."
+        ));
     }
     if chart.rows.iter().any(|row| row.out_of_service) {
         line("! takes no new leases.".to_owned());
@@ -271,10 +293,21 @@ struct Bar {
     /// Last column.
     last: i64,
     tentative: bool,
+    /// It is the cleaning after the lease, which has a sign of its own instead of a label.
+    cleaning: bool,
 }
 
 /// A bar: its label, and the rest filled. Without colours a single letter fills it, longer labels are followed by signs.
 fn paint(bar: &Bar, labels: Labels, style: Style) -> String {
+    if bar.cleaning {
+        let columns = usize::try_from(bar.last + 1 - bar.first).unwrap_or(0);
+        return if style.colour {
+            let colour = PALETTE[bar.lease % PALETTE.len()];
+            format!("\x1b[38;5;{colour}m{}\x1b[0m", CLEANING_SHADE.repeat(columns))
+        } else {
+            CLEANING.repeat(columns)
+        };
+    }
     let label = labels.of(bar.lease, bar.tentative);
     let rest = usize::try_from(bar.last + 1 - bar.first - labels.width).unwrap_or(0);
     if !style.colour {
@@ -407,7 +440,7 @@ impl Grid {
         blocks.sort_by_key(|block| (block.start, block.end, block.lease));
         let mut lanes: Vec<Vec<(Bar, &Block)>> = vec![Vec::new()];
         for block in blocks {
-            let Some((first, last)) = self.columns_of(block, label) else {
+            let Some((first, last)) = self.columns_of(block, block.least_columns(label)) else {
                 continue;
             };
             let mut bar = Bar {
@@ -415,6 +448,7 @@ impl Grid {
                 first,
                 last,
                 tentative: block.tentative,
+                cleaning: block.cleaning,
             };
             let place = lanes.iter_mut().position(|lane| {
                 let Some((before, earlier)) = lane.last_mut() else {
@@ -426,8 +460,8 @@ impl Grid {
                 if before.last > first || earlier.end > block.start {
                     return false;
                 }
-                let can_give = before.last - before.first >= label;
-                let can_take_less = last - first >= label;
+                let can_give = before.last - before.first >= earlier.least_columns(label);
+                let can_take_less = last - first >= block.least_columns(label);
                 let is_mine = self.overlap(block, first) > self.overlap(earlier, first);
                 if can_give && (is_mine || !can_take_less) {
                     before.last -= 1;
@@ -467,6 +501,7 @@ mod tests {
             end: at(until),
             tentative,
             places: 1,
+            cleaning: false,
         };
         Chart {
             from: at(20),
@@ -594,7 +629,45 @@ Small letters: not started, the planner may still exchange these hosts.
             end: NEW_YEAR + end,
             tentative: false,
             places: 1,
+            cleaning: false,
         }
+    }
+
+    #[test]
+    fn b7_cleaning_is_drawn_with_a_sign_of_its_own() {
+        let cleaning = |lease, start, end| Block {
+            cleaning: true,
+            ..held(lease, start, end)
+        };
+        let chart = one_host(vec![
+            held(0, 0, 6 * HOUR),
+            cleaning(0, 6 * HOUR, 8 * HOUR),
+            held(1, 8 * HOUR, 12 * HOUR),
+            cleaning(1, 12 * HOUR, 12 * HOUR + 600),
+        ]);
+        let drawn = plain(&chart, 30);
+        assert_eq!(drawn.lines().nth(2), Some("c01   AAAAAA~~BBBB~..........."), "{drawn}");
+        assert!(drawn.contains("\nA  lease0"), "{drawn}");
+        assert_eq!(drawn.matches("  1 host\n").count(), 2, "{drawn}");
+        let legend = "~ is cleaned after a lease and given to nobody until then.\n";
+        assert!(drawn.ends_with(legend), "{drawn}");
+        let coloured = draw(
+            &chart,
+            Style {
+                colour: true,
+                width: 30,
+            },
+        );
+        assert!(coloured.contains("░░") && !coloured.contains('~'), "{coloured}");
+        // Shorter than a column, it shows all the same, and the next lease too.
+        let chart = one_host(vec![
+            held(0, 0, 6 * HOUR),
+            cleaning(0, 6 * HOUR, 6 * HOUR + 600),
+            held(1, 6 * HOUR + 600, 12 * HOUR),
+        ]);
+        let drawn = plain(&chart, 30);
+        let row = drawn.lines().nth(2).unwrap_or_default();
+        assert!(row.contains("A~B"), "{drawn}");
     }
 
     #[test]

@@ -220,6 +220,33 @@ async fn the_timeline_draws_what_is_allocated() {
 }
 
 #[tokio::test]
+async fn b7_the_timeline_shows_cleaning_as_taken() {
+    let server = with_one_lease().await;
+    let booked = json!({"id": "r1", "lease_id": LEASE, "start_date": "2030-01-01T12:00:00.000000",
+        "end_date": "2030-01-01T14:00:00.000000", "occupied_until": "2030-01-01T15:00:00.000000"});
+    answers(
+        &server,
+        "/v1/os-hosts/allocations",
+        json!({"allocations": [{"resource_id": "7", "reservations": [booked]}]}),
+    )
+    .await;
+    let (result, printed) = berth(&server, &["timeline", "--width", "47"]).await;
+    result.unwrap();
+    let row = "gpu07  :.......:.......aaaaaaaaaaaaaaaa~~~~~~~~";
+    assert!(printed.lines().any(|line| line == row), "{printed}");
+    assert!(printed.contains("~ is cleaned after a lease"), "{printed}");
+    let (result, printed) = berth(&server, &["timeline", "--json"]).await;
+    result.unwrap();
+    let document: Value = serde_json::from_str(&printed).unwrap();
+    let booked = &document["hosts"][0]["leases"][0];
+    assert_eq!(
+        (&booked["end"], &booked["occupied_until"]),
+        (&json!("2030-01-01T14:00:00+00:00"), &json!("2030-01-01T15:00:00+00:00")),
+        "{printed}"
+    );
+}
+
+#[tokio::test]
 async fn the_catalog_leads_to_the_service() {
     let keystone = MockServer::start().await;
     let catalog = json!({"token": {"catalog": [{"type": "reservation", "endpoints": [

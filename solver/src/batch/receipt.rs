@@ -73,6 +73,7 @@ pub(super) fn receipt(charged: Charged, settling: &Settling<'_, '_>, refuted: &[
             at,
             weight,
             counted,
+            apart: None,
         }
     });
     let refuted = refuted.iter().map(|refuted| {

@@ -181,7 +181,12 @@ pub(super) fn shortage(scope: &mut Scope<'_>, at: Seconds, cells: &BTreeSet<Cell
                 .all(|cell| suitable.binary_search(&cell).is_ok())
         },
     );
-    let contest = Contest { at, interval, others };
+    let contest = Contest {
+        at,
+        interval,
+        others,
+        one_each: false,
+    };
     Some(too_few(&members, hosts, contest, condition))
 }
 

@@ -137,6 +137,7 @@ fn of_shortage(scene: &Scene<'_>, shortage: &Shortage<'_>) -> Conflict {
         at: shortage.at,
         interval: shortage.interval,
         others: shortage.others,
+        one_each: false,
     };
     too_few(&shortage.members, hosts, contest, condition(scene, shortage))
 }
@@ -150,6 +151,8 @@ pub(crate) struct Contest {
     pub(crate) interval: Interval,
     /// What everything but the request needs at the instant, beyond the members of a minimal conflict, too.
     pub(crate) others: u64,
+    /// Whether the request is of instances of which each needs a host of its own.
+    pub(crate) one_each: bool,
 }
 
 /// More hosts needed at once by the members than these, which are all that any of them can use.
@@ -162,7 +165,12 @@ pub(crate) fn too_few(
     contest: Contest,
     condition: Option<&Predicate>,
 ) -> Conflict {
-    let Contest { at, interval, others } = contest;
+    let Contest {
+        at,
+        interval,
+        others,
+        one_each,
+    } = contest;
     let needed: u64 = members.iter().map(|member| member.amount).sum();
     let asked = needed - needed_by_others(members);
     let exist = hosts.len() as u64;
@@ -170,10 +178,11 @@ pub(crate) fn too_few(
     reservations.dedup();
     let wanted = wording::hosts(asked + others, condition);
     let are = if asked + others == 1 { "is" } else { "are" };
+    let each = if one_each { ", one for each instance" } else { "" };
     let by = if others == 0 {
         "your request".to_owned()
     } else {
-        format!("your request ({asked}) and by earlier leases ({others})")
+        format!("your request ({asked}{each}) and by earlier leases ({others})")
     };
     let left = match exist.saturating_sub(others) {
         0 => "none is left for your request".to_owned(),

@@ -174,6 +174,7 @@ fn proof<'a>(
                 at,
                 weight,
                 counted: None,
+                apart: None,
             })
             .collect(),
         hosts,

@@ -2,7 +2,7 @@
 //!
 //! Reservations listed that are fixed stand where they stand, and so does what the request keeps. Beside
 //! them each suitable host takes so many of one that is requested, or pending: a whole host one or none, instances as many as fit at every second
-//! (with affinity all or none, or one). What it keeps, it has.
+//! (with affinity the most that one of them takes, or one each). What it keeps, it has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,8 +79,18 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// How many of it a host takes, of which the rules allow it `allowed`.
+    /// How many of it a host takes, of which the rules allow it `allowed`; with affinity all or none.
     pub(super) fn fitting(&self, book: &Book, host: &HostId, allowed: u32, staying: &Staying<'_>) -> u32 {
+        let fits = self.carried(book, host, allowed, staying);
+        if is_together(self.resource) && fits < self.more {
+            0
+        } else {
+            fits
+        }
+    }
+
+    /// How many of it a host takes, be they too few for an affinity.
+    fn carried(&self, book: &Book, host: &HostId, allowed: u32, staying: &Staying<'_>) -> u32 {
         let allowed = allowed.min(self.more);
         let here = times(self.kept, host);
         let allowed = if is_single(self.resource) {
@@ -92,9 +102,10 @@ impl Wanted<'_> {
             return 0;
         }
         let capacity = book.hosts.get(host).map(|host| &host.capacity);
-        let fits = room(capacity, staying.on(host), self.occupation, self.resource, allowed);
-        let all = fits == self.more && (here > 0 || self.kept.is_empty());
-        if is_together(self.resource) && !all { 0 } else { fits }
+        if is_together(self.resource) && here == 0 && !self.kept.is_empty() {
+            return 0;
+        }
+        room(capacity, staying.on(host), self.occupation, self.resource, allowed)
     }
 }
 
@@ -154,7 +165,7 @@ pub(super) fn check(
                 times(holds, &host.id)
             }
         };
-        let takes = |host: &Host| u64::from(wanted.fitting(book, &host.id, allowed(host), &staying));
+        let takes = |host: &Host| u64::from(wanted.carried(book, &host.id, allowed(host), &staying));
         let may = |name: &&HostId| book.hosts.get(*name).is_some_and(|host| allowed(host) > 0);
         if !hosts.iter().all(|name| may(name) || times(wanted.kept, name) > 0) {
             continue;

@@ -104,7 +104,8 @@ fn read<'a>(before: &'a Book, receipt: &'a ReceiptEntry, findings: &mut Findings
     for (number, row) in receipt.prices.iter().enumerate() {
         let hosts: BTreeSet<&HostId> = row.hosts.iter().collect();
         let known = hosts.iter().all(|host| before.hosts.contains_key(*host)) && hosts.len() == row.hosts.len();
-        let counts = row.resource.is_some() == row.divisor.is_some() && row.divisor != Some(0) && row.weight > 0;
+        let counts = row.resource.is_some() == row.divisor.is_some() && row.divisor != Some(0);
+        let counts = counts && row.apart.is_none() && row.weight > 0;
         sound &= findings.require(known && counts, &format!("summary.receipt.prices[{number}]"), || {
             "names a host that is unknown or stands twice, or counts nothing".to_owned()
         });

@@ -8,6 +8,9 @@
 //! rows that list it and whose instant lies in what the reservation occupies. If all need more than all
 //! rows have, each counted with its weight, no assignment exists.
 //!
+//! A row of hosts may count the instances of one reservation that stand on different hosts, too: a host carries at most
+//! one host reservation or one of them. What stays takes it if it is whole, one of them, or leaves no room for one.
+//!
 //! If all reservations listed are of units of one pool, the rows are of its units; else of hosts, and units
 //! count nothing.
 
@@ -15,9 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
 use super::book::{Book, times};
-use super::load::{Capacity, Load, Share};
+use super::load::{Capacity, Load, Share, room};
 use super::occupied::{Staying, Wanted};
-use super::scene::is_together;
+use super::scene::{is_single, is_together};
 use crate::document::{ConflictEntry, RowEntry};
 use crate::model::{HostId, Interval, PoolId, Request, RequestedReservation, Reservation, ReservationId, Resource};
 use crate::predicate::Predicate;
@@ -51,6 +54,10 @@ pub(super) fn check<'a>(
         let counts = row.resource.is_some() == row.divisor.is_some() && row.divisor != Some(0);
         findings.require(counts, &format!("{member}.divisor"), || {
             "belongs to a resource class, and must be at least 1".to_owned()
+        });
+        let apart = row.apart.is_none() || row.resource.is_none() && apart(book, request, row).is_some();
+        findings.require(apart, &format!("{member}.apart"), || {
+            "must be a reservation of instances on different hosts, and no resource class".to_owned()
         });
         let hosts: BTreeSet<&HostId> = row.hosts.iter().collect();
         let known = hosts.iter().all(|host| place(host).is_some());
@@ -86,7 +93,10 @@ pub(super) fn check<'a>(
     for (&name, rows) in &by_host {
         let capacity = place(name).flatten();
         for row in rows {
-            let taken = taken(row, capacity, staying.on(name));
+            let taken = match apart(book, request, row) {
+                Some(resource) => taken_apart(row, capacity, staying.on(name), resource),
+                None => taken(row, capacity, staying.on(name)),
+            };
             needed = needed.saturating_add(u128::from(row.weight).saturating_mul(taken));
         }
     }
@@ -144,21 +154,41 @@ pub(super) fn taken(row: &RowEntry, capacity: Option<&Capacity>, loads: &[Load<'
     all - of(capacity, class).saturating_sub(sum) / divisor
 }
 
+/// The instances on different hosts that a row counts, if it does.
+fn apart<'a>(book: &'a Book, request: &'a Request, row: &RowEntry) -> Option<&'a Resource> {
+    let id = row.apart.as_ref()?;
+    let asked = request.reservations.iter().find(|asked| asked.id == *id);
+    let resource = asked.map(|asked| &asked.resource);
+    let resource = resource.or_else(|| book.find(id).map(|held| &held.resource));
+    resource.filter(|resource| matches!(resource, Resource::Instances(_)) && is_single(resource))
+}
+
+/// What a row that counts instances of this resource, too, counts of a host that these loads leave nothing for.
+fn taken_apart(row: &RowEntry, capacity: Option<&Capacity>, loads: &[Load<'_>], resource: &Resource) -> u128 {
+    let during: Vec<&Load<'_>> = loads.iter().filter(|load| load.interval.contains(row.at)).collect();
+    let at = Interval::new(row.at, row.at.saturating_add(1));
+    let is_there = during.iter().any(|load| row.apart.as_ref() == Some(load.reservation));
+    // A host that no instance fits on even if it is empty may serve a host reservation.
+    u128::from(!during.is_empty() && (is_there || room(capacity, loads, at, resource, 1) == 0))
+}
+
 /// What `count` of a reservation on one host use of a row.
-fn used(row: &RowEntry, capacity: Option<&Capacity>, resource: &Resource, count: u32) -> u128 {
-    match (resource, counted(row)) {
+fn used(row: &RowEntry, capacity: Option<&Capacity>, placed: &Placed<'_>, count: u32) -> u128 {
+    match (placed.wanted.resource, counted(row)) {
         (Resource::Host | Resource::Units(_), _) => whole(row, capacity),
         (Resource::Instances(instances), Some((class, divisor))) => {
             let each = instances.resources.get(class).copied().unwrap_or(0);
             u128::from(each) * u128::from(count) / divisor
         }
-        // Instances could share whatever host they use.
+        // Instances could share whatever host they use, if they may.
+        (Resource::Instances(_), None) if row.apart.as_ref() == Some(placed.reservation) => count.into(),
         (Resource::Instances(_), None) => 0,
     }
 }
 
 /// A reservation that is to be placed.
 pub(super) struct Placed<'a> {
+    pub(super) reservation: &'a ReservationId,
     pub(super) wanted: Wanted<'a>,
     pub(super) predicate: &'a Predicate,
     pub(super) window: Interval,
@@ -176,6 +206,7 @@ impl<'a> Placed<'a> {
             kept,
         };
         Self {
+            reservation: &asked.id,
             wanted,
             predicate: &asked.predicate,
             window: book.ahead(asked.window),
@@ -192,6 +223,7 @@ impl<'a> Placed<'a> {
             kept: &[],
         };
         Self {
+            reservation: &held.id,
             wanted,
             predicate: &held.predicate,
             window: held.window,
@@ -214,7 +246,7 @@ impl Rows<'_> {
     pub(super) fn cost(&self, placed: &Placed<'_>, name: &HostId, capacity: Option<&Capacity>, count: u32) -> u128 {
         let rows = self.by_host.get(name).into_iter().flatten();
         let during = rows.filter(|row| placed.wanted.occupation.contains(row.at));
-        let cost = during.map(|row| u128::from(row.weight) * used(row, capacity, placed.wanted.resource, count));
+        let cost = during.map(|row| u128::from(row.weight) * used(row, capacity, placed, count));
         cost.fold(0, u128::saturating_add)
     }
 

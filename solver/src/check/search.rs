@@ -1,17 +1,18 @@
 //! An exact search over places, for questions small enough.
 //!
-//! The demand with the least to spare goes first; places that nothing can tell apart are tried once.
+//! The demand with the least to spare goes first; places that nothing can tell apart are tried once, and none where all
+//! instances still to be placed need more at an instant than the places have left that any of them fits on.
 //! Nothing is estimated: `Yes` is an assignment in which everything was counted, `No` means that every
 //! choice fails. A question that takes too long stays open.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::load::{Load, Share, clashes, room};
 use super::scene::{Demand, Scene, Spot, is_single, is_together};
-use crate::model::Interval;
+use crate::model::{Interval, Resource, Seconds};
 
 /// Most looks at a place, so that a question takes well below a second.
-const MOST_LOOKS: u64 = 3_000_000;
+const MOST_LOOKS: u64 = 5_000_000;
 /// Most places all demands may need together: each is one level of the search.
 const MOST_PLACED: u64 = 400;
 
@@ -74,6 +75,26 @@ fn kinds(scene: &Scene<'_>, demands: &[Demand<'_>]) -> Vec<usize> {
         kind_of.push(*kinds.entry((wanted_by, spot.capacity, loads)).or_insert(next));
     }
     kind_of
+}
+
+/// What instances leave of a place at an instant; nothing if it is taken whole.
+fn left<'a>(spot: &Spot<'a>, at: Seconds) -> Option<BTreeMap<&'a str, u128>> {
+    let capacity = spot.capacity?;
+    let mut left: BTreeMap<&str, u128> = capacity
+        .iter()
+        .map(|(class, &amount)| (class.as_str(), u128::from(amount)))
+        .collect();
+    for load in spot.loads.iter().filter(|load| load.interval.contains(at)) {
+        let Share::Instances(instances, count) = load.share else {
+            return None;
+        };
+        for (class, &amount) in &instances.resources {
+            if let Some(left) = left.get_mut(class.as_str()) {
+                *left = left.saturating_sub(u128::from(amount) * u128::from(count));
+            }
+        }
+    }
+    Some(left)
 }
 
 /// A load without the name of its reservation.
@@ -166,6 +187,64 @@ impl Search<'_, '_> {
         }))
     }
 
+    /// Whether instances that are still to be placed need more of a resource class, when one of them begins, than the
+    /// places have that they may use. What is left of a place counts if the least of every class fits there.
+    fn is_overfull(&mut self) -> bool {
+        let open = || (0..self.demands.len()).filter(|&number| self.left[number] > 0);
+        let starts: BTreeSet<Seconds> = open().map(|number| self.demands[number].occupation.start).collect();
+        let mut looks = 0;
+        let overfull = starts.into_iter().any(|at| {
+            let mut needed: BTreeMap<&str, (u128, u128)> = BTreeMap::new();
+            let mut places: BTreeSet<usize> = BTreeSet::new();
+            let active = open().filter(|&number| self.demands[number].occupation.contains(at));
+            let mut of_instances = 0;
+            for number in active {
+                let Resource::Instances(instances) = self.demands[number].resource else {
+                    continue;
+                };
+                of_instances += 1;
+                places.extend(&self.demands[number].options);
+                for (class, &amount) in instances.resources.iter().filter(|(_, amount)| **amount > 0) {
+                    let (sum, users) = needed.entry(class).or_default();
+                    *sum += u128::from(amount) * u128::from(self.left[number]);
+                    *users += 1;
+                }
+            }
+            // Only a class that all of them take something of says where none of them fits.
+            let least = |class: &str| {
+                let amounts = open().filter_map(|number| match self.demands[number].resource {
+                    Resource::Instances(instances) if self.demands[number].occupation.contains(at) => {
+                        instances.resources.get(class).copied()
+                    }
+                    Resource::Host | Resource::Instances(_) | Resource::Units(_) => None,
+                });
+                u128::from(amounts.min().unwrap_or(0))
+            };
+            let common: Vec<(&str, u128)> = needed
+                .iter()
+                .filter(|(_, (_, users))| *users == of_instances)
+                .map(|(&class, _)| (class, least(class)))
+                .collect();
+            looks += places.len() as u64;
+            let mut has: BTreeMap<&str, u128> = BTreeMap::new();
+            for place in places {
+                let spot = &self.scene.spots[place];
+                let Some(left) = left(spot, at) else { continue };
+                let of = |class: &str| left.get(class).copied().unwrap_or(0);
+                if common.iter().all(|&(class, least)| of(class) >= least) {
+                    for &class in needed.keys() {
+                        *has.entry(class).or_default() += of(class);
+                    }
+                }
+            }
+            needed
+                .iter()
+                .any(|(class, (sum, _))| *sum > has.get(class).copied().unwrap_or(0))
+        });
+        self.looks += looks;
+        overfull
+    }
+
     /// Serves what is left.
     fn run(&mut self) -> Found {
         let (number, open) = match self.tightest() {
@@ -173,6 +252,9 @@ impl Search<'_, '_> {
             Ok(None) => return Found::Yes,
             Ok(Some(tightest)) => tightest,
         };
+        if self.is_overfull() {
+            return Found::No;
+        }
         let count = if is_together(self.demands[number].resource) {
             self.left[number]
         } else {

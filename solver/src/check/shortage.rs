@@ -288,12 +288,13 @@ fn count(book: &Book, needs: &[Need<'_>], hosts: &BTreeSet<&HostId>, class: Opti
                 sum += u128::from(need.more.saturating_sub(outside).max(required.min(need.more)));
             }
             (Resource::Instances(instances), None) => {
-                shared.extend(fixed);
                 let least = match instances.affinity {
-                    Some(false) => need.more,
+                    // What it keeps stands on others of the hosts.
+                    Some(false) => need.more + fixed.len() as u64,
                     Some(true) | None => need.more.min(1),
                 };
                 apart = apart.max(if outside == 0 { least } else { 0 });
+                shared.extend(fixed);
             }
             (Resource::Host, Some(class)) => {
                 sum += fixed.iter().map(|host| amount(book, host, class)).sum::<u128>();

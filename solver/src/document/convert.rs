@@ -335,6 +335,7 @@ impl RowEntry {
             weight: row.weight,
             resource: row.counted.as_ref().map(|counted| counted.resource.to_string()),
             divisor: row.counted.as_ref().map(|counted| counted.divisor),
+            apart: row.apart.clone(),
         }
     }
 }

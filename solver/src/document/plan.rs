@@ -151,6 +151,10 @@ pub struct RowEntry {
     /// The amount whose multiples are counted, at least 1; only with a resource class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub divisor: Option<u64>,
+    /// A reservation of instances on different hosts: each of them uses a host of the row like a host reservation does.
+    /// Only without a resource class, and in no receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<ReservationId>,
 }
 
 /// A changed request that would be accepted.

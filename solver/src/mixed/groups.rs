@@ -147,6 +147,6 @@ impl<'w, 'a> Groups<'w, 'a> {
     pub(super) fn rooms(&mut self, group: GroupNumber) -> &Rooms {
         let (world, hosts) = (self.world, &self.hosts[group]);
         let measures = self.measures;
-        self.rooms[group].get_or_insert_with(|| Rooms::new(hosts.iter().map(|&host| &world.places[host]), measures))
+        self.rooms[group].get_or_insert_with(|| Rooms::new(world, hosts, measures))
     }
 }

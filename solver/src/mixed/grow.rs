@@ -52,7 +52,9 @@ impl Search<'_, '_> {
                 let capacity = self.groups.capacity(group);
                 for &number in &self.groups.holders[group] {
                     let demand = &self.world.demands[number];
-                    if demand.occupation.contains(at) && self.measures[measure].used_by(demand, capacity) > 0 {
+                    if demand.occupation.contains(at)
+                        && self.measures[measure].used_by(self.world, number, capacity) > 0
+                    {
                         grown |= self.included.insert(number);
                     }
                 }
@@ -75,7 +77,7 @@ impl Search<'_, '_> {
             let uses = self
                 .measures
                 .iter()
-                .map(|measure| relax::float(measure.used_by(demand, capacity)) * count);
+                .map(|measure| relax::float(measure.used_by(self.world, number, capacity)) * count);
             let uses: Vec<f64> = uses.collect();
             let (start, end) = (demand.occupation.start, demand.occupation.end);
             for (at, sign) in [(start, 1.0), (end, -1.0)] {

@@ -14,7 +14,8 @@ pub(super) struct Occupied<'a> {
     pub(super) demand: DemandNumber,
     /// Hosts that suit, or that it keeps.
     pub(super) hosts: BTreeSet<HostNumber>,
-    /// How many hosts or instances it needs, and how many there is room for, with those it keeps.
+    /// How many hosts or instances it needs, and how many there is room for, with those it keeps; with affinity on
+    /// one host at most.
     pub(super) needed: u64,
     pub(super) exist: u64,
     /// The fixed reservations in the way.
@@ -47,7 +48,7 @@ fn of_demand<'a>(world: &World<'a>, number: DemandNumber) -> Option<Occupied<'a>
     let own = demand.reservation;
     let mut rooms: BTreeMap<HostNumber, u32> = BTreeMap::new();
     for &host in &suitable {
-        rooms.insert(host, world.room_alone(number, host));
+        rooms.insert(host, world.carried_beside(number, host, &|_| true));
     }
     let total = |rooms: &BTreeMap<HostNumber, u32>| -> u64 {
         let rooms = rooms.values().map(|&room| u64::from(room));
@@ -80,7 +81,7 @@ fn of_demand<'a>(world: &World<'a>, number: DemandNumber) -> Option<Occupied<'a>
         let mut without = rooms.clone();
         for &host in &standing[reservation] {
             let stays = |fixed: &Fixed<'_>| fixed.reservation == own || listed.contains(fixed.reservation);
-            without.insert(host, world.room_beside(number, host, &stays));
+            without.insert(host, world.carried_beside(number, host, &stays));
         }
         if total(&without) < u64::from(demand.least) {
             rooms = without;

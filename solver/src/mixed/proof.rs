@@ -197,8 +197,9 @@ impl<'w, 'a> Count<'w, 'a> {
                 let capacity = &self.world.places[host].capacity;
                 let rows = self.by_host.get(&host).into_iter().flatten();
                 let during = rows.filter(|&&row| demand.occupation.contains(self.rows[row].at));
-                let cost = during
-                    .map(|&row| u128::from(weights[row]) * whole(self.rows[row].measure.used_by(demand, capacity)));
+                let cost = during.map(|&row| {
+                    u128::from(weights[row]) * whole(self.rows[row].measure.used_by(self.world, number, capacity))
+                });
                 (cost.sum(), room)
             })
             .collect();
@@ -236,7 +237,7 @@ impl<'w, 'a> Count<'w, 'a> {
             let place = &self.world.places[host];
             for &row in self.by_host.get(&host).into_iter().flatten() {
                 let Row { at, measure, .. } = self.rows[row];
-                let left = measure.whole(&place.capacity) - measure.room_at(place, at, &stays);
+                let left = measure.whole(&place.capacity) - measure.room_at(self.world, place, at, &stays);
                 taken += whole(left) * u128::from(weights[row]);
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::apart::{self, Apart};
 use super::measure::Measure;
 use super::occupied::{self, Occupied};
 use super::proof::Proof;
@@ -68,11 +69,13 @@ pub(super) fn displaced(world: &World<'_>) -> Option<Conflict> {
     occupied::displaced(world).map(|occupied| of_occupied(world, &occupied))
 }
 
-/// What can be counted without a program: too little room beside fixed work, or too much of a resource
-/// class at one instant.
+/// What can be counted without a program: too little room beside fixed work, too few hosts for instances that may not
+/// share one, or too much of a resource class at one instant.
 pub(super) fn counted(world: &World<'_>) -> Option<Conflict> {
     let occupied = occupied::search(world).map(|occupied| of_occupied(world, &occupied));
-    occupied.or_else(|| Some(of_shortage(world, &shortage::of_request(world)?)))
+    occupied
+        .or_else(|| Some(of_apart(world, &apart::of_request(world)?)))
+        .or_else(|| Some(of_shortage(world, &shortage::of_request(world)?)))
 }
 
 /// The conflict in a proof; of one resource class at one instant, if that is enough.
@@ -80,7 +83,8 @@ pub(super) fn proved(world: &World<'_>, proof: &Proof<'_>) -> Conflict {
     let instants: BTreeSet<Seconds> = proof.rows.iter().map(|(row, _)| row.at).collect();
     if let [at] = instants.iter().copied().collect::<Vec<_>>()[..] {
         let hosts = proof.rows.iter().flat_map(|(row, _)| row.hosts.iter().copied());
-        if let Some(shortage) = shortage::of_hosts(world, &hosts.collect(), at) {
+        let hosts = hosts.collect();
+        if let Some(shortage) = shortage::of_hosts(world, &hosts, at) {
             return of_shortage(world, &shortage);
         }
     }
@@ -92,6 +96,16 @@ fn named(world: &World<'_>, hosts: impl IntoIterator<Item = HostNumber>) -> Vec<
     hosts.into_iter().map(name).collect()
 }
 
+fn of_apart(world: &World<'_>, apart: &Apart<'_>) -> Conflict {
+    let contest = Contest {
+        at: apart.at,
+        interval: apart.interval,
+        others: apart.others,
+        one_each: apart.own,
+    };
+    too_few(&apart.members, named(world, apart.hosts.iter().copied()), contest, None)
+}
+
 fn of_occupied(world: &World<'_>, occupied: &Occupied<'_>) -> Conflict {
     let demand = &world.demands[occupied.demand];
     let mut reservations: Vec<ReservationId> = occupied.fixed.iter().map(|&id| id.clone()).collect();
@@ -99,7 +113,15 @@ fn of_occupied(world: &World<'_>, occupied: &Occupied<'_>) -> Conflict {
     reservations.sort();
     let hosts = occupied.hosts.len() as u64;
     let by = if demand.requested { "" } else { " by an earlier lease" };
-    let together = if demand.is_together() { " on one host" } else { "" };
+    let (placed, most) = match &demand.kind {
+        Kind::Instances {
+            affinity: Some(true), ..
+        } => (" on one host", " on one host at most"),
+        Kind::Instances {
+            affinity: Some(false), ..
+        } => (" on different hosts", ""),
+        Kind::Instances { affinity: None, .. } | Kind::Whole => ("", ""),
+    };
     let (one, more) = match &demand.kind {
         Kind::Whole => ("host", "hosts"),
         Kind::Instances { .. } => ("instance", "instances"),
@@ -114,8 +136,8 @@ fn of_occupied(world: &World<'_>, occupied: &Occupied<'_>) -> Conflict {
         reservations,
         certificate: Vec::new(),
         text: format!(
-            "{} needed{by}{together} from {} to {}; beside work that cannot move any more, the {} in service then {} room \
-             for {}",
+            "{} needed{by}{placed} from {} to {}; beside work that cannot move any more, the {} in service then {} room \
+             for {}{most}",
             wording::count_is(occupied.needed, one, more),
             wording::instant(demand.window.start),
             wording::instant(demand.window.end),
@@ -139,6 +161,7 @@ fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
             at: shortage.at,
             interval: shortage.interval,
             others: needed_by_others(members),
+            one_each: false,
         };
         return too_few(members, hosts, contest, None);
     }
@@ -177,6 +200,7 @@ fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
                 resource: class.into(),
                 divisor: 1,
             }),
+            apart: None,
         }],
         hosts_matching: hosts,
     }
@@ -251,7 +275,7 @@ fn written(world: &World<'_>, proof: &Proof<'_>) -> Vec<CapacityRow> {
         at,
         weight,
         counted: match measure {
-            Measure::Hosts => None,
+            Measure::Hosts | Measure::Apart { .. } => None,
             Measure::Multiples {
                 resource_class,
                 divisor,
@@ -259,6 +283,10 @@ fn written(world: &World<'_>, proof: &Proof<'_>) -> Vec<CapacityRow> {
                 resource: world.resource_classes[resource_class].into(),
                 divisor,
             }),
+        },
+        apart: match measure {
+            Measure::Apart { demand } => Some(world.demands[demand].reservation.clone()),
+            Measure::Hosts | Measure::Multiples { .. } => None,
         },
     });
     rows.collect()
@@ -340,6 +368,11 @@ pub(super) fn never_enough(world: &World<'_>) -> Option<Conflict> {
         } else {
             all.sum()
         };
+        let most = match affinity {
+            Some(true) => " on one host at most",
+            Some(false) => ", one on each",
+            None => "",
+        };
         (exist < u64::from(needed)).then(|| Conflict {
             reason: "no_matching_hosts",
             from: demand.window.start,
@@ -353,7 +386,7 @@ pub(super) fn never_enough(world: &World<'_>) -> Option<Conflict> {
             reservations: vec![demand.reservation.clone()],
             certificate: Vec::new(),
             text: format!(
-                "{} needed, the hosts that match the request and are in service from {} to {} have room for {exist}",
+                "{} needed, the hosts that match the request and are in service from {} to {} have room for {exist}{most}",
                 wording::count_is(u64::from(needed), "instance", "instances"),
                 wording::instant(demand.window.start),
                 wording::instant(demand.window.end)

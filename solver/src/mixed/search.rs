@@ -233,7 +233,7 @@ impl<'w, 'a> Search<'w, 'a> {
             for (at, measure, room) in limits {
                 let entries = self.included.iter().filter_map(|&number| {
                     let demand = &self.world.demands[number];
-                    let used = self.measures[measure].used_by(demand, capacity);
+                    let used = self.measures[measure].used_by(self.world, number, capacity);
                     let column = *columns.get(&(number, group))?;
                     (used > 0 && demand.occupation.contains(at)).then_some((column, used))
                 });

@@ -29,13 +29,13 @@ pub(super) struct Shortage<'a> {
 }
 
 /// A demand that can use none but the hosts in question, and what it needs of them by resource class.
-struct Confined<'w, 'a> {
-    demand: &'w Demand<'a>,
+pub(super) struct Confined<'w, 'a> {
+    pub(super) demand: &'w Demand<'a>,
     needs: Vec<u64>,
 }
 
-/// Looks at all hosts that suit a requested reservation, or all of them, when anything begins.
-pub(super) fn of_request<'a>(world: &World<'a>) -> Option<Shortage<'a>> {
+/// The hosts that suit each kind of requested reservation, and those that suit any; small sets first.
+pub(super) fn suitable(world: &World<'_>) -> Vec<BTreeSet<HostNumber>> {
     let requested = &world.demands[..world.requested];
     let suitable = |demand: &Demand<'_>| -> BTreeSet<HostNumber> {
         (0..world.places.len())
@@ -54,7 +54,13 @@ pub(super) fn of_request<'a>(world: &World<'a>) -> Option<Shortage<'a>> {
     }
     sets.sort_by_key(BTreeSet::len);
     sets.dedup();
-    sets.into_iter().find_map(|hosts| {
+    sets
+}
+
+/// Looks at all hosts that suit a requested reservation, or all of them, when anything begins.
+pub(super) fn of_request<'a>(world: &World<'a>) -> Option<Shortage<'a>> {
+    let requested = &world.demands[..world.requested];
+    suitable(world).into_iter().find_map(|hosts| {
         let confined = confined(world, &hosts);
         let starts = confined.iter().map(|confined| confined.demand.occupation.start);
         let fixed = hosts.iter().flat_map(|&host| &world.places[host].fixed);
@@ -73,7 +79,8 @@ pub(super) fn of_hosts<'a>(world: &World<'a>, hosts: &BTreeSet<HostNumber>, at: 
     at_instant(world, hosts, &confined, at, class)
 }
 
-fn confined<'w, 'a>(world: &'w World<'a>, hosts: &BTreeSet<HostNumber>) -> Vec<Confined<'w, 'a>> {
+/// The demands that can use none but these hosts.
+pub(super) fn confined<'w, 'a>(world: &'w World<'a>, hosts: &BTreeSet<HostNumber>) -> Vec<Confined<'w, 'a>> {
     let others: Vec<HostNumber> = (0..world.places.len()).filter(|host| !hosts.contains(host)).collect();
     let is_confined = |demand: &&Demand<'_>| {
         demand.least > 0

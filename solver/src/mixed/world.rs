@@ -83,6 +83,17 @@ impl Demand<'_> {
         )
     }
 
+    /// Whether each of its instances needs a host of its own.
+    pub(super) fn is_apart(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Instances {
+                affinity: Some(false),
+                ..
+            }
+        )
+    }
+
     /// How many hosts or instances one unit of choice is: with affinity, all of them at once.
     pub(super) fn unit(&self) -> u32 {
         if self.is_together() { self.least } else { 1 }
@@ -244,6 +255,17 @@ impl<'a> World<'a> {
     /// As [`World::room_alone`], beside only so much of the fixed work.
     pub(super) fn room_beside(&self, number: DemandNumber, host: HostNumber, stays: Stays<'_>) -> u32 {
         let demand = &self.demands[number];
+        let room = self.carried_beside(number, host, stays);
+        if demand.is_together() && room < demand.least {
+            0
+        } else {
+            room
+        }
+    }
+
+    /// As [`World::room_beside`]; with affinity also so many as are too few.
+    pub(super) fn carried_beside(&self, number: DemandNumber, host: HostNumber, stays: Stays<'_>) -> u32 {
+        let demand = &self.demands[number];
         let allowed = if self.suits(demand, host) {
             demand.most
         } else {
@@ -263,8 +285,8 @@ impl<'a> World<'a> {
         match affinity {
             None => room,
             Some(false) => room.min(u32::from(!kept_here)),
-            Some(true) if room < demand.least || !(demand.kept.is_empty() || kept_here) => 0,
-            Some(true) => demand.least,
+            Some(true) if !(demand.kept.is_empty() || kept_here) => 0,
+            Some(true) => room.min(demand.least),
         }
     }
 }

@@ -30,8 +30,8 @@ pub(crate) struct Allocations {
     now: Timestamp,
     settings: Arc<Settings>,
     may_read: MayRead,
-    /// Leases with the place of a reservation in them, by host.
-    uses: BTreeMap<String, Vec<(Arc<Lease>, usize, u32)>>,
+    /// Leases with the place of a reservation in them, and of an allocation in that, by host.
+    uses: BTreeMap<String, Vec<(Arc<Lease>, usize, usize)>>,
 }
 
 impl Allocations {
@@ -44,19 +44,23 @@ impl Allocations {
         settings: &Arc<Settings>,
         may_read: MayRead,
     ) -> Self {
-        let mut uses: BTreeMap<String, Vec<(Arc<Lease>, usize, u32)>> = BTreeMap::new();
+        let mut uses: BTreeMap<String, Vec<(Arc<Lease>, usize, usize)>> = BTreeMap::new();
         let filtered = filter.lease_id.is_some() || filter.reservation_id.is_some();
         for lease in book.leases() {
             let wanted = filter.lease_id.as_ref().is_none_or(|id| *id == lease.id);
-            if !wanted || (!filtered && lease.end < now) || (filtered && !may_read(lease)) {
+            if !wanted
+                || (!filtered && lease.end.saturating_add(settings.cleaning) < now)
+                || (filtered && !may_read(lease))
+            {
                 continue;
             }
             for (place, reservation) in lease.reservations.iter().enumerate() {
                 if filter.reservation_id.as_ref().is_some_and(|id| *id != reservation.id) {
                     continue;
                 }
-                for (host, places) in reservation.holding() {
-                    uses.entry(host).or_default().push((Arc::clone(lease), place, places));
+                for (number, allocation) in reservation.allocations.iter().enumerate() {
+                    let host = uses.entry(allocation.host_id.clone()).or_default();
+                    host.push((Arc::clone(lease), place, number));
                 }
             }
         }
@@ -72,8 +76,9 @@ impl Allocations {
     pub(crate) fn of(&self, host_id: &str) -> HostAllocations {
         let uses = self.uses.get(host_id).into_iter().flatten();
         let mut reservations: Vec<HostUse> = uses
-            .filter_map(|(lease, place, places)| {
+            .filter_map(|(lease, place, number)| {
                 let reservation = lease.reservations.get(*place)?;
+                let allocation = reservation.allocations.get(*number)?;
                 Some(HostUse {
                     reservation: (self.may_read)(lease).then(|| ReservationOfLease {
                         reservation_id: reservation.id.clone(),
@@ -81,8 +86,9 @@ impl Allocations {
                     }),
                     start: lease.start,
                     end: lease.end,
+                    occupied_until: lease.end.max(allocation.occupied_until),
                     tentative: !is_final(lease, self.now, &self.settings),
-                    places: *places,
+                    places: allocation.places,
                 })
             })
             .collect();

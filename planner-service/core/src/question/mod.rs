@@ -8,6 +8,7 @@
 mod availability;
 mod consequences;
 mod fleet_change;
+mod in_the_way;
 mod mismatch;
 mod refusal;
 mod visibility;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use solver::decision::Conflict;
 use solver::model::{Interval, Request, RequestedReservation, Resource};
+use solver::planner::Planner;
 use solver::question::{Earliest, Question};
 
-use super::mismatch;
 use super::visibility::Eyes;
-use super::{OFFER_SECONDS, Questions};
+use super::{OFFER_SECONDS, Questions, in_the_way, mismatch};
 use crate::admission::minute;
 use crate::authority::Caller;
 use crate::book::Book;
@@ -156,16 +156,29 @@ impl HostShortage {
         ) {
             return None;
         }
+        // What is short at one instant is counted in hosts, of which instances may need one each.
+        let in_hosts = conflict.reason == "capacity";
         let asked = request.into_iter().flat_map(|request| &request.reservations);
         let asked: BTreeMap<&str, bool> = asked
-            .map(|asked| (&*asked.id, asked.resource == Resource::Host))
+            .map(|asked| {
+                let is_of_hosts = match asked.resource {
+                    Resource::Host => true,
+                    Resource::Instances(_) => in_hosts,
+                    Resource::Units(_) => false,
+                };
+                (&*asked.id, is_of_hosts)
+            })
             .collect();
         let is_of_hosts = |id: &str| {
             asked.get(id).copied().unwrap_or_else(|| {
                 let lease = book.lease_of_reservation(id);
                 let mut reservations = lease.into_iter().flat_map(|lease| &lease.reservations);
                 let found = reservations.find(|reservation| reservation.id == id);
-                found.is_some_and(|found| matches!(found.spec, ReservationSpec::Host(_)))
+                found.is_some_and(|found| match found.spec {
+                    ReservationSpec::Host(_) => true,
+                    ReservationSpec::Instance(_) | ReservationSpec::Flavor(_) => in_hosts,
+                    ReservationSpec::FloatingIp(_) | ReservationSpec::Countable(_) => false,
+                })
             })
         };
         let counted = Self {
@@ -246,6 +259,11 @@ impl ConflictReport {
             host_ids: eyes.sees_hosts.then(hosts),
         }
     }
+}
+
+/// What the sentence of a conflict leaves open: a part of the request that no host satisfies, else the hosts in the way.
+pub(super) fn hint(conflict: &Conflict, request: &Request, planner: &Planner, reach: &Reach<'_>) -> Option<String> {
+    mismatch::hint(conflict, request, planner, reach).or_else(|| in_the_way::hint(conflict, request, planner, reach))
 }
 
 /// What would be accepted in place of a request that was refused for this conflict and has these earliest starts.
@@ -359,7 +377,7 @@ impl Questions {
         let found = self
             .answer(turn, OFFER_SECONDS, move |asking| {
                 let reach = Reach::of_bookings(policy.as_ref(), &caller, &book);
-                let hint = mismatch::hint(&conflict, &request, book.planner(), &reach);
+                let hint = hint(&conflict, &request, book.planner(), &reach);
                 let offers = asking.of(book.planner(), |question| {
                     let starts = request.reservations.iter().map(|asked| asked.window.start);
                     let latest = starts.min().unwrap_or_default().saturating_add(OFFER_HORIZON);

@@ -30,6 +30,8 @@ pub struct HostUse {
     pub start: Timestamp,
     /// End of the lease.
     pub end: Timestamp,
+    /// End of the cleaning that follows, until when nobody else gets the host; without cleaning the end of the lease.
+    pub occupied_until: Timestamp,
     /// Whether the planner may still choose another host.
     pub tentative: bool,
     /// How many instances have their place there; 1 of a host held whole.

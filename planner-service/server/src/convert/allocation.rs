@@ -21,6 +21,7 @@ pub(crate) fn write(allocations: HostAllocations) -> wire::Allocation {
                     lease_id,
                     start_date: PlanTime(entry.start),
                     end_date: PlanTime(entry.end),
+                    occupied_until: (entry.occupied_until > entry.end).then_some(PlanTime(entry.occupied_until)),
                     tentative: Some(entry.tentative),
                 };
                 std::iter::repeat_n(reservation, usize::try_from(entry.places).unwrap_or(usize::MAX))

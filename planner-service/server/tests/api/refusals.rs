@@ -58,6 +58,134 @@ async fn b3_whole_hosts_are_counted_in_hosts_beside_instances() {
     assert_eq!(body["conflict"]["hosts_needed"], 3);
 }
 
+/// Instances on different hosts need one host each, and the host that is taken is named to those who may read hosts.
+#[tokio::test]
+async fn b6_the_host_that_instances_on_different_hosts_lack_is_named() {
+    let api = hosts(4).await;
+    api.lease(OTHER).await;
+    let mut apart = virtual_instance(4);
+    apart["affinity"] = json!("False");
+    let body = lease_body(&json!([apart]));
+    let count = "Not enough hosts available: at 2050-12-26T12:00Z, 5 matching hosts are needed by your request (4, one for \
+                 each instance) and by earlier leases (1); 4 exist, so at most 3 can be yours (too few until \
+                 2050-12-27T12:00Z)";
+    let taken = "taken whole by an earlier lease from 2050-12-26T12:00Z to 2050-12-27T12:00Z";
+    let answer = api.post("/v1/leases", ADMIN, body.clone()).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+    assert_eq!(answer.message(), format!("{count}: compute-0 is {taken}"));
+    let conflict = answer.json()["conflict"].clone();
+    assert_eq!(
+        (&conflict["reason"], &conflict["hosts_needed"]),
+        (&json!("capacity"), &json!(5))
+    );
+    // Who may not read hosts learns how many they are.
+    let answer = api.post("/v1/leases", MEMBER, body).await;
+    assert_eq!(answer.message(), format!("{count}: 1 host is {taken}"));
+    // Three are possible, as the offer says.
+    let offers = answer.json()["offers"].as_array().expect("a list").clone();
+    let amount = offers.iter().find(|offer| offer["change"] == "amount").expect("fewer");
+    assert_eq!(amount["amount"], 3);
+}
+
+#[tokio::test]
+async fn b6_other_reasons_are_told_of_single_hosts() {
+    let api = hosts(3).await;
+    let ids = api.get("/v1/os-hosts", ADMIN).await.json();
+    let id = ids["hosts"][2]["id"].as_str().expect("an id is text").to_owned();
+    let down = api
+        .call(
+            axum::http::Method::PATCH,
+            &format!("/capacity/v1/hosts/{id}"),
+            ADMIN,
+            json!({"reservable": false}),
+        )
+        .await;
+    assert!(down.status.is_success(), "{}", down.text);
+    let mut apart = virtual_instance(3);
+    apart["affinity"] = json!("False");
+    let answer = api.post("/v1/leases", ADMIN, lease_body(&json!([apart]))).await;
+    assert!(
+        answer.message().ends_with(": compute-2 is not reservable"),
+        "{}",
+        answer.text
+    );
+    let mut together = virtual_instance(3);
+    together["affinity"] = json!("True");
+    let answer = api.post("/v1/leases", ADMIN, lease_body(&json!([together]))).await;
+    assert!(
+        answer.message().contains("have room for 2 on one host at most"),
+        "{}",
+        answer.text
+    );
+    assert!(
+        answer
+            .message()
+            .contains("compute-0, compute-1 are too small for all of them"),
+        "{}",
+        answer.text
+    );
+}
+
+/// What only cleaning is in the way of says so, and the offers begin after it or leave time for it.
+#[tokio::test]
+async fn b7_cleaning_is_named_and_the_offers_fit_it() {
+    let api = Api::start_with_cleaning(600).await;
+    api.host("compute-0", json!({})).await;
+    api.lease(OTHER).await;
+    let asked = |start: &str, end: &str| {
+        let mut body = lease_body(&json!([physical_host(1, 1)]));
+        (body["start_date"], body["end_date"]) = (json!(start), json!(end));
+        body
+    };
+    let after = asked("2050-12-27 12:00", "2050-12-27 14:00");
+    for (token, host) in [(ADMIN, "compute-0"), (MEMBER, "1 host")] {
+        let answer = api.post("/v1/leases", token, after.clone()).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+        let cleaning = format!(": {host} is free from 2050-12-27T12:10Z on, after 10 minutes of cleaning");
+        assert!(answer.message().ends_with(&cleaning), "{}", answer.text);
+        let offer = &answer.json()["offers"][0];
+        assert_eq!(
+            (&offer["change"], &offer["start"]),
+            (&json!("start"), &json!("2050-12-27T12:10:00Z")),
+            "{}",
+            answer.text
+        );
+    }
+    let before = asked("2050-12-26 10:00", "2050-12-26 11:55");
+    let answer = api.post("/v1/leases", ADMIN, before).await;
+    let expected = ": compute-0 is needed by the next lease from 2050-12-26T12:00Z on, and the cleaning after yours takes \
+                    10 minutes";
+    assert!(answer.message().ends_with(expected), "{}", answer.text);
+    let offers = answer.json()["offers"].as_array().expect("a list").clone();
+    let end = offers
+        .iter()
+        .find(|offer| offer["change"] == "end")
+        .expect("a sooner end");
+    assert_eq!(end["end"], "2050-12-26T11:50:00Z");
+    // Where more than cleaning is in the way, it is no help to know of it.
+    let answer = api
+        .post("/v1/leases", ADMIN, asked("2050-12-27 10:00", "2050-12-27 14:00"))
+        .await;
+    assert!(!answer.message().contains("cleaning"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn b7_the_timeline_shows_cleaning() {
+    let api = Api::start_with_cleaning(600).await;
+    let host = api.host("compute-0", json!({})).await;
+    api.lease(MEMBER).await;
+    let answer = api.get(&format!("/v1/os-hosts/{host}/allocation"), ADMIN).await.json();
+    let entry = &answer["allocation"]["reservations"][0];
+    assert_eq!(
+        (&entry["end_date"], &entry["occupied_until"]),
+        (
+            &json!("2050-12-27T12:00:00.000000"),
+            &json!("2050-12-27T12:10:00.000000")
+        ),
+        "{answer}"
+    );
+}
+
 /// Numbers of hosts are given where hosts are counted, and nowhere else.
 #[tokio::test]
 async fn v27_hosts_needed_counts_hosts_or_is_absent() {

@@ -209,15 +209,26 @@ impl Api {
     }
 
     pub(crate) async fn start_with(authenticator: Arc<dyn Authenticator>, enforce_new_defaults: bool) -> Self {
-        Self::assemble(authenticator, enforce_new_defaults, None, Vec::new()).await
+        let settings = Settings::default();
+        Self::assemble(authenticator, enforce_new_defaults, None, Vec::new(), settings).await
     }
 
     pub(crate) async fn start_with_trusts(trusts: Arc<dyn Trusts>) -> Self {
-        Self::assemble(Arc::new(token_file()), true, Some(trusts), Vec::new()).await
+        let settings = Settings::default();
+        Self::assemble(Arc::new(token_file()), true, Some(trusts), Vec::new(), settings).await
     }
 
     pub(crate) async fn start_with_filters(filters: Vec<Arc<dyn UsageFilter>>) -> Self {
-        Self::assemble(Arc::new(token_file()), true, None, filters).await
+        Self::assemble(Arc::new(token_file()), true, None, filters, Settings::default()).await
+    }
+
+    /// One whose hosts are cleaned for so many seconds after each lease.
+    pub(crate) async fn start_with_cleaning(cleaning: i64) -> Self {
+        let settings = Settings {
+            cleaning,
+            ..Settings::default()
+        };
+        Self::assemble(Arc::new(token_file()), true, None, Vec::new(), settings).await
     }
 
     async fn assemble(
@@ -225,6 +236,7 @@ impl Api {
         enforce_new_defaults: bool,
         trusts: Option<Arc<dyn Trusts>>,
         filters: Vec<Arc<dyn UsageFilter>>,
+        settings: Settings,
     ) -> Self {
         let clock = ManualClock::at(NOW);
         let rules =
@@ -252,7 +264,7 @@ impl Api {
             settings: Settings {
                 countables: BTreeMap::from([("licence:cad".to_owned(), ["a", "b", "c"].map(str::to_owned).to_vec())]),
                 most_project_amount: 10_005,
-                ..Settings::default()
+                ..settings
             },
             steps: Arc::new(NoObserver),
             notifications: Vec::new(),
