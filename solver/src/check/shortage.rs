@@ -216,7 +216,7 @@ fn needs<'a>(
             (Vec::new(), held.holds.clone())
         };
         let stays: Vec<HostId> = moving.iter().filter(|host| in_order(host)).cloned().collect();
-        let need = Need {
+        let mut need = Need {
             reservation: &held.id,
             resource: &held.resource,
             own: false,
@@ -229,8 +229,12 @@ fn needs<'a>(
             fixed,
         };
         let elsewhere = need.options.iter().any(|host| !hosts.contains(host));
-        let confined = !elsewhere || matches!(need.resource, Resource::Units(_));
-        findings.require(confined, &member, || "may use other hosts".to_owned());
+        if elsewhere && !matches!(need.resource, Resource::Units(_)) {
+            // Then only what it keeps counts, if that is on these hosts.
+            let counts = need.fixed.iter().any(|host| hosts.contains(host));
+            findings.require(counts, &member, || "may use other hosts".to_owned());
+            (need.more, need.options) = (0, BTreeSet::new());
+        }
         needs.push(need);
     }
     needs
