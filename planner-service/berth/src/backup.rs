@@ -59,5 +59,5 @@ pub(crate) async fn restore(arguments: &RestoreArguments) -> anyhow::Result<Exit
 
 fn told(done: &str, path: &std::path::Path, copied: Copied) -> anyhow::Result<ExitCode> {
     let Copied { epoch, leases } = copied;
-    crate::print(format!("{done} {}: epoch {epoch}, leases: {leases}\n", path.display()).as_bytes())
+    crate::output::print(format!("{done} {}: epoch {epoch}, leases: {leases}\n", path.display()).as_bytes())
 }

@@ -4,7 +4,7 @@
 //! failure.
 
 use std::fs;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -19,6 +19,8 @@ use solver::heal;
 use solver::planner::Budget;
 use solver::replay;
 use solver_highs::Highs;
+
+use crate::output::{self, remark};
 
 /// Exit code for a document that cannot be read.
 pub(crate) const UNREADABLE: u8 = 2;
@@ -111,12 +113,12 @@ pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
     written.push('\n');
     match &arguments.output {
         Some(file) => fs::write(file, written).with_context(|| format!("cannot write {}", file.display()))?,
-        None => io::stdout()
-            .write_all(written.as_bytes())
-            .context("cannot write the plan")?,
+        None => {
+            output::print(written.as_bytes()).context("cannot write the plan")?;
+        }
     }
     if io::stderr().is_terminal() {
-        summarise(&plan)?;
+        summarise(&plan);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -137,8 +139,9 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
 }
 
 /// Says why a document cannot be read.
+#[expect(clippy::unnecessary_wraps, reason = "it is what the commands return")]
 pub(crate) fn unreadable(path: &Path, reason: &dyn std::fmt::Display) -> anyhow::Result<ExitCode> {
-    writeln!(io::stderr(), "berth: {}: {reason}", path.display())?;
+    remark(format_args!("berth: {}: {reason}", path.display()));
     Ok(ExitCode::from(UNREADABLE))
 }
 
@@ -149,18 +152,15 @@ fn progress_bar(requests: usize) -> ProgressBar {
     style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
 }
 
-fn summarise(plan: &Plan) -> anyhow::Result<()> {
-    let mut out = io::stderr().lock();
+fn summarise(plan: &Plan) {
     let sums = &plan.summary;
-    writeln!(
-        out,
+    remark(format_args!(
         "{} accepted, {} refused, {} undecided; {} moves",
         sums.accepted, sums.refused, sums.undecided, sums.moves
-    )?;
+    ));
     for decision in &plan.decisions {
         if let Some(conflict) = &decision.conflict {
-            writeln!(out, "  {} refused: {}", decision.request, conflict.text)?;
+            remark(format_args!("  {} refused: {}", decision.request, conflict.text));
         }
     }
-    Ok(())
 }

@@ -11,7 +11,6 @@ mod unused;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -20,6 +19,7 @@ use toml::Value;
 
 pub(crate) use unused::refuse_without_effect;
 
+use crate::output::remark;
 use crate::secret::{environment, values_of};
 
 /// The arguments with those of the configuration files put in, if `serve` was given some.
@@ -41,7 +41,7 @@ pub(crate) fn with_files(arguments: Vec<OsString>, program: &Command) -> anyhow:
         let read = file::read(&path, serve)?;
         for note in &read.notes {
             // The log is not there yet: options say how it is written.
-            writeln!(std::io::stderr(), "berth: {}: {note}", path.display())?;
+            remark(format_args!("berth: {}: {note}", path.display()));
         }
         for (key, value) in read.options {
             option_of(serve, &key).with_context(failed)?;

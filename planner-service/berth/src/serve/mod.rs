@@ -9,6 +9,7 @@ pub(crate) mod database;
 mod drivers;
 mod enforcement;
 mod fleet;
+mod log_writer;
 mod logging;
 mod notifications;
 mod receivers;
@@ -44,7 +45,7 @@ pub(crate) async fn migrate(arguments: &DatabaseArguments) -> anyhow::Result<Exi
 
 /// Runs the service until a signal.
 pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
-    logging::start(arguments)?;
+    let _logging = logging::start(arguments)?;
     let signals = Signals::take_over()?;
     if arguments.cloud == CloudKind::Openstack {
         database::require(&arguments.database)?;
