@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use planner_core::environment::SystemClock;
+use planner_core::ports::Clock as _;
 use store::{Copied, SqlStore};
 
 use crate::options::DatabaseArguments;
@@ -54,6 +56,8 @@ pub(crate) async fn restore(arguments: &RestoreArguments) -> anyhow::Result<Exit
     let copied = SqlStore::restore(&arguments.file, &target, arguments.replace, arguments.accept_loss)
         .await
         .context("nothing was restored; a book that is there is replaced only with --replace, and an incomplete copy taken only with --accept-loss")?;
+    // Messages are numbered by the second in which they are sent; all that were sent before are of an earlier one.
+    SystemClock.sleep_until(SystemClock.now() + 1).await;
     told("restored to", &target, copied)
 }
 

@@ -1,7 +1,8 @@
 //! Copies of a SQLite file that are whole: backups, and files that take the place of one.
 //!
 //! Invariants: a copy is made inside one read transaction, checked, and on the disk before it gets its name; its generation
-//! is one that no log has, so that a log left beside it is recognised as another file's.
+//! is one that no log has, so that a log left beside it is recognised as another file's. Messages that wait in a book that
+//! takes the place of another are sent anew, under keys of their own.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -14,6 +15,7 @@ use sea_orm::sqlx::{self, ConnectOptions, Connection};
 
 use super::record::{self, Record, RecordFile};
 use super::{EmbeddedError, beside, epoch_of, lock, look, new_generation, reading, real, set_generation, sync_folder};
+use crate::convert::{handover_from_text, handover_text};
 
 /// What a copy holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +85,7 @@ pub(crate) async fn backup(source: &Path, target: &Path) -> Result<Copied, Backu
     refuse_existing(target)?;
     verify(source).await?;
     let partial = beside(target, ".partial");
-    let (copied, _) = copy(source, &partial).await?;
+    let (copied, _) = copy(source, &partial, Use::Backup).await?;
     refuse_existing(target)?;
     put(&partial, target)?;
     Ok(copied)
@@ -110,7 +112,7 @@ pub(crate) async fn restore(
         verify(source).await?;
     }
     let partial = beside(target, ".restoring");
-    let (copied, generation) = copy(source, &partial).await?;
+    let (copied, generation) = copy(source, &partial, Use::Restore).await?;
     // Nobody else may use the old file from here on; an empty one is made if there is none.
     let locked = lock(target, true)?;
     for suffix in ["-wal", "-journal", ""] {
@@ -166,15 +168,22 @@ async fn verify(path: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
+/// What a copy is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Backup,
+    Restore,
+}
+
 /// Copies a file with its log, and checks the copy. Returns its generation, too.
-async fn copy(source: &Path, partial: &Path) -> Result<(Copied, i32), BackupError> {
+async fn copy(source: &Path, partial: &Path, purpose: Use) -> Result<(Copied, i32), BackupError> {
     remove(partial)?;
     remove(&beside(partial, "-journal"))?;
     // SQLite writes into an empty file as into none; this one is nobody else's.
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     options.open(partial).map_err(writing(partial))?;
-    let made = fill(source, partial).await;
+    let made = fill(source, partial, purpose).await;
     let durable = made.and_then(|made| {
         File::open(partial)
             .and_then(|file| file.sync_all())
@@ -187,7 +196,7 @@ async fn copy(source: &Path, partial: &Path) -> Result<(Copied, i32), BackupErro
     durable
 }
 
-async fn fill(source: &Path, partial: &Path) -> Result<(Copied, i32), BackupError> {
+async fn fill(source: &Path, partial: &Path, purpose: Use) -> Result<(Copied, i32), BackupError> {
     let failed = |path: &Path| {
         let path = path.display().to_string();
         move |source| BackupError::Copy { path, source }
@@ -204,7 +213,10 @@ async fn fill(source: &Path, partial: &Path) -> Result<(Copied, i32), BackupErro
         .filename(partial)
         .disable_statement_logging();
     let mut copy = options.connect().await.map_err(failed(partial))?;
-    let problem = integrity(&mut copy).await.map_err(failed(source))?;
+    let mut problem = integrity(&mut copy).await.map_err(failed(source))?;
+    if problem.is_none() && purpose == Use::Restore {
+        problem = put_back(&mut copy).await.map_err(failed(partial))?;
+    }
     if let Some(problem) = problem {
         return Err(BackupError::Damaged {
             path: source.display().to_string(),
@@ -223,6 +235,44 @@ async fn fill(source: &Path, partial: &Path) -> Result<(Copied, i32), BackupErro
     set_generation(&mut copy, generation).await.map_err(failed(partial))?;
     copy.close().await.map_err(failed(partial))?;
     Ok((Copied { epoch, leases }, generation))
+}
+
+/// Has every message that waits take a number and a key of its own: see [`Handover::put_back`]. Says which cannot be read.
+///
+/// [`Handover::put_back`]: planner_core::domain::Handover::put_back
+async fn put_back(copy: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
+    let columns: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM pragma_table_info('reservations') WHERE name = 'handover'")
+            .fetch_one(&mut *copy)
+            .await?;
+    if columns == 0 {
+        // No book, or one of a version that put no messages on record.
+        return Ok(None);
+    }
+    let waiting: Vec<(String, String)> = sqlx::query_as(
+        "SELECT id, handover FROM reservations \
+         WHERE json_extract(handover, '$.attempt') IS NOT NULL OR json_extract(handover, '$.before_end') IS NOT NULL",
+    )
+    .fetch_all(&mut *copy)
+    .await?;
+    let mut transaction = copy.begin().await?;
+    for (id, text) in waiting {
+        let renewed = handover_from_text(&id, &text).and_then(|mut handover| {
+            handover.put_back();
+            handover_text(&id, &handover)
+        });
+        let text = match renewed {
+            Ok(text) => text,
+            Err(error) => return Ok(Some(error.to_string())),
+        };
+        sqlx::query("UPDATE reservations SET handover = ? WHERE id = ?")
+            .bind(text)
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await?;
+    Ok(None)
 }
 
 /// What is wrong with a file.
