@@ -7,7 +7,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use planner_core::ports::Epoch;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -91,15 +91,24 @@ pub(crate) async fn backup(source: &Path, target: &Path) -> Result<Copied, Backu
     Ok(copied)
 }
 
+/// A copy in the place of a book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// What it holds.
+    pub copied: Copied,
+    /// Where the book that was there is now, if there was one.
+    pub kept: Option<PathBuf>,
+}
+
 /// Puts a copy of `source` in the place of the book at `target`. What is there is kept beside it under
-/// another name, and only taken away if `replace` says so. With `accept_loss` a source that may lack what was
+/// a name that nothing has, and only taken away if `replace` says so. With `accept_loss` a source that may lack what was
 /// acknowledged is taken as it is.
 pub(crate) async fn restore(
     source: &Path,
     target: &Path,
     replace: bool,
     accept_loss: bool,
-) -> Result<Copied, BackupError> {
+) -> Result<Restored, BackupError> {
     let (source, target) = (&real(source), &real(target));
     let record_path = record::path_beside(target);
     let is_there = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
@@ -115,10 +124,17 @@ pub(crate) async fn restore(
     let (copied, generation) = copy(source, &partial, Use::Restore).await?;
     // Nobody else may use the old file from here on; an empty one is made if there is none.
     let locked = lock(target, true)?;
+    let kept = unused_beside(target);
+    let is_kept = is_there(target);
+    if is_there(&record_path) {
+        // Until the new one is there, the record guards the place against a start without a book.
+        let record_kept = record::path_beside(&kept);
+        std::fs::copy(&record_path, &record_kept).map_err(writing(&record_kept))?;
+    }
     for suffix in ["-wal", "-journal", ""] {
         let old = beside(target, suffix);
         if is_there(&old) {
-            let kept = beside(&beside(target, ".before-restore"), suffix);
+            let kept = beside(&kept, suffix);
             std::fs::rename(&old, &kept).map_err(writing(&kept))?;
         } else {
             remove(&old)?;
@@ -130,7 +146,26 @@ pub(crate) async fn restore(
     RecordFile::open(record_path.clone(), Record { epoch, generation }).map_err(writing(&record_path))?;
     put(&partial, target)?;
     drop(locked);
-    Ok(copied)
+    Ok(Restored {
+        copied,
+        kept: is_kept.then_some(kept),
+    })
+}
+
+/// A name for the book that is there, which neither it nor anything that belongs to it has yet.
+fn unused_beside(target: &Path) -> PathBuf {
+    let mut number = 1;
+    loop {
+        let name = match number {
+            1 => beside(target, ".before-restore"),
+            _ => beside(target, &format!(".before-restore-{number}")),
+        };
+        let suffixes = ["", "-wal", "-journal", "-acknowledged"];
+        if suffixes.iter().all(|suffix| std::fs::symlink_metadata(beside(&name, suffix)).is_err()) {
+            return name;
+        }
+        number += 1;
+    }
 }
 
 fn refuse_existing(path: &Path) -> Result<(), BackupError> {

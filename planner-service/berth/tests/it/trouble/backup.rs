@@ -59,6 +59,36 @@ async fn d4_a_backup_of_a_running_service_has_everything_acknowledged_before_it(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a3_every_book_that_a_restore_takes_away_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let data = folder.path().join("data");
+    let program = on(&data);
+    register(&program).await;
+    let (code, said) = command(&["backup", "--data", &text("data"), &text("copy")]);
+    assert_eq!(code, Some(0), "{said}");
+    let mut kept = Vec::new();
+    let mut program = program;
+    for round in 0..3_usize {
+        let booked = book_all(&program, round..round + 2).await;
+        // Killed, so that its log is a part of it.
+        program.kill();
+        let (code, said) = command(&["restore", "--data", &text("data"), "--replace", &text("copy")]);
+        assert_eq!(code, Some(0), "{said}");
+        let name = said.trim().rsplit("is kept as ").next().unwrap().to_owned();
+        kept.push((name, booked));
+        program = on(&data);
+        assert!(listed(&program).await.is_empty());
+    }
+    for (round, (name, booked)) in kept.iter().enumerate() {
+        let target = format!("again{round}");
+        let (code, said) = command(&["restore", "--data", &text(&target), name]);
+        assert_eq!(code, Some(0), "{name}: {said}");
+        assert_eq!(listed(&on(&folder.path().join(&target))).await, *booked, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn d4_what_is_no_whole_book_is_not_restored() {
     let (data, kept) = killed(4).await;
     on(data.path()).stop();
