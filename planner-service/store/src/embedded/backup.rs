@@ -84,10 +84,15 @@ pub(crate) async fn backup(source: &Path, target: &Path) -> Result<Copied, Backu
     let source = &real(source);
     refuse_existing(target)?;
     verify(source).await?;
-    let partial = beside(target, ".partial");
-    let (copied, _) = copy(source, &partial, Use::Backup).await?;
+    let partial = Partial(beside(target, ".partial"));
+    let (copied, _) = copy(source, &partial.0, Use::Backup).await?;
     refuse_existing(target)?;
-    put(&partial, target)?;
+    std::fs::rename(&partial.0, target).map_err(writing(target))?;
+    sync_folder(target).map_err(|error| {
+        // A name that may not survive a power failure is no backup.
+        let _ = std::fs::remove_file(target);
+        writing(target)(error)
+    })?;
     Ok(copied)
 }
 
@@ -120,8 +125,8 @@ pub(crate) async fn restore(
     if !accept_loss {
         verify(source).await?;
     }
-    let partial = beside(target, ".restoring");
-    let (copied, generation) = copy(source, &partial, Use::Restore).await?;
+    let partial = Partial(beside(target, ".restoring"));
+    let (copied, generation) = copy(source, &partial.0, Use::Restore).await?;
     // Nobody else may use the old file from here on; an empty one is made if there is none.
     let locked = lock(target, true)?;
     let kept = unused_beside(target);
@@ -144,7 +149,9 @@ pub(crate) async fn restore(
     remove(&record_path)?;
     let epoch = copied.epoch;
     RecordFile::open(record_path.clone(), Record { epoch, generation }).map_err(writing(&record_path))?;
-    put(&partial, target)?;
+    std::fs::rename(&partial.0, target)
+        .and_then(|()| sync_folder(target))
+        .map_err(writing(target))?;
     drop(locked);
     Ok(Restored {
         copied,
@@ -184,11 +191,17 @@ fn remove(path: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Gives a finished copy its name.
-fn put(partial: &Path, target: &Path) -> Result<(), BackupError> {
-    std::fs::rename(partial, target)
-        .and_then(|()| sync_folder(target))
-        .map_err(writing(target))
+/// A copy that is not finished, with what SQLite puts beside it; taken away when it goes out of scope, unless it has got
+/// another name by then.
+struct Partial(PathBuf);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        for suffix in ["", "-journal"] {
+            // There may be none, or no disk any more.
+            let _ = std::fs::remove_file(beside(&self.0, suffix));
+        }
+    }
 }
 
 /// Whether everything that was acknowledged is in a file. A service that uses it has found that out itself.
@@ -218,17 +231,11 @@ async fn copy(source: &Path, partial: &Path, purpose: Use) -> Result<(Copied, i3
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     options.open(partial).map_err(writing(partial))?;
-    let made = fill(source, partial, purpose).await;
-    let durable = made.and_then(|made| {
-        File::open(partial)
-            .and_then(|file| file.sync_all())
-            .map_err(writing(partial))?;
-        Ok(made)
-    });
-    if durable.is_err() {
-        remove(partial)?;
-    }
-    durable
+    let made = fill(source, partial, purpose).await?;
+    File::open(partial)
+        .and_then(|file| file.sync_all())
+        .map_err(writing(partial))?;
+    Ok(made)
 }
 
 async fn fill(source: &Path, partial: &Path, purpose: Use) -> Result<(Copied, i32), BackupError> {

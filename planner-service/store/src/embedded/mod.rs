@@ -290,8 +290,14 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// Makes the entries of a file's folder survive a power failure.
-pub(super) fn sync_folder(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = match file.parent() {
+        // A name alone is one in the working directory.
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => return Ok(()),
+    };
+    File::open(folder)?.sync_all()
 }
 
 /// Takes the lock of the file itself, so that no other path to it gets round it; makes the file if it may be new.

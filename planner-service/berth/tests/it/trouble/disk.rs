@@ -8,17 +8,21 @@ use super::{attempt, book, book_all, file, listed, on, readiness, register};
 use crate::program::{Program, SERVE};
 
 /// A file system of a few megabytes in memory; taken away when it goes out of scope.
-struct SmallDisk(tempfile::TempDir);
+pub(super) struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
     /// Nothing where mounting is not allowed: `v1_no_byte_that_is_refused_...` tests the same on a fault below SQLite.
-    fn mount(size: &str) -> Option<Self> {
+    pub(super) fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
             .arg(folder.path())
             .status();
         mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
     }
 
     fn remount(&self, options: &str) {
