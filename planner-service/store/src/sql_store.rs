@@ -326,6 +326,9 @@ impl SqlStore {
 
     async fn try_probe(&self) -> Result<(), Failure> {
         let turn = self.turn().await?;
+        if let Some(embedded) = &self.embedded {
+            embedded.has_room().await?;
+        }
         let transaction = self.begin_write().await?;
         commit::touch(&transaction).await?;
         transaction.commit().await?;
