@@ -15,6 +15,7 @@ use planner_core::ports::Clock;
 use plugin_action::{Command, Delivery, Receiver, Secret, Undelivered, Webhook};
 use presentation::notification::NoticePayload;
 use secrecy::ExposeSecret as _;
+use tokio_util::sync::CancellationToken;
 
 use crate::options::{CloudKind, ServeArguments};
 
@@ -27,8 +28,11 @@ const SECRET_VARIABLE: &str = "BERTH_WEBHOOK_SECRET";
 /// What a program is given of the service's environment: enough to find other programs, and no secret.
 const INHERITED: [&str; 3] = ["PATH", "HOME", "LANG"];
 
-/// The receivers of everything.
-pub(super) fn of_everything(arguments: &ServeArguments) -> anyhow::Result<Vec<Arc<dyn Receiver>>> {
+/// The receivers of everything; programs end when `shutdown` is cancelled.
+pub(super) fn of_everything(
+    arguments: &ServeArguments,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Vec<Arc<dyn Receiver>>> {
     let mut receivers: Vec<Arc<dyn Receiver>> = Vec::new();
     if let Some(url) = &arguments.webhook {
         let secret = secret(arguments)?;
@@ -47,6 +51,7 @@ pub(super) fn of_everything(arguments: &ServeArguments) -> anyhow::Result<Vec<Ar
                 .into_iter()
                 .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
                 .collect(),
+            stopping: shutdown.clone(),
         }));
     }
     Ok(receivers)
@@ -98,7 +103,11 @@ fn secret_of_file(path: &Path) -> anyhow::Result<Secret> {
 }
 
 /// Those who are told what happens to leases, each with an outlet of its own, so that none waits for another.
-pub(super) fn outlets(arguments: &ServeArguments, countables: &[Countable]) -> anyhow::Result<Vec<Notifications>> {
+pub(super) fn outlets(
+    arguments: &ServeArguments,
+    countables: &[Countable],
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Vec<Notifications>> {
     if arguments.notices.is_empty() {
         return Ok(Vec::new());
     }
@@ -131,7 +140,7 @@ pub(super) fn outlets(arguments: &ServeArguments, countables: &[Countable]) -> a
             )),
         }
     }
-    for (place, receiver) in of_everything(arguments)?.into_iter().enumerate() {
+    for (place, receiver) in of_everything(arguments, shutdown)?.into_iter().enumerate() {
         outlets.push(outlet(format!("{place}"), receiver, of_all.clone()));
     }
     Ok(outlets)

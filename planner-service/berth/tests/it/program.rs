@@ -102,10 +102,13 @@ impl Program {
         self.wait_for_death();
     }
 
-    /// Waits until the program has died by itself.
-    pub(crate) fn wait_for_death(mut self) {
+    /// Waits until the program has died by itself, and gives its exit code.
+    pub(crate) fn wait_for_death(mut self) -> Option<i32> {
         let deadline = Instant::now() + PATIENCE;
-        while self.child.try_wait().expect("the program can be asked").is_none() {
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the program can be asked") {
+                return status.code();
+            }
             assert!(Instant::now() < deadline, "the program lives on");
             std::thread::yield_now();
         }
