@@ -203,39 +203,51 @@ impl Answer {
     }
 }
 
+/// Upstream's rules, some of them replaced.
+fn rules(overrides: &[(&str, &str)], enforce_new_defaults: bool) -> Rules {
+    let overrides = overrides.iter();
+    let overrides: BTreeMap<String, String> = overrides
+        .map(|(rule, text)| ((*rule).to_owned(), (*text).to_owned()))
+        .collect();
+    Rules::load(Defaults::Upstream, &overrides, enforce_new_defaults).expect("the rules load")
+}
+
 impl Api {
     pub(crate) async fn start() -> Self {
         Self::start_with(Arc::new(token_file()), true).await
     }
 
     pub(crate) async fn start_with(authenticator: Arc<dyn Authenticator>, enforce_new_defaults: bool) -> Self {
-        Self::assemble(authenticator, enforce_new_defaults, None, Vec::new()).await
+        Self::assemble(authenticator, &rules(&[], enforce_new_defaults), None, Vec::new()).await
+    }
+
+    /// With these rules instead of the default ones.
+    pub(crate) async fn start_with_rules(overrides: &[(&str, &str)]) -> Self {
+        Self::assemble(Arc::new(token_file()), &rules(overrides, true), None, Vec::new()).await
     }
 
     pub(crate) async fn start_with_trusts(trusts: Arc<dyn Trusts>) -> Self {
-        Self::assemble(Arc::new(token_file()), true, Some(trusts), Vec::new()).await
+        Self::assemble(Arc::new(token_file()), &rules(&[], true), Some(trusts), Vec::new()).await
     }
 
     pub(crate) async fn start_with_filters(filters: Vec<Arc<dyn UsageFilter>>) -> Self {
-        Self::assemble(Arc::new(token_file()), true, None, filters).await
+        Self::assemble(Arc::new(token_file()), &rules(&[], true), None, filters).await
     }
 
     async fn assemble(
         authenticator: Arc<dyn Authenticator>,
-        enforce_new_defaults: bool,
+        rules: &Rules,
         trusts: Option<Arc<dyn Trusts>>,
         filters: Vec<Arc<dyn UsageFilter>>,
     ) -> Self {
         let clock = ManualClock::at(NOW);
-        let rules =
-            Rules::load(Defaults::Upstream, &BTreeMap::new(), enforce_new_defaults).expect("the default rules load");
         let slow = Arc::new(Slow::default());
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let parts = Parts {
             store: Arc::new(MemoryStore::default()),
             clock: Arc::new(clock.clone()),
             identifiers: Arc::new(Counter::default()),
-            policy: Arc::new(RulePolicy::new(rules)),
+            policy: Arc::new(RulePolicy::new(rules.clone())),
             solver: Arc::new(NoSolver),
             plugins: Plugins::default()
                 .with(Arc::new(Obliging("physical:host")))
