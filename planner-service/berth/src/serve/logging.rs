@@ -32,9 +32,10 @@ pub(super) fn start_for_command() {
 
 /// Starts logging to standard error.
 pub(super) fn start(arguments: &ServeArguments) -> anyhow::Result<Logging> {
-    // The client library logs every request at the level meant for what the service itself does.
+    // The client library logs every request at the level meant for what the service itself does; that of RabbitMQ calls it an
+    // error that a queue or an exchange is not there yet, which is how the service finds out that it has to make it.
     let filter = format!(
-        "openstack_sdk=warn,openstack_sdk_core=warn,openstack_sdk_auth_core=warn,sqlx=warn,lapin=error,{}",
+        "openstack_sdk=warn,openstack_sdk_core=warn,openstack_sdk_auth_core=warn,sqlx=warn,lapin=error,lapin::channel=off,{}",
         arguments.log
     );
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("--log {}", arguments.log))?;
