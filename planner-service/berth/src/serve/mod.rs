@@ -89,7 +89,7 @@ async fn serve(
         store: Arc::new(database.store.clone()),
         clock: Arc::new(SystemClock),
         identifiers: Arc::new(RandomIdentifiers),
-        policy: Arc::clone(&reloadable.policy),
+        policy: reloadable.policy.clone(),
         solver: Arc::new(Highs),
         plugins,
         inventory: drivers.inventory,

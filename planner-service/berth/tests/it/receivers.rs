@@ -256,7 +256,10 @@ async fn fail_host_of(program: &Program, receiver: &MockServer, lease: &str) {
     let before = told_of(receiver, lease).await;
     let failed = before.last().expect("it was told")["hosts"][0]["id"].clone();
     let url = format!("{}/capacity/v1/hosts/{}", program.url, failed.as_str().expect("text"));
-    assert_eq!(status_of(request(Method::PATCH, &url).json(&json!({"reservable": false}))).await, 200);
+    assert_eq!(
+        status_of(request(Method::PATCH, &url).json(&json!({"reservable": false}))).await,
+        200
+    );
     wait_for(receiver, |document| {
         document["lease_name"] == lease && document["event"] == "change" && is_news(document, &before)
     })
@@ -330,7 +333,10 @@ async fn a2_what_is_told_after_a_restore_is_news_to_a_receiver_that_obeys_the_co
     // The book has the host back that the lease had when it was copied.
     let first = before[0][0]["hosts"][0]["id"].as_str().expect("text");
     let url = format!("{}/capacity/v1/hosts/{first}", program.url);
-    assert_eq!(status_of(request(Method::PATCH, &url).json(&json!({"reservable": false}))).await, 200);
+    assert_eq!(
+        status_of(request(Method::PATCH, &url).json(&json!({"reservable": false}))).await,
+        200
+    );
     wait_for(&receiver, |document| is_new(document, 0, "change")).await;
     for id in &ids {
         program.wait_for_status(id, "ACTIVE").await;
@@ -343,6 +349,9 @@ async fn a2_what_is_told_after_a_restore_is_news_to_a_receiver_that_obeys_the_co
     // Nothing at all was told that a receiver would have ignored, but for repetitions of one message.
     for (name, before) in ["runs", "waits", "later"].iter().zip(&before) {
         let all = told_of(&receiver, name).await;
-        assert!(all[before.len()..].iter().all(|document| is_news(document, before)), "{all:#?}");
+        assert!(
+            all[before.len()..].iter().all(|document| is_news(document, before)),
+            "{all:#?}"
+        );
     }
 }

@@ -131,7 +131,7 @@ pub(crate) async fn restore(
     let locked = lock(target, true)?;
     let kept = unused_beside(target);
     let is_kept = is_there(target);
-    if is_there(&record_path) {
+    if is_kept && is_there(&record_path) {
         // Until the new one is there, the record guards the place against a start without a book.
         let record_kept = record::path_beside(&kept);
         std::fs::copy(&record_path, &record_kept).map_err(writing(&record_kept))?;
@@ -168,7 +168,10 @@ fn unused_beside(target: &Path) -> PathBuf {
             _ => beside(target, &format!(".before-restore-{number}")),
         };
         let suffixes = ["", "-wal", "-journal", "-acknowledged"];
-        if suffixes.iter().all(|suffix| std::fs::symlink_metadata(beside(&name, suffix)).is_err()) {
+        if suffixes
+            .iter()
+            .all(|suffix| std::fs::symlink_metadata(beside(&name, suffix)).is_err())
+        {
             return name;
         }
         number += 1;

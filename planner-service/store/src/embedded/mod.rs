@@ -169,7 +169,9 @@ impl Embedded {
             let scratch = beside(&path, "-room");
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(true).mode(0o600);
-            let written = options.open(&scratch).and_then(|mut file| file.write_all(&[0; ROOM]));
+            let written = options
+                .open(&scratch)
+                .and_then(|mut file| file.write_all(&vec![0; ROOM]));
             let removed = match std::fs::remove_file(&scratch) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
                 removed => removed,

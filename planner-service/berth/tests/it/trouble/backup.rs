@@ -116,7 +116,9 @@ async fn a4_a_name_alone_is_a_file_in_the_working_directory() {
 /// What is in a folder.
 fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +130,10 @@ async fn a4_a_backup_or_restore_that_fails_leaves_nothing() {
     register(&program).await;
     book_all(&program, 0..2).await;
     let before = names(folder.path());
-    assert_eq!(command(&["backup", "--data", &text("data"), &text("none/copy")]).0, Some(2));
+    assert_eq!(
+        command(&["backup", "--data", &text("data"), &text("none/copy")]).0,
+        Some(2)
+    );
     assert_eq!(names(folder.path()), before);
     assert_eq!(command(&["backup", "--data", &text("data"), &text("copy")]).0, Some(0));
     // The service runs.
