@@ -97,16 +97,27 @@ fn run() -> anyhow::Result<ExitCode> {
     for warning in secret::warnings(&given, &command) {
         remark(format_args!("berth: {warning}"));
     }
-    let arguments = configuration::with_files(given, &command)?;
-    let matches = command.args_override_self(true).get_matches_from(arguments);
+    let layered = configuration::with_files(given, &command)?;
+    let matches = command
+        .args_override_self(true)
+        .try_get_matches_from(&layered.arguments)
+        .unwrap_or_else(|error| {
+            if let Some(place) = layered.place_of(&error) {
+                remark(format_args!("berth: {place}"));
+            }
+            error.exit()
+        });
     let program = Program::from_arg_matches(&matches)?;
     match program.command {
         Command::Serve(arguments) => {
             let is_given = |option: &str| {
-                let source = matches
-                    .subcommand_matches("serve")
-                    .and_then(|serve| serve.value_source(option));
-                source.is_some_and(|source| source != ValueSource::DefaultValue)
+                let serve = matches.subcommand_matches("serve");
+                match serve.and_then(|serve| serve.value_source(option)) {
+                    None | Some(ValueSource::DefaultValue) => false,
+                    // OpenStack's variables are there for every program that speaks to it.
+                    Some(ValueSource::EnvVariable) => option != "region" && !option.starts_with("os_"),
+                    Some(_) => !layered.is_blazars(option),
+                }
             };
             configuration::refuse_without_effect(&arguments, &is_given)?;
             let runtime = runtime()?;

@@ -1,6 +1,7 @@
 //! Whom the operator wants to be told of starts and ends.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -44,6 +45,11 @@ pub(super) fn of_everything(
         if argv.is_empty() {
             bail!("--command is empty; a program with its arguments is allowed");
         }
+        if let Some(program) = argv.first().filter(|program| !can_run(program)) {
+            bail!(
+                "--command: {program} is no program that can be run here; its path, or a name that PATH finds, is allowed"
+            );
+        }
         receivers.push(Arc::new(Command {
             argv,
             timeout: timeout(arguments),
@@ -55,6 +61,19 @@ pub(super) fn of_everything(
         }));
     }
     Ok(receivers)
+}
+
+/// Whether this is a program, by its path or by a name that `PATH` finds.
+fn can_run(program: &str) -> bool {
+    let is_program = |path: &Path| {
+        let found = std::fs::metadata(path);
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        return is_program(Path::new(program));
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| is_program(&folder.join(program)))
 }
 
 /// The receiver of a resource type, if it has one of its own.
