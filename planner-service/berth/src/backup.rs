@@ -5,9 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use store::{Copied, SqlStore};
+use planner_core::environment::SystemClock;
+use planner_core::ports::Clock as _;
+use store::{Copied, Restored, SqlStore};
 
 use crate::options::DatabaseArguments;
+use crate::output::print;
 use crate::serve::database;
 
 /// What `backup` is told.
@@ -25,7 +28,8 @@ pub(crate) struct BackupArguments {
 pub(crate) struct RestoreArguments {
     #[command(flatten)]
     database: DatabaseArguments,
-    /// Put the copy in the place of a book that is there, which is kept as `berth.sqlite.before-restore`
+    /// Put the copy in the place of a book that is there, which is kept under another name, `berth.sqlite.before-restore` or
+    /// with a number behind that
     #[arg(long)]
     replace: bool,
     /// Take FILE although changes that were acknowledged may be missing from it
@@ -51,13 +55,19 @@ pub(crate) async fn restore(arguments: &RestoreArguments) -> anyhow::Result<Exit
         Some(_) => database::file(&arguments.database)?,
         None => database::own_file(database::folder(&arguments.database))?,
     };
-    let copied = SqlStore::restore(&arguments.file, &target, arguments.replace, arguments.accept_loss)
+    let Restored { copied, kept } = SqlStore::restore(&arguments.file, &target, arguments.replace, arguments.accept_loss)
         .await
         .context("nothing was restored; a book that is there is replaced only with --replace, and an incomplete copy taken only with --accept-loss")?;
-    told("restored to", &target, copied)
+    // Messages are numbered by the second in which they are sent; all that were sent before are of an earlier one.
+    SystemClock.sleep_until(SystemClock.now() + 1).await;
+    let printed = told("restored to", &target, copied)?;
+    if let Some(kept) = kept {
+        print(format!("the book that was there is kept as {}\n", kept.display()).as_bytes())?;
+    }
+    Ok(printed)
 }
 
 fn told(done: &str, path: &std::path::Path, copied: Copied) -> anyhow::Result<ExitCode> {
     let Copied { epoch, leases } = copied;
-    crate::print(format!("{done} {}: epoch {epoch}, leases: {leases}\n", path.display()).as_bytes())
+    print(format!("{done} {}: epoch {epoch}, leases: {leases}\n", path.display()).as_bytes())
 }

@@ -3,7 +3,6 @@
 //! Exit codes: 0 when all holds, 1 with one line for each violation, 2 when a document cannot be read, 3 when nothing is
 //! wrong but something was too large a question to be recounted; each such claim is a line that begins with `believed`.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,6 +11,7 @@ use clap::Args;
 use solver::check::{Report, report};
 use solver::document::{Plan, Problem, fingerprint};
 
+use crate::output::print;
 use crate::solve::{UNREADABLE, document};
 
 /// Exit code for a plan in which nothing is wrong, but not everything was recounted.
@@ -31,25 +31,21 @@ pub(crate) struct CheckArguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
-    let Some((text, problem)) = document(&arguments.problem, Problem::parse)? else {
+    let Some((text, problem)) = document(&arguments.problem, Problem::parse) else {
         return Ok(ExitCode::from(UNREADABLE));
     };
-    let Some((_, plan)) = document(&arguments.plan, Plan::parse)? else {
+    let Some((_, plan)) = document(&arguments.plan, Plan::parse) else {
         return Ok(ExitCode::from(UNREADABLE));
     };
     let found = report(&problem, &fingerprint(&text), &plan);
-    let mut out = io::stdout().lock();
-    if arguments.json {
-        let found = serde_json::to_string_pretty(&found).context("the result cannot be written as JSON")?;
-        writeln!(out, "{found}").context("cannot write the result")?;
+    let result = if arguments.json {
+        serde_json::to_string_pretty(&found).context("the result cannot be written as JSON")? + "\n"
     } else {
-        for violation in &found.violations {
-            writeln!(out, "{violation}").context("cannot write the result")?;
-        }
-        for claim in &found.believed {
-            writeln!(out, "believed: {claim}").context("cannot write the result")?;
-        }
-    }
+        let violations = found.violations.iter().map(|violation| format!("{violation}\n"));
+        let believed = found.believed.iter().map(|claim| format!("believed: {claim}\n"));
+        violations.chain(believed).collect()
+    };
+    print(result.as_bytes()).context("cannot write the result")?;
     let Report { violations, believed } = found;
     Ok(match (violations.is_empty(), believed.is_empty()) {
         (true, true) => ExitCode::SUCCESS,

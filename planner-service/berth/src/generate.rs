@@ -9,6 +9,8 @@ use benches::generator::{Parameters, generate};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::output::taken;
+
 /// Seconds in a minute.
 const MINUTE: i64 = 60;
 
@@ -203,11 +205,7 @@ pub(crate) fn run(arguments: &GenerateArguments) -> anyhow::Result<ExitCode> {
             let opened = std::fs::File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
             write(&mut BufWriter::new(opened)).with_context(|| format!("cannot write {}", file.display()))?;
         }
-        None => match write(&mut BufWriter::new(io::stdout().lock())) {
-            // A reader that has seen enough is no failure.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-            _ => {}
-        },
+        None => taken(write(&mut BufWriter::new(io::stdout().lock())))?,
     }
     Ok(ExitCode::SUCCESS)
 }

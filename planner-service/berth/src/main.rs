@@ -9,6 +9,7 @@ mod file_mode;
 mod generate;
 mod import;
 mod options;
+mod output;
 mod policy_file;
 mod secret;
 mod serve;
@@ -16,12 +17,13 @@ mod solve;
 mod token;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use planner_core::environment::RandomIdentifiers;
+
+use crate::output::{print, remark};
 
 /// Reservations and capacity planning for OpenStack and for machines without one.
 #[derive(Debug, Parser)]
@@ -81,12 +83,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// One line per cause, on standard error.
-#[expect(clippy::print_stderr, reason = "the one place that reports a failed command")]
+/// One line per cause.
 fn report(error: &anyhow::Error) {
-    eprintln!("berth: {error}");
+    remark(format_args!("berth: {error}"));
     for cause in error.chain().skip(1) {
-        eprintln!("  because: {cause}");
+        remark(format_args!("  because: {cause}"));
     }
 }
 
@@ -94,18 +95,29 @@ fn run() -> anyhow::Result<ExitCode> {
     let given: Vec<OsString> = std::env::args_os().collect();
     let command = secret::guarded(Program::command());
     for warning in secret::warnings(&given, &command) {
-        writeln!(std::io::stderr(), "berth: {warning}")?;
+        remark(format_args!("berth: {warning}"));
     }
-    let arguments = configuration::with_files(given, &command)?;
-    let matches = command.args_override_self(true).get_matches_from(arguments);
+    let layered = configuration::with_files(given, &command)?;
+    let matches = command
+        .args_override_self(true)
+        .try_get_matches_from(&layered.arguments)
+        .unwrap_or_else(|error| {
+            if let Some(place) = layered.place_of(&error) {
+                remark(format_args!("berth: {place}"));
+            }
+            error.exit()
+        });
     let program = Program::from_arg_matches(&matches)?;
     match program.command {
         Command::Serve(arguments) => {
             let is_given = |option: &str| {
-                let source = matches
-                    .subcommand_matches("serve")
-                    .and_then(|serve| serve.value_source(option));
-                source.is_some_and(|source| source != ValueSource::DefaultValue)
+                let serve = matches.subcommand_matches("serve");
+                match serve.and_then(|serve| serve.value_source(option)) {
+                    None | Some(ValueSource::DefaultValue) => false,
+                    // OpenStack's variables are there for every program that speaks to it.
+                    Some(ValueSource::EnvVariable) => option != "region" && !option.starts_with("os_"),
+                    Some(_) => !layered.is_blazars(option),
+                }
             };
             configuration::refuse_without_effect(&arguments, &is_given)?;
             let runtime = runtime()?;
@@ -132,14 +144,6 @@ fn run() -> anyhow::Result<ExitCode> {
             print(&script)
         }
         Command::Client(command) => Ok(runtime()?.block_on(client::run_from_terminal(*command))),
-    }
-}
-
-/// Writes a command's output; a reader that has seen enough is no failure.
-fn print(output: &[u8]) -> anyhow::Result<ExitCode> {
-    match std::io::stdout().write_all(output) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -4,7 +4,7 @@
 //! failure.
 
 use std::fs;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -19,6 +19,8 @@ use solver::heal;
 use solver::planner::Budget;
 use solver::replay;
 use solver_highs::Highs;
+
+use crate::output::{self, remark};
 
 /// Exit code for a document that cannot be read.
 pub(crate) const UNREADABLE: u8 = 2;
@@ -65,7 +67,7 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
-    let Some((text, problem)) = document(&arguments.problem, Problem::parse)? else {
+    let Some((text, problem)) = document(&arguments.problem, Problem::parse) else {
         return Ok(ExitCode::from(UNREADABLE));
     };
     let started = Instant::now();
@@ -109,12 +111,12 @@ pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
     written.push('\n');
     match &arguments.output {
         Some(file) => fs::write(file, written).with_context(|| format!("cannot write {}", file.display()))?,
-        None => io::stdout()
-            .write_all(written.as_bytes())
-            .context("cannot write the plan")?,
+        None => {
+            output::print(written.as_bytes()).context("cannot write the plan")?;
+        }
     }
     if io::stderr().is_terminal() {
-        summarise(&plan)?;
+        summarise(&plan);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -135,23 +137,17 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
 }
 
 /// A document with its text; nothing if it cannot be read, which has been said.
-pub(crate) fn document<T>(
-    path: &Path,
-    parse: impl FnOnce(&str) -> Result<T, DocumentError>,
-) -> anyhow::Result<Option<(String, T)>> {
+pub(crate) fn document<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, DocumentError>) -> Option<(String, T)> {
     let document = read(path).and_then(|text| {
         let parsed = parse(&text).map_err(io::Error::other)?;
         Ok((text, parsed))
     });
-    if let Err(error) = &document {
-        say_unreadable(path, error)?;
-    }
-    Ok(document.ok())
+    document.inspect_err(|error| say_unreadable(path, error)).ok()
 }
 
 /// Says why a document cannot be used.
-fn say_unreadable(path: &Path, reason: &dyn std::fmt::Display) -> io::Result<()> {
-    writeln!(io::stderr(), "berth: {}: {reason}", path.display())
+fn say_unreadable(path: &Path, reason: &dyn std::fmt::Display) {
+    remark(format_args!("berth: {}: {reason}", path.display()));
 }
 
 /// Requests decided so far, on a terminal.
@@ -161,18 +157,15 @@ fn progress_bar(requests: usize) -> ProgressBar {
     style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
 }
 
-fn summarise(plan: &Plan) -> anyhow::Result<()> {
-    let mut out = io::stderr().lock();
+fn summarise(plan: &Plan) {
     let sums = &plan.summary;
-    writeln!(
-        out,
+    remark(format_args!(
         "{} accepted, {} refused, {} undecided; {} moves",
         sums.accepted, sums.refused, sums.undecided, sums.moves
-    )?;
+    ));
     for decision in &plan.decisions {
         if let Some(conflict) = &decision.conflict {
-            writeln!(out, "  {} refused: {}", decision.request, conflict.text)?;
+            remark(format_args!("  {} refused: {}", decision.request, conflict.text));
         }
     }
-    Ok(())
 }

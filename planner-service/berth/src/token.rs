@@ -20,6 +20,7 @@ use server::identity::token_sha256;
 use server::identity::tokens::{TokenEntry, TokenFile};
 
 use crate::options::CloudKind;
+use crate::output::{self, remark};
 use crate::serve::reloadable::{defaults, overrides};
 
 /// Mode of a file that is made: its owner's alone.
@@ -123,7 +124,7 @@ fn create(arguments: &CreateArguments, identifiers: &dyn Identifiers) -> anyhow:
         print(&format!("{:#}\n", json!({"token": token, "token_sha256": digits})))?;
     } else {
         print(&format!("{token}\n"))?;
-        note("This is shown once; the file keeps its SHA-256. A service that runs reads the file again on SIGHUP.")?;
+        remark("This is shown once; the file keeps its SHA-256. A service that runs reads the file again on SIGHUP.");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -185,7 +186,7 @@ fn revoke(arguments: &RevokeArguments) -> anyhow::Result<ExitCode> {
             print(&format!("Revoked {} of {}.\n", shown(entry), entry.user_id))?;
         }
     }
-    note("A service that runs reads the file again on SIGHUP; until then it takes these tokens.")?;
+    remark("A service that runs reads the file again on SIGHUP; until then it takes these tokens.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -368,10 +369,5 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
-}
-
-/// What people should know, where it does not get into a script's way.
-fn note(text: &str) -> anyhow::Result<()> {
-    Ok(writeln!(std::io::stderr(), "{text}")?)
+    output::print(text.as_bytes()).map(drop)
 }

@@ -66,7 +66,9 @@ impl Monitoring {
                 // Kept from one round to the next, because giving up waiting would close its connection.
                 () = &mut news => news.set(self.news()),
             }
-            let states = self.states().await;
+            let Some(states) = shutdown.run_until_cancelled(self.states()).await else {
+                return;
+            };
             let now = clock.now();
             let is_due = now >= heal_at;
             if is_due {

@@ -21,6 +21,6 @@ pub mod testing;
 
 pub use address::AddressError;
 pub use connection::{ConnectError, StoreOptions};
-pub use embedded::backup::{BackupError, Copied};
+pub use embedded::backup::{BackupError, Copied, Restored};
 pub use embedded::{Doubt, EmbeddedError, FileTrouble};
 pub use sql_store::{MigrateError, SqlStore};

@@ -22,7 +22,7 @@ use sea_orm::{
 use crate::address::Address;
 use crate::commit::{self, Rows};
 use crate::connection::{self, ConnectError, Connections, StoreOptions};
-use crate::embedded::backup::{self, BackupError, Copied};
+use crate::embedded::backup::{self, BackupError, Copied, Restored};
 use crate::embedded::{Embedded, Turn};
 use crate::entity::{allocation, reservation};
 use crate::failure::{Failure, Slow, is_without_connection, unavailable};
@@ -119,7 +119,7 @@ impl SqlStore {
         target: &Path,
         replace: bool,
         accept_loss: bool,
-    ) -> Result<Copied, BackupError> {
+    ) -> Result<Restored, BackupError> {
         backup::restore(source, target, replace, accept_loss).await
     }
 
@@ -346,6 +346,9 @@ impl SqlStore {
 
     async fn try_probe(&self) -> Result<(), Failure> {
         let turn = self.turn().await?;
+        if let Some(embedded) = &self.embedded {
+            embedded.has_room().await?;
+        }
         let transaction = self.begin_write().await?;
         commit::touch(&transaction).await?;
         transaction.commit().await?;

@@ -12,6 +12,7 @@ use plugin_api::foreign_text;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
+use tokio_util::sync::CancellationToken;
 
 use crate::{COMPLAINT_BYTES, Delivery, LONGEST_COMPLAINT, Receiver, Undelivered};
 
@@ -20,7 +21,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A program that gets the JSON document on its standard input and its main values in `BERTH_*` variables; exit code 0 is
 /// success. No shell is involved.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Command {
     /// Program and arguments.
     pub argv: Vec<String>,
@@ -28,6 +29,8 @@ pub struct Command {
     pub timeout: Duration,
     /// Its environment besides the `BERTH_*` variables of what it is told.
     pub environment: Vec<(OsString, OsString)>,
+    /// The service is to stop: no program is started any more, and those that run are killed.
+    pub stopping: CancellationToken,
 }
 
 /// A process group, killed when this goes out of scope.
@@ -63,6 +66,9 @@ impl Command {
         let Some((program, arguments)) = self.argv.split_first() else {
             return Err(unreached("the configured command is empty".to_owned()));
         };
+        if self.stopping.is_cancelled() {
+            return Err(unreached(format!("{program} is not started, because Berth stops")));
+        }
         let mut child = tokio::process::Command::new(program)
             .args(arguments)
             .env_clear()
@@ -81,7 +87,13 @@ impl Command {
             reason,
             status: None,
         };
-        match tokio::time::timeout(self.timeout, finish(&mut child, &delivery.document)).await {
+        let finished = tokio::select! {
+            finished = tokio::time::timeout(self.timeout, finish(&mut child, &delivery.document)) => finished,
+            () = self.stopping.cancelled() => {
+                return Err(unacknowledged(format!("{program} was killed, because Berth stops")));
+            }
+        };
+        match finished {
             Err(_) => Err(unacknowledged(format!(
                 "{program} did not end within {} s and was killed",
                 self.timeout.as_secs()

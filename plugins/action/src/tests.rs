@@ -12,6 +12,7 @@ use plugin_api::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use wiremock::matchers::{body_partial_json, header, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -71,6 +72,7 @@ fn shell(script: &str, timeout: Duration) -> Command {
         argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
         timeout,
         environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
+        stopping: CancellationToken::new(),
     }
 }
 
@@ -409,4 +411,20 @@ fn a_notice_has_a_key_and_variables() {
     assert_eq!(again.key, notice.key);
     assert_ne!(Delivery::of_notice(content, "other", 4).unwrap().key, notice.key);
     Delivery::of_notice("{}", "id", 1).unwrap_err();
+}
+
+#[tokio::test]
+async fn a6_a_service_that_is_to_stop_ends_its_programs_and_starts_no_others() {
+    let mut command = shell("sleep 300", MINUTE * 5);
+    command.stopping = CancellationToken::new();
+    let (stopping, begun) = (command.stopping.clone(), Instant::now());
+    let (delivery, stop) = (delivery(), async {
+        tokio::task::yield_now().await;
+        stopping.cancel();
+    });
+    let (told, ()) = tokio::join!(command.deliver(&delivery), stop);
+    assert!(matches!(told, Err(Undelivered::Unacknowledged { .. })), "{told:?}");
+    let told = command.deliver(&delivery).await;
+    assert!(matches!(told, Err(Undelivered::Unreached { .. })), "{told:?}");
+    assert!(begun.elapsed() < MINUTE);
 }

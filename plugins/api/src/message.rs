@@ -60,7 +60,7 @@ impl Message {
 pub struct Content {
     /// What happens.
     pub event: MessageKind,
-    /// Counts the messages of the reservation, from 1; those before the end are counted by themselves.
+    /// Grows from message to message of the reservation; those before the end are numbered by themselves.
     pub sequence: u64,
     /// The lease.
     pub lease_id: String,

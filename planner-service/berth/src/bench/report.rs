@@ -1,9 +1,9 @@
 //! How results are written: a table for people, JSON for programs.
 
-use std::io::{self, Write};
-
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
+
+use crate::output;
 
 /// A table whose columns after the first hold numbers.
 pub(crate) fn table(heads: &[&str]) -> Table {
@@ -18,12 +18,9 @@ pub(crate) fn table(heads: &[&str]) -> Table {
     table
 }
 
-/// Writes text to standard output; a reader that has seen enough is no failure.
+/// Writes text and the end of a line to standard output.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    match writeln!(io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    output::print(format!("{text}\n").as_bytes()).map(drop)
 }
 
 /// Microseconds in a unit that leaves few digits.

@@ -3,9 +3,13 @@
 //! Invariant: every option of the file is used or named as ignored; none is taken for something else. The database of
 //! the file is Blazar's and is never opened by the service.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, bail};
 use oslo_config::{DEFAULT_GROUP, Document};
 use toml::{Table, Value};
+
+use super::Key;
 
 /// Group of Berth's own options in the file; names are the flags', with underscores.
 const OWN_GROUP: &str = "berth";
@@ -115,6 +119,8 @@ const PLUGINS: [(&str, &str); 4] = [
 pub(super) struct Read {
     /// Berth's options.
     pub(super) options: Table,
+    /// Where they stand in the file.
+    pub(super) keys: BTreeMap<String, Key>,
     /// What of the file is not used, each with a reason or just its name.
     pub(super) ignored: Vec<String>,
 }
@@ -124,19 +130,24 @@ pub(super) fn read(text: &str) -> anyhow::Result<Read> {
     let document = Document::parse(text).context("it is not a configuration file of OpenStack")?;
     let mut read = Read {
         options: Table::new(),
+        keys: BTreeMap::new(),
         ignored: Vec::new(),
     };
-    read.set("cloud", "openstack");
-    read.set("auth", "keystone");
+    read.set("cloud", "openstack", "its contents");
+    read.set("auth", "keystone", "its contents");
     let [host, port] = parts(&document, LISTEN)?;
     let host = if host.contains(':') { format!("[{host}]") } else { host };
-    read.set("listen", format!("{host}:{port}"));
+    read.set("listen", format!("{host}:{port}"), "[DEFAULT] host and port");
     let [protocol, host, port, prefix, version] = parts(&document, AUTHENTICATION)?;
     let prefix = match prefix.trim_matches('/') {
         "" => String::new(),
         prefix => format!("/{prefix}"),
     };
-    read.set("os_auth_url", format!("{protocol}://{host}:{port}{prefix}/{version}"));
+    read.set(
+        "os_auth_url",
+        format!("{protocol}://{host}:{port}{prefix}/{version}"),
+        "[DEFAULT] os_auth_protocol, os_auth_host, os_auth_port, os_auth_prefix and os_auth_version",
+    );
     for (group, name, own) in SAME {
         let value = if MAY_BE_EMPTY.contains(&own) {
             document.value(group, name)?
@@ -144,13 +155,13 @@ pub(super) fn read(text: &str) -> anyhow::Result<Read> {
             given(&document, group, name)?
         };
         if let Some(value) = value {
-            read.set(own, value);
+            read.set(own, value, &format!("[{group}] {name}"));
         }
     }
     for name in SAME_LISTS {
         let values = document.list("enforcement", name)?;
         if !values.is_empty() {
-            read.set(name, values.join(","));
+            read.set(name, values.join(","), &format!("[enforcement] {name}"));
         }
     }
     read.enforcement(&document)?;
@@ -160,7 +171,9 @@ pub(super) fn read(text: &str) -> anyhow::Result<Read> {
     for (group, name) in document.options() {
         if group == OWN_GROUP {
             if let Some(value) = given(&document, group, name)? {
-                read.set(name, value);
+                read.set(name, value, "");
+                let key = Key::Own(format!("[{OWN_GROUP}] {name}"));
+                read.keys.insert(name.to_owned(), key);
             }
         } else if !is_used(group, name) {
             read.ignored.push(match (group, name) {
@@ -218,8 +231,10 @@ fn given(document: &Document, group: &str, name: &str) -> anyhow::Result<Option<
 }
 
 impl Read {
-    fn set(&mut self, name: &str, value: impl Into<String>) {
+    /// Sets an option of Berth from what stands in these places of the file.
+    fn set(&mut self, name: &str, value: impl Into<String>, places: &str) {
         self.options.insert(name.to_owned(), Value::String(value.into()));
+        self.keys.insert(name.to_owned(), Key::Blazars(places.to_owned()));
     }
 
     /// Whichever monitor the file enables, hosts are polled; notifications are heard where the file names their broker.
@@ -297,10 +312,11 @@ impl Read {
                 url = format!("{place}?{name}={value}{others}");
             }
         }
-        self.set("transport_url", url);
+        self.set("transport_url", url, "transport_url");
         let topics = document.list(NOTIFICATIONS, "topics")?;
         if !topics.is_empty() {
-            self.set("notification_topics", topics.join(","));
+            let place = format!("[{NOTIFICATIONS}] topics");
+            self.set("notification_topics", topics.join(","), &place);
         }
         Ok(())
     }
@@ -327,7 +343,7 @@ impl Read {
                 named.join(", ")
             );
         }
-        self.set("resource_types", types.join(","));
+        self.set("resource_types", types.join(","), "[manager] plugins");
         Ok(())
     }
 }

@@ -3,13 +3,14 @@
 //! Which of the two it is follows from its contents: only Blazar's has groups (`[DEFAULT]`). A file without groups is
 //! TOML unless it cannot be and is called `.conf`, `.ini` or `.cfg`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use clap::Command;
 use toml::{Table, Value};
 
-use super::{blazar, option_of};
+use super::{Key, blazar, option_of};
 use crate::file_mode;
 use crate::secret::is_secret;
 
@@ -17,6 +18,8 @@ use crate::secret::is_secret;
 pub(super) struct Read {
     /// Options of `serve`, by name with underscores.
     pub(super) options: Table,
+    /// What they are called in the file, where that is something else.
+    pub(super) keys: BTreeMap<String, Key>,
     /// What its reader should know, a sentence each.
     pub(super) notes: Vec<String>,
 }
@@ -40,11 +43,13 @@ pub(super) fn read(path: &Path, serve: &Command) -> anyhow::Result<Read> {
         }
         Read {
             options,
+            keys: read.keys,
             notes: notes.collect(),
         }
     } else {
         Read {
             options: toml(&text).with_context(failed)?,
+            keys: BTreeMap::new(),
             notes: Vec::new(),
         }
     };

@@ -11,57 +11,109 @@ mod unused;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 use toml::Value;
 
 pub(crate) use unused::refuse_without_effect;
 
+use crate::output::remark;
 use crate::secret::{environment, values_of};
 
-/// The arguments with those of the configuration files put in, if `serve` was given some.
-pub(crate) fn with_files(arguments: Vec<OsString>, program: &Command) -> anyhow::Result<Vec<OsString>> {
-    if arguments.get(1).is_none_or(|command| command != "serve") {
-        return Ok(arguments);
+/// The arguments of the program, with those that stand in files.
+#[derive(Debug)]
+pub(crate) struct Layered {
+    /// All of them.
+    pub(crate) arguments: Vec<OsString>,
+    /// Where those stand that come from files, by the option's name with underscores.
+    places: BTreeMap<String, Place>,
+}
+
+/// Where an option stands.
+#[derive(Debug)]
+struct Place {
+    file: PathBuf,
+    key: Key,
+}
+
+/// What an option is called in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Key {
+    /// As Berth calls it.
+    Own(String),
+    /// An option of Blazar's, which may well have no effect.
+    Blazars(String),
+}
+
+impl Layered {
+    /// Whether an option stands in a file for Blazar's sake.
+    pub(crate) fn is_blazars(&self, option: &str) -> bool {
+        let place = self.places.get(option);
+        place.is_some_and(|place| matches!(place.key, Key::Blazars(_)))
     }
-    if arguments
-        .iter()
-        .any(|argument| argument == "--help" || argument == "-h")
-    {
-        return Ok(arguments);
+
+    /// Where the option stands that the parser complains of, if it stands in a file.
+    pub(crate) fn place_of(&self, complaint: &clap::Error) -> Option<String> {
+        let Some(ContextValue::String(argument)) = complaint.get(ContextKind::InvalidArg) else {
+            return None;
+        };
+        let flag = argument.split([' ', '=']).next()?.strip_prefix("--")?;
+        let Place { file, key } = self.places.get(&flag.replace('-', "_"))?;
+        let (Key::Own(key) | Key::Blazars(key)) = key;
+        Some(format!("in the configuration file {}: {key}", file.display()))
+    }
+}
+
+/// The arguments with those of the configuration files put in, if `serve` was given some.
+pub(crate) fn with_files(arguments: Vec<OsString>, program: &Command) -> anyhow::Result<Layered> {
+    let is_for_serve = arguments.get(1).is_some_and(|command| command == "serve");
+    let asks_for_help = |argument: &OsString| argument == "--help" || argument == "-h";
+    if !is_for_serve || arguments.iter().any(asks_for_help) {
+        return Ok(Layered {
+            arguments,
+            places: BTreeMap::new(),
+        });
     }
     let serve = serve_of(program)?;
-    // What counts, and which file says it.
-    let mut options: BTreeMap<String, (Value, PathBuf)> = BTreeMap::new();
+    // What counts, and where it stands.
+    let mut options: BTreeMap<String, (Value, Place)> = BTreeMap::new();
     for path in named_files(&arguments) {
         let failed = || format!("in the configuration file {}", path.display());
         let read = file::read(&path, serve)?;
         for note in &read.notes {
             // The log is not there yet: options say how it is written.
-            writeln!(std::io::stderr(), "berth: {}: {note}", path.display())?;
+            remark(format_args!("berth: {}: {note}", path.display()));
         }
-        for (key, value) in read.options {
-            option_of(serve, &key).with_context(failed)?;
-            options.insert(key, (value, path.clone()));
+        let mut keys = read.keys;
+        for (name, value) in read.options {
+            option_of(serve, &name).with_context(failed)?;
+            let key = keys.remove(&name).unwrap_or_else(|| Key::Own(name.clone()));
+            let file = path.clone();
+            options.insert(name, (value, Place { file, key }));
         }
     }
     let mut result = arguments[..2].to_vec();
-    for (key, (value, path)) in &options {
-        let option = option_of(serve, key)?;
+    let mut places = BTreeMap::new();
+    for (key, (value, place)) in options {
+        let option = option_of(serve, &key)?;
         let flag = key.replace('_', "-");
         if environment(option).is_some() || !values_of(&arguments, &flag).is_empty() {
             continue;
         }
         let name = format!("--{flag}");
-        let argument = argument(&name, option, value)
-            .with_context(|| format!("in the configuration file {}: option `{key}`", path.display()))?;
+        let argument = argument(&name, option, &value)
+            .with_context(|| format!("in the configuration file {}: option `{key}`", place.file.display()))?;
         result.extend(argument);
+        places.insert(key, place);
     }
     result.extend_from_slice(&arguments[2..]);
-    Ok(result)
+    Ok(Layered {
+        arguments: result,
+        places,
+    })
 }
 
 /// The files named by `--config`, or else by the environment.
@@ -154,22 +206,55 @@ pub(crate) fn reference(program: &Command) -> anyhow::Result<String> {
         "# Options of `berth serve`. Order of precedence: flag, environment variable, file, default.\n".to_owned();
     for (flag, option) in options(serve_of(program)?) {
         let key = flag.replace('-', "_");
-        let default = option
-            .get_default_values()
-            .first()
-            .map_or_else(String::new, |value| format!(" \"{}\"", value.to_string_lossy()));
-        let unit = option
-            .get_value_names()
+        let takes_value = option.get_action().takes_values();
+        let default = match option.get_default_values().first() {
+            Some(value) if takes_value => format!(" \"{}\"", value.to_string_lossy()),
+            None if takes_value => String::new(),
+            _ => " false".to_owned(),
+        };
+        let names = option.get_value_names().filter(|_| takes_value);
+        let value = names
             .and_then(|names| names.first())
-            .map_or("yes/no", |name| name.as_str());
+            .map_or_else(String::new, |name| format!(" {name}"));
         let environment = option
             .get_env()
             .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let help = option.get_help().map(ToString::to_string).unwrap_or_default();
         write!(
             text,
-            "\n# {help}\n# --{flag} {unit}, {environment}\n# {key} ={default}\n"
+            "\n# {help}\n# --{flag}{value}, {environment}\n# {key} ={default}\n"
         )?;
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// Uncommented, the reference is a file that sets every option with a default to it.
+    #[test]
+    fn the_reference_is_a_file_of_options() {
+        let program = crate::Program::command();
+        let text = reference(&program).expect("it is written");
+        assert!(
+            text.contains("\n# --trusts, BERTH_TRUSTS\n# trusts = false\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\n# --listen ADDR:PORT, BERTH_LISTEN\n# listen = \"127.0.0.1:1234\"\n"),
+            "{text}"
+        );
+        let serve = serve_of(&program).expect("it is there");
+        let settings = text.lines().filter_map(|line| line.strip_prefix("# "));
+        let settings: Vec<&str> = settings.filter(|line| line.contains(" = ")).collect();
+        let options: toml::Table = settings.join("\n").parse().expect("it is TOML");
+        assert!(options.len() > 30, "{options:?}");
+        for (key, value) in &options {
+            let option = option_of(serve, key).unwrap_or_else(|error| panic!("{error}"));
+            assert!(argument("--x", option, value).is_ok(), "{key} = {value:?}");
+        }
+    }
 }

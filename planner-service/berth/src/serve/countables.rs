@@ -7,6 +7,7 @@ use countable_plugin::Countable;
 use planner_core::book::countables::Countables;
 use plugin_action::Receivers;
 use plugin_api::{Plugins, StepObserver};
+use tokio_util::sync::CancellationToken;
 
 use super::receivers;
 use crate::options::ServeArguments;
@@ -27,12 +28,13 @@ pub(super) fn offered(
     countables: &[Countable],
     arguments: &ServeArguments,
     steps: &Arc<dyn StepObserver>,
+    shutdown: &CancellationToken,
 ) -> anyhow::Result<Plugins> {
     let mut plugins = plugins;
     for countable in countables {
         let told = match receivers::of_countable(countable, arguments)? {
             Some(receiver) => vec![receiver],
-            None => receivers::of_everything(arguments)?,
+            None => receivers::of_everything(arguments, shutdown)?,
         };
         let receivers = Receivers::new(told, Arc::clone(steps));
         plugins = plugins.with(Arc::new(countable_plugin::plugin(countable, receivers)));

@@ -14,6 +14,7 @@ use plugin_action::Receivers;
 use plugin_api::{
     FlavorSource, FloatingIpInventory, HostInventory, HostMonitor, Plugins, ResourcePlugin, StepObserver,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::receivers;
 use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
@@ -31,7 +32,11 @@ pub(super) struct Drivers {
 }
 
 /// Makes the drivers that the options name.
-pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -> anyhow::Result<Drivers> {
+pub(super) fn choose(
+    arguments: &ServeArguments,
+    steps: Arc<dyn StepObserver>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Drivers> {
     let keystone_needed =
         arguments.cloud == CloudKind::Openstack || arguments.auth == Some(AuthenticationKind::Keystone);
     let openstack = if keystone_needed {
@@ -90,7 +95,7 @@ pub(super) fn choose(arguments: &ServeArguments, steps: Arc<dyn StepObserver>) -
                     "--enable-polling-monitor and --enable-notification-monitor need --cloud openstack; here operators say what works, with `berth host down`"
                 );
             }
-            let receivers = Receivers::new(receivers::of_everything(arguments)?, steps);
+            let receivers = Receivers::new(receivers::of_everything(arguments, shutdown)?, steps);
             let instances = instance_plugin::standalone(instance_plugin::RESOURCE_TYPE, receivers.clone());
             let flavored = flavor_plugin::standalone(receivers.clone());
             let addresses = floatingip_plugin::standalone(receivers.clone());

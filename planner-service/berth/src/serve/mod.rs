@@ -9,6 +9,7 @@ pub(crate) mod database;
 mod drivers;
 mod enforcement;
 mod fleet;
+mod log_writer;
 mod logging;
 mod notifications;
 mod receivers;
@@ -17,6 +18,7 @@ mod signals;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use planner_core::book::countables::Countables;
@@ -42,27 +44,43 @@ pub(crate) async fn migrate(arguments: &DatabaseArguments) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
+/// Exit code of a service that was told to stop twice.
+const ENDED: u8 = 1;
+
+/// How long the service waits for its tasks when it is to stop. Each ends sooner, or changes nothing any more.
+const LAST_TASKS: Duration = Duration::from_secs(10);
+
 /// Runs the service until a signal.
 pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
-    logging::start(arguments)?;
+    let _logging = logging::start(arguments)?;
+    // Before the database is opened, so that being told to stop never means to die without closing the book.
     let signals = Signals::take_over()?;
+    let reloadable = Reloadable::read(arguments)?;
+    let shutdown = CancellationToken::new();
+    tokio::select! {
+        served = serve(arguments, &reloadable, shutdown.clone()) => served,
+        () = signals.obey(&reloadable, shutdown.clone()) => Ok(ExitCode::from(ENDED)),
+    }
+}
+
+/// Serves until `shutdown`.
+async fn serve(
+    arguments: &ServeArguments,
+    reloadable: &Reloadable,
+    shutdown: CancellationToken,
+) -> anyhow::Result<ExitCode> {
     if arguments.cloud == CloudKind::Openstack {
         database::require(&arguments.database)?;
     }
-    let shutdown = CancellationToken::new();
     let tasks = TaskTracker::new();
     let steps: Arc<dyn StepObserver> = Arc::new(CrashPoint::from_environment());
     let countables = countables::listed(arguments)?;
-    let drivers = drivers::choose(arguments, Arc::clone(&steps))?;
-    let plugins = countables::offered(drivers.plugins, &countables, arguments, &steps)?;
+    let drivers = drivers::choose(arguments, Arc::clone(&steps), &shutdown)?;
+    let plugins = countables::offered(drivers.plugins, &countables, arguments, &steps, &shutdown)?;
     let filters = enforcement::choose(arguments)?;
-    let reloadable = Reloadable::read(arguments)?;
     let authenticator = authentication::choose(arguments, reloadable.tokens.as_ref(), drivers.identity.as_ref())?;
-    let mut notifications = receivers::outlets(arguments, &countables)?;
+    let mut notifications = receivers::outlets(arguments, &countables, &shutdown)?;
     notifications.extend(notifications::choose(&arguments.notifications)?);
-    // Before the database is opened, so that being told to stop never means to die without closing the book.
-    let policy = Arc::clone(&reloadable.policy);
-    tasks.spawn(signals.obey(reloadable, shutdown.clone()));
     let database = tokio::select! {
         opened = database::open(&arguments.database) => opened?,
         () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
@@ -71,7 +89,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
         store: Arc::new(database.store.clone()),
         clock: Arc::new(SystemClock),
         identifiers: Arc::new(RandomIdentifiers),
-        policy,
+        policy: reloadable.policy.clone(),
         solver: Arc::new(Highs),
         plugins,
         inventory: drivers.inventory,
@@ -113,7 +131,9 @@ pub(crate) async fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> 
     server::serve(listener, server::router(state), limits, shutdown.clone()).await;
     shutdown.cancel();
     tasks.close();
-    tasks.wait().await;
+    if tokio::time::timeout(LAST_TASKS, tasks.wait()).await.is_err() {
+        tracing::warn!(seconds = LAST_TASKS.as_secs(), "not all tasks have ended");
+    }
     database.store.close().await;
     Ok(ExitCode::SUCCESS)
 }

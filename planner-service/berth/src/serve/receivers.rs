@@ -1,6 +1,7 @@
 //! Whom the operator wants to be told of starts and ends.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use planner_core::ports::Clock;
 use plugin_action::{Command, Delivery, Receiver, Secret, Undelivered, Webhook};
 use presentation::notification::NoticePayload;
 use secrecy::ExposeSecret as _;
+use tokio_util::sync::CancellationToken;
 
 use crate::options::{CloudKind, ServeArguments};
 
@@ -27,8 +29,11 @@ const SECRET_VARIABLE: &str = "BERTH_WEBHOOK_SECRET";
 /// What a program is given of the service's environment: enough to find other programs, and no secret.
 const INHERITED: [&str; 3] = ["PATH", "HOME", "LANG"];
 
-/// The receivers of everything.
-pub(super) fn of_everything(arguments: &ServeArguments) -> anyhow::Result<Vec<Arc<dyn Receiver>>> {
+/// The receivers of everything; programs end when `shutdown` is cancelled.
+pub(super) fn of_everything(
+    arguments: &ServeArguments,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Vec<Arc<dyn Receiver>>> {
     let mut receivers: Vec<Arc<dyn Receiver>> = Vec::new();
     if let Some(url) = &arguments.webhook {
         let secret = secret(arguments)?;
@@ -40,6 +45,11 @@ pub(super) fn of_everything(arguments: &ServeArguments) -> anyhow::Result<Vec<Ar
         if argv.is_empty() {
             bail!("--command is empty; a program with its arguments is allowed");
         }
+        if let Some(program) = argv.first().filter(|program| !can_run(program)) {
+            bail!(
+                "--command: {program} is no program that can be run here; its path, or a name that PATH finds, is allowed"
+            );
+        }
         receivers.push(Arc::new(Command {
             argv,
             timeout: timeout(arguments),
@@ -47,9 +57,23 @@ pub(super) fn of_everything(arguments: &ServeArguments) -> anyhow::Result<Vec<Ar
                 .into_iter()
                 .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
                 .collect(),
+            stopping: shutdown.clone(),
         }));
     }
     Ok(receivers)
+}
+
+/// Whether this is a program, by its path or by a name that `PATH` finds.
+fn can_run(program: &str) -> bool {
+    let is_program = |path: &Path| {
+        let found = std::fs::metadata(path);
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        return is_program(Path::new(program));
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| is_program(&folder.join(program)))
 }
 
 /// The receiver of a resource type, if it has one of its own.
@@ -98,7 +122,11 @@ fn secret_of_file(path: &Path) -> anyhow::Result<Secret> {
 }
 
 /// Those who are told what happens to leases, each with an outlet of its own, so that none waits for another.
-pub(super) fn outlets(arguments: &ServeArguments, countables: &[Countable]) -> anyhow::Result<Vec<Notifications>> {
+pub(super) fn outlets(
+    arguments: &ServeArguments,
+    countables: &[Countable],
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Vec<Notifications>> {
     if arguments.notices.is_empty() {
         return Ok(Vec::new());
     }
@@ -131,7 +159,7 @@ pub(super) fn outlets(arguments: &ServeArguments, countables: &[Countable]) -> a
             )),
         }
     }
-    for (place, receiver) in of_everything(arguments)?.into_iter().enumerate() {
+    for (place, receiver) in of_everything(arguments, shutdown)?.into_iter().enumerate() {
         outlets.push(outlet(format!("{place}"), receiver, of_all.clone()));
     }
     Ok(outlets)

@@ -1,4 +1,4 @@
-//! Signals: SIGINT and SIGTERM stop the service, SIGHUP has files read again.
+//! Signals: SIGINT and SIGTERM stop the service, a second one ends it at once, SIGHUP has files read again.
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,17 +24,23 @@ impl Signals {
         })
     }
 
-    /// Reloads at each SIGHUP until the service is to stop, and says so then.
-    pub(super) async fn obey(mut self, reloadable: Reloadable, stop: CancellationToken) {
+    /// Reloads at each SIGHUP, cancels `stop` at the first signal to stop, and returns at the second.
+    pub(super) async fn obey(mut self, reloadable: &Reloadable, stop: CancellationToken) {
         loop {
             tokio::select! {
-                _ = self.interrupt.recv() => break,
-                _ = self.terminate.recv() => break,
-                Some(()) = self.hangup.recv() => reloadable.reload(),
-                () = stop.cancelled() => return,
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+                Some(()) = self.hangup.recv() => {
+                    reloadable.reload();
+                    continue;
+                }
             }
+            if stop.is_cancelled() {
+                tracing::warn!("ending at once");
+                return;
+            }
+            tracing::info!("stopping; another signal ends the service at once");
+            stop.cancel();
         }
-        tracing::info!("stopping");
-        stop.cancel();
     }
 }

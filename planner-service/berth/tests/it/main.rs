@@ -38,6 +38,7 @@ mod receivers;
 mod refusals;
 mod requests;
 mod smptsp;
+mod stopping;
 mod structure;
 mod terminal;
 mod trouble;

@@ -528,6 +528,27 @@ fn d5_what_would_have_no_effect_is_refused() {
     ] {
         contains(&refusal(&folder, arguments), &parts);
     }
+    // OpenStack's variables stand in many a shell, and upstream's options in its file.
+    file(
+        &folder,
+        "polling.conf",
+        "[DEFAULT]\n[physical:host]\npolling_interval = 7\n",
+    );
+    let refused = refusal_with(&folder, &["--config", "polling.conf"], &[("OS_USERNAME", "ann")]);
+    contains(&refused, &["BERTH_DATABASE"]);
+    file(&folder, "own.conf", "[DEFAULT]\n[berth]\npolling_interval = 7\n");
+    contains(
+        &refusal(&folder, &["--config", "own.conf"]),
+        &["--polling-interval has no effect without"],
+    );
+    contains(
+        &refusal(&folder, &["--command", "/no/such thing"]),
+        &["--command", "/no/such"],
+    );
+    contains(
+        &refusal(&folder, &["--command", "no-such-program"]),
+        &["--command", "PATH"],
+    );
     let refused = refusal_with(&folder, &[], &[("BERTH_MAX_LEASE_DURATION", "60")]);
     contains(&refused, &["--max-lease-duration", "MaxLeaseDurationFilter"]);
 }
@@ -583,6 +604,9 @@ async fn d5_files_are_merged_in_their_order_and_lists_are_lists() {
 #[test]
 fn d5_configuration_files_name_what_is_wrong_and_quote_nothing() {
     let folder = tempfile::tempdir().unwrap();
+    file(&folder, "k.conf", "[DEFAULT]\nport = abc\n");
+    let refused = printed(&run(&folder, &["serve", "--config", "k.conf"]));
+    contains(&refused, &["k.conf", "[DEFAULT] host and port", "abc"]);
     for (name, text, parts) in [
         (
             "berth.toml",
@@ -618,6 +642,21 @@ fn d5_configuration_files_name_what_is_wrong_and_quote_nothing() {
             "f.toml",
             "resource_types = [\"physical:host\", [\"x\"]]\n".to_owned(),
             &["resource_types", "array"],
+        ),
+        (
+            "l.conf",
+            "[DEFAULT]\ncleaning_time = soon\n".to_owned(),
+            &["l.conf", "[DEFAULT] cleaning_time", "soon"],
+        ),
+        (
+            "m.conf",
+            "[DEFAULT]\n[berth]\nretry_ceiling = 0\n".to_owned(),
+            &["m.conf", "[berth] retry_ceiling", "1..=3600"],
+        ),
+        (
+            "n.toml",
+            "idle_timeout = \"soon\"\n".to_owned(),
+            &["n.toml: idle_timeout", "soon"],
         ),
         ("g.toml", "no_such = 1\n".to_owned(), &["no_such", "cleaning_time"]),
         ("h.toml", "trusts = \"perhaps\"\n".to_owned(), &["trusts", "true"]),

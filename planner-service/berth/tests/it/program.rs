@@ -1,7 +1,7 @@
 //! The real program, started on a free port and spoken to over HTTP.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use http_client::{Client, Method, RequestBuilder, Trust};
@@ -35,7 +35,15 @@ impl Program {
     }
 
     /// Starts a command that becomes the program, with [`SERVE`] among its arguments.
-    pub(crate) fn try_start(mut command: Command) -> Result<Self, Ended> {
+    pub(crate) fn try_start(command: Command) -> Result<Self, Ended> {
+        let (program, log) = Self::try_start_with_log(command)?;
+        // The rest of the log is read on, so that the program never blocks on a full pipe.
+        std::thread::spawn(move || for _ in log.lines() {});
+        Ok(program)
+    }
+
+    /// The same, with the log from there on.
+    pub(crate) fn try_start_with_log(mut command: Command) -> Result<(Self, BufReader<ChildStderr>), Ended> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -56,12 +64,11 @@ impl Program {
                 break address.to_owned();
             }
         };
-        // The rest of the log is read on, so that the program never blocks on a full pipe.
-        std::thread::spawn(move || for _ in reader.lines() {});
-        Ok(Self {
+        let program = Self {
             child,
             url: format!("http://{address}"),
-        })
+        };
+        Ok((program, reader))
     }
 
     /// Its process.
@@ -95,10 +102,13 @@ impl Program {
         self.wait_for_death();
     }
 
-    /// Waits until the program has died by itself.
-    pub(crate) fn wait_for_death(mut self) {
+    /// Waits until the program has died by itself, and gives its exit code.
+    pub(crate) fn wait_for_death(mut self) -> Option<i32> {
         let deadline = Instant::now() + PATIENCE;
-        while self.child.try_wait().expect("the program can be asked").is_none() {
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the program can be asked") {
+                return status.code();
+            }
             assert!(Instant::now() < deadline, "the program lives on");
             std::thread::yield_now();
         }

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::notifications::MEMBERS;
-use crate::program::{Program, host, lease, request};
+use crate::program::{Program, SERVE, host, lease, request};
 
 /// How long a test waits for a message.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -208,6 +208,35 @@ async fn oslo_messaging_hears_what_happens_to_leases() {
         ("lease.delete", "two"),
     ];
     assert_eq!(listener.told(expected.len()), pairs(&expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_start_with_a_broker_that_has_nothing_yet_logs_no_error() {
+    let Some((url, python)) = broker() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+    command
+        .args(SERVE)
+        .arg("--data")
+        .arg(folder.path())
+        .args(["--notification-topics", "first", "--control-exchange", "exchange-first"])
+        .env(
+            "BERTH_TRANSPORT_URL",
+            format!("rabbit://guest:guest@{}/", place_of(&url)),
+        );
+    let (program, log) = Program::try_start_with_log(command).unwrap();
+    program.post("/v1/os-hosts", &host("c1")).await;
+    let booked = lease("one", "2060-01-01 00:00", "2060-01-02 00:00", 1);
+    assert_eq!(program.post("/v1/leases", &booked).await.0, 201);
+    let listener = Listener::start(&python, &url, "exchange-first", "first");
+    assert_eq!(listener.next()["event_type"], "lease.create");
+    program.stop();
+    let errors: Vec<String> = log
+        .lines()
+        .map_while(Result::ok)
+        .filter(|line| line.contains("\"level\":\"ERROR\""))
+        .collect();
+    assert_eq!(errors, [] as [String; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,9 +63,7 @@ async fn exactly_one_wins(programs: &[&Program]) {
 
 fn with_program(engine: Engine) {
     engine.test_empty(|database: TestDatabase| async move {
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().to_str().unwrap().to_owned();
-        let program = Program::start(&["--data", &data, "--database", &database.address], &[]);
+        let program = Program::start(&["--database", &database.address], &[]);
         exactly_one_wins(&[&program]).await;
     });
 }

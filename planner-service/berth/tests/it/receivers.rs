@@ -235,3 +235,123 @@ async fn d7_a_program_sees_no_secret_of_the_service() {
         );
     }
 }
+
+/// All that was told of a lease, in order.
+async fn told_of(receiver: &MockServer, lease: &str) -> Vec<Value> {
+    let all = told(receiver).await.into_iter().map(|(_, document)| document);
+    all.filter(|document| document["lease_name"] == lease).collect()
+}
+
+/// Whether a receiver that obeys the contract carries a document out after these: it ignores a key that it knows, and a
+/// sequence that is not larger.
+fn is_news(document: &Value, before: &[Value]) -> bool {
+    before.iter().all(|earlier| {
+        earlier["idempotency_key"] != document["idempotency_key"]
+            && earlier["sequence"].as_u64() < document["sequence"].as_u64()
+    })
+}
+
+/// Makes the host that the lease was told of last fail, and waits until its receiver knows.
+async fn fail_host_of(program: &Program, receiver: &MockServer, lease: &str) {
+    let before = told_of(receiver, lease).await;
+    let failed = before.last().expect("it was told")["hosts"][0]["id"].clone();
+    let url = format!("{}/capacity/v1/hosts/{}", program.url, failed.as_str().expect("text"));
+    assert_eq!(
+        status_of(request(Method::PATCH, &url).json(&json!({"reservable": false}))).await,
+        200
+    );
+    wait_for(receiver, |document| {
+        document["lease_name"] == lease && document["event"] == "change" && is_news(document, &before)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a2_what_is_told_after_a_restore_is_news_to_a_receiver_that_obeys_the_contract() {
+    let receiver = MockServer::start().await;
+    let refused = Mock::given(method("POST"))
+        .and(body_partial_json(json!({"lease_name": "waits"})))
+        .respond_with(ResponseTemplate::new(503))
+        .mount_as_scoped(&receiver)
+        .await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(204))
+        .mount(&receiver)
+        .await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (data, copy) = (path("data"), path("copy"));
+    let uri = receiver.uri();
+    let serve = ["--data", &data, "--webhook", &uri, "--retry-ceiling", "1"];
+    let program = Program::start(&serve, &[]);
+    for number in 0..8 {
+        register(&program, &format!("rack-{number}")).await;
+    }
+    let lease = |name: &str, start: &str| {
+        json!({"name": name, "start_date": start, "end_date": "2099-01-02 00:00", "reservations": [
+            {"resource_type": "physical:host", "min": 1, "max": 1, "hypervisor_properties": "", "resource_properties": ""},
+        ]})
+    };
+    let mut ids = Vec::new();
+    for (name, start) in [("runs", "now"), ("waits", "now"), ("later", "2099-01-01 00:00")] {
+        let (status, body) = program.post("/v1/leases", &lease(name, start)).await;
+        assert_eq!(status, 201, "{body}");
+        ids.push(body["lease"]["id"].as_str().expect("text").to_owned());
+    }
+    program.wait_for_status(&ids[0], "ACTIVE").await;
+    wait_for(&receiver, |document| document["lease_name"] == "waits").await;
+    let berth = |arguments: &[&str]| {
+        let ended = Command::new(env!("CARGO_BIN_EXE_berth")).args(arguments).output();
+        let ended = ended.expect("it runs");
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    };
+    berth(&["backup", "--data", &data, &copy]);
+    // After the backup the one that waited starts, the one that was to come later starts, and hosts fail.
+    drop(refused);
+    program.wait_for_status(&ids[1], "ACTIVE").await;
+    let now = json!({"start_date": "now"});
+    assert_eq!(program.put(&format!("/v1/leases/{}", ids[2]), &now).await.0, 200);
+    program.wait_for_status(&ids[2], "ACTIVE").await;
+    for lease in ["runs", "runs", "waits", "later"] {
+        fail_host_of(&program, &receiver, lease).await;
+    }
+    program.stop();
+    berth(&["restore", "--data", &data, "--replace", &copy]);
+    let mut before = Vec::new();
+    for name in ["runs", "waits", "later"] {
+        before.push(told_of(&receiver, name).await);
+    }
+    let program = Program::start(&serve, &[]);
+    let is_new = |document: &Value, index: usize, event: &str| {
+        document["lease_name"] == ["runs", "waits", "later"][index]
+            && document["event"] == event
+            && is_news(document, &before[index])
+    };
+    wait_for(&receiver, |document| is_new(document, 1, "start")).await;
+    assert_eq!(program.put(&format!("/v1/leases/{}", ids[2]), &now).await.0, 200);
+    wait_for(&receiver, |document| is_new(document, 2, "start")).await;
+    // The book has the host back that the lease had when it was copied.
+    let first = before[0][0]["hosts"][0]["id"].as_str().expect("text");
+    let url = format!("{}/capacity/v1/hosts/{first}", program.url);
+    assert_eq!(
+        status_of(request(Method::PATCH, &url).json(&json!({"reservable": false}))).await,
+        200
+    );
+    wait_for(&receiver, |document| is_new(document, 0, "change")).await;
+    for id in &ids {
+        program.wait_for_status(id, "ACTIVE").await;
+        let url = format!("{}/v1/leases/{id}", program.url);
+        assert_eq!(status_of(request(Method::DELETE, &url)).await, 204);
+    }
+    for index in 0..3 {
+        wait_for(&receiver, |document| is_new(document, index, "end")).await;
+    }
+    // Nothing at all was told that a receiver would have ignored, but for repetitions of one message.
+    for (name, before) in ["runs", "waits", "later"].iter().zip(&before) {
+        let all = told_of(&receiver, name).await;
+        assert!(
+            all[before.len()..].iter().all(|document| is_news(document, before)),
+            "{all:#?}"
+        );
+    }
+}

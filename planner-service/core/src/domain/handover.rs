@@ -2,12 +2,15 @@
 //!
 //! Invariants: an attempt is on record before it is made; whatever an attempt may have handed over stays on record until
 //! the outside world has acknowledged that it is taken back; after the first attempt at the end nothing more is handed
-//! over.
+//! over; a message has a larger number than every earlier one of its reservation, also than those sent before the book was
+//! put back to an earlier state.
 
 use std::collections::BTreeMap;
 
 use plugin_api::MessageKind;
 use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
 
 /// Resources by their ids in the book, with the number of places on each (1 of whole hosts, addresses and units).
 pub type Holding = BTreeMap<String, u32>;
@@ -16,7 +19,7 @@ pub type Holding = BTreeMap<String, u32>;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Handover {
-    /// Number of the last message about resources; 0: there was none.
+    /// Number of the last message about resources; 0: there was none. See [`Handover::begin`].
     #[serde(skip_serializing_if = "is_default")]
     pub number: u64,
     /// A start has been acknowledged.
@@ -113,6 +116,18 @@ pub struct Outline {
     pub removed: Holding,
 }
 
+/// Numbers that each second has for itself, so that a burst of messages does not use those of the next.
+const NUMBERS_A_SECOND: u64 = 1000;
+
+/// The least number of a message in this second: its Unix time in milliseconds, which a JSON number holds exactly.
+fn first_number(now: Timestamp) -> u64 {
+    u64::try_from(now).unwrap_or(0).saturating_mul(NUMBERS_A_SECOND)
+}
+
+fn next_number(last: u64, now: Timestamp) -> u64 {
+    last.saturating_add(1).max(first_number(now))
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -205,14 +220,18 @@ impl Handover {
 
     /// Puts the next attempt on record. `holds` is what the plan gives the reservation, `key` makes the key of a message.
     /// Answers what is to be told, with key and number of the attempt; `None`: nothing.
+    ///
+    /// `now` is in Unix seconds. A new message has at least the number [`first_number`] gives this second: a book restored
+    /// from a backup does not know which numbers were used since, but all of them were used earlier.
     pub fn begin(
         &mut self,
         purpose: Purpose,
         holds: Holding,
+        now: Timestamp,
         key: impl Fn(&Outline) -> String,
     ) -> Option<(Outline, String, u32)> {
         let (kind, target) = match purpose {
-            Purpose::BeforeEnd => return Some(self.begin_before_end(&holds, key)),
+            Purpose::BeforeEnd => return Some(self.begin_before_end(&holds, now, key)),
             Purpose::HandOver if self.started => (Kind::Change, holds),
             Purpose::HandOver => (Kind::Start, holds),
             Purpose::TakeBack => (Kind::End, Holding::new()),
@@ -246,13 +265,18 @@ impl Handover {
             self.least = common(&self.least, &superseded.target);
             self.most = joined(&self.most, &superseded.target);
         }
-        self.number += 1;
+        self.number = next_number(self.number, now);
         let outline = self.outline(kind, self.number, &target);
         let attempt = self.attempt.insert(Attempt::first(kind, key(&outline), target));
         Some((outline, attempt.key.clone(), attempt.tries))
     }
 
-    fn begin_before_end(&mut self, holds: &Holding, key: impl Fn(&Outline) -> String) -> (Outline, String, u32) {
+    fn begin_before_end(
+        &mut self,
+        holds: &Holding,
+        now: Timestamp,
+        key: impl Fn(&Outline) -> String,
+    ) -> (Outline, String, u32) {
         let outline = |number| Outline {
             kind: Kind::BeforeEnd,
             number,
@@ -267,7 +291,7 @@ impl Handover {
             attempt.tries = attempt.tries.saturating_add(1);
             return (repeated, attempt.key.clone(), attempt.tries);
         }
-        self.before_ends += 1;
+        self.before_ends = next_number(self.before_ends, now);
         let outline = outline(self.before_ends);
         let first = Attempt::first(Kind::BeforeEnd, key(&outline), Holding::new());
         let attempt = self.before_end.insert(first);
@@ -314,6 +338,15 @@ impl Handover {
         }
     }
 
+    /// The book has been put back to an earlier state. Receivers may have carried out since whatever waits, and later
+    /// messages, so that they would ignore it: a message with a key and a number of its own takes its place.
+    pub fn put_back(&mut self) {
+        for attempt in self.attempt.iter_mut().chain(&mut self.before_end) {
+            attempt.key.clear();
+            attempt.missed = 0;
+        }
+    }
+
     fn settle(&mut self, has: Holding) {
         self.in_doubt = false;
         self.least = has.clone();
@@ -325,12 +358,15 @@ impl Handover {
 mod tests {
     use super::{Handover, Holding, Kind, Outline, Purpose};
 
+    /// Some second.
+    const NOW: i64 = 1_900_000_000;
+
     fn of(ids: &[&str]) -> Holding {
         ids.iter().map(|&id| (id.to_owned(), 1)).collect()
     }
 
     fn begin(handover: &mut Handover, purpose: Purpose, holds: &[&str]) -> Option<(Outline, String, u32)> {
-        handover.begin(purpose, of(holds), |outline| format!("{outline:?}"))
+        handover.begin(purpose, of(holds), NOW, |outline| format!("{outline:?}"))
     }
 
     fn told(handover: &mut Handover, holds: &[&str]) -> (Kind, Holding, Holding, u32) {
@@ -342,11 +378,11 @@ mod tests {
     fn a4_a_running_reservation_is_told_what_it_gains_and_loses_under_a_key_of_its_own() {
         let mut handover = Handover::default();
         let (start, key, _) = begin(&mut handover, Purpose::HandOver, &["1"]).unwrap();
-        assert_eq!((start.kind, start.number), (Kind::Start, 1));
+        assert_eq!((start.kind, start.number), (Kind::Start, 1_900_000_000_000));
         handover.acknowledge(Purpose::HandOver);
         assert_eq!(begin(&mut handover, Purpose::HandOver, &["1"]), None, "it is known");
         let (change, other, _) = begin(&mut handover, Purpose::HandOver, &["2", "3"]).unwrap();
-        assert_eq!((change.kind, change.number), (Kind::Change, 2));
+        assert_eq!((change.kind, change.number), (Kind::Change, 1_900_000_000_001));
         assert_eq!((change.added, change.removed), (of(&["2", "3"]), of(&["1"])));
         assert_ne!(key, other);
         handover.acknowledge(Purpose::HandOver);
@@ -364,6 +400,35 @@ mod tests {
             None,
             "nothing is handed over after the end"
         );
+    }
+
+    #[test]
+    fn a2_a_book_that_is_put_back_uses_no_number_again() {
+        let message = |handover: &mut Handover, holds: &[&str], now| {
+            let begun = handover.begin(Purpose::HandOver, of(holds), now, |outline| format!("{outline:?}"));
+            begun.expect("there is something to tell")
+        };
+        let mut handover = Handover::default();
+        let (start, waiting, _) = message(&mut handover, &["1"], NOW);
+        let backup = handover.clone();
+        handover.acknowledge(Purpose::HandOver);
+        let (change, _, _) = message(&mut handover, &["2"], NOW);
+        assert!(change.number > start.number);
+        let mut restored = backup;
+        restored.put_back();
+        let (again, key, attempt) = message(&mut restored, &["1"], NOW + 1);
+        assert!(again.number > change.number && key != waiting, "{again:?}");
+        assert_eq!((again.kind, again.added, attempt), (Kind::Start, of(&["1"]), 1));
+        // Where nothing was told before the backup, either.
+        let mut handover = Handover::default();
+        let (again, _, _) = message(&mut handover, &["1"], NOW + 1);
+        assert!(again.number > change.number);
+        // The clock of another machine, or a migration from small numbers.
+        let mut handover = Handover {
+            number: change.number,
+            ..Handover::default()
+        };
+        assert_eq!(message(&mut handover, &["1"], 0).0.number, change.number + 1);
     }
 
     #[test]

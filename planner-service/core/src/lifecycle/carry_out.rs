@@ -19,6 +19,9 @@ use crate::usage::{Ending, held_resources};
 /// How much of a failure's reason is kept, in characters.
 const LONGEST_REASON: usize = 2000;
 
+/// How long the outside world has for its answer when the process is to stop, in seconds.
+const GRACE_SECONDS: i64 = 3;
+
 /// Why an event is not carried out yet.
 struct Failure {
     error: PluginError,
@@ -82,10 +85,24 @@ impl Lifecycle {
         };
         tracing::info!(lease = %lease.id, event = %event_type, "carrying out");
         self.steps.reached("event:begun");
-        let ((), acted) = tokio::join!(
-            self.tell_end(&lease, event_type),
-            self.act(&lease, &assignments, event_type)
-        );
+        let carried_out = async {
+            tokio::join!(
+                self.tell_end(&lease, event_type),
+                self.act(&lease, &assignments, event_type)
+            )
+            .1
+        };
+        let acted = tokio::select! {
+            acted = carried_out => acted,
+            () = self.grace_is_over() => Err(Failure {
+                error: PluginError::Unavailable {
+                    service: "berth",
+                    operation: format!("wait for the answer to {event_type}"),
+                    reason: "it was stopped".to_owned(),
+                },
+                missed: BTreeSet::new(),
+            }),
+        };
         self.steps.reached("event:acted");
         let recorded = match acted {
             Ok(created) => {
@@ -122,6 +139,12 @@ impl Lifecycle {
             }
             Err(error) => self.could_not_record(work, &error),
         }
+    }
+
+    /// Returns when the process is to stop and what is under way has had its time.
+    async fn grace_is_over(&self) {
+        self.shutdown.cancelled().await;
+        self.clock.sleep_until(self.clock.now() + GRACE_SECONDS).await;
     }
 
     /// What to do when the book did not take a transition.

@@ -11,7 +11,7 @@ use super::assignment::assignment;
 use crate::book::Book;
 use crate::book::countables::unit_name;
 use crate::domain::handover::{Outline, Purpose};
-use crate::domain::{EventType, Holding, Lease, Reservation, ReservationSpec};
+use crate::domain::{EventType, Holding, Lease, Reservation, ReservationSpec, Timestamp};
 
 /// What carrying out an event is for.
 pub(super) const fn purpose(event_type: EventType) -> Purpose {
@@ -23,10 +23,16 @@ pub(super) const fn purpose(event_type: EventType) -> Purpose {
 }
 
 /// Puts an attempt at the event on record in the reservation, and gives what its plugin is told.
-pub(super) fn begin(book: &Book, lease: &Lease, reservation: &mut Reservation, event_type: EventType) -> Assignment {
+pub(super) fn begin(
+    book: &Book,
+    lease: &Lease,
+    reservation: &mut Reservation,
+    event_type: EventType,
+    now: Timestamp,
+) -> Assignment {
     let mut assignment = assignment(book, lease, reservation);
     let mut handover = reservation.handover.clone();
-    let begun = handover.begin(purpose(event_type), reservation.holding(), |outline| {
+    let begun = handover.begin(purpose(event_type), reservation.holding(), now, |outline| {
         key(&content(book, lease, reservation, &assignment, outline))
     });
     assignment.message = begun.map(|(outline, key, attempt)| Message {

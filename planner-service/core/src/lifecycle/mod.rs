@@ -56,14 +56,17 @@ pub struct Lifecycle {
     pub settings: Arc<Settings>,
     /// Is told how far the work on an event has come.
     pub steps: Arc<dyn StepObserver>,
+    /// The process is to stop.
+    pub(crate) shutdown: CancellationToken,
 }
 
 /// Every step the lifecycle reports, in order.
 pub const STEPS: &[&str] = &["event:claimed", "event:begun", "event:acted", "event:recorded"];
 
 impl Lifecycle {
-    /// Works until `shutdown`. Work under way is finished or left to be taken over; both are safe.
-    pub async fn run(self, tasks: TaskTracker, shutdown: CancellationToken) {
+    /// Works until the process is to stop, and returns when no work is under way any more: what the outside world does not
+    /// answer soon is put on record as not done.
+    pub async fn run(self, tasks: TaskTracker) {
         let mut published = self.book.subscribe();
         let (finished_sender, mut finished) = mpsc::unbounded_channel::<(String, Option<Timestamp>)>();
         // Leases being worked on here, and leases whose claim somebody else holds with the time to ask again.
@@ -114,7 +117,7 @@ impl Lifecycle {
                 .fold(now + idle, Timestamp::min)
                 .max(now + 1);
             tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = self.shutdown.cancelled() => break,
                 Some((lease_id, ask_again)) = finished.recv() => {
                     running.give_back(&lease_id);
                     noting.remove(&lease_id);
@@ -124,6 +127,8 @@ impl Lifecycle {
                 () = self.clock.sleep_until(wake) => {}
             }
         }
+        drop(finished_sender);
+        while finished.recv().await.is_some() {}
     }
 }
 

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use plugin_api::Finding;
-use tokio_util::sync::CancellationToken;
 
 use super::Lifecycle;
 use super::assignment::assignment;
@@ -20,16 +19,16 @@ use crate::ports::Change;
 const LEAVE_TO_END: i64 = 20;
 
 impl Lifecycle {
-    /// Runs a pass every `reconcile_interval` seconds until `shutdown`.
-    pub async fn reconcile_forever(self, shutdown: CancellationToken) {
-        loop {
-            let next = self.clock.now() + self.settings.reconcile_interval.max(1);
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = self.clock.sleep_until(next) => {}
+    /// Runs a pass every `reconcile_interval` seconds until the process is to stop. A pass may end anywhere.
+    pub async fn reconcile_forever(self) {
+        let forever = async {
+            loop {
+                let next = self.clock.now() + self.settings.reconcile_interval.max(1);
+                self.clock.sleep_until(next).await;
+                self.reconcile().await;
             }
-            self.reconcile().await;
-        }
+        };
+        self.shutdown.run_until_cancelled(forever).await;
     }
 
     /// One pass over everything that runs.

@@ -126,7 +126,7 @@ fn begin_reservations(draft: &Draft, lease: &mut Lease, event_type: EventType) -
     let assignments = reservations
         .iter_mut()
         .filter(|reservation| takes_part(reservation, event_type))
-        .map(|reservation| message::begin(draft.book(), lease, reservation, event_type))
+        .map(|reservation| message::begin(draft.book(), lease, reservation, event_type, draft.now()))
         .collect();
     lease.reservations = reservations;
     assignments

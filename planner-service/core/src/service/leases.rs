@@ -11,7 +11,7 @@ use crate::admission::create::LeaseIdentifiers;
 use crate::admission::delete::Deletion;
 use crate::admission::listing::by_start;
 use crate::admission::{create, delete, is_final, update};
-use crate::authority::{Caller, rules};
+use crate::authority::{Caller, Target, rules};
 use crate::book::Book;
 use crate::book::countables::unit_names;
 use crate::demand::check_flavor;
@@ -160,7 +160,8 @@ impl Service {
         create::check_window(start, end, self.clock.now())
     }
 
-    /// All leases the caller may see, by start: everything for those who pass `admin`, else the own project's.
+    /// All leases the caller may see, by start: everything for those who pass `admin`, else the own project's, and of these
+    /// the ones that the rule of one lease allows.
     ///
     /// # Errors
     /// When the rule forbids it.
@@ -168,14 +169,15 @@ impl Service {
         self.enforce_own(rules::LEASES_GET, caller)?;
         let book = self.book.fresh().await;
         let everything = self.enforce_own(rules::ADMIN, caller).is_ok();
-        let project_id = caller.project_id.clone();
+        let (policy, caller) = (Arc::clone(&self.policy), caller.clone());
         Ok(Box::new(move || {
             let leases = if everything {
                 by_start(book.leases())
             } else {
-                by_start(book.leases_of_project(&project_id))
+                by_start(book.leases_of_project(&caller.project_id))
             };
-            Box::new(leases.into_iter())
+            let may_read = move |lease: &Arc<Lease>| policy.allows(rules::LEASES_GET, &caller, Target::of(lease));
+            Box::new(leases.into_iter().filter(may_read))
         }))
     }
 
@@ -406,6 +408,7 @@ impl Service {
         tokio::select! {
             () = gone => {}
             () = self.clock.sleep_until(self.clock.now() + DELETION_WAIT) => {}
+            () = self.lifecycle.shutdown.cancelled() => {}
         }
         Ok(())
     }

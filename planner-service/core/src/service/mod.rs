@@ -186,7 +186,9 @@ impl Service {
             store: Arc::clone(&store),
             probes: Attempts::new(tasks.clone()),
         };
-        tasks.spawn(writer.run(shutdown.clone()));
+        // The writer stops last, so that it is on record how the work that is under way ends.
+        let no_work = CancellationToken::new();
+        tasks.spawn(writer.run(no_work.clone()));
         let clock: Arc<dyn Clock> = Arc::new(book_clock);
         for Notifications { outlet, sink, .. } in notifications {
             let sender = Sender {
@@ -208,9 +210,14 @@ impl Service {
             identifiers: Arc::clone(&identifiers),
             settings: Arc::clone(&settings),
             steps,
+            shutdown: shutdown.clone(),
         };
-        tasks.spawn(lifecycle.clone().run(tasks.clone(), shutdown.clone()));
-        tasks.spawn(lifecycle.clone().reconcile_forever(shutdown.clone()));
+        let (working, no_work) = (lifecycle.clone().run(tasks.clone()), no_work.drop_guard());
+        tasks.spawn(async move {
+            let _no_work = no_work;
+            working.await;
+        });
+        tasks.spawn(lifecycle.clone().reconcile_forever());
         let healing = Healing {
             book: handle.clone(),
             clock: Arc::clone(&clock),

@@ -375,6 +375,33 @@ async fn only_administrators_list_the_leases_of_others() {
     }
 }
 
+/// Whatever the rule of one lease is, a list shows no lease that it forbids.
+#[tokio::test]
+async fn no_list_shows_a_lease_that_the_rule_forbids_to_read() {
+    for (rule, seen_by_member, seen_by_reader, seen_by_admin) in [
+        ("role:reader and user_id:%(user_id)s", true, false, false),
+        ("role:reader", true, true, true),
+        ("!", false, false, false),
+    ] {
+        let api = Api::start_with_rules(&[("blazar:leases:get", rule)]).await;
+        api.host("compute-1", json!({})).await;
+        let id = api.lease(MEMBER).await["id"]
+            .as_str()
+            .expect("an id is text")
+            .to_owned();
+        for (caller, is_seen) in [
+            (MEMBER, seen_by_member),
+            (READER, seen_by_reader),
+            (ADMIN, seen_by_admin),
+        ] {
+            let shown = api.get(&format!("/v1/leases/{id}"), caller).await.status;
+            assert_eq!(shown == StatusCode::OK, is_seen, "{rule}: {caller}");
+            let listed = api.get("/v1/leases", caller).await.text;
+            assert_eq!(listed.contains(&id), is_seen, "{rule}: {caller}: {listed}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn ownership_comes_from_the_token_and_not_from_the_body() {
     let api = Api::start().await;

@@ -203,23 +203,39 @@ impl Answer {
     }
 }
 
+/// Upstream's rules, some of them replaced.
+fn rules(overrides: &[(&str, &str)], enforce_new_defaults: bool) -> Rules {
+    let overrides = overrides.iter();
+    let overrides: BTreeMap<String, String> = overrides
+        .map(|(rule, text)| ((*rule).to_owned(), (*text).to_owned()))
+        .collect();
+    Rules::load(Defaults::Upstream, &overrides, enforce_new_defaults).expect("the rules load")
+}
+
 impl Api {
     pub(crate) async fn start() -> Self {
         Self::start_with(Arc::new(token_file()), true).await
     }
 
     pub(crate) async fn start_with(authenticator: Arc<dyn Authenticator>, enforce_new_defaults: bool) -> Self {
-        let settings = Settings::default();
-        Self::assemble(authenticator, enforce_new_defaults, None, Vec::new(), settings).await
+        let rules = rules(&[], enforce_new_defaults);
+        Self::assemble(authenticator, &rules, None, Vec::new(), Settings::default()).await
+    }
+
+    /// With these rules instead of the default ones.
+    pub(crate) async fn start_with_rules(overrides: &[(&str, &str)]) -> Self {
+        let (tokens, rules) = (Arc::new(token_file()), rules(overrides, true));
+        Self::assemble(tokens, &rules, None, Vec::new(), Settings::default()).await
     }
 
     pub(crate) async fn start_with_trusts(trusts: Arc<dyn Trusts>) -> Self {
-        let settings = Settings::default();
-        Self::assemble(Arc::new(token_file()), true, Some(trusts), Vec::new(), settings).await
+        let (tokens, rules) = (Arc::new(token_file()), rules(&[], true));
+        Self::assemble(tokens, &rules, Some(trusts), Vec::new(), Settings::default()).await
     }
 
     pub(crate) async fn start_with_filters(filters: Vec<Arc<dyn UsageFilter>>) -> Self {
-        Self::assemble(Arc::new(token_file()), true, None, filters, Settings::default()).await
+        let (tokens, rules) = (Arc::new(token_file()), rules(&[], true));
+        Self::assemble(tokens, &rules, None, filters, Settings::default()).await
     }
 
     /// One whose hosts are cleaned for so many seconds after each lease.
@@ -228,26 +244,25 @@ impl Api {
             cleaning,
             ..Settings::default()
         };
-        Self::assemble(Arc::new(token_file()), true, None, Vec::new(), settings).await
+        let (tokens, rules) = (Arc::new(token_file()), rules(&[], true));
+        Self::assemble(tokens, &rules, None, Vec::new(), settings).await
     }
 
     async fn assemble(
         authenticator: Arc<dyn Authenticator>,
-        enforce_new_defaults: bool,
+        rules: &Rules,
         trusts: Option<Arc<dyn Trusts>>,
         filters: Vec<Arc<dyn UsageFilter>>,
         settings: Settings,
     ) -> Self {
         let clock = ManualClock::at(NOW);
-        let rules =
-            Rules::load(Defaults::Upstream, &BTreeMap::new(), enforce_new_defaults).expect("the default rules load");
         let slow = Arc::new(Slow::default());
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let parts = Parts {
             store: Arc::new(MemoryStore::default()),
             clock: Arc::new(clock.clone()),
             identifiers: Arc::new(Counter::default()),
-            policy: Arc::new(RulePolicy::new(rules)),
+            policy: Arc::new(RulePolicy::new(rules.clone())),
             solver: Arc::new(NoSolver),
             plugins: Plugins::default()
                 .with(Arc::new(Obliging("physical:host")))

@@ -34,12 +34,7 @@ fn lease_row(lease: &Lease) -> lease::Model {
 
 /// The row of the `index`-th reservation of a lease.
 fn reservation_row(lease: &Lease, index: usize, reservation: &Reservation) -> Result<reservation::Model, StoreError> {
-    let handover = serde_json::to_string(&reservation.handover).map_err(|error| {
-        corrupt(format!(
-            "no form of what was handed over of {}: {error}",
-            reservation.id
-        ))
-    })?;
+    let handover = handover_text(&reservation.id, &reservation.handover)?;
     Ok(reservation::Model {
         id: reservation.id.clone(),
         lease_id: lease.id.clone(),
@@ -172,11 +167,22 @@ fn reservation(
         handover: Handover::default(),
     };
     found.handover = match row.handover {
-        Some(text) => serde_json::from_str(&text)
-            .map_err(|error| corrupt(format!("what was handed over of reservation {}: {error}", found.id)))?,
+        Some(text) => handover_from_text(&found.id, &text)?,
         None => assumed(&found, start),
     };
     Ok(found)
+}
+
+/// The stored form of what was handed over of a reservation.
+pub(crate) fn handover_text(reservation: &str, handover: &Handover) -> Result<String, StoreError> {
+    serde_json::to_string(handover)
+        .map_err(|error| corrupt(format!("no form of what was handed over of {reservation}: {error}")))
+}
+
+/// What was handed over of a reservation, from its stored form.
+pub(crate) fn handover_from_text(reservation: &str, text: &str) -> Result<Handover, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| corrupt(format!("what was handed over of reservation {reservation}: {error}")))
 }
 
 /// What must have been handed over of a reservation written before that was put on record.

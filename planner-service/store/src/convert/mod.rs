@@ -17,7 +17,7 @@ pub(crate) use floating_ip::{floating_ip_from_row, floating_ip_row};
 pub(crate) use host::{
     HostRows, capability_rows, host_row, hosts_from_rows, inventory_rows, property_from_row, property_row, trait_rows,
 };
-pub(crate) use lease::{LeaseRows, leases_from_rows};
+pub(crate) use lease::{LeaseRows, handover_from_text, handover_text, leases_from_rows};
 pub(crate) use notification::{outbox_entry, outbox_row};
 
 /// A place in a list as the column `position` holds it.

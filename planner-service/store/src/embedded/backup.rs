@@ -1,12 +1,13 @@
 //! Copies of a SQLite file that are whole: backups, and files that take the place of one.
 //!
 //! Invariants: a copy is made inside one read transaction, checked, and on the disk before it gets its name; its generation
-//! is one that no log has, so that a log left beside it is recognised as another file's.
+//! is one that no log has, so that a log left beside it is recognised as another file's. Messages that wait in a book that
+//! takes the place of another are sent anew, under keys of their own.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use planner_core::ports::Epoch;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -14,6 +15,7 @@ use sea_orm::sqlx::{self, ConnectOptions, Connection};
 
 use super::record::{self, Record, RecordFile};
 use super::{EmbeddedError, beside, epoch_of, lock, look, new_generation, reading, real, set_generation, sync_folder};
+use crate::convert::{handover_from_text, handover_text};
 
 /// What a copy holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,22 +84,36 @@ pub(crate) async fn backup(source: &Path, target: &Path) -> Result<Copied, Backu
     let source = &real(source);
     refuse_existing(target)?;
     verify(source).await?;
-    let partial = beside(target, ".partial");
-    let (copied, _) = copy(source, &partial).await?;
+    let partial = Partial(beside(target, ".partial"));
+    let (copied, _) = copy(source, &partial.0, Use::Backup).await?;
     refuse_existing(target)?;
-    put(&partial, target)?;
+    std::fs::rename(&partial.0, target).map_err(writing(target))?;
+    sync_folder(target).map_err(|error| {
+        // A name that may not survive a power failure is no backup.
+        let _ = std::fs::remove_file(target);
+        writing(target)(error)
+    })?;
     Ok(copied)
 }
 
+/// A copy in the place of a book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// What it holds.
+    pub copied: Copied,
+    /// Where the book that was there is now, if there was one.
+    pub kept: Option<PathBuf>,
+}
+
 /// Puts a copy of `source` in the place of the book at `target`. What is there is kept beside it under
-/// another name, and only taken away if `replace` says so. With `accept_loss` a source that may lack what was
+/// a name that nothing has, and only taken away if `replace` says so. With `accept_loss` a source that may lack what was
 /// acknowledged is taken as it is.
 pub(crate) async fn restore(
     source: &Path,
     target: &Path,
     replace: bool,
     accept_loss: bool,
-) -> Result<Copied, BackupError> {
+) -> Result<Restored, BackupError> {
     let (source, target) = (&real(source), &real(target));
     let record_path = record::path_beside(target);
     let is_there = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
@@ -109,14 +125,21 @@ pub(crate) async fn restore(
     if !accept_loss {
         verify(source).await?;
     }
-    let partial = beside(target, ".restoring");
-    let (copied, generation) = copy(source, &partial).await?;
+    let partial = Partial(beside(target, ".restoring"));
+    let (copied, generation) = copy(source, &partial.0, Use::Restore).await?;
     // Nobody else may use the old file from here on; an empty one is made if there is none.
     let locked = lock(target, true)?;
+    let kept = unused_beside(target);
+    let is_kept = is_there(target);
+    if is_kept && is_there(&record_path) {
+        // Until the new one is there, the record guards the place against a start without a book.
+        let record_kept = record::path_beside(&kept);
+        std::fs::copy(&record_path, &record_kept).map_err(writing(&record_kept))?;
+    }
     for suffix in ["-wal", "-journal", ""] {
         let old = beside(target, suffix);
         if is_there(&old) {
-            let kept = beside(&beside(target, ".before-restore"), suffix);
+            let kept = beside(&kept, suffix);
             std::fs::rename(&old, &kept).map_err(writing(&kept))?;
         } else {
             remove(&old)?;
@@ -126,9 +149,33 @@ pub(crate) async fn restore(
     remove(&record_path)?;
     let epoch = copied.epoch;
     RecordFile::open(record_path.clone(), Record { epoch, generation }).map_err(writing(&record_path))?;
-    put(&partial, target)?;
+    std::fs::rename(&partial.0, target)
+        .and_then(|()| sync_folder(target))
+        .map_err(writing(target))?;
     drop(locked);
-    Ok(copied)
+    Ok(Restored {
+        copied,
+        kept: is_kept.then_some(kept),
+    })
+}
+
+/// A name for the book that is there, which neither it nor anything that belongs to it has yet.
+fn unused_beside(target: &Path) -> PathBuf {
+    let mut number = 1;
+    loop {
+        let name = match number {
+            1 => beside(target, ".before-restore"),
+            _ => beside(target, &format!(".before-restore-{number}")),
+        };
+        let suffixes = ["", "-wal", "-journal", "-acknowledged"];
+        if suffixes
+            .iter()
+            .all(|suffix| std::fs::symlink_metadata(beside(&name, suffix)).is_err())
+        {
+            return name;
+        }
+        number += 1;
+    }
 }
 
 fn refuse_existing(path: &Path) -> Result<(), BackupError> {
@@ -147,11 +194,17 @@ fn remove(path: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Gives a finished copy its name.
-fn put(partial: &Path, target: &Path) -> Result<(), BackupError> {
-    std::fs::rename(partial, target)
-        .and_then(|()| sync_folder(target))
-        .map_err(writing(target))
+/// A copy that is not finished, with what SQLite puts beside it; taken away when it goes out of scope, unless it has got
+/// another name by then.
+struct Partial(PathBuf);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        for suffix in ["", "-journal"] {
+            // There may be none, or no disk any more.
+            let _ = std::fs::remove_file(beside(&self.0, suffix));
+        }
+    }
 }
 
 /// Whether everything that was acknowledged is in a file. A service that uses it has found that out itself.
@@ -166,28 +219,29 @@ async fn verify(path: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
+/// What a copy is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Backup,
+    Restore,
+}
+
 /// Copies a file with its log, and checks the copy. Returns its generation, too.
-async fn copy(source: &Path, partial: &Path) -> Result<(Copied, i32), BackupError> {
+async fn copy(source: &Path, partial: &Path, purpose: Use) -> Result<(Copied, i32), BackupError> {
     remove(partial)?;
     remove(&beside(partial, "-journal"))?;
     // SQLite writes into an empty file as into none; this one is nobody else's.
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     options.open(partial).map_err(writing(partial))?;
-    let made = fill(source, partial).await;
-    let durable = made.and_then(|made| {
-        File::open(partial)
-            .and_then(|file| file.sync_all())
-            .map_err(writing(partial))?;
-        Ok(made)
-    });
-    if durable.is_err() {
-        remove(partial)?;
-    }
-    durable
+    let made = fill(source, partial, purpose).await?;
+    File::open(partial)
+        .and_then(|file| file.sync_all())
+        .map_err(writing(partial))?;
+    Ok(made)
 }
 
-async fn fill(source: &Path, partial: &Path) -> Result<(Copied, i32), BackupError> {
+async fn fill(source: &Path, partial: &Path, purpose: Use) -> Result<(Copied, i32), BackupError> {
     let failed = |path: &Path| {
         let path = path.display().to_string();
         move |source| BackupError::Copy { path, source }
@@ -204,7 +258,10 @@ async fn fill(source: &Path, partial: &Path) -> Result<(Copied, i32), BackupErro
         .filename(partial)
         .disable_statement_logging();
     let mut copy = options.connect().await.map_err(failed(partial))?;
-    let problem = integrity(&mut copy).await.map_err(failed(source))?;
+    let mut problem = integrity(&mut copy).await.map_err(failed(source))?;
+    if problem.is_none() && purpose == Use::Restore {
+        problem = put_back(&mut copy).await.map_err(failed(partial))?;
+    }
     if let Some(problem) = problem {
         return Err(BackupError::Damaged {
             path: source.display().to_string(),
@@ -223,6 +280,44 @@ async fn fill(source: &Path, partial: &Path) -> Result<(Copied, i32), BackupErro
     set_generation(&mut copy, generation).await.map_err(failed(partial))?;
     copy.close().await.map_err(failed(partial))?;
     Ok((Copied { epoch, leases }, generation))
+}
+
+/// Has every message that waits take a number and a key of its own: see [`Handover::put_back`]. Says which cannot be read.
+///
+/// [`Handover::put_back`]: planner_core::domain::Handover::put_back
+async fn put_back(copy: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
+    let columns: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM pragma_table_info('reservations') WHERE name = 'handover'")
+            .fetch_one(&mut *copy)
+            .await?;
+    if columns == 0 {
+        // No book, or one of a version that put no messages on record.
+        return Ok(None);
+    }
+    let waiting: Vec<(String, String)> = sqlx::query_as(
+        "SELECT id, handover FROM reservations \
+         WHERE json_extract(handover, '$.attempt') IS NOT NULL OR json_extract(handover, '$.before_end') IS NOT NULL",
+    )
+    .fetch_all(&mut *copy)
+    .await?;
+    let mut transaction = copy.begin().await?;
+    for (id, text) in waiting {
+        let renewed = handover_from_text(&id, &text).and_then(|mut handover| {
+            handover.put_back();
+            handover_text(&id, &handover)
+        });
+        let text = match renewed {
+            Ok(text) => text,
+            Err(error) => return Ok(Some(error.to_string())),
+        };
+        sqlx::query("UPDATE reservations SET handover = ? WHERE id = ?")
+            .bind(text)
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await?;
+    Ok(None)
 }
 
 /// What is wrong with a file.

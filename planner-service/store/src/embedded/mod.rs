@@ -14,7 +14,7 @@ mod record;
 mod watched;
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -32,6 +32,9 @@ use watched::Watched;
 
 /// Length of the log from which it is moved into the file, in bytes.
 const CHECKPOINT: u64 = 4 * 1024 * 1024;
+
+/// Room that the disk must have for the service to be ready, in bytes: more than what all but the largest bookings write.
+const ROOM: usize = 1024 * 1024;
 
 /// How long a checkpoint waits for somebody who reads, such as a backup; after that it is left for later.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(200);
@@ -156,6 +159,31 @@ impl Embedded {
     pub(crate) fn check(&self) -> Result<(), FileTrouble> {
         self.database.check()?;
         self.log.check()
+    }
+
+    /// Whether the disk has room for the next changes. A transaction that changes next to nothing does not tell: it fits into
+    /// what the disk has given the log already. So a file beside it is written, and taken away at once.
+    pub(crate) async fn has_room(&self) -> Result<(), FileTrouble> {
+        let path = self.path.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let scratch = beside(&path, "-room");
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            let written = options
+                .open(&scratch)
+                .and_then(|mut file| file.write_all(&vec![0; ROOM]));
+            let removed = match std::fs::remove_file(&scratch) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            };
+            written.and(removed)
+        });
+        let written = written.await.map_err(io::Error::other).flatten();
+        written.map_err(|source| FileTrouble::NoRoom {
+            path: self.path.display().to_string(),
+            bytes: ROOM,
+            source,
+        })
     }
 
     /// Marks the file as closed. All other connections must be closed before.
@@ -290,8 +318,14 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// Makes the entries of a file's folder survive a power failure.
-pub(super) fn sync_folder(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = match file.parent() {
+        // A name alone is one in the working directory.
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => return Ok(()),
+    };
+    File::open(folder)?.sync_all()
 }
 
 /// Takes the lock of the file itself, so that no other path to it gets round it; makes the file if it may be new.

@@ -33,6 +33,17 @@ pub enum FileTrouble {
         /// Its length now.
         after: u64,
     },
+    /// It cannot grow.
+    #[error("{path} has no room for the next {bytes} bytes")]
+    NoRoom {
+        /// The path.
+        path: String,
+        /// How many were tried.
+        bytes: usize,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// It cannot be looked at.
     #[error("{path} cannot be read")]
     Unreadable {

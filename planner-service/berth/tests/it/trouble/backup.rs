@@ -1,7 +1,11 @@
 //! `berth backup` and `berth restore`.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
+use super::disk::SmallDisk;
 use super::{book_all, command, file, killed, listed, on, register};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,6 +60,98 @@ async fn d4_a_backup_of_a_running_service_has_everything_acknowledged_before_it(
     let (code, said) = command(&["restore", "--data", &text("again"), "--accept-loss", &kept]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(listed(&on(&path("again"))).await, everything);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a3_every_book_that_a_restore_takes_away_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let data = folder.path().join("data");
+    let program = on(&data);
+    register(&program).await;
+    let (code, said) = command(&["backup", "--data", &text("data"), &text("copy")]);
+    assert_eq!(code, Some(0), "{said}");
+    let mut kept = Vec::new();
+    let mut program = program;
+    for round in 0..3_usize {
+        let booked = book_all(&program, round..round + 2).await;
+        // Killed, so that its log is a part of it.
+        program.kill();
+        let (code, said) = command(&["restore", "--data", &text("data"), "--replace", &text("copy")]);
+        assert_eq!(code, Some(0), "{said}");
+        let name = said.trim().rsplit("is kept as ").next().unwrap().to_owned();
+        kept.push((name, booked));
+        program = on(&data);
+        assert!(listed(&program).await.is_empty());
+    }
+    for (round, (name, booked)) in kept.iter().enumerate() {
+        let target = format!("again{round}");
+        let (code, said) = command(&["restore", "--data", &text(&target), name]);
+        assert_eq!(code, Some(0), "{name}: {said}");
+        assert_eq!(listed(&on(&folder.path().join(&target))).await, *booked, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a4_a_name_alone_is_a_file_in_the_working_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = on(&folder.path().join("data"));
+    register(&program).await;
+    let kept = book_all(&program, 0..2).await;
+    let here = |arguments: &[&str]| {
+        let ended = Command::new(env!("CARGO_BIN_EXE_berth"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    };
+    here(&["backup", "--data", "data", "monday.sqlite"]);
+    here(&["restore", "--data", "again", "monday.sqlite"]);
+    assert_eq!(listed(&on(&folder.path().join("again"))).await, kept);
+    let file = format!("sqlite://{}", folder.path().join("berth.sqlite").display());
+    here(&["restore", "--database", &file, "monday.sqlite"]);
+}
+
+/// What is in a folder.
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a4_a_backup_or_restore_that_fails_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let data = folder.path().join("data");
+    let program = on(&data);
+    register(&program).await;
+    book_all(&program, 0..2).await;
+    let before = names(folder.path());
+    assert_eq!(
+        command(&["backup", "--data", &text("data"), &text("none/copy")]).0,
+        Some(2)
+    );
+    assert_eq!(names(folder.path()), before);
+    assert_eq!(command(&["backup", "--data", &text("data"), &text("copy")]).0, Some(0));
+    // The service runs.
+    let files = names(&data);
+    let (code, said) = command(&["restore", "--data", &text("data"), "--replace", &text("copy")]);
+    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(names(&data), files);
+    let Some(disk) = SmallDisk::mount("64k") else {
+        println!("left out: nothing can be mounted here");
+        return;
+    };
+    let on_disk = |name: &str| disk.path().join(name).to_str().unwrap().to_owned();
+    let (code, said) = command(&["backup", "--data", &text("data"), &on_disk("copy")]);
+    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(names(disk.path()), BTreeSet::new(), "{said}");
+    let (code, said) = command(&["restore", "--data", &on_disk("data"), &text("copy")]);
+    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(names(&disk.path().join("data")), BTreeSet::new(), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,22 +3,27 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::{attempt, book, book_all, file, listed, on, readiness, register};
 use crate::program::{Program, SERVE};
 
 /// A file system of a few megabytes in memory; taken away when it goes out of scope.
-struct SmallDisk(tempfile::TempDir);
+pub(super) struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
     /// Nothing where mounting is not allowed: `v1_no_byte_that_is_refused_...` tests the same on a fault below SQLite.
-    fn mount(size: &str) -> Option<Self> {
+    pub(super) fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
             .arg(folder.path())
             .status();
         mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
     }
 
     fn remount(&self, options: &str) {
@@ -99,6 +104,44 @@ async fn v1_what_is_acknowledged_after_a_full_disk_is_on_the_disk() {
     program.kill();
     let program = on(&data);
     assert_eq!(listed(&program).await, kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a5_a_service_on_a_full_disk_is_not_ready_until_there_is_room() {
+    let Some(disk) = SmallDisk::mount("3m") else {
+        println!("left out: nothing can be mounted here");
+        return;
+    };
+    let program = on(&disk.path().join("data"));
+    register(&program).await;
+    assert_eq!(readiness(&program).await.0, 200);
+    let (_, next) = fill(&program).await;
+    // Until what was found out before is not believed any more.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut poll = tokio::time::interval(Duration::from_millis(50));
+    while readiness(&program).await.0 == 200 {
+        assert!(Instant::now() < deadline, "it is ready although nothing can be booked");
+        poll.tick().await;
+    }
+    let mut number = next;
+    // Whatever is asked in between, and a small change that succeeds does not make it ready either.
+    for _ in 0..20 {
+        number += 1;
+        assert_eq!(book(&program, number).await, None);
+        let (status, condition) = readiness(&program).await;
+        assert_eq!((status, &condition["ready"]), (503, &false.into()), "{condition}");
+        let error = condition["database"]["error"].as_str().unwrap();
+        assert!(error.contains("No space left"), "{error}");
+        assert_eq!(program.get("/healthcheck").await.0, 503);
+        assert_eq!(program.get("/livez").await.0, 200);
+    }
+    disk.remount("size=64m");
+    while readiness(&program).await.0 != 200 {
+        assert!(Instant::now() < deadline, "it does not become ready");
+        poll.tick().await;
+    }
+    assert_eq!(program.get("/healthcheck").await.0, 200);
+    book_all(&program, number + 1..number + 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

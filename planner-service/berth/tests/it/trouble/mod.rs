@@ -4,6 +4,7 @@
 mod backup;
 mod disk;
 mod files;
+mod log;
 mod silence;
 mod start;
 
