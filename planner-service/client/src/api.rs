@@ -11,7 +11,7 @@ use http_client::{
 };
 use serde_json::Value;
 
-use crate::endpoint::{Endpoint, without_password};
+use crate::endpoint::{Endpoint, TypedConnection, without_password};
 use crate::error::ClientError;
 
 /// Long enough for a decision at the service's own limit, short enough for a person who waits.
@@ -57,6 +57,8 @@ pub enum ApiError {
         request_id: Option<String>,
         /// What the service would accept instead.
         offers: Vec<Offer>,
+        /// The whole answer; null if it is not JSON.
+        body: Box<Value>,
     },
     /// It points somewhere else.
     #[error("{url}: {redirect}")]
@@ -114,6 +116,11 @@ impl Api {
             })?;
         let shown = without_password(&endpoint.url);
         Ok(Self { http, endpoint, shown })
+    }
+
+    /// What was typed to reach it.
+    pub(crate) const fn typed(&self) -> &TypedConnection {
+        &self.endpoint.typed
     }
 
     /// Reads `path` (with its leading slash and version).
@@ -217,12 +224,14 @@ impl Api {
                 message: reason.to_owned(),
                 request_id,
                 offers,
+                body: Box::new(body),
             },
             Some(message) => ApiError::Refused {
                 status,
                 message,
                 request_id,
                 offers,
+                body: Box::new(body),
             },
         }
     }

@@ -14,6 +14,7 @@ use crate::error::ClientError;
 use crate::key_values::{Property, distinct};
 use crate::lease::only_one;
 use crate::output::{Cell, Output, cell_of, counted, text_of};
+use crate::size::{gibibytes, mebibytes};
 
 /// `berth host`.
 #[derive(Debug, Args)]
@@ -50,14 +51,14 @@ pub(crate) struct CreateArguments {
     #[arg(long = "property", alias = "extra", value_name = "NAME=VALUE")]
     properties: Vec<Property>,
     /// Number of virtual CPUs (standalone only, as the next ones; with OpenStack, Nova knows them)
-    #[arg(long)]
-    vcpus: Option<u64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    vcpus: Option<u32>,
     /// Memory in MiB
-    #[arg(long)]
-    memory_mb: Option<u64>,
+    #[arg(long, value_name = "MIB", allow_negative_numbers = true, value_parser = mebibytes)]
+    memory_mb: Option<u32>,
     /// Disk in GiB
-    #[arg(long)]
-    local_gb: Option<u64>,
+    #[arg(long, value_name = "GIB", allow_negative_numbers = true, value_parser = gibibytes)]
+    local_gb: Option<u32>,
     /// e.g. QEMU
     #[arg(long)]
     hypervisor_type: Option<String>,
@@ -119,7 +120,11 @@ pub(crate) async fn run(action: HostAction, api: &Api, output: &mut Output<'_>) 
         HostAction::Delete(arguments) => {
             for host in &arguments.hosts {
                 let id = find(api, host).await?;
-                api.delete(&format!("/v1/os-hosts/{}", segment(&id))).await?;
+                let removed = api.delete(&format!("/v1/os-hosts/{}", segment(&id))).await;
+                let allocations = ["allocation", "show", id.as_str()];
+                removed.map_err(|refusal| {
+                    ClientError::conflict(refusal, &allocations, "shows which leases have it.", api)
+                })?;
                 if !output.json {
                     output.line(&format!("Removed host {host}."))?;
                 }
@@ -151,7 +156,12 @@ async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) 
         }
     }
     refuse_twice(body.insert("name".to_owned(), json!(arguments.name)).as_ref(), "name")?;
-    print(api.post("/v1/os-hosts", &Value::Object(body)).await?, output)
+    let answer = api.post("/v1/os-hosts", &Value::Object(body)).await;
+    let update = ["host", "update", "--help"];
+    print(
+        answer.map_err(|refusal| ClientError::conflict(refusal, &update, "says how to change it.", api))?,
+        output,
+    )
 }
 
 /// Refuses a property that an option of its own says too.
@@ -248,7 +258,7 @@ async fn show_all(api: &Api, output: &mut Output<'_>) -> Result<(), ClientError>
     output.table(
         &header,
         rows,
-        "No hosts are registered; `berth host create` registers one.",
+        "No hosts are registered; `berth host create --help` says how to register one.",
     )
 }
 

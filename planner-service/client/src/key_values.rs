@@ -82,7 +82,7 @@ pub(crate) fn distinct(properties: &[Property]) -> Result<Map<String, Value>, Cl
 }
 
 /// The members of a reservation, by its resource type.
-fn members_of(kind: &str) -> &'static [&'static str] {
+pub(crate) fn members_of(kind: &str) -> &'static [&'static str] {
     match kind {
         HOST_TYPE => OF_HOSTS,
         INSTANCE_TYPE => OF_INSTANCES,

@@ -23,6 +23,7 @@ mod property;
 mod report;
 mod request;
 mod reservation;
+mod size;
 mod timeline;
 mod timeline_chart;
 mod what_if;
@@ -37,7 +38,7 @@ pub use allocation::AllocationArguments;
 pub use api::{Api, ApiError};
 pub use availability::AvailabilityArguments;
 pub use condition::{ConditionError, parse_condition};
-pub use endpoint::{Endpoint, EndpointError, Environment};
+pub use endpoint::{Endpoint, EndpointError, Environment, TypedConnection};
 pub use error::ClientError;
 pub use floating_ip::FloatingIpArguments;
 pub use host::HostArguments;
@@ -73,27 +74,16 @@ pub enum Command {
 }
 
 /// Where the service is and how to print; understood by every client command.
+///
+/// The variables are read by [`Endpoint::resolve`]: an option that clap takes from the environment stands as a required
+/// one in the usage lines of its errors, and cannot be told from one that was typed.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ConnectionArguments {
-    /// Address of the service, with or without /v1; without it the OS_* variables are used if set
-    #[arg(
-        long,
-        env = "BERTH_URL",
-        value_name = "URL",
-        global = true,
-        hide_env_values = true,
-        help_heading = "Connection and output"
-    )]
+    /// Address of the service, with or without /v1; without it the OS_* variables are used if set [env: BERTH_URL]
+    #[arg(long, value_name = "URL", global = true, help_heading = "Connection and output")]
     pub url: Option<String>,
-    /// Token to send; without it, and with an address given, none is sent
-    #[arg(
-        long,
-        env = "BERTH_TOKEN",
-        value_name = "TOKEN",
-        global = true,
-        hide_env_values = true,
-        help_heading = "Connection and output"
-    )]
+    /// Token to send; without it, and with an address given, none is sent [env: BERTH_TOKEN]
+    #[arg(long, value_name = "TOKEN", global = true, help_heading = "Connection and output")]
     pub token: Option<String>,
     /// Print the API's JSON
     #[arg(long, global = true, help_heading = "Connection and output")]
@@ -128,15 +118,33 @@ pub async fn run(
     now: DateTime<Utc>,
 ) -> Result<ExitCode, ClientError> {
     let api = Api::new(endpoint)?;
+    let done = carry_out(command, &api, &mut output, now).await;
+    if let Some(answer) = done
+        .as_ref()
+        .err()
+        .and_then(ClientError::answer)
+        .filter(|_| output.json)
+    {
+        output.value(answer)?;
+    }
+    done
+}
+
+async fn carry_out(
+    command: Command,
+    api: &Api,
+    output: &mut Output<'_>,
+    now: DateTime<Utc>,
+) -> Result<ExitCode, ClientError> {
     match command {
-        Command::Lease(arguments) => lease::run(arguments.action, &api, &mut output, now).await?,
-        Command::Host(arguments) => host::run(arguments.action, &api, &mut output).await?,
-        Command::Allocation(arguments) => allocation::run(arguments.action, &api, &mut output).await?,
-        Command::Property(arguments) => property::run(arguments.action, &api, &mut output).await?,
-        Command::FloatingIp(arguments) => floating_ip::run(arguments.action, &api, &mut output).await?,
-        Command::Timeline(arguments) => timeline::run(&arguments, &api, &mut output, now).await?,
-        Command::Availability(arguments) => availability::run(&arguments, &api, &mut output, now).await?,
-        Command::WhatIf(arguments) => return what_if::run(&arguments, &api, &mut output, now).await,
+        Command::Lease(arguments) => lease::run(arguments.action, api, output, now).await?,
+        Command::Host(arguments) => host::run(arguments.action, api, output).await?,
+        Command::Allocation(arguments) => allocation::run(arguments.action, api, output).await?,
+        Command::Property(arguments) => property::run(arguments.action, api, output).await?,
+        Command::FloatingIp(arguments) => floating_ip::run(arguments.action, api, output).await?,
+        Command::Timeline(arguments) => timeline::run(&arguments, api, output, now).await?,
+        Command::Availability(arguments) => availability::run(&arguments, api, output, now).await?,
+        Command::WhatIf(arguments) => return what_if::run(&arguments, api, output, now).await,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -165,7 +173,7 @@ pub async fn execute(command: Command, environment: Environment<'_>, now: DateTi
             // Nobody is left to tell when standard error is closed; the exit code still does.
             let mut standard_error = std::io::stderr().lock();
             let _ = writeln!(standard_error, "berth: {}", escaped(&error.to_string()));
-            for next in error.next_steps() {
+            for next in error.next_steps(&TypedConnection::of(&connection)) {
                 let _ = writeln!(standard_error, "  {}", escaped(&next));
             }
             ExitCode::from(error.exit_code())

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use api_types::capacity::Offer;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -29,19 +29,19 @@ const UNDECIDED: u8 = 4;
 /// `berth what-if`.
 #[derive(Debug, Clone, Args)]
 pub struct WhatIfArguments {
-    /// Start of the lease: now, +2h (from now), '2030-01-01 10:00' (UTC)
-    #[arg(long, value_name = "TIME", default_value = "now", alias = "start-date")]
-    start: Moment,
-    /// End of the lease: +2h (from the start), '2030-01-01 12:00' (UTC)
-    #[arg(long, value_name = "TIME", default_value = "+1d", alias = "end-date")]
-    end: Moment,
+    /// Start of the lease: now, +2h (from now), '2030-01-01 10:00' (UTC) [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, alias = "start-date")]
+    start: Option<Moment>,
+    /// End of the lease: +2h (from the start), '2030-01-01 12:00' (UTC) [default: +1d]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, alias = "end-date")]
+    end: Option<Moment>,
     /// Latest start to look for; +30d counts from the start
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     latest_start: Option<Moment>,
     #[command(flatten)]
     reservation: ReservationArguments,
     /// As if so many hosts were added
-    #[arg(long, value_name = "N", help_heading = "Changes of the fleet",
+    #[arg(long, value_name = "N", help_heading = "Changes of the fleet", allow_negative_numbers = true,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     add_hosts: Option<u32>,
     /// What added hosts are like: id or name of a host
@@ -116,16 +116,24 @@ impl FromStr for Down {
 }
 
 impl WhatIfArguments {
+    fn start(&self) -> Moment {
+        self.start.unwrap_or(Moment::Now)
+    }
+
+    fn end(&self) -> Moment {
+        self.end.unwrap_or(Moment::Offset(TimeDelta::days(1)))
+    }
+
     pub(crate) fn body(&self, now: DateTime<Utc>) -> Result<Value, ClientError> {
         let mut body = Map::new();
         if !self.reservation.is_empty() {
-            let start = self.start.resolve(now, now)?;
+            let start = self.start().resolve(now, now)?;
             let mut lease = Map::new();
             // The service's own clock decides what "now" is.
-            if self.start != Moment::Now {
+            if self.start() != Moment::Now {
                 lease.insert("start".to_owned(), json!(to_rfc3339(start)));
             }
-            lease.insert("end".to_owned(), json!(to_rfc3339(self.end.resolve(now, start)?)));
+            lease.insert("end".to_owned(), json!(to_rfc3339(self.end().resolve(now, start)?)));
             if let Some(latest) = self.latest_start {
                 lease.insert(
                     "latest_start".to_owned(),
@@ -134,6 +142,17 @@ impl WhatIfArguments {
             }
             lease.insert("reservations".to_owned(), json!(self.reservation.for_creation()?));
             body.insert("lease".to_owned(), Value::Object(lease));
+        } else {
+            let times = [
+                ("--start", self.start),
+                ("--end", self.end),
+                ("--latest-start", self.latest_start),
+            ];
+            if let Some((option, _)) = times.iter().find(|(_, time)| time.is_some()) {
+                return Err(ClientError::Usage(format!(
+                    "{option}: it is a time of a lease; say what to reserve, e.g. --hosts 2"
+                )));
+            }
         }
         let hosts = self.hosts(now)?;
         if !hosts.is_empty() {
@@ -195,13 +214,13 @@ impl Request for Asked<'_> {
         let mut changed = self.arguments.clone().into_owned();
         changed.reservation = self.arguments.reservation.with(offer)?;
         if let Offer::End { end, .. } = offer {
-            changed.end = at(end.0)?;
+            changed.end = at(end.0);
         }
         if let Offer::Start { start, end, .. } = offer {
-            (changed.start, changed.end) = (at(start.0)?, at(end.0)?);
+            (changed.start, changed.end) = (at(start.0), at(end.0));
             if let Some(latest) = self.arguments.latest_start {
                 // As asked: one that counts from the start would move with it.
-                let asked = self.arguments.start.resolve(self.now, self.now).ok()?;
+                let asked = self.arguments.start().resolve(self.now, self.now).ok()?;
                 let latest = latest.resolve(self.now, asked).ok()?;
                 if latest.timestamp() < start.0 {
                     return None;
@@ -221,9 +240,9 @@ impl Request for Asked<'_> {
         option(
             &mut words,
             "--start",
-            Some(asked.start).filter(|start| *start != Moment::Now),
+            Some(asked.start()).filter(|start| *start != Moment::Now),
         );
-        option(&mut words, "--end", Some(asked.end));
+        option(&mut words, "--end", Some(asked.end()));
         option(&mut words, "--latest-start", asked.latest_start);
         asked.reservation.words(&mut words);
         option(&mut words, "--add-hosts", asked.add_hosts);
@@ -267,7 +286,7 @@ pub(crate) async fn run(
             show_hosts(hosts, output)?;
         }
         if let Some(lease) = answer.get("lease").filter(|lease| !lease.is_null()) {
-            show_lease(lease, &asked(arguments, now), output)?;
+            show_lease(lease, &asked(arguments, now), api, output)?;
         }
     }
     Ok(exit_code(&answer))
@@ -321,7 +340,7 @@ fn show_hosts(hosts: &Value, output: &mut Output<'_>) -> Result<(), ClientError>
     output.table(&["LEASE", "LACKS", "WHY"], rows, "")
 }
 
-fn show_lease(lease: &Value, asked: &impl Request, output: &mut Output<'_>) -> Result<(), ClientError> {
+fn show_lease(lease: &Value, asked: &impl Request, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
     let verdict = text_of(lease, "verdict");
     let why = lease
         .pointer("/conflict/text")
@@ -377,8 +396,8 @@ fn show_lease(lease: &Value, asked: &impl Request, output: &mut Output<'_>) -> R
         rows.push(("  with moves", Cell::new(with_moves)));
     }
     output.object(rows)?;
-    for line in accepted(asked, &offers_of(lease)) {
-        output.line(&line)?;
+    for line in accepted(asked, &offers_of(lease), api.typed()) {
+        output.unbroken(&line)?;
     }
     Ok(())
 }
