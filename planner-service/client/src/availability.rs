@@ -87,6 +87,7 @@ pub(crate) async fn run(
 
 fn show(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
     let matching = text_of(&answer, "hosts_matching");
+    let hint = answer.get("hint").and_then(Value::as_str).map(str::to_owned);
     let next = answer.get("next_marker").and_then(Value::as_str).map(str::to_owned);
     let steps = list(answer, "steps")?;
     let most = steps.iter().map(|step| number(step, "in_service")).max().unwrap_or(0);
@@ -107,7 +108,8 @@ fn show(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
     let rows = rows.collect();
     let header = ["FROM (UTC)", "UNTIL (UTC)", "FREE", "WITH MOVES", "IN SERVICE", ""];
     let header = if wide { &header[..] } else { &header[..5] };
-    output.line(&format!("Hosts that match: {matching}"))?;
+    let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+    output.line(&format!("Hosts that match: {matching}{hint}"))?;
     output.table(header, rows, "Nothing is known of this range.")?;
     // Only a time is shown as something to copy.
     if let Some(next) = next.as_deref().and_then(from_wire).map(to_wire) {

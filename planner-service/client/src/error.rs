@@ -9,6 +9,7 @@ use url::{Host, Url};
 use crate::api::{Api, ApiError};
 use crate::condition::ConditionError;
 use crate::endpoint::{EndpointError, TypedConnection};
+use crate::key_values::{nearest, question};
 use crate::keystone::KeystoneError;
 use crate::moment::MomentError;
 use crate::request::{Request, accepted};
@@ -40,12 +41,14 @@ pub enum ClientError {
     #[error("{0}")]
     Usage(String),
     /// No object of this kind has this name.
-    #[error("no {kind} is called '{name}'")]
+    #[error("no {kind} is called '{name}'{}", question(nearest.as_deref()))]
     NoSuchName {
         /// `lease` or `host`
         kind: &'static str,
         /// As written.
         name: String,
+        /// The name of one that may have been meant.
+        nearest: Option<String>,
     },
     /// Several objects have this name.
     #[error("{count} {kind}s are called '{name}': {ids}")]
@@ -110,6 +113,15 @@ impl ClientError {
                 ..
             } => Some(&**body).filter(|body| !body.is_null()),
             _ => None,
+        }
+    }
+
+    /// That none of these has this name.
+    pub(crate) fn no_such<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::NoSuchName {
+            kind,
+            name: name.to_owned(),
+            nearest: nearest(name, known).map(str::to_owned),
         }
     }
 

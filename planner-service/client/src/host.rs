@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::ConnectionArguments;
 use crate::api::{Api, list, member, segment};
 use crate::error::ClientError;
-use crate::key_values::{Property, distinct};
+use crate::key_values::{Property, distinct, nearest, question};
 use crate::lease::only_one;
 use crate::output::{Cell, Output, cell_of, counted, text_of};
 use crate::size::{gibibytes, mebibytes};
@@ -158,10 +158,18 @@ async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) 
     refuse_twice(body.insert("name".to_owned(), json!(arguments.name)).as_ref(), "name")?;
     let answer = api.post("/v1/os-hosts", &Value::Object(body)).await;
     let update = ["host", "update", "--help"];
-    print(
-        answer.map_err(|refusal| ClientError::conflict(refusal, &update, "says how to change it.", api))?,
-        output,
-    )
+    let answer = answer.map_err(|refusal| ClientError::conflict(refusal, &update, "says how to change it.", api))?;
+    let sizes = ["vcpus", "memory_mb", "local_gb"];
+    let is_zero = |name: &&&str| answer.pointer(&format!("/host/{name}")) == Some(&json!(0));
+    let zero: Vec<&str> = sizes.iter().filter(is_zero).copied().collect();
+    print(answer, output)?;
+    if !zero.is_empty() && !output.json {
+        output.line(&format!(
+            "Registered with 0 {}: it can be reserved as a whole, and no instance that takes some fits on it.",
+            zero.join(", 0 ")
+        ))?;
+    }
+    Ok(())
 }
 
 /// Refuses a property that an option of its own says too.
@@ -189,6 +197,17 @@ async fn update(arguments: UpdateArguments, api: &Api, output: &mut Output<'_>) 
         ));
     }
     let id = find(api, &arguments.host).await?;
+    if body.values().any(Value::is_null) {
+        let host = member(api.get(&format!("/v1/os-hosts/{}", segment(&id)), &[]).await?, "host")?;
+        let known = capabilities(&host);
+        let removed = body.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name);
+        if let Some(unknown) = removed.into_iter().find(|name| !known.contains(name.as_str())) {
+            return Err(ClientError::Usage(format!(
+                "--remove {unknown}: the host has no such property{}",
+                question(nearest(unknown, known))
+            )));
+        }
+    }
     print(
         api.put(&format!("/v1/os-hosts/{}", segment(&id)), &Value::Object(body))
             .await?,
@@ -215,7 +234,7 @@ async fn set_reservable(
             "Host {host} is {}: {} moved, {} resources now, {} again.",
             if reservable { "up" } else { "down" },
             count("moved", "reservation", "reservations"),
-            count("lost", "lease lacks", "leases lack"),
+            count("lost", "more lease lacks", "more leases lack"),
             count("refilled", "has its resources", "have their resources"),
         ))?;
     }
@@ -278,18 +297,17 @@ fn print(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
 
 /// The extra capabilities, `name=value` in alphabetical order.
 fn properties(host: &Value) -> String {
-    let names: BTreeSet<&str> = host
-        .as_object()
-        .into_iter()
-        .flat_map(Map::keys)
-        .map(String::as_str)
-        .filter(|name| !COLUMN_NAMES.contains(name))
-        .collect();
-    names
+    capabilities(host)
         .iter()
         .map(|name| format!("{name}={}", text_of(host, name)))
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// Their names.
+fn capabilities(host: &Value) -> BTreeSet<&str> {
+    let names = host.as_object().into_iter().flat_map(Map::keys).map(String::as_str);
+    names.filter(|name| !COLUMN_NAMES.contains(name)).collect()
 }
 
 /// The id of the host that has this id or, alone, this name.

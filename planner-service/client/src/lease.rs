@@ -68,6 +68,7 @@ pub(crate) enum LeaseAction {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CreateArguments {
     /// Name of the lease
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     name: String,
     /// Start: now, +2h (from now), '2030-01-01 10:00' (UTC)
     #[arg(
@@ -118,7 +119,7 @@ pub(crate) struct UpdateArguments {
     /// Id or name
     lease: String,
     /// New name
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     name: Option<String>,
     /// New start; +1h and -1h count from the start it has
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, alias = "start-date")]
@@ -323,12 +324,18 @@ async fn show_all(arguments: ListArguments, api: &Api, output: &mut Output<'_>) 
     }
     let mut leases = list(answer, "leases")?;
     leases.sort_by_key(|lease| (text_of(lease, "start_date"), text_of(lease, "name")));
+    let mut is_degraded = false;
     let rows = leases
         .iter()
         .map(|lease| {
+            let mut status = text_of(lease, "status");
+            if lease.get("degraded") == Some(&Value::Bool(true)) {
+                status.push_str(" !");
+                is_degraded = true;
+            }
             vec![
                 cell_of(lease, "name"),
-                output.status(&text_of(lease, "status")),
+                output.status(&status),
                 Cell::new(time_for_people(&text_of(lease, "start_date"))),
                 Cell::new(time_for_people(&text_of(lease, "end_date"))),
                 Cell::new(report::sizes(lease)),
@@ -337,10 +344,14 @@ async fn show_all(arguments: ListArguments, api: &Api, output: &mut Output<'_>) 
         })
         .collect();
     output.table(
-        &["NAME", "STATUS", "START (UTC)", "END (UTC)", "HOSTS", "ID"],
+        &["NAME", "STATUS", "START (UTC)", "END (UTC)", "RESERVED", "ID"],
         rows,
         "There are no leases.",
-    )
+    )?;
+    if is_degraded {
+        output.line("! is degraded: a host was lost or replaced.")?;
+    }
+    Ok(())
 }
 
 async fn show(arguments: ShowArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
@@ -492,24 +503,30 @@ pub(crate) async fn find(api: &Api, reference: &str) -> Result<String, ClientErr
     only_one(&leases, "lease", "name", reference)
 }
 
-/// The id of the only item whose member `name` is `reference`.
+/// Fewest characters of an id that stand for the whole of it: what tables show of one in a narrow terminal.
+const SHORTEST_PREFIX: usize = 7;
+
+/// The id of the only item whose member `name` is `reference`, or whose id begins with it.
 pub(crate) fn only_one(
     items: &[Value],
     kind: &'static str,
     name: &str,
     reference: &str,
 ) -> Result<String, ClientError> {
-    let ids: Vec<String> = items
-        .iter()
-        .filter(|item| text_of(item, name) == reference)
-        .map(|item| text_of(item, "id"))
-        .collect();
+    let ids_of = |is_meant: &dyn Fn(&Value) -> bool| -> Vec<String> {
+        let meant = items.iter().filter(|item| is_meant(item));
+        meant.map(|item| text_of(item, "id")).collect()
+    };
+    let mut ids = ids_of(&|item| text_of(item, name) == reference);
+    if ids.is_empty() && reference.len() >= SHORTEST_PREFIX {
+        ids = ids_of(&|item| text_of(item, "id").starts_with(reference));
+    }
     match ids.as_slice() {
         [id] => Ok(id.clone()),
-        [] => Err(ClientError::NoSuchName {
-            kind,
-            name: reference.to_owned(),
-        }),
+        [] => {
+            let known = items.iter().filter_map(|item| item.get(name)?.as_str());
+            Err(ClientError::no_such(kind, reference, known))
+        }
         _ => Err(ClientError::AmbiguousName {
             kind,
             name: reference.to_owned(),

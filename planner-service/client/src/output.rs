@@ -197,7 +197,9 @@ impl<'a> Output<'a> {
         if !self.colour {
             return cell;
         }
-        let colour = match status.to_ascii_uppercase().as_str() {
+        // A mark may follow it.
+        let word = status.split(' ').next().unwrap_or_default();
+        let colour = match word.to_ascii_uppercase().as_str() {
             "ACTIVE" | "DONE" => Color::Green,
             "ERROR" => Color::Red,
             "PENDING" | "UNDONE" => Color::Cyan,

@@ -128,6 +128,13 @@ pub(crate) async fn run(
     let hosts = list(api.get("/v1/os-hosts", &[]).await?, "hosts")?;
     let allocations = list(api.get("/v1/os-hosts/allocations", &[]).await?, "allocations")?;
     let leases = list(api.get("/v1/leases", &[]).await?, "leases")?;
+    for wanted in &arguments.leases {
+        let is_meant = |lease: &Value| text_of(lease, "id") == *wanted || text_of(lease, "name") == *wanted;
+        if !leases.iter().any(is_meant) {
+            let known = leases.iter().filter_map(|lease| lease.get("name")?.as_str());
+            return Err(ClientError::no_such("lease", wanted, known));
+        }
+    }
     let leases: BTreeMap<String, &Value> = leases.iter().map(|lease| (text_of(lease, "id"), lease)).collect();
 
     let mut bookings: BTreeMap<String, Vec<Booking>> = BTreeMap::new();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::{body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-#[derive(Parser)]
+#[derive(Debug, Parser)]
 struct Program {
     #[command(subcommand)]
     command: Command,
@@ -796,4 +796,168 @@ async fn a8_a_narrow_terminal_cuts_columns_and_breaks_sentences() {
         printed.contains("quarter") && printed.contains("short") && printed.contains('~'),
         "{printed}"
     );
+}
+
+#[tokio::test]
+async fn a13_what_is_counted_and_who_is_meant_is_named() {
+    let server = MockServer::start().await;
+    let of = |kind: &str, id: &str, amount: u32| {
+        let mut reservation = json!({"id": id, "resource_type": kind, "status": "pending", "amount": amount});
+        if kind == "physical:host" {
+            reservation = json!({"id": id, "resource_type": kind, "status": "pending", "min": 1, "max": amount});
+        }
+        reservation
+    };
+    let mut night = lease("night", LEASE);
+    night["reservations"] = json!([of("virtual:instance", "r1", 16), of("physical:host", "r2", 2)]);
+    night["degraded"] = json!(true);
+    let mut day = lease("day", "d1");
+    day["reservations"] = json!([of("licence:cad", "r3", 1)]);
+    answers(&server, "/v1/leases", json!({"leases": [night, day]})).await;
+    let hosts =
+        json!({"hosts": [{"id": "7", "hypervisor_hostname": "gpu07"}, {"id": "8", "hypervisor_hostname": "gpu08"}]});
+    answers(&server, "/v1/os-hosts", hosts).await;
+    let (_, printed) = berth(&server, &["lease", "list"]).await;
+    for expected in [
+        "RESERVED",
+        "16 instances + 1-2 hosts",
+        "1 unit",
+        "PENDING !",
+        "! is degraded",
+    ] {
+        assert!(printed.contains(expected), "{expected} is missing in\n{printed}");
+    }
+
+    let mut answer = outcome("refused");
+    answer["lease"]["conflict"]["text"] = json!("no host has gpu = true; did you mean 'True'?");
+    answer["hosts"]["lost_leases"] =
+        json!([{"lease_id": LEASE, "reservation_id": "r1", "hosts_missing": 15, "conflict": {"text": "none is left"}}]);
+    answer["hosts"]["moves"]["leases"][0]["from"] = json!(["7", "7", "7"]);
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+        .mount(&server)
+        .await;
+    let (_, printed) = berth(&server, &["what-if", "--down", "gpu07", "--hosts", "1"]).await;
+    for expected in [
+        "night  15 instances",
+        "gpu07 (3 places)  gpu08",
+        "did you mean 'True'?\n",
+    ] {
+        assert!(printed.contains(expected), "{expected} is missing in\n{printed}");
+    }
+
+    for (arguments, expected) in [
+        (
+            &["lease", "show", "nigth"][..],
+            "no lease is called 'nigth'; did you mean 'night'?",
+        ),
+        (
+            &["timeline", "--lease", "nihgt"],
+            "no lease is called 'nihgt'; did you mean 'night'?",
+        ),
+        (
+            &["host", "show", "gpu99"],
+            "no host is called 'gpu99'; did you mean 'gpu0",
+        ),
+        (&["lease", "show", "zzz"], "no lease is called 'zzz'"),
+    ] {
+        if arguments[0] == "timeline" {
+            answers(&server, "/v1/os-hosts/allocations", json!({"allocations": []})).await;
+        }
+        let error = berth(&server, arguments).await.0.unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+        assert_eq!(
+            error.to_string().contains("did you mean"),
+            expected.contains("did you mean"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a13_a_lease_shows_its_owner_and_an_id_may_be_cut() {
+    let server = with_one_lease().await;
+    let mut night = lease("night", LEASE);
+    night["events"] =
+        json!([{"event_type": "before_end_lease", "time": "2030-01-01T13:00:00.000000", "status": "UNDONE"}]);
+    let server_of = MockServer::start().await;
+    answers(&server_of, "/v1/leases", json!({"leases": [night]})).await;
+    answers(&server_of, &format!("/v1/leases/{LEASE}"), json!({"lease": night})).await;
+    let (result, printed) = berth(&server_of, &["lease", "show", &LEASE[..8]]).await;
+    assert!(
+        result.is_err() && printed.is_empty(),
+        "hosts are not answered there: {result:?}"
+    );
+    answers(&server_of, "/v1/os-hosts", json!({"hosts": []})).await;
+    let (result, printed) = berth(&server_of, &["lease", "show", &LEASE[..8]]).await;
+    result.unwrap();
+    for expected in ["user         u", "project      p", "before end   2030-01-01 13:00 UTC"] {
+        assert!(printed.contains(expected), "{expected} is missing in\n{printed}");
+    }
+    let (result, _) = berth(&server, &["lease", "show", &LEASE[..3]]).await;
+    assert!(matches!(result, Err(ClientError::NoSuchName { .. })), "{result:?}");
+}
+
+#[tokio::test]
+async fn a14_a_property_that_is_not_there_cannot_be_removed_and_a_host_without_sizes_is_said() {
+    let server = MockServer::start().await;
+    let host =
+        json!({"id": "7", "hypervisor_hostname": "gpu07", "vcpus": 0, "memory_mb": 1, "local_gb": 0, "rack": "r1"});
+    answers(&server, "/v1/os-hosts", json!({"hosts": [host]})).await;
+    answers(&server, "/v1/os-hosts/7", json!({"host": host})).await;
+    for verb in ["PUT", "POST"] {
+        let answer = ResponseTemplate::new(200).set_body_json(json!({"host": host}));
+        Mock::given(method(verb))
+            .respond_with(answer)
+            .expect(1)
+            .mount(&server)
+            .await;
+    }
+    let error = berth(&server, &["host", "update", "gpu07", "--remove", "rakc"])
+        .await
+        .0
+        .unwrap_err();
+    assert_eq!(
+        (error.exit_code(), error.to_string().as_str()),
+        (2, "--remove rakc: the host has no such property; did you mean 'rack'?")
+    );
+    berth(&server, &["host", "update", "gpu07", "--remove", "rack"])
+        .await
+        .0
+        .unwrap();
+    let (_, printed) = berth(&server, &["host", "create", "gpu07"]).await;
+    assert!(printed.contains("Registered with 0 vcpus, 0 local_gb:"), "{printed}");
+}
+
+#[test]
+fn a14_what_cannot_be_meant_is_refused_with_what_is_allowed() {
+    for (words, expected) in [
+        (&["lease", "create", ""][..], "a value is required"),
+        (
+            &["lease", "create", "x", "--vcpus", "-4"],
+            "-4 is not in 0..=4294967295",
+        ),
+        (
+            &["lease", "create", "x", "--hosts", "-1"],
+            "write a number of hosts, as 2",
+        ),
+        (
+            &["lease", "create", "x", "--instances", "-1"],
+            "-1 is not in 1..=4294967295",
+        ),
+        (&["lease", "create", "x", "--memory-mb", "8GB"], "8 GiB are 8192"),
+        (&["lease", "create", "x", "--start", "-tomorrow"], "write now, +2h"),
+        (&["host", "create", "x", "--vcpus", "-4"], "-4 is not in 0..=4294967295"),
+        (&["what-if", "--end", "-x"], "write now, +2h"),
+        (&["availability", "--limit", "-1"], "-1 is not in 1..=1000"),
+        (&["timeline", "--until", "-x"], "write now, +2h"),
+    ] {
+        let error = Program::try_parse_from([&["berth"], words].concat())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(expected), "{words:?}: {error}");
+        assert!(!error.contains("use '-- "), "{words:?}: {error}");
+    }
+    // Two hours ago is a time; whether it is allowed is the service's to say.
+    assert!(Program::try_parse_from(["berth", "lease", "create", "x", "--start", "-2h"]).is_ok());
 }
