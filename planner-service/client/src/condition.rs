@@ -264,6 +264,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a11_a_condition_is_written_as_people_write_it_and_reads_as_the_same() {
+        for (given, expected) in [
+            ("gpu=True", "gpu = True"),
+            ("vcpus>100 and gpu==True", "vcpus > 100 and gpu = True"),
+            ("(a=1 or b!=2) and c<=3", "(a = 1 or b != 2) and c <= 3"),
+            ("a=1 or b=2 and c=3", "a = 1 or b = 2 and c = 3"),
+            ("a=1 and (b=2 and c=3)", "a = 1 and (b = 2 and c = 3)"),
+            ("zone='a b'", "zone = 'a b'"),
+            ("zone=\"it's\"", "zone = \"it's\""),
+            ("zone=and", "zone = and"),
+        ] {
+            let value = parse_condition(given).unwrap();
+            let text = written(&value).unwrap();
+            assert_eq!(text, expected);
+            assert_eq!(parse_condition(&text).unwrap(), value);
+        }
+        for value in [
+            json!(["==", "$a b", "x"]),
+            json!(["==", "$and", "x"]),
+            json!(["==", "$a", "'\""]),
+            json!(["==", "$a", ""]),
+            json!(["==", "a", "x"]),
+            json!(["and", ["==", "$a", "x"]]),
+            json!(["in", "$a", "x"]),
+            json!("a"),
+        ] {
+            assert_eq!(written(&value), None, "{value}");
+        }
+    }
+
+    #[test]
     fn conditions_become_the_property_language() {
         for (text, expected) in [
             ("gpu=True", json!(["==", "$gpu", "True"])),

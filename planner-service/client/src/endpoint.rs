@@ -56,7 +56,9 @@ impl TypedConnection {
         line.extend(words.iter().map(AsRef::as_ref));
         if let Some(url) = self.url.as_deref().filter(|url| !holds_password(url)) {
             // Before what is no option, which may stand after `--`.
-            line.splice(2.min(line.len())..2.min(line.len()), ["--url", url]);
+            let options = line.iter().position(|word| word.starts_with('-'));
+            let place = options.unwrap_or(line.len().min(3));
+            line.splice(place..place, ["--url", url]);
         }
         if line.iter().any(|word| word.contains(is_steering)) {
             return None;
@@ -212,6 +214,44 @@ mod tests {
         assert!(!error.to_string().contains("SECRET"), "{error}");
         let endpoint = Endpoint::new("http://ann:SECRET@h", None).unwrap();
         assert!(!format!("{endpoint:?}").contains("SECRET"));
+    }
+
+    #[test]
+    fn a11_a_printed_command_goes_where_the_typed_one_went() {
+        let typed = |url: &str, token: Option<&str>| {
+            TypedConnection::of(&ConnectionArguments {
+                url: Some(url.to_owned()),
+                token: token.map(str::to_owned),
+                json: true,
+            })
+        };
+        let here = typed("http://h:1", None);
+        for (words, expected) in [
+            (&["lease", "show", "x"][..], "berth lease show --url http://h:1 x"),
+            (&["lease", "list"], "berth lease list --url http://h:1"),
+            (&["what-if", "--hosts", "2"], "berth what-if --url http://h:1 --hosts 2"),
+            (
+                &["lease", "update", "--", "-x"],
+                "berth lease update --url http://h:1 -- -x",
+            ),
+        ] {
+            assert_eq!(here.command(words).as_deref(), Some(expected));
+        }
+        assert_eq!(here.left_out(), None);
+        assert!(
+            typed("http://h:1", Some("SECRET"))
+                .left_out()
+                .unwrap()
+                .contains("--token")
+        );
+        let with_password = typed("http://ann:SECRET@h", Some("SECRET"));
+        assert_eq!(
+            with_password.command(&["lease", "list"]).as_deref(),
+            Some("berth lease list")
+        );
+        let left_out = with_password.left_out().unwrap();
+        assert!(left_out.contains("--url") && left_out.contains("--token") && !left_out.contains("SECRET"));
+        assert_eq!(TypedConnection::default().command(&["lease", "show", "\x1b"]), None);
     }
 
     #[test]

@@ -165,7 +165,7 @@ async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) 
     print(answer, output)?;
     if !zero.is_empty() && !output.json {
         output.line(&format!(
-            "Registered with 0 {}: it can be reserved as a whole, and no instance that takes some fits on it.",
+            "Registered with 0 {}: it can be reserved whole, but no instances that need these fit on it.",
             zero.join(", 0 ")
         ))?;
     }

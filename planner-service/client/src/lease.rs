@@ -280,7 +280,9 @@ impl Request for Change<'_> {
                     self.member(*reservation, "id")?,
                     self.member(*reservation, "resource_type")?,
                 );
-                arguments.reservation = arguments.reservation.with_amount(id, kind, *amount)?;
+                let existing = self.lease.get("reservations").and_then(Value::as_array);
+                let is_only = existing.is_some_and(|existing| existing.len() == 1);
+                arguments.reservation = arguments.reservation.with_amount(id, kind, is_only, *amount)?;
             }
             Offer::Drop { condition, .. } => {
                 // What is left of a condition that the lease has already cannot be told from what was asked for.

@@ -46,7 +46,7 @@ pub use keystone::KeystoneError;
 pub use lease::LeaseArguments;
 pub use moment::{Moment, MomentError};
 pub use output::Output;
-use output::escaped;
+use output::{broken, escaped};
 pub use property::PropertyArguments;
 pub use timeline::TimelineArguments;
 pub use what_if::WhatIfArguments;
@@ -172,7 +172,10 @@ pub async fn execute(command: Command, environment: Environment<'_>, now: DateTi
         Err(error) => {
             // Nobody is left to tell when standard error is closed; the exit code still does.
             let mut standard_error = std::io::stderr().lock();
-            let _ = writeln!(standard_error, "berth: {}", escaped(&error.to_string()));
+            let width = output::width_of_errors(environment);
+            for line in broken(&escaped(&format!("berth: {error}")), width) {
+                let _ = writeln!(standard_error, "{line}");
+            }
             for next in error.next_steps(&TypedConnection::of(&connection)) {
                 let _ = writeln!(standard_error, "  {}", escaped(&next));
             }

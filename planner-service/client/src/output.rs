@@ -66,8 +66,7 @@ impl<'a> Output<'a> {
         let terminal = std::io::stdout().is_terminal();
         let set = |name: &str| environment(name).filter(|value| !value.is_empty());
         let colour = terminal && set("NO_COLOR").is_none() && set("TERM").as_deref() != Some("dumb");
-        let columns = set("COLUMNS").and_then(|columns| columns.parse().ok());
-        let width = columns.or_else(|| terminal.then(|| Table::new().width().unwrap_or(DEFAULT_WIDTH)));
+        let width = columns(terminal, environment);
         Self {
             writer,
             json,
@@ -345,6 +344,19 @@ pub(crate) fn broken(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// How many columns there are to print in; `None`: nobody limits them.
+fn columns(terminal: bool, environment: Environment<'_>) -> Option<u16> {
+    let columns = environment("COLUMNS").and_then(|columns| columns.parse().ok());
+    columns.or_else(|| terminal.then(|| Table::new().width().unwrap_or(DEFAULT_WIDTH)))
+}
+
+/// How wide a line on standard error may be.
+pub(crate) fn width_of_errors(environment: Environment<'_>) -> usize {
+    let terminal = std::io::stderr().is_terminal();
+    let columns = terminal.then(|| columns(terminal, environment)).flatten();
+    columns.map_or(usize::MAX, usize::from)
 }
 
 /// A text without characters that steer a terminal: they are written as JSON writes them, `\u001b`.

@@ -279,35 +279,38 @@ impl ReservationArguments {
         noun(self.kind(place).as_deref())
     }
 
-    /// These changes of reservations with another amount for the one with this id; the plain options are its own if no
-    /// whole reservation is.
-    pub(crate) fn with_amount(&self, id: &str, kind: &str, amount: u32) -> Option<Self> {
+    /// These changes of reservations with another amount for the one with this id. The plain options are its own if the
+    /// lease has no other.
+    pub(crate) fn with_amount(&self, id: &str, kind: &str, is_only: bool, amount: u32) -> Option<Self> {
         let mut changed = self.clone();
+        let names: &[&str] = if kind == HOST_TYPE {
+            &["min", "max"]
+        } else {
+            &["amount"]
+        };
+        let amounts = || names.iter().map(|name| ((*name).to_owned(), json!(amount)));
         for text in &mut changed.reservation {
             let mut members = key_values::reservation(text, kind).ok()?;
             if members.get("id").and_then(Value::as_str) == Some(id) {
-                let names: &[&str] = if kind == HOST_TYPE {
-                    &["min", "max"]
-                } else {
-                    &["amount"]
-                };
-                members.extend(names.iter().map(|name| ((*name).to_owned(), json!(amount))));
+                members.extend(amounts());
                 *text = key_values::reservation_text(&members);
                 return Some(changed);
             }
         }
-        if !self.reservation.is_empty() {
-            return None;
-        }
         match kind {
-            HOST_TYPE => {
+            HOST_TYPE if is_only => {
                 changed.hosts = Some(HostCount {
                     min: amount,
                     max: amount,
                 });
             }
-            INSTANCE_TYPE | FLAVOR_TYPE => changed.instances = Some(amount),
-            _ => changed.reservation.push(format!("id={id},amount={amount}")),
+            INSTANCE_TYPE | FLAVOR_TYPE if is_only => changed.instances = Some(amount),
+            _ => {
+                let members = std::iter::once(("id".to_owned(), json!(id))).chain(amounts());
+                changed
+                    .reservation
+                    .push(key_values::reservation_text(&members.collect()));
+            }
         }
         Some(changed)
     }
