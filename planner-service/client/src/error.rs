@@ -106,13 +106,18 @@ impl ClientError {
 
     /// What the service answered when it refused, as far as that was JSON.
     pub(crate) fn answer(&self) -> Option<&Value> {
-        match self {
-            Self::Api(ApiError::Refused { body, .. })
-            | Self::Refused {
-                refusal: ApiError::Refused { body, .. },
-                ..
-            } => Some(&**body).filter(|body| !body.is_null()),
-            _ => None,
+        let (Self::Api(refusal) | Self::Refused { refusal, .. }) = self else {
+            return None;
+        };
+        match refusal {
+            ApiError::Refused { body, .. } => Some(&**body).filter(|body| !body.is_null()),
+            ApiError::Unreachable { .. }
+            | ApiError::Gateway { .. }
+            | ApiError::Redirected { .. }
+            | ApiError::TooLong { .. }
+            | ApiError::NotJson { .. }
+            | ApiError::Address { .. }
+            | ApiError::Client { .. } => None,
         }
     }
 

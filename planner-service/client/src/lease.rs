@@ -414,10 +414,11 @@ async fn update(
             arguments: arguments.clone(),
             lease: &lease,
         };
-        match ClientError::refused(refusal, &change, api) {
-            ClientError::Api(refusal) => state_shown(refusal, &id, api),
-            refused => refused,
-        }
+        let refused = ClientError::refused(refusal, &change, api);
+        let ClientError::Api(refusal) = refused else {
+            return refused;
+        };
+        state_shown(refusal, &id, api)
     })?;
     if output.json {
         output.value(&answer)

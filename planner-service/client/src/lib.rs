@@ -79,11 +79,23 @@ pub enum Command {
 /// one in the usage lines of its errors, and cannot be told from one that was typed.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ConnectionArguments {
-    /// Address of the service, with or without /v1; without it the OS_* variables are used if set [env: BERTH_URL]
-    #[arg(long, value_name = "URL", global = true, help_heading = "Connection and output")]
+    /// Address of the service
+    #[arg(
+        long,
+        help = "Address of the service, with or without /v1; without it the OS_* variables are used if set [env: BERTH_URL]",
+        value_name = "URL",
+        global = true,
+        help_heading = "Connection and output"
+    )]
     pub url: Option<String>,
-    /// Token to send; without it, and with an address given, none is sent [env: BERTH_TOKEN]
-    #[arg(long, value_name = "TOKEN", global = true, help_heading = "Connection and output")]
+    /// Token to send
+    #[arg(
+        long,
+        help = "Token to send; without it, and with an address given, none is sent [env: BERTH_TOKEN]",
+        value_name = "TOKEN",
+        global = true,
+        help_heading = "Connection and output"
+    )]
     pub token: Option<String>,
     /// Print the API's JSON
     #[arg(long, global = true, help_heading = "Connection and output")]

@@ -127,7 +127,18 @@ impl WhatIfArguments {
 
     pub(crate) fn body(&self, now: DateTime<Utc>) -> Result<Value, ClientError> {
         let mut body = Map::new();
-        if !self.reservation.is_empty() {
+        if self.reservation.is_empty() {
+            let times = [
+                ("--start", self.start),
+                ("--end", self.end),
+                ("--latest-start", self.latest_start),
+            ];
+            if let Some((option, _)) = times.iter().find(|(_, time)| time.is_some()) {
+                return Err(ClientError::Usage(format!(
+                    "{option}: it is a time of a lease; say what to reserve, e.g. --hosts 2"
+                )));
+            }
+        } else {
             let start = self.start().resolve(now, now)?;
             let mut lease = Map::new();
             // The service's own clock decides what "now" is.
@@ -143,17 +154,6 @@ impl WhatIfArguments {
             }
             lease.insert("reservations".to_owned(), json!(self.reservation.for_creation()?));
             body.insert("lease".to_owned(), Value::Object(lease));
-        } else {
-            let times = [
-                ("--start", self.start),
-                ("--end", self.end),
-                ("--latest-start", self.latest_start),
-            ];
-            if let Some((option, _)) = times.iter().find(|(_, time)| time.is_some()) {
-                return Err(ClientError::Usage(format!(
-                    "{option}: it is a time of a lease; say what to reserve, e.g. --hosts 2"
-                )));
-            }
         }
         let hosts = self.hosts(now)?;
         if !hosts.is_empty() {
