@@ -118,6 +118,7 @@ fn unsatisfied(condition: &Predicate, hosts: &[&Host], reach: &Reach<'_>) -> Str
             .flat_map(|host| host.properties.keys())
             .map(String::as_str)
             .filter(|name| !is_derived(name) && !reach.hides_capability(name))
+            .filter(|name| reach.sees_hosts() || !NAMES_OF_HOSTS.contains(name))
             .collect();
         let instead = match nearest(&said_as_written(property), &names) {
             Some(name) => format!("; did you mean '{name}'?"),
