@@ -961,3 +961,33 @@ fn a14_what_cannot_be_meant_is_refused_with_what_is_allowed() {
     // Two hours ago is a time; whether it is allowed is the service's to say.
     assert!(Program::try_parse_from(["berth", "lease", "create", "x", "--start", "-2h"]).is_ok());
 }
+
+#[tokio::test]
+async fn a7_a_token_that_would_not_be_sent_is_refused() {
+    let environment = |name: &str| match name {
+        "OS_AUTH_URL" => Some("http://127.0.0.1:1".to_owned()),
+        "BERTH_TOKEN" => Some("of another service".to_owned()),
+        _ => None,
+    };
+    let typed = ConnectionArguments {
+        token: Some("typed".to_owned()),
+        ..ConnectionArguments::default()
+    };
+    let error = ClientError::from(Endpoint::resolve(&typed, &environment).await.unwrap_err());
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().starts_with("--token needs --url"), "{error}");
+    // One of the environment is for the service of BERTH_URL, and is left alone.
+    let error = Endpoint::resolve(&ConnectionArguments::default(), &environment)
+        .await
+        .unwrap_err();
+    assert!(!error.to_string().contains("--token"), "{error}");
+    let by_variables = |name: &str| match name {
+        "BERTH_URL" => Some("http://h/v1".to_owned()),
+        "BERTH_TOKEN" => Some("T".to_owned()),
+        _ => None,
+    };
+    let found = Endpoint::resolve(&ConnectionArguments::default(), &by_variables)
+        .await
+        .unwrap();
+    assert_eq!((found.url.as_str(), found.token.as_deref()), ("http://h", Some("T")));
+}
