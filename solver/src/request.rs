@@ -129,8 +129,13 @@ impl<'a> Ask<'a> {
             reservations: vec![self.asked.id.clone()],
             certificate: Vec::new(),
             text: format!(
-                "{} needed that match the request and are in service from {} to {}, {exist} {}",
+                "{} needed that {} in service from {} to {}, {exist} {}",
                 wording::count_is(needed, "host", "hosts"),
+                if needed == 1 {
+                    "matches the request and is"
+                } else {
+                    "match the request and are"
+                },
                 wording::instant(window.start),
                 wording::instant(window.end),
                 if exist == 1 { "exists" } else { "exist" },

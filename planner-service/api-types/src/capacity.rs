@@ -26,6 +26,9 @@ pub struct Availability {
     /// Registered hosts that satisfy the expressions, whether or not they take new work.
     #[schema(example = 40)]
     pub hosts_matching: u32,
+    /// Why none does; absent if some do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     /// One after another without gaps; neighbours differ.
     pub steps: Vec<AvailabilityStep>,
     /// If there are more steps than `limit`: where they go on. Ask again with it as `marker`.

@@ -103,7 +103,7 @@ pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
     let plan = match planned {
         Ok(plan) => plan,
         Err(error) => {
-            say_unreadable(&arguments.problem, &error)?;
+            say_unreadable(&arguments.problem, &error);
             return Ok(ExitCode::from(UNREADABLE));
         }
     };

@@ -7,7 +7,7 @@ use api_types::capacity::Offer;
 use http_client::{BodyError, Client, Method, Response, SendError, beginning_of, body_up_to, deepest_cause, send};
 use serde_json::Value;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, TypedConnection};
 use crate::http::{LONGEST_REFUSAL, http_client, message_of, without_password};
 
 /// Longest answer that is read, in bytes after decompression: some 100,000 leases.
@@ -47,6 +47,8 @@ pub enum ApiError {
         request_id: Option<String>,
         /// What the service would accept instead.
         offers: Vec<Offer>,
+        /// The whole answer; null if it is not JSON.
+        body: Box<Value>,
     },
     /// It points somewhere else.
     #[error("{url}: {redirect}")]
@@ -104,6 +106,11 @@ impl Api {
             })?;
         let shown = without_password(&endpoint.url);
         Ok(Self { http, endpoint, shown })
+    }
+
+    /// What was typed to reach it.
+    pub(crate) const fn typed(&self) -> &TypedConnection {
+        &self.endpoint.typed
     }
 
     /// Reads `path` (with its leading slash and version).
@@ -207,12 +214,14 @@ impl Api {
                 message: reason.to_owned(),
                 request_id,
                 offers,
+                body: Box::new(body),
             },
             Some(message) => ApiError::Refused {
                 status,
                 message,
                 request_id,
                 offers,
+                body: Box::new(body),
             },
         }
     }

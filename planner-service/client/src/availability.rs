@@ -24,10 +24,10 @@ const BAR: u64 = 24;
 #[derive(Debug, Args)]
 pub struct AvailabilityArguments {
     /// From when: now, +2h (from now), '2030-01-01 10:00' (UTC)
-    #[arg(long, value_name = "TIME", default_value = "now")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "now")]
     start: Moment,
     /// Until when: +2d (from the start), '2030-01-08' (UTC)
-    #[arg(long, value_name = "TIME", default_value = "+7d")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "+7d")]
     end: Moment,
     /// Which hosts, e.g. 'gpu=True and vcpus>=8'; and, or, parentheses, = != >= <= > <
     #[arg(long = "where", value_name = "CONDITION")]
@@ -49,7 +49,7 @@ pub struct AvailabilityArguments {
     )]
     resource_properties: Option<String>,
     /// Most rows, 1 to 1000
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
     #[command(flatten)]
     pub(crate) connection: ConnectionArguments,
@@ -87,6 +87,7 @@ pub(crate) async fn run(
 
 fn show(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
     let matching = text_of(&answer, "hosts_matching");
+    let hint = answer.get("hint").and_then(Value::as_str).map(str::to_owned);
     let next = answer.get("next_marker").and_then(Value::as_str).map(str::to_owned);
     let steps = list(answer, "steps")?;
     let most = steps.iter().map(|step| number(step, "in_service")).max().unwrap_or(0);
@@ -107,7 +108,8 @@ fn show(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
     let rows = rows.collect();
     let header = ["FROM (UTC)", "UNTIL (UTC)", "FREE", "WITH MOVES", "IN SERVICE", ""];
     let header = if wide { &header[..] } else { &header[..5] };
-    output.line(&format!("Hosts that match: {matching}"))?;
+    let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+    output.line(&format!("Hosts that match: {matching}{hint}"))?;
     output.table(header, rows, "Nothing is known of this range.")?;
     // Only a time is shown as something to copy.
     if let Some(next) = next.as_deref().and_then(from_wire).map(to_wire) {

@@ -6,6 +6,8 @@
 
 use serde_json::{Value, json};
 
+use crate::output::scalar;
+
 /// Deepest nesting of parentheses the service reads.
 const MAX_DEPTH: usize = 64;
 
@@ -77,6 +79,54 @@ pub fn parse_condition(text: &str) -> Result<Value, ConditionError> {
     Ok(condition)
 }
 
+/// Characters that end a word.
+const SIGNS: &str = "()=<>!'\"";
+
+/// The condition as people write it, which [`parse_condition`] reads as the same value; `None` if it cannot be said.
+pub(crate) fn written(condition: &Value) -> Option<String> {
+    let [Value::String(operator), operands @ ..] = condition.as_array()?.as_slice() else {
+        return None;
+    };
+    if matches!(operator.as_str(), "and" | "or") {
+        let enclosed = |operand: &Value| {
+            let text = written(operand)?;
+            let inner = operand.get(0).and_then(Value::as_str);
+            // `and` binds closer.
+            let is_apart = inner == Some("or") || inner == Some(operator);
+            Some(if is_apart { format!("({text})") } else { text })
+        };
+        let operands: Option<Vec<String>> = operands.iter().map(enclosed).collect();
+        let operands = operands.filter(|operands| operands.len() > 1)?;
+        return Some(operands.join(&format!(" {operator} ")));
+    }
+    let [Value::String(name), value] = operands else {
+        return None;
+    };
+    let name = name
+        .strip_prefix('$')
+        .filter(|name| is_word(name) && !name.starts_with('$'))?;
+    if name.eq_ignore_ascii_case("and") || name.eq_ignore_ascii_case("or") {
+        return None;
+    }
+    let operator = match operator.as_str() {
+        "=" | "==" => "=",
+        operator @ ("!=" | ">=" | "<=" | ">" | "<") => operator,
+        _ => return None,
+    };
+    let value = scalar(value);
+    let value = match ['\'', '"'].into_iter().find(|mark| !value.contains(*mark)) {
+        _ if is_word(&value) => value,
+        Some(mark) if !value.is_empty() => format!("{mark}{value}{mark}"),
+        Some(_) | None => return None,
+    };
+    Some(format!("{name} {operator} {value}"))
+}
+
+/// Whether a text is read as one word.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|character: char| character.is_whitespace() || SIGNS.contains(character))
+}
+
 fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ConditionError> {
     let characters: Vec<char> = text.chars().collect();
     let mut found = Vec::new();
@@ -107,7 +157,7 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ConditionError> {
             _ => {
                 while characters
                     .get(position)
-                    .is_some_and(|&other| !other.is_whitespace() && !"()=<>!'\"".contains(other))
+                    .is_some_and(|&other| !other.is_whitespace() && !SIGNS.contains(other))
                 {
                     position += 1;
                 }
@@ -212,6 +262,37 @@ fn unexpected(place: usize, expected: &'static str, token: &Token) -> ConditionE
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a11_a_condition_is_written_as_people_write_it_and_reads_as_the_same() {
+        for (given, expected) in [
+            ("gpu=True", "gpu = True"),
+            ("vcpus>100 and gpu==True", "vcpus > 100 and gpu = True"),
+            ("(a=1 or b!=2) and c<=3", "(a = 1 or b != 2) and c <= 3"),
+            ("a=1 or b=2 and c=3", "a = 1 or b = 2 and c = 3"),
+            ("a=1 and (b=2 and c=3)", "a = 1 and (b = 2 and c = 3)"),
+            ("zone='a b'", "zone = 'a b'"),
+            ("zone=\"it's\"", "zone = \"it's\""),
+            ("zone=and", "zone = and"),
+        ] {
+            let value = parse_condition(given).unwrap();
+            let text = written(&value).unwrap();
+            assert_eq!(text, expected);
+            assert_eq!(parse_condition(&text).unwrap(), value);
+        }
+        for value in [
+            json!(["==", "$a b", "x"]),
+            json!(["==", "$and", "x"]),
+            json!(["==", "$a", "'\""]),
+            json!(["==", "$a", ""]),
+            json!(["==", "a", "x"]),
+            json!(["and", ["==", "$a", "x"]]),
+            json!(["in", "$a", "x"]),
+            json!("a"),
+        ] {
+            assert_eq!(written(&value), None, "{value}");
+        }
+    }
 
     #[test]
     fn conditions_become_the_property_language() {

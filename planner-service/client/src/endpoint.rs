@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use api_types::name::is_steering;
 use url::Url;
 
 use crate::ConnectionArguments;
@@ -25,6 +26,56 @@ pub struct Endpoint {
     pub certificates: Option<Vec<u8>>,
     /// Do not verify the service's certificate.
     pub insecure: bool,
+    /// What was typed to reach it.
+    pub(crate) typed: TypedConnection,
+}
+
+/// The options of the command line that lead to the service. Commands that are printed repeat them, because they would
+/// go to another service without them. Secrets are not repeated.
+#[derive(Debug, Clone, Default)]
+pub struct TypedConnection {
+    url: Option<String>,
+    token: bool,
+}
+
+impl TypedConnection {
+    /// What was typed.
+    pub fn of(connection: &ConnectionArguments) -> Self {
+        Self {
+            url: connection.url.clone().filter(|url| !url.is_empty()),
+            token: connection.token.as_ref().is_some_and(|token| !token.is_empty()),
+        }
+    }
+
+    /// A command line for a shell, from its words without `berth`; `None` if a word holds what a terminal would take for
+    /// something else.
+    pub(crate) fn command<Word: AsRef<str>>(&self, words: &[Word]) -> Option<String> {
+        let mut line = vec!["berth"];
+        line.extend(words.iter().map(AsRef::as_ref));
+        if let Some(url) = self.url.as_deref().filter(|url| !holds_password(url)) {
+            // Before what is no option, which may stand after `--`.
+            let options = line.iter().position(|word| word.starts_with('-'));
+            let place = options.unwrap_or(line.len().min(3));
+            line.splice(place..place, ["--url", url]);
+        }
+        if line.iter().any(|word| word.contains(is_steering)) {
+            return None;
+        }
+        shlex::try_join(line).ok()
+    }
+
+    /// What has to be added to a command that is printed.
+    pub(crate) fn left_out(&self) -> Option<&'static str> {
+        let hidden = self.url.as_deref().is_some_and(holds_password);
+        match (hidden, self.token) {
+            (false, false) => None,
+            (false, true) => Some("Add the --token that you gave, or set BERTH_TOKEN to it."),
+            (true, false) => Some("Add the --url that you gave, or set BERTH_URL to it."),
+            (true, true) => {
+                Some("Add the --url and the --token that you gave, or set BERTH_URL and BERTH_TOKEN to them.")
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Endpoint {
@@ -47,6 +98,9 @@ pub enum EndpointError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A token was typed for an address that Keystone's catalog says.
+    #[error("--token needs --url, or BERTH_URL: the service that the OS_* variables lead to is sent a token of theirs")]
+    Token,
     /// Keystone did not lead there.
     #[error(transparent)]
     Keystone(#[from] KeystoneError),
@@ -63,6 +117,7 @@ impl Endpoint {
             token,
             certificates: None,
             insecure: false,
+            typed: TypedConnection::default(),
         })
     }
 
@@ -75,16 +130,25 @@ impl Endpoint {
         connection: &ConnectionArguments,
         environment: Environment<'_>,
     ) -> Result<Self, EndpointError> {
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let given = |typed: &Option<String>, variable: &str| {
+            let typed = typed.clone().filter(|text| !text.is_empty());
+            typed.or_else(|| environment(variable).filter(|text| !text.trim().is_empty()))
+        };
+        let token = || given(&connection.token, "BERTH_TOKEN");
+        let typed = TypedConnection::of(connection);
         let trust = keystone::Trust::from_environment(environment)?;
-        let mut endpoint = if let Some(url) = given(&connection.url) {
-            Self::new(&url, given(&connection.token))?
+        let mut endpoint = if let Some(url) = given(&connection.url, "BERTH_URL") {
+            Self::new(&url, token())?
         } else if environment("OS_AUTH_URL").is_some_and(|url| !url.is_empty()) {
+            if typed.token {
+                return Err(EndpointError::Token);
+            }
             let (url, token) = keystone::locate(environment, &trust).await?;
             Self::new(&url, Some(token))?
         } else {
-            Self::new(DEFAULT_URL, given(&connection.token))?
+            Self::new(DEFAULT_URL, token())?
         };
+        endpoint.typed = typed;
         endpoint.certificates = trust.certificates;
         endpoint.insecure = trust.insecure;
         Ok(endpoint)
@@ -112,6 +176,11 @@ fn root(text: &str) -> Result<String, EndpointError> {
         .to_owned())
 }
 
+/// Whether an address is not to be shown as it is.
+fn holds_password(address: &str) -> bool {
+    without_password(address) != address
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +191,44 @@ mod tests {
         assert!(!error.to_string().contains("SECRET"), "{error}");
         let endpoint = Endpoint::new("http://ann:SECRET@h", None).unwrap();
         assert!(!format!("{endpoint:?}").contains("SECRET"));
+    }
+
+    #[test]
+    fn a11_a_printed_command_goes_where_the_typed_one_went() {
+        let typed = |url: &str, token: Option<&str>| {
+            TypedConnection::of(&ConnectionArguments {
+                url: Some(url.to_owned()),
+                token: token.map(str::to_owned),
+                json: true,
+            })
+        };
+        let here = typed("http://h:1", None);
+        for (words, expected) in [
+            (&["lease", "show", "x"][..], "berth lease show --url http://h:1 x"),
+            (&["lease", "list"], "berth lease list --url http://h:1"),
+            (&["what-if", "--hosts", "2"], "berth what-if --url http://h:1 --hosts 2"),
+            (
+                &["lease", "update", "--", "-x"],
+                "berth lease update --url http://h:1 -- -x",
+            ),
+        ] {
+            assert_eq!(here.command(words).as_deref(), Some(expected));
+        }
+        assert_eq!(here.left_out(), None);
+        assert!(
+            typed("http://h:1", Some("SECRET"))
+                .left_out()
+                .unwrap()
+                .contains("--token")
+        );
+        let with_password = typed("http://ann:SECRET@h", Some("SECRET"));
+        assert_eq!(
+            with_password.command(&["lease", "list"]).as_deref(),
+            Some("berth lease list")
+        );
+        let left_out = with_password.left_out().unwrap();
+        assert!(left_out.contains("--url") && left_out.contains("--token") && !left_out.contains("SECRET"));
+        assert_eq!(TypedConnection::default().command(&["lease", "show", "\x1b"]), None);
     }
 
     #[test]

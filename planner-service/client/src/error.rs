@@ -3,9 +3,13 @@
 //! Invariant: every error has an exit code a script can rely on: 1 refused by the service, 2 wrong
 //! command line, 3 the service did not answer.
 
-use crate::api::ApiError;
+use serde_json::Value;
+use url::{Host, Url};
+
+use crate::api::{Api, ApiError};
 use crate::condition::ConditionError;
-use crate::endpoint::EndpointError;
+use crate::endpoint::{EndpointError, TypedConnection};
+use crate::key_values::{nearest, question};
 use crate::keystone::KeystoneError;
 use crate::moment::MomentError;
 use crate::request::{Request, accepted};
@@ -16,13 +20,13 @@ pub enum ClientError {
     /// The service refused or did not answer.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// The service refused and offers something else.
+    /// The service refused, and the command knows what can be done.
     #[error("{refusal}")]
-    Offered {
+    Refused {
         /// Why.
         refusal: ApiError,
-        /// What it would accept, in lines.
-        accepted: Vec<String>,
+        /// What can be done, in lines.
+        next: Vec<String>,
     },
     /// The service could not be found.
     #[error(transparent)]
@@ -37,12 +41,14 @@ pub enum ClientError {
     #[error("{0}")]
     Usage(String),
     /// No object of this kind has this name.
-    #[error("no {kind} is called '{name}'")]
+    #[error("no {kind} is called '{name}'{}", question(nearest.as_deref()))]
     NoSuchName {
         /// `lease` or `host`
         kind: &'static str,
         /// As written.
         name: String,
+        /// The name of one that may have been meant.
+        nearest: Option<String>,
     },
     /// Several objects have this name.
     #[error("{count} {kind}s are called '{name}': {ids}")]
@@ -65,25 +71,62 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// A call that failed; what the service offers is shown as a change of the request.
-    pub(crate) fn refused(error: ApiError, request: &impl Request) -> Self {
-        let accepted = match &error {
-            ApiError::Refused { offers, .. } => accepted(request, offers),
+    /// A call that failed; what the service offers is shown as a change of the request, and where it offers nothing, the
+    /// question what would fit.
+    pub(crate) fn refused(error: ApiError, request: &impl Request, api: &Api) -> Self {
+        let ApiError::Refused { offers, message, .. } = &error else {
+            return Self::Api(error);
+        };
+        let mut next = accepted(request, offers, api.typed());
+        let question = request
+            .question()
+            .filter(|_| next.is_empty() && message.contains("Not enough"));
+        if let Some(question) = question.and_then(|words| api.typed().command(&words)) {
+            next.push("Ask for less, another time or a weaker condition. This tells what fits:".to_owned());
+            next.push(format!("  {question}"));
+            next.extend(api.typed().left_out().map(str::to_owned));
+        }
+        if next.is_empty() {
+            Self::Api(error)
+        } else {
+            Self::Refused { refusal: error, next }
+        }
+    }
+
+    /// A call that failed; after a conflict with what there is, `command` shows that.
+    pub(crate) fn conflict(error: ApiError, command: &[&str], shows: &str, api: &Api) -> Self {
+        match (&error, api.typed().command(command)) {
+            (ApiError::Refused { status: 409, .. }, Some(command)) => Self::Refused {
+                refusal: error,
+                next: vec![format!("`{command}` {shows}")],
+            },
+            _ => Self::Api(error),
+        }
+    }
+
+    /// What the service answered when it refused, as far as that was JSON.
+    pub(crate) fn answer(&self) -> Option<&Value> {
+        let (Self::Api(refusal) | Self::Refused { refusal, .. }) = self else {
+            return None;
+        };
+        match refusal {
+            ApiError::Refused { body, .. } => Some(&**body).filter(|body| !body.is_null()),
             ApiError::Unreachable { .. }
             | ApiError::Gateway { .. }
             | ApiError::Redirected { .. }
             | ApiError::TooLong { .. }
             | ApiError::NotJson { .. }
             | ApiError::Address { .. }
-            | ApiError::Client { .. } => Vec::new(),
-        };
-        if accepted.is_empty() {
-            Self::Api(error)
-        } else {
-            Self::Offered {
-                refusal: error,
-                accepted,
-            }
+            | ApiError::Client { .. } => None,
+        }
+    }
+
+    /// That none of these has this name.
+    pub(crate) fn no_such<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::NoSuchName {
+            kind,
+            name: name.to_owned(),
+            nearest: nearest(name, known).map(str::to_owned),
         }
     }
 
@@ -103,7 +146,8 @@ impl ClientError {
                     | KeystoneError::Client { .. }
                     | KeystoneError::Method { .. },
                 )
-                | EndpointError::Address { .. },
+                | EndpointError::Address { .. }
+                | EndpointError::Token,
             ) => 2,
             Self::Api(
                 ApiError::Refused { .. }
@@ -114,7 +158,7 @@ impl ClientError {
             | Self::Endpoint(EndpointError::Keystone(
                 KeystoneError::Refused { .. } | KeystoneError::Answer(_) | KeystoneError::NotInCatalog { .. },
             ))
-            | Self::Offered { .. }
+            | Self::Refused { .. }
             | Self::NoSuchName { .. }
             | Self::AmbiguousName { .. }
             | Self::Answer(_)
@@ -122,48 +166,84 @@ impl ClientError {
         }
     }
 
-    /// What the user can do next, a line each.
-    pub fn next_steps(&self) -> Vec<String> {
-        if let Self::Offered { accepted, .. } = self {
-            return accepted.clone();
+    /// What the user can do next, a line each; commands lead to the service that was asked.
+    pub fn next_steps(&self, typed: &TypedConnection) -> Vec<String> {
+        if let Self::Refused { next, .. } = self {
+            return next.clone();
         }
-        self.next_step().into_iter().collect()
+        self.next_step(typed).into_iter().collect()
     }
 
     /// What the user can do next, in one sentence.
-    fn next_step(&self) -> Option<String> {
+    fn next_step(&self, typed: &TypedConnection) -> Option<String> {
         let text = match self {
-            Self::Api(ApiError::Unreachable { .. }) => {
-                "Start one with `berth serve`, or set BERTH_URL (or --url) to the address of a running service."
-            }
+            Self::Api(ApiError::Unreachable { url, reason }) => return Some(unreachable_hint(url, reason)),
             Self::Api(ApiError::Gateway { .. }) => "The service behind this address is down; try again later.",
-            Self::Api(ApiError::Refused { status, message, .. }) => return refusal_hint(*status, message),
+            Self::Api(ApiError::Refused { status, message, .. }) => return refusal_hint(*status, message, typed),
             Self::Api(ApiError::NotJson { .. } | ApiError::Redirected { .. } | ApiError::TooLong { .. })
             | Self::Answer(_) => {
-                "Check BERTH_URL: it is the address given to `berth serve --listen`, with or without /v1."
+                "Check the address (--url or BERTH_URL): it is the one that the service listens on, with or without /v1."
             }
             Self::Endpoint(EndpointError::Keystone(error)) => return Some(error.next_step()),
-            Self::NoSuchName { kind, .. } => return Some(format!("`berth {kind} list` shows what there is.")),
+            Self::NoSuchName { kind, .. } => {
+                let noun = kind.replace(' ', "");
+                let list = typed.command(&[noun.as_str(), "list"])?;
+                return Some(format!("`{list}` shows what there is."));
+            }
             Self::AmbiguousName { .. } => "Say which one by its id.",
             Self::Usage(_) | Self::Condition(_) | Self::Moment(_) => "Add --help to see what the command takes.",
             Self::Api(ApiError::Address { .. } | ApiError::Client { .. })
-            | Self::Endpoint(EndpointError::Address { .. })
-            | Self::Offered { .. }
+            | Self::Endpoint(EndpointError::Address { .. } | EndpointError::Token)
+            | Self::Refused { .. }
             | Self::Output(_) => return None,
         };
         Some(text.to_owned())
     }
 }
 
-fn refusal_hint(status: u16, message: &str) -> Option<String> {
+/// What to do where no service answers.
+fn unreachable_hint(url: &str, reason: &str) -> String {
+    let parsed = Url::parse(url).ok();
+    let parsed = parsed.as_ref();
+    if reason.contains("InvalidContentType") {
+        return "What listens there speaks no TLS; write http:// if it is a service without it.".to_owned();
+    }
+    let is_here = |host: Host<&str>| match host {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    match parsed.and_then(|url| {
+        Some((
+            url.host().filter(|host| is_here(host.clone()))?,
+            url.port_or_known_default()?,
+        ))
+    }) {
+        Some((host, port)) => format!(
+            "Start one with `berth serve --listen {host}:{port}`, or set BERTH_URL (or --url) to the address of a running \
+             service."
+        ),
+        None => "Check the address (--url or BERTH_URL), and that the service runs there.".to_owned(),
+    }
+}
+
+fn refusal_hint(status: u16, message: &str, typed: &TypedConnection) -> Option<String> {
+    let of_a_lease = message.contains(":leases:") && !message.contains(":leases:post");
     let text = match status {
         401 => "Set BERTH_TOKEN (or --token) to a valid token, or the OS_* variables to log in with Keystone.",
-        403 if message.contains("Policy") => "Your role does not allow this; ask an operator of the service.",
-        404 => "It may have ended or been deleted; `berth lease list` and `berth host list` show what there is.",
-        409 if message.contains("Not enough hosts") => {
-            "Ask for fewer hosts, another time or a weaker condition; `berth what-if` with the same options tells what fits."
+        403 if message.contains("Policy") && of_a_lease => {
+            "It belongs to another project, or your role does not allow this; ask an operator of the service."
         }
-        409 => "`berth lease show` tells the state it is in now.",
+        403 if message.contains("Policy") => "Your role does not allow this; ask an operator of the service.",
+        404 => {
+            let (leases, hosts) = (typed.command(&["lease", "list"])?, typed.command(&["host", "list"])?);
+            return Some(format!(
+                "It may have ended or been deleted; `{leases}` and `{hosts}` show what there is."
+            ));
+        }
+        503 if message.contains("the database") => {
+            "The service cannot use its database: tell its operator; its log names the reason under the request id."
+        }
         503 => "This is no refusal: try again in a moment.",
         500..=599 => "The service failed; its log names the reason under the request id.",
         _ => return None,

@@ -12,9 +12,10 @@ use crate::ConnectionArguments;
 use crate::answer::{list, member};
 use crate::api::{Api, segment};
 use crate::error::ClientError;
-use crate::key_values::{Property, distinct};
+use crate::key_values::{Property, distinct, nearest, question};
 use crate::lease::only_one;
 use crate::output::{Cell, Output, cell_of, counted, text_of};
+use crate::size::{gibibytes, mebibytes};
 
 /// `berth host`.
 #[derive(Debug, Args)]
@@ -51,14 +52,14 @@ pub(crate) struct CreateArguments {
     #[arg(long = "property", alias = "extra", value_name = "NAME=VALUE")]
     properties: Vec<Property>,
     /// Number of virtual CPUs (standalone only, as the next ones; with OpenStack, Nova knows them)
-    #[arg(long)]
-    vcpus: Option<u64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    vcpus: Option<u32>,
     /// Memory in MiB
-    #[arg(long)]
-    memory_mb: Option<u64>,
+    #[arg(long, value_name = "MIB", allow_negative_numbers = true, value_parser = mebibytes)]
+    memory_mb: Option<u32>,
     /// Disk in GiB
-    #[arg(long)]
-    local_gb: Option<u64>,
+    #[arg(long, value_name = "GIB", allow_negative_numbers = true, value_parser = gibibytes)]
+    local_gb: Option<u32>,
     /// e.g. QEMU
     #[arg(long)]
     hypervisor_type: Option<String>,
@@ -120,7 +121,11 @@ pub(crate) async fn run(action: HostAction, api: &Api, output: &mut Output<'_>) 
         HostAction::Delete(arguments) => {
             for host in &arguments.hosts {
                 let id = find(api, host).await?;
-                api.delete(&format!("/v1/os-hosts/{}", segment(&id))).await?;
+                let removed = api.delete(&format!("/v1/os-hosts/{}", segment(&id))).await;
+                let allocations = ["allocation", "show", id.as_str()];
+                removed.map_err(|refusal| {
+                    ClientError::conflict(refusal, &allocations, "shows which leases have it.", api)
+                })?;
                 if !output.json {
                     output.line(&format!("Removed host {host}."))?;
                 }
@@ -152,7 +157,20 @@ async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) 
         }
     }
     refuse_twice(body.insert("name".to_owned(), json!(arguments.name)).as_ref(), "name")?;
-    print(api.post("/v1/os-hosts", &Value::Object(body)).await?, output)
+    let answer = api.post("/v1/os-hosts", &Value::Object(body)).await;
+    let update = ["host", "update", "--help"];
+    let answer = answer.map_err(|refusal| ClientError::conflict(refusal, &update, "says how to change it.", api))?;
+    let sizes = ["vcpus", "memory_mb", "local_gb"];
+    let is_zero = |name: &&&str| answer.pointer(&format!("/host/{name}")) == Some(&json!(0));
+    let zero: Vec<&str> = sizes.iter().filter(is_zero).copied().collect();
+    print(answer, output)?;
+    if !zero.is_empty() && !output.json {
+        output.line(&format!(
+            "Registered with 0 {}: it can be reserved whole, but no instances that need these fit on it.",
+            zero.join(", 0 ")
+        ))?;
+    }
+    Ok(())
 }
 
 /// Refuses a property that an option of its own says too.
@@ -180,6 +198,17 @@ async fn update(arguments: UpdateArguments, api: &Api, output: &mut Output<'_>) 
         ));
     }
     let id = find(api, &arguments.host).await?;
+    if body.values().any(Value::is_null) {
+        let host = member(api.get(&format!("/v1/os-hosts/{}", segment(&id)), &[]).await?, "host")?;
+        let known = capabilities(&host);
+        let removed = body.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name);
+        if let Some(unknown) = removed.into_iter().find(|name| !known.contains(name.as_str())) {
+            return Err(ClientError::Usage(format!(
+                "--remove {unknown}: the host has no such property{}",
+                question(nearest(unknown, known))
+            )));
+        }
+    }
     print(
         api.put(&format!("/v1/os-hosts/{}", segment(&id)), &Value::Object(body))
             .await?,
@@ -206,7 +235,7 @@ async fn set_reservable(
             "Host {host} is {}: {} moved, {} resources now, {} again.",
             if reservable { "up" } else { "down" },
             count("moved", "reservation", "reservations"),
-            count("lost", "lease lacks", "leases lack"),
+            count("lost", "more lease lacks", "more leases lack"),
             count("refilled", "has its resources", "have their resources"),
         ))?;
     }
@@ -249,7 +278,7 @@ async fn show_all(api: &Api, output: &mut Output<'_>) -> Result<(), ClientError>
     output.table(
         &header,
         rows,
-        "No hosts are registered; `berth host create` registers one.",
+        "No hosts are registered; `berth host create --help` says how to register one.",
     )
 }
 
@@ -269,18 +298,17 @@ fn print(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
 
 /// The extra capabilities, `name=value` in alphabetical order.
 fn properties(host: &Value) -> String {
-    let names: BTreeSet<&str> = host
-        .as_object()
-        .into_iter()
-        .flat_map(Map::keys)
-        .map(String::as_str)
-        .filter(|name| !COLUMN_NAMES.contains(name))
-        .collect();
-    names
+    capabilities(host)
         .iter()
         .map(|name| format!("{name}={}", text_of(host, name)))
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// Their names.
+fn capabilities(host: &Value) -> BTreeSet<&str> {
+    let names = host.as_object().into_iter().flat_map(Map::keys).map(String::as_str);
+    names.filter(|name| !COLUMN_NAMES.contains(name)).collect()
 }
 
 /// The id of the host that has this id or, alone, this name.

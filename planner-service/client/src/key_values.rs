@@ -23,23 +23,31 @@ const NUMBERS: [&str; 6] = ["min", "max", "amount", "vcpus", "memory_mb", "disk_
 /// Members whose value may be empty: it means that there is no condition.
 const CONDITIONS: [&str; 2] = ["hypervisor_properties", "resource_properties"];
 
-/// ` did you mean 'x'?` or nothing, and what there is.
-pub(crate) fn suggestion(given: &str, allowed: &[&str]) -> String {
-    let like = |name: &&&str| strsim::jaro_winkler(given, name);
-    let nearest = allowed.iter().max_by(|left, right| like(left).total_cmp(&like(right)));
-    let nearest = nearest.filter(|name| like(name) >= LIKE);
-    let question = nearest
+/// The name that was meant, if one is alike.
+pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let like = |name: &str| strsim::jaro_winkler(given, name);
+    let nearest = known
+        .into_iter()
+        .max_by(|left, right| like(left).total_cmp(&like(right)))?;
+    (like(nearest) >= LIKE).then_some(nearest)
+}
+
+/// `; did you mean 'x'?` or nothing.
+pub(crate) fn question(nearest: Option<&str>) -> String {
+    nearest
         .map(|name| format!("; did you mean '{name}'?"))
-        .unwrap_or_default();
-    format!(
-        "{question}{} {}",
-        if question.is_empty() {
-            "; there are"
-        } else {
-            " There are"
-        },
-        allowed.join(", ")
-    )
+        .unwrap_or_default()
+}
+
+/// What may have been meant, and what there is.
+pub(crate) fn suggestion(given: &str, allowed: &[&str]) -> String {
+    let question = question(nearest(given, allowed.iter().copied()));
+    let there_are = if question.is_empty() {
+        "; there are"
+    } else {
+        " There are"
+    };
+    format!("{question}{there_are} {}", allowed.join(", "))
 }
 
 /// A property of a host as it is given.
@@ -83,8 +91,11 @@ pub(crate) fn distinct(properties: &[Property]) -> Result<Map<String, Value>, Cl
     Ok(members)
 }
 
+/// Resource types that every service knows; others are named by its operator.
+const TYPES: [&str; 4] = [HOST_TYPE, INSTANCE_TYPE, FLAVOR_TYPE, FLOATING_IP_TYPE];
+
 /// The members of a reservation, by its resource type.
-fn members_of(kind: &str) -> &'static [&'static str] {
+pub(crate) fn members_of(kind: &str) -> &'static [&'static str] {
     match kind {
         HOST_TYPE => OF_HOSTS,
         INSTANCE_TYPE => OF_INSTANCES,
@@ -131,6 +142,10 @@ pub(crate) fn reservation(text: &str, kind: &str) -> Result<Map<String, Value>, 
         .keys()
         .find(|key| *key != "id" && !known.contains(&key.as_str()))
     {
+        Some(_) if !TYPES.contains(&kind) && nearest(kind, TYPES).is_some() => Err(wrong(format!(
+            "'{kind}' is no resource type with this{}",
+            suggestion(kind, &TYPES)
+        ))),
         Some(unknown) => Err(wrong(format!(
             "{kind} has no '{unknown}'{}",
             suggestion(unknown, known)
@@ -219,6 +234,10 @@ mod tests {
             (
                 "resource_type=licence:cad,units=2",
                 "licence:cad has no 'units'; there are resource_type, amount",
+            ),
+            (
+                "resource_type=physical:hosts,min=2",
+                "'physical:hosts' is no resource type with this; did you mean 'physical:host'?",
             ),
             ("min=1,min=2", "min is given twice"),
             ("min=", "min=: a value is needed"),

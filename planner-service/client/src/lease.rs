@@ -2,6 +2,8 @@
 //!
 //! Invariant: a name stands for a lease only while exactly one visible lease has it.
 
+use std::time::Duration;
+
 use api_types::capacity::Offer;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
@@ -16,6 +18,12 @@ use crate::output::{Cell, Output, cell_of, text_of};
 use crate::report;
 use crate::request::{Request, at, operand, option};
 use crate::reservation::{ReservationArguments, noun};
+
+/// Between two attempts while work on a lease is under way.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Attempts while work on a lease is under way: one minute.
+const MOST_ATTEMPTS: u32 = 240;
 
 /// Every status a lease can have.
 const STATUSES: [&str; 9] = [
@@ -48,20 +56,38 @@ pub(crate) enum LeaseAction {
     /// Show a lease: its state, its hosts, what is due and why it waits
     Show(ShowArguments),
     /// Change a lease; it stays as it was if the change is refused
+    ///
+    /// Where something is being done with the lease, that is waited for up to a minute.
     Update(UpdateArguments),
-    /// Delete leases; one that runs gives its hosts back first
+    /// Delete leases; one that runs gives its resources back first
+    ///
+    /// Exit code 0: the leases are deleted, or are being deleted and give their resources back, which is said. 1: the
+    /// service refused. Where something is being done with a lease, that is waited for up to a minute.
     Delete(DeleteArguments),
 }
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CreateArguments {
     /// Name of the lease
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     name: String,
     /// Start: now, +2h (from now), '2030-01-01 10:00' (UTC)
-    #[arg(long, value_name = "TIME", default_value = "now", alias = "start-date")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        default_value = "now",
+        alias = "start-date"
+    )]
     start: Moment,
     /// End: +2h (from the start), '2030-01-01 12:00' (UTC)
-    #[arg(long, value_name = "TIME", default_value = "+1d", alias = "end-date")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        default_value = "+1d",
+        alias = "end-date"
+    )]
     end: Moment,
     /// When to act before the end: -30m (from the end) or a time; without it the service's lead
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, alias = "before-end-date")]
@@ -94,7 +120,7 @@ pub(crate) struct UpdateArguments {
     /// Id or name
     lease: String,
     /// New name
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     name: Option<String>,
     /// New start; +1h and -1h count from the start it has
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, alias = "start-date")]
@@ -107,6 +133,9 @@ pub(crate) struct UpdateArguments {
     before_end: Option<Moment>,
     #[command(flatten)]
     reservation: ReservationArguments,
+    /// Do not wait until what is being done with the lease has ended
+    #[arg(long)]
+    no_wait: bool,
 }
 
 #[derive(Debug, Args)]
@@ -114,6 +143,9 @@ pub(crate) struct DeleteArguments {
     /// Ids or names
     #[arg(required = true, value_name = "LEASE")]
     leases: Vec<String>,
+    /// Do not wait until what is being done with a lease has ended
+    #[arg(long)]
+    no_wait: bool,
 }
 
 pub(crate) async fn run(
@@ -132,6 +164,12 @@ pub(crate) async fn run(
 }
 
 impl CreateArguments {
+    /// The words that say when the lease starts and ends.
+    fn window(&self, words: &mut Vec<String>) {
+        option(words, "--start", Some(self.start).filter(|start| *start != Moment::Now));
+        option(words, "--end", Some(self.end));
+    }
+
     /// The body of the request.
     pub(crate) fn body(&self, now: DateTime<Utc>) -> Result<Value, ClientError> {
         let start = self.start.resolve(now, now)?;
@@ -163,8 +201,8 @@ async fn create(
     now: DateTime<Utc>,
 ) -> Result<(), ClientError> {
     let answer = api.post("/v1/leases", &arguments.body(now)?).await;
-    let answer = answer.map_err(|refusal| ClientError::refused(refusal, &arguments))?;
-    if output.json {
+    let answer = answer.map_err(|refusal| ClientError::refused(refusal, &arguments, api))?;
+    if output.json && arguments.field.is_none() {
         return output.value(&answer);
     }
     let lease = member(answer, "lease")?;
@@ -193,17 +231,19 @@ impl Request for CreateArguments {
 
     fn words(&self) -> Vec<String> {
         let mut words = vec!["lease".to_owned(), "create".to_owned()];
-        option(
-            &mut words,
-            "--start",
-            Some(self.start).filter(|start| *start != Moment::Now),
-        );
-        option(&mut words, "--end", Some(self.end));
+        self.window(&mut words);
         option(&mut words, "--before-end", self.before_end);
         self.reservation.words(&mut words);
         option(&mut words, "--field", self.field.as_ref());
         operand(&mut words, &self.name);
         words
+    }
+
+    fn question(&self) -> Option<Vec<String>> {
+        let mut words = vec!["what-if".to_owned()];
+        self.window(&mut words);
+        self.reservation.words(&mut words);
+        Some(words)
     }
 
     fn noun(&self, reservation: u32) -> (&'static str, &'static str) {
@@ -241,10 +281,14 @@ impl Request for Change<'_> {
                     self.member(*reservation, "id")?,
                     self.member(*reservation, "resource_type")?,
                 );
-                arguments.reservation = arguments.reservation.with_amount(id, kind, *amount)?;
+                let existing = self.lease.get("reservations").and_then(Value::as_array);
+                let is_only = existing.is_some_and(|existing| existing.len() == 1);
+                arguments.reservation = arguments.reservation.with_amount(id, kind, is_only, *amount)?;
             }
-            // What is left of a condition of the lease as it is cannot be told from what was asked for.
-            Offer::Drop { .. } => return None,
+            Offer::Drop { condition, .. } => {
+                // What is left of a condition that the lease has already cannot be told from what was asked for.
+                arguments.reservation = arguments.reservation.without(&serde_json::from_str(condition).ok()?)?;
+            }
         }
         let of_time = matches!(offer, Offer::Start { .. } | Offer::End { .. });
         (!of_time || moves_with_end(arguments.before_end)).then_some(Self {
@@ -260,6 +304,7 @@ impl Request for Change<'_> {
         option(&mut words, "--end", self.arguments.end);
         option(&mut words, "--before-end", self.arguments.before_end);
         self.arguments.reservation.words(&mut words);
+        words.extend(self.arguments.no_wait.then(|| "--no-wait".to_owned()));
         operand(&mut words, &self.arguments.lease);
         words
     }
@@ -282,12 +327,18 @@ async fn show_all(arguments: ListArguments, api: &Api, output: &mut Output<'_>) 
     }
     let mut leases = list(answer, "leases")?;
     leases.sort_by_key(|lease| (text_of(lease, "start_date"), text_of(lease, "name")));
+    let mut is_degraded = false;
     let rows = leases
         .iter()
         .map(|lease| {
+            let mut status = text_of(lease, "status");
+            if lease.get("degraded") == Some(&Value::Bool(true)) {
+                status.push_str(" !");
+                is_degraded = true;
+            }
             vec![
                 cell_of(lease, "name"),
-                output.status(&text_of(lease, "status")),
+                output.status(&status),
                 Cell::new(time_for_people(&text_of(lease, "start_date"))),
                 Cell::new(time_for_people(&text_of(lease, "end_date"))),
                 Cell::new(report::sizes(lease)),
@@ -296,10 +347,14 @@ async fn show_all(arguments: ListArguments, api: &Api, output: &mut Output<'_>) 
         })
         .collect();
     output.table(
-        &["NAME", "STATUS", "START (UTC)", "END (UTC)", "HOSTS", "ID"],
+        &["NAME", "STATUS", "START (UTC)", "END (UTC)", "RESERVED", "ID"],
         rows,
         "There are no leases.",
-    )
+    )?;
+    if is_degraded {
+        output.line("! is degraded: a host was lost or replaced.")?;
+    }
+    Ok(())
 }
 
 async fn show(arguments: ShowArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
@@ -347,18 +402,24 @@ async fn update(
     }
     if body.is_empty() {
         return Err(ClientError::Usage(
-            "nothing to change: give --name, --start, --end, --hosts or --where".to_owned(),
+            "nothing to change: give --name, a time or what to reserve, e.g. --end +1h or --hosts 2".to_owned(),
         ));
     }
-    let answer = api.put(&path, &Value::Object(body)).await;
+    let body = Value::Object(body);
+    let answer = when_idle(&arguments.lease, arguments.no_wait, output, async || {
+        api.put(&path, &body).await
+    })
+    .await;
     let answer = answer.map_err(|refusal| {
-        ClientError::refused(
-            refusal,
-            &Change {
-                arguments: arguments.clone(),
-                lease: &lease,
-            },
-        )
+        let change = Change {
+            arguments: arguments.clone(),
+            lease: &lease,
+        };
+        let refused = ClientError::refused(refusal, &change, api);
+        let ClientError::Api(refusal) = refused else {
+            return refused;
+        };
+        state_shown(refusal, &id, api)
     })?;
     if output.json {
         output.value(&answer)
@@ -370,12 +431,66 @@ async fn update(
 async fn delete(arguments: DeleteArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
     for lease in &arguments.leases {
         let id = find(api, lease).await?;
-        api.delete(&format!("/v1/leases/{}", segment(&id))).await?;
-        if !output.json {
-            output.line(&format!("Deleted lease {lease}."))?;
+        let path = format!("/v1/leases/{}", segment(&id));
+        let deleted = when_idle(lease, arguments.no_wait, output, async || api.delete(&path).await).await;
+        deleted.map_err(|refusal| state_shown(refusal, &id, api))?;
+        // The service has waited for a while; what it could not give back in this time keeps the lease there.
+        let left = api.get(&path, &[]).await.ok();
+        match left {
+            Some(answer) if output.json => output.value(&answer)?,
+            Some(answer) => {
+                let status = answer
+                    .pointer("/lease/status")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                output.line(&format!(
+                    "Lease {lease} is {status}: its resources are still being given back, then it is deleted."
+                ))?;
+                if let Some(show) = api.typed().command(&["lease", "show", id.as_str()]) {
+                    output.line(&format!("`{show}` tells how far that is."))?;
+                }
+            }
+            None if output.json => {}
+            None => output.line(&format!("Deleted lease {lease}."))?,
         }
     }
     Ok(())
+}
+
+/// Makes a call that the service refuses while something is being done with the lease: again and again until that has
+/// ended, for a minute at most.
+async fn when_idle<T>(
+    lease: &str,
+    no_wait: bool,
+    output: &Output<'_>,
+    call: impl AsyncFn() -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    for attempt in 0..MOST_ATTEMPTS {
+        match call().await {
+            Err(ApiError::Refused {
+                status: 409, message, ..
+            }) if !no_wait && is_of_work(&message) => {
+                if attempt == 0 {
+                    output.progress(&format!(
+                        "Waiting until what is being done with lease {lease} has ended."
+                    ));
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            answered => return answered,
+        }
+    }
+    call().await
+}
+
+/// Whether a conflict is that something is being done with the lease, in the words of the service and of upstream's.
+fn is_of_work(message: &str) -> bool {
+    message.starts_with("Invalid lease status")
+}
+
+/// A refusal that the state of the lease may explain.
+fn state_shown(refusal: ApiError, id: &str, api: &Api) -> ClientError {
+    ClientError::conflict(refusal, &["lease", "show", id], "tells the state it is in now.", api)
 }
 
 /// The id of the lease that has this id or, alone, this name.
@@ -392,24 +507,30 @@ pub(crate) async fn find(api: &Api, reference: &str) -> Result<String, ClientErr
     only_one(&leases, "lease", "name", reference)
 }
 
-/// The id of the only item whose member `name` is `reference`.
+/// Fewest characters of an id that stand for the whole of it: what tables show of one in a narrow terminal.
+const SHORTEST_PREFIX: usize = 7;
+
+/// The id of the only item whose member `name` is `reference`, or whose id begins with it.
 pub(crate) fn only_one(
     items: &[Value],
     kind: &'static str,
     name: &str,
     reference: &str,
 ) -> Result<String, ClientError> {
-    let ids: Vec<String> = items
-        .iter()
-        .filter(|item| text_of(item, name) == reference)
-        .map(|item| text_of(item, "id"))
-        .collect();
+    let ids_of = |is_meant: &dyn Fn(&Value) -> bool| -> Vec<String> {
+        let meant = items.iter().filter(|item| is_meant(item));
+        meant.map(|item| text_of(item, "id")).collect()
+    };
+    let mut ids = ids_of(&|item| text_of(item, name) == reference);
+    if ids.is_empty() && reference.len() >= SHORTEST_PREFIX {
+        ids = ids_of(&|item| text_of(item, "id").starts_with(reference));
+    }
     match ids.as_slice() {
         [id] => Ok(id.clone()),
-        [] => Err(ClientError::NoSuchName {
-            kind,
-            name: reference.to_owned(),
-        }),
+        [] => {
+            let known = items.iter().filter_map(|item| item.get(name)?.as_str());
+            Err(ClientError::no_such(kind, reference, known))
+        }
         _ => Err(ClientError::AmbiguousName {
             kind,
             name: reference.to_owned(),

@@ -25,6 +25,7 @@ mod property;
 mod report;
 mod request;
 mod reservation;
+mod size;
 mod timeline;
 mod timeline_chart;
 mod what_if;
@@ -39,7 +40,7 @@ pub use allocation::AllocationArguments;
 pub use api::{Api, ApiError};
 pub use availability::AvailabilityArguments;
 pub use condition::{ConditionError, parse_condition};
-pub use endpoint::{Endpoint, EndpointError};
+pub use endpoint::{Endpoint, EndpointError, TypedConnection};
 pub use error::ClientError;
 pub use floating_ip::FloatingIpArguments;
 pub use host::HostArguments;
@@ -47,7 +48,7 @@ pub use keystone::{Environment, KeystoneError};
 pub use lease::LeaseArguments;
 pub use moment::{Moment, MomentError};
 pub use output::Output;
-use output::escaped;
+use output::{broken, escaped};
 pub use property::PropertyArguments;
 pub use timeline::TimelineArguments;
 pub use what_if::WhatIfArguments;
@@ -75,25 +76,26 @@ pub enum Command {
 }
 
 /// Where the service is and how to print; understood by every client command.
+///
+/// The variables are read by [`Endpoint::resolve`]: an option that clap takes from the environment stands as a required
+/// one in the usage lines of its errors, and cannot be told from one that was typed.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ConnectionArguments {
-    /// Address of the service, with or without /v1; without it the OS_* variables are used if set
+    /// Address of the service
     #[arg(
         long,
-        env = "BERTH_URL",
+        help = "Address of the service, with or without /v1; without it the OS_* variables are used if set [env: BERTH_URL]",
         value_name = "URL",
         global = true,
-        hide_env_values = true,
         help_heading = "Connection and output"
     )]
     pub url: Option<String>,
-    /// Token to send; without it, and with an address given, none is sent
+    /// Token to send
     #[arg(
         long,
-        env = "BERTH_TOKEN",
+        help = "Token to send; without it, and with an address given, none is sent [env: BERTH_TOKEN]",
         value_name = "TOKEN",
         global = true,
-        hide_env_values = true,
         help_heading = "Connection and output"
     )]
     pub token: Option<String>,
@@ -130,15 +132,33 @@ pub async fn run(
     now: DateTime<Utc>,
 ) -> Result<ExitCode, ClientError> {
     let api = Api::new(endpoint)?;
+    let done = carry_out(command, &api, &mut output, now).await;
+    if let Some(answer) = done
+        .as_ref()
+        .err()
+        .and_then(ClientError::answer)
+        .filter(|_| output.json)
+    {
+        output.value(answer)?;
+    }
+    done
+}
+
+async fn carry_out(
+    command: Command,
+    api: &Api,
+    output: &mut Output<'_>,
+    now: DateTime<Utc>,
+) -> Result<ExitCode, ClientError> {
     match command {
-        Command::Lease(arguments) => lease::run(arguments.action, &api, &mut output, now).await?,
-        Command::Host(arguments) => host::run(arguments.action, &api, &mut output).await?,
-        Command::Allocation(arguments) => allocation::run(arguments.action, &api, &mut output).await?,
-        Command::Property(arguments) => property::run(arguments.action, &api, &mut output).await?,
-        Command::FloatingIp(arguments) => floating_ip::run(arguments.action, &api, &mut output).await?,
-        Command::Timeline(arguments) => timeline::run(&arguments, &api, &mut output, now).await?,
-        Command::Availability(arguments) => availability::run(&arguments, &api, &mut output, now).await?,
-        Command::WhatIf(arguments) => return what_if::run(&arguments, &api, &mut output, now).await,
+        Command::Lease(arguments) => lease::run(arguments.action, api, output, now).await?,
+        Command::Host(arguments) => host::run(arguments.action, api, output).await?,
+        Command::Allocation(arguments) => allocation::run(arguments.action, api, output).await?,
+        Command::Property(arguments) => property::run(arguments.action, api, output).await?,
+        Command::FloatingIp(arguments) => floating_ip::run(arguments.action, api, output).await?,
+        Command::Timeline(arguments) => timeline::run(&arguments, api, output, now).await?,
+        Command::Availability(arguments) => availability::run(&arguments, api, output, now).await?,
+        Command::WhatIf(arguments) => return what_if::run(&arguments, api, output, now).await,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -166,8 +186,11 @@ pub async fn execute(command: Command, environment: Environment<'_>, now: DateTi
         Err(error) => {
             // Nobody is left to tell when standard error is closed; the exit code still does.
             let mut standard_error = std::io::stderr().lock();
-            let _ = writeln!(standard_error, "berth: {}", escaped(&error.to_string()));
-            for next in error.next_steps() {
+            let width = output::width_of_errors(environment);
+            for line in broken(&escaped(&format!("berth: {error}")), width) {
+                let _ = writeln!(standard_error, "{line}");
+            }
+            for next in error.next_steps(&TypedConnection::of(&connection)) {
                 let _ = writeln!(standard_error, "  {}", escaped(&next));
             }
             ExitCode::from(error.exit_code())

@@ -10,8 +10,9 @@ use std::fmt::{self, Write as _};
 use std::io::{IsTerminal, Write};
 
 use api_types::name::is_steering;
-use comfy_table::{Attribute, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Color, ContentArrangement, Table, presets};
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
 use crate::error::ClientError;
 use crate::key_values::suggestion;
@@ -20,8 +21,20 @@ use crate::keystone::Environment;
 /// Columns of a terminal that does not tell.
 const DEFAULT_WIDTH: u16 = 100;
 
-/// Width of a UUID.
-const LONGEST_UNBROKEN: u16 = 36;
+/// Blanks between the columns of a table.
+const GAP: usize = 2;
+
+/// Columns of a table this wide are never made narrower: times, states, amounts.
+const WIDEST_KEPT: usize = 16;
+
+/// Fewest characters that a name or an id is cut to.
+const NARROWEST_CUT: usize = 8;
+
+/// Widest text that is cut where there is no room for it; a wider one with blanks is broken into lines.
+const WIDEST_CUT: usize = 36;
+
+/// Fewest characters that a text is broken into.
+const NARROWEST_BROKEN: usize = 20;
 
 /// Where and how a command prints.
 pub struct Output<'a> {
@@ -32,6 +45,8 @@ pub struct Output<'a> {
     pub colour: bool,
     /// Columns; `None`: nobody limits them.
     pub width: Option<u16>,
+    /// Somebody watches standard error.
+    watched: bool,
 }
 
 impl<'a> Output<'a> {
@@ -42,6 +57,7 @@ impl<'a> Output<'a> {
             json,
             colour: false,
             width: None,
+            watched: false,
         }
     }
 
@@ -50,13 +66,13 @@ impl<'a> Output<'a> {
         let terminal = std::io::stdout().is_terminal();
         let set = |name: &str| environment(name).filter(|value| !value.is_empty());
         let colour = terminal && set("NO_COLOR").is_none() && set("TERM").as_deref() != Some("dumb");
-        let columns = set("COLUMNS").and_then(|columns| columns.parse().ok());
-        let width = columns.or_else(|| terminal.then(|| Table::new().width().unwrap_or(DEFAULT_WIDTH)));
+        let width = columns(terminal, environment);
         Self {
             writer,
             json,
             colour,
             width,
+            watched: std::io::stderr().is_terminal(),
         }
     }
 
@@ -65,9 +81,26 @@ impl<'a> Output<'a> {
         self.width.unwrap_or(DEFAULT_WIDTH)
     }
 
-    /// Prints one line.
+    /// Prints a sentence, in lines of the terminal's width.
     pub(crate) fn line(&mut self, text: &str) -> Result<(), ClientError> {
+        let text = escaped(text);
+        for line in broken(&text, self.width.map_or(usize::MAX, usize::from)) {
+            writeln!(self.writer, "{line}")?;
+        }
+        Ok(())
+    }
+
+    /// Prints one line as it is, to be copied or read by a program.
+    pub(crate) fn unbroken(&mut self, text: &str) -> Result<(), ClientError> {
         Ok(writeln!(self.writer, "{}", escaped(text))?)
+    }
+
+    /// Says on standard error what takes long, if it is a terminal.
+    pub(crate) fn progress(&self, text: &str) {
+        if self.watched {
+            // It changes nothing if nobody reads it.
+            let _ = writeln!(std::io::stderr(), "{}", escaped(text));
+        }
     }
 
     /// Prints a drawing, whose labels are [`Shown`]; it ends its own lines.
@@ -80,12 +113,12 @@ impl<'a> Output<'a> {
     pub(crate) fn value(&mut self, value: &Value) -> Result<(), ClientError> {
         let text = format!("{value:#}");
         for line in text.split('\n') {
-            self.line(line)?;
+            self.unbroken(line)?;
         }
         Ok(())
     }
 
-    /// Prints one member of an object: text without quotation marks, a list one item a line.
+    /// Prints one member of an object: text without quotation marks, a list one item a line; or as JSON.
     pub(crate) fn field(&mut self, object: &Value, name: &str) -> Result<(), ClientError> {
         let Some(value) = object.get(name) else {
             let known: Vec<&str> = object
@@ -98,8 +131,9 @@ impl<'a> Output<'a> {
             )));
         };
         match value.as_array() {
-            Some(items) => items.iter().try_for_each(|item| self.line(&scalar(item))),
-            None => self.line(&scalar(value)),
+            _ if self.json => self.value(value),
+            Some(items) => items.iter().try_for_each(|item| self.unbroken(&scalar(item))),
+            None => self.unbroken(&scalar(value)),
         }
     }
 
@@ -119,24 +153,41 @@ impl<'a> Output<'a> {
         if rows.is_empty() {
             return self.line(none);
         }
-        let mut table = self.empty_table();
-        table.set_header(header.iter().map(|name| {
-            let cell = Cell::new(name);
-            if self.colour { cell.bold().0 } else { cell.0 }
-        }));
-        for row in rows {
-            table.add_row(row.into_iter().map(|cell| cell.0));
+        let header: Vec<Cell> = header.iter().map(Cell::new).collect();
+        let header: Vec<Cell> = header
+            .into_iter()
+            .map(|cell| if self.colour { cell.bold() } else { cell })
+            .collect();
+        let natural = natural_widths(std::iter::once(&header).chain(&rows));
+        let Some(widths) = self.fitting(&natural) else {
+            return self.records(&header, rows);
+        };
+        let rows: Vec<Vec<Cell>> = std::iter::once(header).chain(rows).collect();
+        self.print_table(rows, &widths)
+    }
+
+    /// Prints each row of a table as names and values: the terminal is too narrow for its columns.
+    fn records(&mut self, header: &[Cell], rows: Vec<Vec<Cell>>) -> Result<(), ClientError> {
+        for (place, row) in rows.into_iter().enumerate() {
+            if place > 0 {
+                writeln!(self.writer)?;
+            }
+            let named = header.iter().zip(row).filter(|(_, cell)| !cell.text.is_empty());
+            self.object(named.map(|(name, cell)| (name.text.as_str(), cell)).collect())?;
         }
-        self.print_table(&mut table)
+        Ok(())
     }
 
     /// Prints names and values of one object.
     pub(crate) fn object(&mut self, rows: Vec<(&str, Cell)>) -> Result<(), ClientError> {
-        let mut table = self.empty_table();
-        for (name, value) in rows {
-            table.add_row(vec![Cell::new(name).0, value.0]);
-        }
-        self.print_table(&mut table)
+        let rows: Vec<Vec<Cell>> = rows
+            .into_iter()
+            .map(|(name, value)| vec![Cell::new(name), value])
+            .collect();
+        let natural = natural_widths(&rows);
+        // There is nothing else to show them in.
+        let widths = self.fitting(&natural).unwrap_or(natural);
+        self.print_table(rows, &widths)
     }
 
     /// A status, coloured on a terminal.
@@ -145,17 +196,38 @@ impl<'a> Output<'a> {
         if !self.colour {
             return cell;
         }
-        let colour = match status.to_ascii_uppercase().as_str() {
+        // A mark may follow it.
+        let word = status.split(' ').next().unwrap_or_default();
+        let colour = match word.to_ascii_uppercase().as_str() {
             "ACTIVE" | "DONE" => Color::Green,
             "ERROR" => Color::Red,
             "PENDING" | "UNDONE" => Color::Cyan,
             "TERMINATED" | "DELETED" => Color::DarkGrey,
             _ => Color::Yellow,
         };
-        Cell(cell.0.fg(colour))
+        Cell {
+            colour: Some(colour),
+            ..cell
+        }
     }
 
-    fn empty_table(&self) -> Table {
+    /// The widths of columns that fit the terminal; `None` if some would be too narrow to be read.
+    fn fitting(&self, natural: &[Width]) -> Option<Vec<Width>> {
+        let mut widths = natural.to_vec();
+        let Some(limit) = self.width else { return Some(widths) };
+        let room = usize::from(limit).saturating_sub(GAP * natural.len().saturating_sub(1));
+        for width in &mut widths {
+            width.columns = width.columns.min(room.max(width.narrowest()));
+        }
+        while widths.iter().map(|width| width.columns).sum::<usize>() > room {
+            // The widest gives way, the last of equal ones.
+            let wide = widths.iter_mut().filter(|width| width.columns > width.narrowest());
+            wide.max_by_key(|width| width.columns)?.columns -= 1;
+        }
+        Some(widths)
+    }
+
+    fn print_table(&mut self, rows: Vec<Vec<Cell>>, widths: &[Width]) -> Result<(), ClientError> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         if self.colour {
@@ -163,28 +235,128 @@ impl<'a> Output<'a> {
         } else {
             table.force_no_tty();
         }
-        if let Some(width) = self.width {
-            table
-                .set_width(width)
-                .set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        for row in rows {
+            table.add_row(row.into_iter().zip(widths).map(|(cell, width)| cell.within(*width)));
         }
-        table
-    }
-
-    fn print_table(&mut self, table: &mut Table) -> Result<(), ClientError> {
-        let widths = table.column_max_content_widths();
-        for (column, width) in table.column_iter_mut().zip(widths) {
-            column.set_padding((0, 2));
-            // Ids, names and times stay in one piece, to be copied; only sentences are broken.
-            if width <= LONGEST_UNBROKEN {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
+        for (place, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, if place + 1 < widths.len() { 2 } else { 0 }));
         }
         for line in table.lines() {
             writeln!(self.writer, "{}", line.trim_end())?;
         }
         Ok(())
     }
+}
+
+/// How wide a column is, and what becomes of a text that is wider.
+#[derive(Debug, Clone, Copy)]
+struct Width {
+    columns: usize,
+    /// As wide as its widest text.
+    natural: usize,
+    /// Whether texts are broken into lines; else they are cut.
+    breaks: bool,
+}
+
+impl Width {
+    fn narrowest(self) -> usize {
+        if self.breaks {
+            NARROWEST_BROKEN
+        } else if self.natural <= WIDEST_KEPT {
+            self.natural
+        } else {
+            NARROWEST_CUT
+        }
+    }
+}
+
+/// The widths of columns in which everything fits.
+fn natural_widths<'a>(rows: impl IntoIterator<Item = &'a Vec<Cell>>) -> Vec<Width> {
+    let mut widths: Vec<Width> = Vec::new();
+    for row in rows {
+        for (place, cell) in row.iter().enumerate() {
+            if widths.len() <= place {
+                widths.push(Width {
+                    columns: 0,
+                    natural: 0,
+                    breaks: false,
+                });
+            }
+            let width = &mut widths[place];
+            width.natural = width.natural.max(cell.text.width());
+            width.columns = width.natural;
+            width.breaks |= cell.text.width() > WIDEST_CUT && cell.text.contains(' ');
+        }
+    }
+    widths
+}
+
+/// A text in exactly this many columns, cut where it is wider.
+pub(crate) fn fitted(text: &str, width: usize) -> String {
+    let shown = cut(text, width);
+    let missing = width.saturating_sub(shown.width());
+    shown + &" ".repeat(missing)
+}
+
+/// A text in no more than this many columns; `~` stands for what is cut off.
+fn cut(text: &str, width: usize) -> String {
+    let mut shown = text.to_owned();
+    if text.width() > width {
+        while shown.width() >= width.max(1) {
+            shown.pop();
+        }
+        shown.push('~');
+    }
+    shown
+}
+
+/// A text in lines of no more than this many columns, broken at blanks; a longer word is broken where the line ends.
+pub(crate) fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut word = word;
+        let line = lines.last().map_or(0, |line| line.width());
+        if line > 0 && line + 1 + word.width() > width {
+            lines.push(String::new());
+        } else if line > 0
+            && let Some(last) = lines.last_mut()
+        {
+            last.push(' ');
+        }
+        while word.width() > width {
+            let end = word
+                .char_indices()
+                .map(|(at, _)| at)
+                .skip(1)
+                .find(|&at| word[..at].width() >= width.max(1));
+            let (head, tail) = word.split_at(end.unwrap_or(word.len()));
+            if let Some(last) = lines.last_mut() {
+                last.push_str(head);
+            }
+            word = tail;
+            if !word.is_empty() {
+                lines.push(String::new());
+            }
+        }
+        if let Some(last) = lines.last_mut() {
+            last.push_str(word);
+        }
+    }
+    lines
+}
+
+/// How many columns there are to print in; `None`: nobody limits them.
+fn columns(terminal: bool, environment: Environment<'_>) -> Option<u16> {
+    let columns = environment("COLUMNS").and_then(|columns| columns.parse().ok());
+    columns.or_else(|| terminal.then(|| Table::new().width().unwrap_or(DEFAULT_WIDTH)))
+}
+
+/// How wide a line on standard error may be.
+pub(crate) fn width_of_errors(environment: Environment<'_>) -> usize {
+    let terminal = std::io::stderr().is_terminal();
+    let columns = terminal.then(|| columns(terminal, environment)).flatten();
+    columns.map_or(usize::MAX, usize::from)
 }
 
 /// A text without characters that steer a terminal: they are written as JSON writes them, `\u001b`.
@@ -219,15 +391,40 @@ impl Shown {
 }
 
 /// A cell of a table.
-pub(crate) struct Cell(comfy_table::Cell);
+pub(crate) struct Cell {
+    text: String,
+    colour: Option<Color>,
+    bold: bool,
+}
 
 impl Cell {
     pub(crate) fn new(text: impl fmt::Display) -> Self {
-        Self(comfy_table::Cell::new(escaped(&text.to_string())))
+        Self {
+            text: escaped(&text.to_string()).into_owned(),
+            colour: None,
+            bold: false,
+        }
     }
 
     pub(crate) fn bold(self) -> Self {
-        Self(self.0.add_attribute(Attribute::Bold))
+        Self { bold: true, ..self }
+    }
+
+    /// As the table's library prints it, in a column of this width.
+    fn within(self, width: Width) -> comfy_table::Cell {
+        let text = if width.breaks {
+            broken(&self.text, width.columns).join("\n")
+        } else {
+            cut(&self.text, width.columns)
+        };
+        let mut cell = comfy_table::Cell::new(text);
+        if self.bold {
+            cell = cell.add_attribute(Attribute::Bold);
+        }
+        match self.colour {
+            Some(colour) => cell.fg(colour),
+            None => cell,
+        }
     }
 }
 

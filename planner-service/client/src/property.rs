@@ -71,19 +71,14 @@ pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'
         PropertyAction::Show { property } => {
             let answer = api.get(PATH, &[("detail", "True"), ("all", "True")]).await?;
             let properties = list(answer, "resource_properties")?;
-            let Some(found) = properties
-                .into_iter()
-                .find(|found| text_of(found, "property") == property)
-            else {
-                return Err(ClientError::NoSuchName {
-                    kind: "property",
-                    name: property,
-                });
+            let Some(found) = properties.iter().find(|found| text_of(found, "property") == property) else {
+                let known = properties.iter().filter_map(|known| known.get("property")?.as_str());
+                return Err(ClientError::no_such("property", &property, known));
             };
             if output.json {
-                output.value(&found)
+                output.value(found)
             } else {
-                print(&[found], output)
+                print(std::slice::from_ref(found), output)
             }
         }
         PropertyAction::Set { property, visibility } => {

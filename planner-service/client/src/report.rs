@@ -13,6 +13,7 @@ use crate::api::{Api, ApiError, segment};
 use crate::error::ClientError;
 use crate::moment::time_for_people;
 use crate::output::{Cell, Output, cell_of, text_of};
+use crate::reservation::noun;
 use crate::timeline_chart::day_and_time;
 
 /// Everything known about a lease.
@@ -140,7 +141,11 @@ fn print(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
             Cell::new(format!("{} UTC", time_for_people(&text_of(lease, "end_date")))),
         ),
         ("project", cell_of(lease, "project_id")),
+        ("user", cell_of(lease, "user_id")),
     ];
+    if let Some(before_end) = before_end(lease) {
+        rows.insert(5, ("before end", Cell::new(format!("{before_end} UTC"))));
+    }
     if lease.get("degraded") == Some(&Value::Bool(true)) {
         rows.push(("degraded", Cell::new("yes: a host was lost or replaced")));
     }
@@ -157,6 +162,15 @@ fn print(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
     show_units(view, output)?;
     show_events(view, output)?;
     show_findings(view, output)
+}
+
+/// When something is done before the end.
+fn before_end(lease: &Value) -> Option<String> {
+    let events = lease.get("events")?.as_array()?;
+    let event = events
+        .iter()
+        .find(|event| text_of(event, "event_type") == "before_end_lease")?;
+    Some(time_for_people(&text_of(event, "time")))
 }
 
 fn show_hosts(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
@@ -294,11 +308,12 @@ fn show_findings(view: &View, output: &mut Output<'_>) -> Result<(), ClientError
 
 /// A reservation in one line.
 fn describe(reservation: &Value) -> String {
-    let mut text = format!("{} {}", size(reservation), text_of(reservation, "resource_type"));
+    let mut text = format!("{} of {}", size(reservation), text_of(reservation, "resource_type"));
     if reservation.get("vcpus").is_some() {
         let of = |name| text_of(reservation, name);
         let (vcpus, memory, disk) = (of("vcpus"), of("memory_mb"), of("disk_gb"));
-        text = format!("{text} of {vcpus} vCPUs, {memory} MiB, {disk} GiB");
+        let one = if vcpus == "1" { "vCPU" } else { "vCPUs" };
+        text = format!("{text}, each {vcpus} {one}, {memory} MiB, {disk} GiB");
         match reservation.get("affinity").and_then(Value::as_bool) {
             Some(true) => text.push_str(", all on one host"),
             Some(false) => text.push_str(", each on another host"),
@@ -349,15 +364,19 @@ pub(crate) fn sizes(lease: &Value) -> String {
         .join(" + ")
 }
 
+/// How much a reservation asks for, with what it counts: `2-4 hosts`.
 fn size(reservation: &Value) -> String {
     let (min, max) = (text_of(reservation, "min"), text_of(reservation, "max"));
-    if min.is_empty() {
+    let number = if min.is_empty() {
         text_of(reservation, "amount")
     } else if min == max {
         min
     } else {
         format!("{min}-{max}")
-    }
+    };
+    let (one, many) = noun(reservation.get("resource_type").and_then(Value::as_str));
+    let noun = if number == "1" { one } else { many };
+    format!("{number} {noun}")
 }
 
 /// Date and time to the second, for what happens within a minute.

@@ -7,6 +7,8 @@ use api_types::capacity::Offer;
 use api_types::name::is_steering;
 use chrono::{DateTime, Utc};
 
+use crate::condition::written;
+use crate::endpoint::TypedConnection;
 use crate::moment::Moment;
 
 /// A refused request that can be made again with a change.
@@ -17,15 +19,22 @@ pub(crate) trait Request: Sized {
     /// The words of its command line, without `berth`; options that were not given are left out.
     fn words(&self) -> Vec<String>;
 
+    /// The words of the question what would become of it; `None` if no command can ask that.
+    fn question(&self) -> Option<Vec<String>> {
+        None
+    }
+
     /// What the reservation at this place of the request counts, as (one, many).
     fn noun(&self, reservation: u32) -> (&'static str, &'static str);
 }
 
 /// What would be accepted in place of a request, a line each; empty if nothing is offered.
-pub(crate) fn accepted(request: &impl Request, offers: &[Offer]) -> Vec<String> {
+pub(crate) fn accepted(request: &impl Request, offers: &[Offer], typed: &TypedConnection) -> Vec<String> {
     let mut lines = Vec::new();
+    let mut is_copied = false;
     for offer in offers {
-        let shown = request.with(offer).and_then(|changed| command(&changed.words()));
+        let shown = request.with(offer).and_then(|changed| typed.command(&changed.words()));
+        is_copied |= shown.is_some();
         let shown = shown.unwrap_or_else(|| described(request, offer));
         let (Offer::Start { without_moves, .. }
         | Offer::End { without_moves, .. }
@@ -39,16 +48,8 @@ pub(crate) fn accepted(request: &impl Request, offers: &[Offer]) -> Vec<String> 
         lines.push(format!("Would be accepted{moves}:"));
         lines.push(format!("  {shown}"));
     }
+    lines.extend(typed.left_out().filter(|_| is_copied).map(str::to_owned));
     lines
-}
-
-/// A command line for a shell; `None` if a word holds what a terminal would take for something else.
-fn command(words: &[String]) -> Option<String> {
-    if words.iter().any(|word| word.contains(is_steering)) {
-        return None;
-    }
-    let words = words.iter().map(String::as_str);
-    shlex::try_join(std::iter::once("berth").chain(words)).ok()
 }
 
 /// A text that a shell reads as one word; `None` if it cannot be shown as one.
@@ -79,7 +80,11 @@ fn described(request: &impl Request, offer: &Offer) -> String {
         }
         Offer::Drop {
             reservation, condition, ..
-        } => format!("reservation {} without the condition {condition}", reservation + 1),
+        } => {
+            let value = serde_json::from_str(condition).ok();
+            let words = value.as_ref().and_then(written).unwrap_or_else(|| condition.clone());
+            format!("reservation {} without the condition {words}", reservation + 1)
+        }
     }
 }
 
@@ -150,7 +155,7 @@ mod tests {
     }
 
     fn parsed(words: &[String]) -> Command {
-        let shown = command(words).expect("it can be shown");
+        let shown = TypedConnection::default().command(words).expect("it can be shown");
         let words = shlex::split(&shown).expect("a shell reads it");
         Program::try_parse_from(words)
             .unwrap_or_else(|error| panic!("{shown}: {error}"))
@@ -387,7 +392,7 @@ mod tests {
         let arguments = of_lease(&command).expect("it creates a lease");
         let offers = [start(), amount(0, 1), amount(0, 2)];
         assert_eq!(
-            accepted(arguments, &offers),
+            accepted(arguments, &offers, &TypedConnection::default()),
             [
                 "Would be accepted:",
                 "  from 2030-01-02 08:00 until 2030-01-03 08:00 (UTC)",

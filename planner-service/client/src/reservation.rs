@@ -11,10 +11,30 @@ use api_types::reservation::{FLAVOR_TYPE, FLOATING_IP_TYPE, HOST_TYPE, INSTANCE_
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::condition::parse_condition;
+use crate::condition::{parse_condition, written};
 use crate::error::ClientError;
 use crate::key_values;
+use crate::output::text_of;
 use crate::request::option;
+use crate::size::{gibibytes, mebibytes};
+
+/// The plain options, and the member of a reservation that each sets.
+const OPTIONS: [(&str, &str); 11] = [
+    ("--hosts", "min"),
+    ("--instances", "amount"),
+    ("--flavor", "flavor_id"),
+    ("--vcpus", "vcpus"),
+    ("--memory-mb", "memory_mb"),
+    ("--disk-gb", "disk_gb"),
+    ("--affinity", "affinity"),
+    ("--where", "resource_properties"),
+    ("--hypervisor-properties", "hypervisor_properties"),
+    ("--resource-properties", "resource_properties"),
+    ("--before-end-action", "before_end"),
+];
+
+/// Members that a reservation keeps as it was made.
+const FIXED: [&str; 2] = ["flavor_id", "before_end"];
 
 /// A number of hosts, or a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,12 +73,18 @@ impl FromStr for HostCount {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ReservationArguments {
     /// How many whole hosts: 2, or 2-4 for at least two and at most four
-    #[arg(long, value_name = "N[-M]", help_heading = "What to reserve")]
+    #[arg(
+        long,
+        value_name = "N[-M]",
+        allow_negative_numbers = true,
+        help_heading = "What to reserve"
+    )]
     pub(crate) hosts: Option<HostCount>,
     /// How many places for instances on hosts that others may share
     #[arg(
         long,
         value_name = "N",
+        allow_negative_numbers = true,
         value_parser = clap::value_parser!(u32).range(1..),
         conflicts_with = "hosts",
         help_heading = "What to reserve"
@@ -73,13 +99,33 @@ pub(crate) struct ReservationArguments {
     )]
     pub(crate) flavor: Option<String>,
     /// Virtual CPUs of an instance
-    #[arg(long, value_name = "N", conflicts_with = "hosts", help_heading = "What to reserve")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        conflicts_with = "hosts",
+        help_heading = "What to reserve"
+    )]
     pub(crate) vcpus: Option<u32>,
     /// Memory of an instance, in MiB
-    #[arg(long, value_name = "MIB", conflicts_with = "hosts", help_heading = "What to reserve")]
+    #[arg(
+        long,
+        value_name = "MIB",
+        allow_negative_numbers = true,
+        value_parser = mebibytes,
+        conflicts_with = "hosts",
+        help_heading = "What to reserve"
+    )]
     pub(crate) memory_mb: Option<u32>,
     /// Disk of an instance, in GiB
-    #[arg(long, value_name = "GIB", conflicts_with = "hosts", help_heading = "What to reserve")]
+    #[arg(
+        long,
+        value_name = "GIB",
+        allow_negative_numbers = true,
+        value_parser = gibibytes,
+        conflicts_with = "hosts",
+        help_heading = "What to reserve"
+    )]
     pub(crate) disk_gb: Option<u32>,
     /// Whether all instances go on the same host, or each on a different one
     #[arg(
@@ -142,44 +188,54 @@ impl ReservationArguments {
 
     /// The members that the plain options set; empty if none was given.
     fn plain_members(&self) -> Result<Map<String, Value>, ClientError> {
-        let mut members = Map::new();
-        if let Some(HostCount { min, max }) = self.hosts {
-            members.insert("min".to_owned(), json!(min));
-            members.insert("max".to_owned(), json!(max));
-        }
-        let amounts = [
-            ("amount", self.instances),
-            ("vcpus", self.vcpus),
-            ("memory_mb", self.memory_mb),
-            ("disk_gb", self.disk_gb),
+        let condition = self.condition.as_deref().map(parse_condition).transpose()?;
+        let condition = condition.map(|condition| condition.to_string());
+        let affinity = self.affinity.as_deref().map(|rule| match rule {
+            "same" => json!(true),
+            "different" => json!(false),
+            _ => Value::Null,
+        });
+        let members = [
+            ("min", self.hosts.map(|hosts| json!(hosts.min))),
+            ("max", self.hosts.map(|hosts| json!(hosts.max))),
+            ("amount", self.instances.map(Value::from)),
+            ("flavor_id", self.flavor.clone().map(Value::from)),
+            ("vcpus", self.vcpus.map(Value::from)),
+            ("memory_mb", self.memory_mb.map(Value::from)),
+            ("disk_gb", self.disk_gb.map(Value::from)),
+            ("affinity", affinity),
+            (
+                "resource_properties",
+                condition.or_else(|| self.resource_properties.clone()).map(Value::from),
+            ),
+            (
+                "hypervisor_properties",
+                self.hypervisor_properties.clone().map(Value::from),
+            ),
+            ("before_end", self.before_end_action.clone().map(Value::from)),
         ];
-        for (name, amount) in amounts {
-            members.extend(amount.map(|amount| (name.to_owned(), json!(amount))));
+        let given = members.into_iter();
+        Ok(given
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect())
+    }
+
+    /// The option that sets a member.
+    fn option_of(&self, member: &str) -> &'static str {
+        let mut options = OPTIONS.iter().filter(|(_, set)| *set == member);
+        let found = options.find(|(option, _)| *option != "--where" || self.condition.is_some());
+        found.map_or("--hosts", |(option, _)| option)
+    }
+
+    /// The resource type of the reservation that the plain options make.
+    const fn plain_kind(&self) -> &'static str {
+        if self.flavor.is_some() {
+            FLAVOR_TYPE
+        } else if self.is_of_instances() {
+            INSTANCE_TYPE
+        } else {
+            HOST_TYPE
         }
-        if let Some(rule) = &self.affinity {
-            let affinity = match rule.as_str() {
-                "same" => json!(true),
-                "different" => json!(false),
-                _ => Value::Null,
-            };
-            members.insert("affinity".to_owned(), affinity);
-        }
-        if let Some(condition) = &self.condition {
-            members.insert(
-                "resource_properties".to_owned(),
-                json!(parse_condition(condition)?.to_string()),
-            );
-        }
-        if let Some(text) = &self.resource_properties {
-            members.insert("resource_properties".to_owned(), json!(text));
-        }
-        if let Some(text) = &self.hypervisor_properties {
-            members.insert("hypervisor_properties".to_owned(), json!(text));
-        }
-        if let Some(action) = &self.before_end_action {
-            members.insert("before_end".to_owned(), json!(action));
-        }
-        Ok(members)
     }
 
     /// Whether the plain options make a reservation, which is then the first one.
@@ -197,14 +253,7 @@ impl ReservationArguments {
     /// The resource type of the reservation at this place; `None` if there is none.
     pub(crate) fn kind(&self, place: u32) -> Option<String> {
         if self.has_plain() && place == 0 {
-            let kind = if self.flavor.is_some() {
-                FLAVOR_TYPE
-            } else if self.is_of_instances() {
-                INSTANCE_TYPE
-            } else {
-                HOST_TYPE
-            };
-            return Some(kind.to_owned());
+            return Some(self.plain_kind().to_owned());
         }
         let text = self.reservation.get(self.whole(place)?)?;
         let members = key_values::reservation(text, HOST_TYPE).ok()?;
@@ -222,33 +271,38 @@ impl ReservationArguments {
         noun(self.kind(place).as_deref())
     }
 
-    /// These changes of reservations with another amount for the one with this id; the plain options are its own if no
-    /// whole reservation is.
-    pub(crate) fn with_amount(&self, id: &str, kind: &str, amount: u32) -> Option<Self> {
+    /// These changes of reservations with another amount for the one with this id. The plain options are its own if the
+    /// lease has no other.
+    pub(crate) fn with_amount(&self, id: &str, kind: &str, is_only: bool, amount: u32) -> Option<Self> {
         let mut changed = self.clone();
+        let names: &[&str] = if kind == HOST_TYPE {
+            &["min", "max"]
+        } else {
+            &["amount"]
+        };
+        let amounts = || names.iter().map(|name| ((*name).to_owned(), json!(amount)));
         for text in &mut changed.reservation {
             let mut members = key_values::reservation(text, kind).ok()?;
             if members.get("id").and_then(Value::as_str) == Some(id) {
-                let names: &[&str] = if kind == HOST_TYPE {
-                    &["min", "max"]
-                } else {
-                    &["amount"]
-                };
-                members.extend(names.iter().map(|name| ((*name).to_owned(), json!(amount))));
+                members.extend(amounts());
                 *text = key_values::reservation_text(&members);
                 return Some(changed);
             }
         }
-        if !self.reservation.is_empty() {
-            return None;
-        }
-        if kind == HOST_TYPE {
-            changed.hosts = Some(HostCount {
-                min: amount,
-                max: amount,
-            });
-        } else {
-            changed.instances = Some(amount);
+        match kind {
+            HOST_TYPE if is_only => {
+                changed.hosts = Some(HostCount {
+                    min: amount,
+                    max: amount,
+                });
+            }
+            INSTANCE_TYPE | FLAVOR_TYPE if is_only => changed.instances = Some(amount),
+            _ => {
+                let members = std::iter::once(("id".to_owned(), json!(id))).chain(amounts());
+                changed
+                    .reservation
+                    .push(key_values::reservation_text(&members.collect()));
+            }
         }
         Some(changed)
     }
@@ -288,16 +342,10 @@ impl ReservationArguments {
             } => {
                 let condition: Value = serde_json::from_str(condition).ok()?;
                 if self.has_plain() && *place == 0 {
-                    let properties = match &self.condition {
-                        Some(text) => Some(parse_condition(text).ok()?.to_string()),
-                        None => self.resource_properties.clone(),
-                    };
-                    if let Some(rest) = properties.and_then(|text| without(&text, &condition)) {
-                        changed.condition = None;
-                        changed.resource_properties = Some(rest).filter(|rest| !rest.is_empty());
-                    } else {
-                        let rest = without(self.hypervisor_properties.as_deref()?, &condition)?;
-                        changed.hypervisor_properties = Some(rest).filter(|rest| !rest.is_empty());
+                    changed = self.without(&condition)?;
+                    // No condition is what a new reservation has.
+                    for rest in [&mut changed.resource_properties, &mut changed.hypervisor_properties] {
+                        rest.take_if(|rest| rest.is_empty());
                     }
                     // The condition may have been all that was asked for; the reservation is still one of one host.
                     if !changed.has_plain() {
@@ -317,6 +365,24 @@ impl ReservationArguments {
                 }
             }
         }
+        Some(changed)
+    }
+
+    /// These options without a condition of theirs, in the form that was used; `None` if they have no such condition.
+    /// Where none is left they say so, as an empty one.
+    pub(crate) fn without(&self, condition: &Value) -> Option<Self> {
+        let mut changed = self.clone();
+        let properties = match &self.condition {
+            Some(text) => Some(parse_condition(text).ok()?.to_string()),
+            None => self.resource_properties.clone(),
+        };
+        let Some(rest) = properties.and_then(|text| without(&text, condition)) else {
+            changed.hypervisor_properties = Some(without(self.hypervisor_properties.as_deref()?, condition)?);
+            return Some(changed);
+        };
+        let left = self.condition.as_ref().and_then(|_| serde_json::from_str(&rest).ok());
+        changed.condition = left.as_ref().and_then(written);
+        changed.resource_properties = Some(rest).filter(|_| changed.condition.is_none());
         Some(changed)
     }
 
@@ -345,13 +411,13 @@ impl ReservationArguments {
     pub(crate) fn for_creation(&self) -> Result<Vec<Value>, ClientError> {
         let mut reservations = Vec::new();
         let mut plain = self.plain_members()?;
-        if let Some(flavor) = &self.flavor {
-            plain.insert("resource_type".to_owned(), json!(FLAVOR_TYPE));
-            plain.insert("flavor_id".to_owned(), json!(flavor));
-        } else if self.is_of_instances() {
-            plain.insert("resource_type".to_owned(), json!(INSTANCE_TYPE));
-        }
         if !plain.is_empty() {
+            let kind = self.plain_kind();
+            let known = key_values::members_of(kind);
+            if let Some(member) = plain.keys().find(|member| !known.contains(&member.as_str())) {
+                return Err(misfit(self.option_of(member), kind, &options_of(known)));
+            }
+            plain.insert("resource_type".to_owned(), json!(kind));
             reservations.push(with_defaults(plain));
         }
         for text in &self.reservation {
@@ -390,15 +456,55 @@ impl ReservationArguments {
                     existing.len()
                 )));
             };
+            let kind = text_of(only, "resource_type");
+            let known: Vec<&str> = changeable(&kind).collect();
+            let takes = match kind.as_str() {
+                HOST_TYPE | INSTANCE_TYPE | FLAVOR_TYPE => options_of(&known),
+                _ => String::new(),
+            };
+            if takes.is_empty() {
+                let amount = format!("--reservation id={},amount=N", text_of(only, "id"));
+                let member = plain.keys().next().map_or("", String::as_str);
+                return Err(misfit(self.option_of(member), &kind, &amount));
+            }
+            if let Some(member) = plain.keys().find(|member| !known.contains(&member.as_str())) {
+                return Err(misfit(self.option_of(member), &kind, &takes));
+            }
             plain.insert("id".to_owned(), only.get("id").cloned().unwrap_or_default());
             reservations.push(Value::Object(plain));
         }
         for text in &self.reservation {
             let kind = kind_of(text, lease)?;
-            reservations.push(Value::Object(key_values::reservation(text, &kind)?));
+            let members = key_values::reservation(text, &kind)?;
+            if let Some(fixed) = FIXED.iter().find(|name| members.contains_key(**name)) {
+                let takes: Vec<&str> = changeable(&kind).collect();
+                let takes = takes.join(", ");
+                return Err(misfit(&format!("--reservation {text}: {fixed}"), &kind, &takes));
+            }
+            reservations.push(Value::Object(members));
         }
         Ok(reservations)
     }
+}
+
+/// The members that can be changed of a reservation that exists.
+fn changeable(kind: &str) -> impl Iterator<Item = &'static str> {
+    let members = key_values::members_of(kind).iter().copied();
+    members.filter(|name| *name != "resource_type" && !FIXED.contains(name))
+}
+
+/// The plain options that set these members.
+fn options_of(members: &[&str]) -> String {
+    let options = OPTIONS.iter().filter(|(_, member)| members.contains(member));
+    let options: Vec<&str> = options.map(|(option, _)| *option).collect();
+    options.join(", ")
+}
+
+/// An option that a reservation of this type does not have.
+fn misfit(option: &str, kind: &str, takes: &str) -> ClientError {
+    ClientError::Usage(format!(
+        "{option}: this is a reservation of {kind}, which takes {takes}"
+    ))
 }
 
 /// The resource type of the reservation of the lease that a text `id=ID,...` changes.

@@ -36,10 +36,10 @@ pub struct TimelineArguments {
     #[arg(long, value_name = "TIME", default_value = "now", allow_hyphen_values = true)]
     pub from: Moment,
     /// Last time shown; +8h counts from --from; without it the end of what starts within a day
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<Moment>,
     /// Columns to draw in; without it the terminal's
-    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=2000))]
+    #[arg(long, value_name = "COLUMNS", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(40..=2000))]
     pub width: Option<u16>,
     /// Leave out hosts on which nothing is booked in this time
     #[arg(long)]
@@ -54,7 +54,7 @@ pub struct TimelineArguments {
     #[arg(long, value_name = "ID")]
     pub project: Option<String>,
     /// Most hosts drawn at a time; without it 50, and with --json all
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
     /// Go on after this host, in the order of names
     #[arg(long, value_name = "HOST")]
@@ -131,6 +131,13 @@ pub(crate) async fn run(
     let hosts = list(api.get("/v1/os-hosts", &[]).await?, "hosts")?;
     let allocations = list(api.get("/v1/os-hosts/allocations", &[]).await?, "allocations")?;
     let leases = list(api.get("/v1/leases", &[]).await?, "leases")?;
+    for wanted in &arguments.leases {
+        let is_meant = |lease: &Value| text_of(lease, "id") == *wanted || text_of(lease, "name") == *wanted;
+        if !leases.iter().any(is_meant) {
+            let known = leases.iter().filter_map(|lease| lease.get("name")?.as_str());
+            return Err(ClientError::no_such("lease", wanted, known));
+        }
+    }
     let leases: BTreeMap<String, &Value> = leases.iter().map(|lease| (text_of(lease, "id"), lease)).collect();
 
     let mut bookings: BTreeMap<String, Vec<Booking>> = BTreeMap::new();

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use chrono::DateTime;
 use unicode_width::UnicodeWidthStr;
 
-use crate::output::{Shown, counted};
+use crate::output::{Shown, broken, counted, fitted};
 
 /// What is drawn; times are Unix seconds.
 pub(crate) struct Chart {
@@ -82,6 +82,18 @@ const CLEANING_SHADE: &str = "░";
 
 /// Longest host name shown in full.
 const MAX_LABEL: usize = 24;
+
+/// Longest name of a lease in the legend.
+const WIDEST_NAME: usize = 40;
+
+/// Fewest characters of a name in the legend.
+const NARROWEST_NAME: usize = 8;
+
+/// Columns of a status in the legend.
+const STATUS: usize = 10;
+
+/// Columns of the times in the legend.
+const TIMES: usize = 36;
 
 /// Columns a label of the axis needs, with a blank after it.
 const TICK_COLUMNS: i64 = 8;
@@ -184,73 +196,82 @@ pub(crate) fn draw(chart: &Chart, style: Style) -> String {
     text
 }
 
-/// A label in exactly this many columns, cut where it is wider.
-fn fitted(label: &str, width: usize) -> String {
-    let mut shown = label.to_owned();
-    if label.width() > width {
-        while shown.width() >= width {
-            shown.pop();
-        }
-        shown.push('~');
-    }
-    let missing = width.saturating_sub(shown.width());
-    shown + &" ".repeat(missing)
-}
-
 fn legend(chart: &Chart, labels: Labels, style: Style, line: &mut impl FnMut(String)) {
     let blocks = |index: usize| {
         let rows = chart.rows.iter().flat_map(|row| &row.blocks);
         rows.filter(move |block| block.lease == index && !block.cleaning)
     };
-    let names = chart.leases.iter().map(|lease| lease.name.as_str().width());
-    let names = names.max().unwrap_or(0).min(40);
     let mut any_tentative = false;
-    if !chart.leases.is_empty() {
+    let entries: Vec<(String, &LeaseLabel, String)> = chart
+        .leases
+        .iter()
+        .enumerate()
+        .map(|(index, lease)| {
+            let tentative = blocks(index).all(|block| block.tentative);
+            any_tentative |= tentative;
+            let sample = Bar {
+                lease: index,
+                first: 0,
+                last: labels.width - 1,
+                tentative,
+                cleaning: false,
+            };
+            let (hosts, places) = (
+                blocks(index).count(),
+                blocks(index).map(|block| block.places).sum::<usize>(),
+            );
+            let number = |count: usize, one, many| counted(u64::try_from(count).unwrap_or(u64::MAX), one, many);
+            let mut amount = number(hosts, "host", "hosts");
+            if places > hosts {
+                amount = format!("{amount}, {}", number(places, "place", "places"));
+            }
+            (paint(&sample, labels, style), lease, amount)
+        })
+        .collect();
+    let widest = |widths: &mut dyn Iterator<Item = usize>| widths.max().unwrap_or(0);
+    let names = widest(&mut chart.leases.iter().map(|lease| lease.name.as_str().width())).min(WIDEST_NAME);
+    let amounts = widest(&mut entries.iter().map(|(_, _, amount)| amount.width()));
+    let label = usize::try_from(labels.width).unwrap_or(1);
+    // Beside the name: label, status, times and amount, with two blanks between them.
+    let room = style
+        .width
+        .saturating_sub(label + 2 + 2 + STATUS + 2 + TIMES + 2 + amounts);
+    let is_narrow = room < names.min(NARROWEST_NAME);
+    let names = if is_narrow { names } else { names.min(room) };
+    if !entries.is_empty() {
         line(String::new());
     }
-    for (index, lease) in chart.leases.iter().enumerate() {
-        let tentative = blocks(index).all(|block| block.tentative);
-        any_tentative |= tentative;
-        let sample = Bar {
-            lease: index,
-            first: 0,
-            last: labels.width - 1,
-            tentative,
-            cleaning: false,
-        };
-        let (hosts, places) = (
-            blocks(index).count(),
-            blocks(index).map(|block| block.places).sum::<usize>(),
-        );
-        let number = |count: usize, one, many| counted(u64::try_from(count).unwrap_or(u64::MAX), one, many);
-        let mut amount = number(hosts, "host", "hosts");
-        if places > hosts {
-            amount = format!("{amount}, {}", number(places, "place", "places"));
+    for (sample, lease, amount) in entries {
+        let (name, status) = (fitted(lease.name.as_str(), names), lease.status.as_str());
+        let times = format!("{} .. {}", day_and_time(lease.start), day_and_time(lease.end));
+        if is_narrow {
+            let room = style.width.saturating_sub(label + 2 + 2 + STATUS).max(NARROWEST_NAME);
+            line(format!(
+                "{sample}  {}  {status}",
+                fitted(lease.name.as_str(), names.min(room))
+            ));
+            line(format!("{}  {times}", " ".repeat(label)));
+            line(format!("{}  {amount}", " ".repeat(label)));
+        } else {
+            line(format!("{sample}  {name}  {status:<STATUS$}  {times}  {amount}"));
         }
-        line(format!(
-            "{}  {}  {:<10}  {} .. {}  {amount}",
-            paint(&sample, labels, style),
-            fitted(lease.name.as_str(), names),
-            lease.status.as_str(),
-            day_and_time(lease.start),
-            day_and_time(lease.end),
-        ));
     }
+    let mut sentence = |text: &str| broken(text, style.width).into_iter().for_each(&mut *line);
     if any_tentative {
-        line("Small letters: not started, the planner may still exchange these hosts.".to_owned());
+        sentence("Small letters: not started, the planner may still exchange these hosts.");
     }
     if labels.width > 1 {
-        line("Short leases are drawn as wide as their letters; the times are those of the list.".to_owned());
+        sentence("Short leases are drawn as wide as their letters; the times are those of the list.");
     }
     let mut blocks = chart.rows.iter().flat_map(|row| &row.blocks);
     if blocks.any(|block| block.cleaning) {
         let sign = if style.colour { CLEANING_SHADE } else { CLEANING };
-        line(format!(
+        sentence(&format!(
             "{sign} is cleaned after a lease and given to nobody until then."
         ));
     }
     if chart.rows.iter().any(|row| row.out_of_service) {
-        line("! takes no new leases.".to_owned());
+        sentence("! takes no new leases.");
     }
 }
 
@@ -562,13 +583,29 @@ c01    AAAAAAAAAAAA....bbbbbbbbbbbbbbbb:.......:.......
 c02  ! :.......:.......:.......:.......:.......:.......
 gpu01  :.......:.......bbbbbbbbbbbbbbbbcccccccccccccccc
 
+A  training  ACTIVE
+   2030-01-01 18:00 .. 2030-01-01 23:00
+   1 host
+b  night     PENDING
+   2030-01-02 00:00 .. 2030-01-02 04:00
+   2 hosts
+c  tail      PENDING
+   2030-01-02 04:00 .. 2030-01-02 16:00
+   1 host
+Small letters: not started, the planner may still
+exchange these hosts.
+! takes no new leases.
+";
+        assert_eq!(drawn, expected);
+        let legend = "
 A  training  ACTIVE      2030-01-01 18:00 .. 2030-01-01 23:00  1 host
 b  night     PENDING     2030-01-02 00:00 .. 2030-01-02 04:00  2 hosts
 c  tail      PENDING     2030-01-02 04:00 .. 2030-01-02 16:00  1 host
 Small letters: not started, the planner may still exchange these hosts.
 ! takes no new leases.
 ";
-        assert_eq!(drawn, expected);
+        let drawn = plain(&chart(), 80);
+        assert!(drawn.ends_with(legend), "{drawn}");
     }
 
     #[test]
@@ -682,7 +719,7 @@ Small letters: not started, the planner may still exchange these hosts.
         let rows: Vec<&str> = drawn.lines().collect();
         assert_eq!(rows[2], "c01   AAAAAAAAAAAACCCCCCCCCCCC", "{drawn}");
         assert_eq!(rows[3], "      :.....BBBBBBBBBBBB......", "{drawn}");
-        assert!(drawn.contains("2030-01-01 01:00  1 host, 3 places\n"), "{drawn}");
+        assert!(drawn.contains("1 host, 3 places\n"), "{drawn}");
         assert_eq!(drawn.matches("1 host\n").count(), 2, "{drawn}");
     }
 
@@ -742,7 +779,7 @@ Small letters: not started, the planner may still exchange these hosts.
             &chart,
             Style {
                 colour: true,
-                width: 80,
+                width: 120,
             },
         );
         for sequence in drawn.split('\x1b').skip(1) {

@@ -4,23 +4,25 @@
 //! lost); 1 it would be refused, or promises would be lost; 4 the service could not tell in time.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::process::ExitCode;
 use std::str::FromStr;
 
 use api_types::capacity::Offer;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::ConnectionArguments;
+use crate::answer::list;
 use crate::api::{Api, offers_of};
 use crate::error::ClientError;
 use crate::key_values::{Property, distinct};
 use crate::moment::{Moment, time_for_people, to_rfc3339};
 use crate::output::{Cell, Output, counted, text_of};
 use crate::request::{Request, accepted, at, option};
-use crate::reservation::ReservationArguments;
+use crate::reservation::{ReservationArguments, noun};
 
 /// The service could not tell in time.
 const UNDECIDED: u8 = 4;
@@ -28,19 +30,19 @@ const UNDECIDED: u8 = 4;
 /// `berth what-if`.
 #[derive(Debug, Clone, Args)]
 pub struct WhatIfArguments {
-    /// Start of the lease: now, +2h (from now), '2030-01-01 10:00' (UTC)
-    #[arg(long, value_name = "TIME", default_value = "now", alias = "start-date")]
-    start: Moment,
-    /// End of the lease: +2h (from the start), '2030-01-01 12:00' (UTC)
-    #[arg(long, value_name = "TIME", default_value = "+1d", alias = "end-date")]
-    end: Moment,
+    /// Start of the lease: now, +2h (from now), '2030-01-01 10:00' (UTC) [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, alias = "start-date")]
+    start: Option<Moment>,
+    /// End of the lease: +2h (from the start), '2030-01-01 12:00' (UTC) [default: +1d]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, alias = "end-date")]
+    end: Option<Moment>,
     /// Latest start to look for; +30d counts from the start
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     latest_start: Option<Moment>,
     #[command(flatten)]
     reservation: ReservationArguments,
     /// As if so many hosts were added
-    #[arg(long, value_name = "N", help_heading = "Changes of the fleet",
+    #[arg(long, value_name = "N", help_heading = "Changes of the fleet", allow_negative_numbers = true,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     add_hosts: Option<u32>,
     /// What added hosts are like: id or name of a host
@@ -115,16 +117,35 @@ impl FromStr for Down {
 }
 
 impl WhatIfArguments {
+    fn start(&self) -> Moment {
+        self.start.unwrap_or(Moment::Now)
+    }
+
+    fn end(&self) -> Moment {
+        self.end.unwrap_or(Moment::Offset(TimeDelta::days(1)))
+    }
+
     pub(crate) fn body(&self, now: DateTime<Utc>) -> Result<Value, ClientError> {
         let mut body = Map::new();
-        if !self.reservation.is_empty() {
-            let start = self.start.resolve(now, now)?;
+        if self.reservation.is_empty() {
+            let times = [
+                ("--start", self.start),
+                ("--end", self.end),
+                ("--latest-start", self.latest_start),
+            ];
+            if let Some((option, _)) = times.iter().find(|(_, time)| time.is_some()) {
+                return Err(ClientError::Usage(format!(
+                    "{option}: it is a time of a lease; say what to reserve, e.g. --hosts 2"
+                )));
+            }
+        } else {
+            let start = self.start().resolve(now, now)?;
             let mut lease = Map::new();
             // The service's own clock decides what "now" is.
-            if self.start != Moment::Now {
+            if self.start() != Moment::Now {
                 lease.insert("start".to_owned(), json!(to_rfc3339(start)));
             }
-            lease.insert("end".to_owned(), json!(to_rfc3339(self.end.resolve(now, start)?)));
+            lease.insert("end".to_owned(), json!(to_rfc3339(self.end().resolve(now, start)?)));
             if let Some(latest) = self.latest_start {
                 lease.insert(
                     "latest_start".to_owned(),
@@ -194,13 +215,13 @@ impl Request for Asked<'_> {
         let mut changed = self.arguments.clone().into_owned();
         changed.reservation = self.arguments.reservation.with(offer)?;
         if let Offer::End { end, .. } = offer {
-            changed.end = at(end.0)?;
+            changed.end = at(end.0);
         }
         if let Offer::Start { start, end, .. } = offer {
-            (changed.start, changed.end) = (at(start.0)?, at(end.0)?);
+            (changed.start, changed.end) = (at(start.0), at(end.0));
             if let Some(latest) = self.arguments.latest_start {
                 // As asked: one that counts from the start would move with it.
-                let asked = self.arguments.start.resolve(self.now, self.now).ok()?;
+                let asked = self.arguments.start().resolve(self.now, self.now).ok()?;
                 let latest = latest.resolve(self.now, asked).ok()?;
                 if latest.timestamp() < start.0 {
                     return None;
@@ -220,9 +241,9 @@ impl Request for Asked<'_> {
         option(
             &mut words,
             "--start",
-            Some(asked.start).filter(|start| *start != Moment::Now),
+            Some(asked.start()).filter(|start| *start != Moment::Now),
         );
-        option(&mut words, "--end", Some(asked.end));
+        option(&mut words, "--end", Some(asked.end()));
         option(&mut words, "--latest-start", asked.latest_start);
         asked.reservation.words(&mut words);
         option(&mut words, "--add-hosts", asked.add_hosts);
@@ -252,6 +273,66 @@ pub(crate) fn asked(arguments: &WhatIfArguments, now: DateTime<Utc>) -> impl Req
     }
 }
 
+/// What leases and hosts of an answer are called, as far as the caller may read them.
+#[derive(Default)]
+struct Names {
+    leases: Vec<Value>,
+    hosts: Vec<Value>,
+}
+
+impl Names {
+    /// The answer is there; what cannot be read keeps its id.
+    async fn of(answer: &Value, api: &Api) -> Self {
+        let named = ["/hosts/moves/leases", "/hosts/lost_leases", "/lease/moves/leases"];
+        if named.iter().all(|pointer| entries(answer, pointer).is_empty()) {
+            return Self::default();
+        }
+        let listed = async |path: &str, name: &'static str| {
+            let answer = api.get(path, &[]).await.ok();
+            answer.and_then(|answer| list(answer, name).ok()).unwrap_or_default()
+        };
+        Self {
+            leases: listed("/v1/leases", "leases").await,
+            hosts: listed("/v1/os-hosts", "hosts").await,
+        }
+    }
+
+    fn found(&self, entry: &Value) -> Option<&Value> {
+        let id = text_of(entry, "lease_id");
+        self.leases.iter().find(|lease| text_of(lease, "id") == id)
+    }
+
+    /// The name of the lease that an entry is about, else its id.
+    fn lease(&self, entry: &Value) -> String {
+        let name = self.found(entry).map(|lease| text_of(lease, "name"));
+        name.unwrap_or_else(|| text_of(entry, "lease_id"))
+    }
+
+    /// What the reservation that an entry is about counts, as (one, many).
+    fn noun(&self, entry: &Value) -> (&'static str, &'static str) {
+        let id = text_of(entry, "reservation_id");
+        let reservations = self.found(entry).map(|lease| entries(lease, "/reservations"));
+        let mut reservations = reservations.into_iter().flatten();
+        let found = reservations.find(|reservation| text_of(reservation, "id") == id);
+        noun(found.and_then(|found| found.get("resource_type")?.as_str()))
+    }
+
+    /// The names of hosts; one that is there several times has so many places.
+    fn hosts<'a>(&self, ids: impl Iterator<Item = &'a str>) -> String {
+        let mut counted: BTreeMap<String, usize> = BTreeMap::new();
+        for id in ids {
+            let known = self.hosts.iter().find(|host| text_of(host, "id") == id);
+            let name = known.map_or_else(|| id.to_owned(), |host| text_of(host, "hypervisor_hostname"));
+            *counted.entry(name).or_default() += 1;
+        }
+        let places = |(name, count): (String, usize)| match count {
+            1 => name,
+            count => format!("{name} ({count} places)"),
+        };
+        counted.into_iter().map(places).collect::<Vec<_>>().join(" ")
+    }
+}
+
 pub(crate) async fn run(
     arguments: &WhatIfArguments,
     api: &Api,
@@ -262,11 +343,12 @@ pub(crate) async fn run(
     if output.json {
         output.value(&answer)?;
     } else {
+        let names = Names::of(&answer, api).await;
         if let Some(hosts) = answer.get("hosts").filter(|hosts| !hosts.is_null()) {
-            show_hosts(hosts, output)?;
+            show_hosts(hosts, &names, output)?;
         }
         if let Some(lease) = answer.get("lease").filter(|lease| !lease.is_null()) {
-            show_lease(lease, &asked(arguments, now), output)?;
+            show_lease(lease, &asked(arguments, now), api, &names, output)?;
         }
     }
     Ok(exit_code(&answer))
@@ -288,7 +370,7 @@ fn number(value: &Value, pointer: &str) -> u64 {
     value.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
 }
 
-fn show_hosts(hosts: &Value, output: &mut Output<'_>) -> Result<(), ClientError> {
+fn show_hosts(hosts: &Value, names: &Names, output: &mut Output<'_>) -> Result<(), ClientError> {
     let displaced = counted(number(hosts, "/displaced"), "reservation stands", "reservations stand");
     let lost = counted(number(hosts, "/lost"), "reservation", "reservations");
     let fewest = if hosts.get("proved").and_then(Value::as_bool).unwrap_or(false) {
@@ -299,18 +381,15 @@ fn show_hosts(hosts: &Value, output: &mut Output<'_>) -> Result<(), ClientError>
     output.line(&format!(
         "{displaced} on hosts that would be gone or down; {lost} would be lost ({fewest})."
     ))?;
-    show_moves(hosts, output)?;
+    show_moves(hosts, names, output)?;
     let rows = entries(hosts, "/lost_leases").iter().map(|lost| {
         let text = lost
             .pointer("/conflict/text")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        let missing = counted(number(lost, "/hosts_missing"), "host", "hosts");
-        vec![
-            Cell::new(text_of(lost, "lease_id")),
-            Cell::new(missing),
-            Cell::new(text),
-        ]
+        let (one, many) = names.noun(lost);
+        let missing = counted(number(lost, "/hosts_missing"), one, many);
+        vec![Cell::new(names.lease(lost)), Cell::new(missing), Cell::new(text)]
     });
     let rows: Vec<Vec<Cell>> = rows.collect();
     if rows.is_empty() {
@@ -320,7 +399,13 @@ fn show_hosts(hosts: &Value, output: &mut Output<'_>) -> Result<(), ClientError>
     output.table(&["LEASE", "LACKS", "WHY"], rows, "")
 }
 
-fn show_lease(lease: &Value, asked: &impl Request, output: &mut Output<'_>) -> Result<(), ClientError> {
+fn show_lease(
+    lease: &Value,
+    asked: &impl Request,
+    api: &Api,
+    names: &Names,
+    output: &mut Output<'_>,
+) -> Result<(), ClientError> {
     let verdict = text_of(lease, "verdict");
     let why = lease
         .pointer("/conflict/text")
@@ -328,10 +413,11 @@ fn show_lease(lease: &Value, asked: &impl Request, output: &mut Output<'_>) -> R
         .unwrap_or_default();
     output.line(&match verdict.as_str() {
         "accepted" => "It would be accepted.".to_owned(),
+        "refused" if why.ends_with('?') => format!("It would be refused: {why}"),
         "refused" => format!("It would be refused: {why}."),
         _ => "The service could not tell in time; this is no refusal. Ask for less at once, or again later.".to_owned(),
     })?;
-    show_moves(lease, output)?;
+    show_moves(lease, names, output)?;
     let slot = |which: &str| {
         let start = lease
             .pointer(&format!("/earliest_start/{which}/start"))
@@ -376,13 +462,13 @@ fn show_lease(lease: &Value, asked: &impl Request, output: &mut Output<'_>) -> R
         rows.push(("  with moves", Cell::new(with_moves)));
     }
     output.object(rows)?;
-    for line in accepted(asked, &offers_of(lease)) {
-        output.line(&line)?;
+    for line in accepted(asked, &offers_of(lease), api.typed()) {
+        output.unbroken(&line)?;
     }
     Ok(())
 }
 
-fn show_moves(outcome: &Value, output: &mut Output<'_>) -> Result<(), ClientError> {
+fn show_moves(outcome: &Value, names: &Names, output: &mut Output<'_>) -> Result<(), ClientError> {
     let reservations = number(outcome, "/moves/reservations");
     if reservations > 0 {
         let earlier = counted(reservations, "earlier reservation", "earlier reservations");
@@ -395,11 +481,10 @@ fn show_moves(outcome: &Value, output: &mut Output<'_>) -> Result<(), ClientErro
     let rows = entries(outcome, "/moves/leases").iter().map(|moved| {
         let hosts = |name: &str| {
             let hosts = moved.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-            let hosts: Vec<&str> = hosts.iter().filter_map(Value::as_str).collect();
-            Cell::new(hosts.join(" "))
+            Cell::new(names.hosts(hosts.iter().filter_map(Value::as_str)))
         };
         vec![
-            Cell::new(text_of(moved, "lease_id")),
+            Cell::new(names.lease(moved)),
             hosts("from"),
             hosts("to"),
             Cell::new(text_of(moved, "necessity")),

@@ -8,7 +8,7 @@
 mod support;
 
 use clap::Parser;
-use client::{ClientError, ConnectionArguments, Endpoint, Output, run};
+use client::{ClientError, ConnectionArguments, Endpoint, Output, TypedConnection, run};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -18,7 +18,16 @@ use support::{Program, TOKEN, now};
 const LEASE: &str = "6ee55c78-ac52-41a6-99af-2d2d73bcc466";
 
 async fn berth(server: &MockServer, arguments: &[&str]) -> (Result<(), ClientError>, String) {
-    support::berth(&format!("{}/v1", server.uri()), arguments).await
+    berth_in(server, None, arguments).await
+}
+
+/// In a terminal of this many columns.
+async fn berth_in(server: &MockServer, width: Option<u16>, arguments: &[&str]) -> (Result<(), ClientError>, String) {
+    support::berth_in(&format!("{}/v1", server.uri()), width, arguments).await
+}
+
+fn hints(error: &ClientError) -> Vec<String> {
+    error.next_steps(&TypedConnection::default())
 }
 
 fn lease(name: &str, id: &str) -> Value {
@@ -173,7 +182,13 @@ async fn scripts_can_tell_refused_from_wrong_from_unreachable() {
         (refused.exit_code(), refused.to_string().as_str()),
         (1, "Not enough hosts available: 3 needed (HTTP 409)")
     );
-    assert!(refused.next_steps()[0].contains("fewer hosts"));
+    assert_eq!(
+        hints(&refused),
+        [
+            "Ask for less, another time or a weaker condition. This tells what fits:",
+            "  berth what-if --end +1d --hosts 3",
+        ]
+    );
 
     let (missing, _) = berth(&server, &["lease", "delete", "nobody"]).await;
     assert_eq!(missing.unwrap_err().exit_code(), 1);
@@ -422,7 +437,7 @@ async fn a_refused_booking_says_what_would_be_accepted() {
         .await;
     let (result, _) = berth(&server, &["lease", "create", "x", "--hosts", "3"]).await;
     assert_eq!(
-        result.unwrap_err().next_steps(),
+        hints(&result.unwrap_err()),
         [
             "Would be accepted:",
             "  berth lease create --start '2030-01-02 08:00' --end '2030-01-03 08:00' --hosts 3 x",
@@ -530,4 +545,460 @@ async fn c1_what_is_booked_or_changed_is_no_failure_although_it_may_not_be_read_
             );
         }
     }
+}
+
+/// A lease with one reservation of this type.
+async fn with_a_lease_of(kind: &str) -> MockServer {
+    let mut night = lease("night", LEASE);
+    night["reservations"] = json!([{"id": "r1", "resource_type": kind, "status": "pending"}]);
+    let server = MockServer::start().await;
+    answers(&server, "/v1/leases", json!({"leases": [night]})).await;
+    answers(&server, &format!("/v1/leases/{LEASE}"), json!({"lease": night})).await;
+    server
+}
+
+#[tokio::test]
+async fn a7_what_a_lease_does_not_take_is_refused_with_what_it_takes() {
+    for (kind, options, takes) in [
+        ("physical:host", "--instances 9", "--hosts, --where,"),
+        ("physical:host", "--vcpus 4", "--hosts, --where,"),
+        ("physical:host", "--memory-mb 4", "--hosts, --where,"),
+        ("physical:host", "--affinity same", "--hosts, --where,"),
+        ("physical:host", "--flavor m1", "--hosts, --where,"),
+        ("physical:host", "--before-end-action snapshot", "--hosts, --where,"),
+        ("virtual:instance", "--hosts 3", "--instances, --vcpus,"),
+        (
+            "virtual:instance",
+            "--hypervisor-properties [] --end +1h",
+            "--instances, --vcpus,",
+        ),
+        ("flavor:instance", "--vcpus 3", "--instances, --affinity"),
+        ("flavor:instance", "--flavor m2", "--instances, --affinity"),
+        ("licence:cad", "--hosts 3", "--reservation id=r1,amount=N"),
+        ("licence:cad", "--instances 3", "--reservation id=r1,amount=N"),
+        ("virtual:floatingip", "--instances 3", "--reservation id=r1,amount=N"),
+        ("physical:host", "--reservation id=r1,before_end=snapshot", "min, max,"),
+    ] {
+        let server = with_a_lease_of(kind).await;
+        let words: Vec<&str> = options.split(' ').collect();
+        let (result, printed) = berth(&server, &[&["lease", "update", "night"][..], &words].concat()).await;
+        let error = result.unwrap_err();
+        assert_eq!((error.exit_code(), printed.as_str()), (2, ""), "{options}");
+        let error = error.to_string();
+        for expected in [words[0], kind, takes] {
+            assert!(error.contains(expected), "{options} of {kind}: {error}");
+        }
+        let requests = server.received_requests().await.unwrap();
+        assert!(requests.iter().all(|request| request.method == "GET"), "{options}");
+    }
+    let server = MockServer::start().await;
+    for (words, option) in [
+        (
+            "lease create x --instances 2 --vcpus 1 --before-end-action snapshot",
+            "--before-end-action",
+        ),
+        (
+            "lease create x --instances 2 --vcpus 1 --hypervisor-properties []",
+            "--hypervisor-properties",
+        ),
+        (
+            "lease create x --flavor m1 --hypervisor-properties []",
+            "--hypervisor-properties",
+        ),
+        ("what-if --down n1 --start +1h", "--start"),
+        ("what-if --down n1 --end +1h", "--end"),
+        ("what-if --add-hosts 1 --latest-start +1h", "--latest-start"),
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let error = berth(&server, &words).await.0.unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{words:?}");
+        assert!(error.to_string().starts_with(&format!("{option}: ")), "{error}");
+    }
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a9_a_call_waits_until_work_on_the_lease_has_ended() {
+    for (verb, arguments, done) in [
+        ("DELETE", &["lease", "delete", "night"][..], 204),
+        ("PUT", &["lease", "update", "night", "--hosts", "2"], 200),
+    ] {
+        let busy = "Invalid lease status. The lease is STARTING and an operation on it is under way.";
+        let busy = ResponseTemplate::new(409).set_body_json(json!({"error_message": busy}));
+        let server = with_one_lease().await;
+        let (calls, route) = (Mock::given(method(verb)), format!("/v1/leases/{LEASE}"));
+        calls
+            .and(path(&route))
+            .respond_with(busy.clone())
+            .up_to_n_times(2)
+            .mount(&server)
+            .await;
+        let lease = json!({"lease": lease("night", LEASE)});
+        let after = Mock::given(method(verb)).and(path(&route));
+        after
+            .respond_with(ResponseTemplate::new(done).set_body_json(lease))
+            .expect(1)
+            .mount(&server)
+            .await;
+        berth(&server, arguments).await.0.unwrap();
+        server.verify().await;
+
+        let server = with_one_lease().await;
+        let calls = Mock::given(method(verb)).and(path(&route));
+        calls.respond_with(busy).expect(1).mount(&server).await;
+        let error = berth(&server, &[arguments, &["--no-wait"]].concat())
+            .await
+            .0
+            .unwrap_err();
+        assert!(error.to_string().contains("STARTING"), "{error}");
+        assert_eq!(
+            hints(&error),
+            [format!("`berth lease show {LEASE}` tells the state it is in now.")]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a10_a_lease_that_still_gives_its_resources_back_is_not_called_deleted() {
+    let server = MockServer::start().await;
+    let mut night = lease("night", LEASE);
+    night["status"] = json!("DELETING");
+    answers(&server, "/v1/leases", json!({"leases": [night]})).await;
+    answers(&server, &format!("/v1/leases/{LEASE}"), json!({"lease": night})).await;
+    Mock::given(method("DELETE"))
+        .respond_with(ResponseTemplate::new(204))
+        .mount(&server)
+        .await;
+    let (result, printed) = berth(&server, &["lease", "delete", "night"]).await;
+    result.unwrap();
+    assert_eq!(
+        printed,
+        format!(
+            "Lease night is DELETING: its resources are still being given back, then it is deleted.\n\
+             `berth lease show {LEASE}` tells how far that is.\n"
+        )
+    );
+    let (_, printed) = berth(&server, &["lease", "delete", "night", "--json"]).await;
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(printed["lease"]["status"], "DELETING");
+}
+
+#[tokio::test]
+async fn a11_a_hint_leads_on_from_what_was_refused() {
+    let refused = |status: u16, text: &str| ResponseTemplate::new(status).set_body_json(json!({"error_message": text}));
+    for (words, answer, expected) in [
+        (
+            "host create n1",
+            refused(409, "Host 'n1' is already registered"),
+            "`berth host update --help` says how",
+        ),
+        (
+            "host delete gpu07",
+            refused(409, "The host is reserved."),
+            "`berth allocation show 7` shows which",
+        ),
+        ("lease create x --hosts 1", refused(409, "x"), ""),
+        (
+            "lease delete 6ee55c78-ac52-41a6-99af-2d2d73bcc466",
+            refused(403, "Policy doesn't allow blazar:leases:delete to be performed"),
+            "It belongs to another project, or your role",
+        ),
+        (
+            "host create n1",
+            refused(403, "Policy doesn't allow blazar:oshosts:post to be performed"),
+            "Your role",
+        ),
+        (
+            "host create n1",
+            refused(
+                503,
+                "the book cannot be written now: the database did not commit: berth.sqlite has been removed",
+            ),
+            "The service cannot use its database",
+        ),
+        (
+            "host create n1",
+            refused(503, "requests of this project wait already"),
+            "This is no refusal: try again",
+        ),
+    ] {
+        let server = with_one_lease().await;
+        for verb in ["POST", "DELETE"] {
+            Mock::given(method(verb))
+                .respond_with(answer.clone())
+                .mount(&server)
+                .await;
+        }
+        let words: Vec<&str> = words.split(' ').collect();
+        let error = berth(&server, &words).await.0.unwrap_err();
+        let hint = hints(&error).concat();
+        assert!(
+            hint.starts_with(expected) && hint.is_empty() == expected.is_empty(),
+            "{words:?}: {hint}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a13_a_refusal_is_json_where_json_is_asked_for() {
+    let server = MockServer::start().await;
+    let body = json!({"error_code": 409, "error_message": "Not enough hosts available: at noon", "error_name": 409,
+        "conflict": {"reason": "capacity"}, "offers": outcome("refused")["lease"]["offers"]});
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(409).set_body_json(body.clone()))
+        .mount(&server)
+        .await;
+    let (result, printed) = berth(&server, &["lease", "create", "x", "--hosts", "3", "--json"]).await;
+    assert_eq!(result.unwrap_err().exit_code(), 1);
+    assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), body);
+    let (_, printed) = berth(&server, &["lease", "create", "x", "--hosts", "3"]).await;
+    assert_eq!(printed, "");
+}
+
+#[tokio::test]
+async fn a8_a_narrow_terminal_cuts_columns_and_breaks_sentences() {
+    let server = MockServer::start().await;
+    let name = "quarterly-simulation-of-the-northern-glaciers-2030";
+    let mut booked = lease(name, LEASE);
+    booked["status"] = json!("TERMINATED");
+    answers(
+        &server,
+        "/v1/leases",
+        json!({"leases": [booked, lease("short", "another")]}),
+    )
+    .await;
+    let host = |id: &str, name: &str| {
+        json!({"id": id, "hypervisor_hostname": name, "vcpus": 64, "memory_mb": 1_048_576, "local_gb": 2000,
+            "availability_zone": "nova", "gpu": "True", "interconnect": "infiniband-hdr200", "rack": "r12",
+            "processor": "x".repeat(70)})
+    };
+    let hosts = json!({"hosts": [host("1", "compute-with-many-accelerators-01"), host("2", "c2")]});
+    answers(&server, "/v1/os-hosts", hosts).await;
+    let of_lease = json!({"id": "r1", "lease_id": LEASE, "start_date": "2030-01-01T12:00:00.000000",
+        "end_date": "2030-01-01T14:00:00.000000", "tentative": true});
+    let allocations = json!({"allocations": [{"resource_id": "1", "reservations": [of_lease]}]});
+    answers(&server, "/v1/os-hosts/allocations", allocations).await;
+    for command in [
+        &["lease", "list"][..],
+        &["host", "list"],
+        &["timeline"],
+        &["allocation", "list"],
+    ] {
+        for width in [50, 60, 80, 100, 120] {
+            let (result, printed) = berth_in(&server, Some(width), command).await;
+            result.unwrap();
+            let widest = printed.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+            assert!(widest <= usize::from(width), "{command:?} in {width}:\n{printed}");
+            // No word is written one letter a line.
+            assert!(
+                !printed.lines().any(|line| line.trim().chars().count() == 1),
+                "{printed}"
+            );
+        }
+        let (_, printed) = berth(&server, command).await;
+        assert!(
+            !printed.contains('~') || command == ["timeline"],
+            "nobody limits it:\n{printed}"
+        );
+    }
+    let (_, printed) = berth_in(&server, Some(80), &["lease", "list"]).await;
+    assert_eq!(printed.lines().count(), 3, "{printed}");
+    assert!(
+        printed.contains("quarter") && printed.contains("short") && printed.contains('~'),
+        "{printed}"
+    );
+}
+
+#[tokio::test]
+async fn a13_what_is_counted_and_who_is_meant_is_named() {
+    let server = MockServer::start().await;
+    let of = |kind: &str, id: &str, amount: u32| {
+        let mut reservation = json!({"id": id, "resource_type": kind, "status": "pending", "amount": amount});
+        if kind == "physical:host" {
+            reservation = json!({"id": id, "resource_type": kind, "status": "pending", "min": 1, "max": amount});
+        }
+        reservation
+    };
+    let mut night = lease("night", LEASE);
+    night["reservations"] = json!([of("virtual:instance", "r1", 16), of("physical:host", "r2", 2)]);
+    night["degraded"] = json!(true);
+    let mut day = lease("day", "d1");
+    day["reservations"] = json!([of("licence:cad", "r3", 1)]);
+    answers(&server, "/v1/leases", json!({"leases": [night, day]})).await;
+    let hosts =
+        json!({"hosts": [{"id": "7", "hypervisor_hostname": "gpu07"}, {"id": "8", "hypervisor_hostname": "gpu08"}]});
+    answers(&server, "/v1/os-hosts", hosts).await;
+    let (_, printed) = berth(&server, &["lease", "list"]).await;
+    for expected in [
+        "RESERVED",
+        "16 instances + 1-2 hosts",
+        "1 unit",
+        "PENDING !",
+        "! is degraded",
+    ] {
+        assert!(printed.contains(expected), "{expected} is missing in\n{printed}");
+    }
+
+    let mut answer = outcome("refused");
+    answer["lease"]["conflict"]["text"] = json!("no host has gpu = true; did you mean 'True'?");
+    answer["hosts"]["lost_leases"] =
+        json!([{"lease_id": LEASE, "reservation_id": "r1", "hosts_missing": 15, "conflict": {"text": "none is left"}}]);
+    answer["hosts"]["moves"]["leases"][0]["from"] = json!(["7", "7", "7"]);
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+        .mount(&server)
+        .await;
+    let (_, printed) = berth(&server, &["what-if", "--down", "gpu07", "--hosts", "1"]).await;
+    for expected in [
+        "night  15 instances",
+        "gpu07 (3 places)  gpu08",
+        "did you mean 'True'?\n",
+    ] {
+        assert!(printed.contains(expected), "{expected} is missing in\n{printed}");
+    }
+
+    for (arguments, expected) in [
+        (
+            &["lease", "show", "nigth"][..],
+            "no lease is called 'nigth'; did you mean 'night'?",
+        ),
+        (
+            &["timeline", "--lease", "nihgt"],
+            "no lease is called 'nihgt'; did you mean 'night'?",
+        ),
+        (
+            &["host", "show", "gpu99"],
+            "no host is called 'gpu99'; did you mean 'gpu0",
+        ),
+        (&["lease", "show", "zzz"], "no lease is called 'zzz'"),
+    ] {
+        if arguments[0] == "timeline" {
+            answers(&server, "/v1/os-hosts/allocations", json!({"allocations": []})).await;
+        }
+        let error = berth(&server, arguments).await.0.unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+        assert_eq!(
+            error.to_string().contains("did you mean"),
+            expected.contains("did you mean"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a13_a_lease_shows_its_owner_and_an_id_may_be_cut() {
+    let server = with_one_lease().await;
+    let mut night = lease("night", LEASE);
+    night["events"] =
+        json!([{"event_type": "before_end_lease", "time": "2030-01-01T13:00:00.000000", "status": "UNDONE"}]);
+    let server_of = MockServer::start().await;
+    answers(&server_of, "/v1/leases", json!({"leases": [night]})).await;
+    answers(&server_of, &format!("/v1/leases/{LEASE}"), json!({"lease": night})).await;
+    let (result, printed) = berth(&server_of, &["lease", "show", &LEASE[..8]]).await;
+    assert!(
+        result.is_err() && printed.is_empty(),
+        "hosts are not answered there: {result:?}"
+    );
+    answers(&server_of, "/v1/os-hosts", json!({"hosts": []})).await;
+    let (result, printed) = berth(&server_of, &["lease", "show", &LEASE[..8]]).await;
+    result.unwrap();
+    for expected in ["user         u", "project      p", "before end   2030-01-01 13:00 UTC"] {
+        assert!(printed.contains(expected), "{expected} is missing in\n{printed}");
+    }
+    let (result, _) = berth(&server, &["lease", "show", &LEASE[..3]]).await;
+    assert!(matches!(result, Err(ClientError::NoSuchName { .. })), "{result:?}");
+}
+
+#[tokio::test]
+async fn a14_a_property_that_is_not_there_cannot_be_removed_and_a_host_without_sizes_is_said() {
+    let server = MockServer::start().await;
+    let host =
+        json!({"id": "7", "hypervisor_hostname": "gpu07", "vcpus": 0, "memory_mb": 1, "local_gb": 0, "rack": "r1"});
+    answers(&server, "/v1/os-hosts", json!({"hosts": [host]})).await;
+    answers(&server, "/v1/os-hosts/7", json!({"host": host})).await;
+    for verb in ["PUT", "POST"] {
+        let answer = ResponseTemplate::new(200).set_body_json(json!({"host": host}));
+        Mock::given(method(verb))
+            .respond_with(answer)
+            .expect(1)
+            .mount(&server)
+            .await;
+    }
+    let error = berth(&server, &["host", "update", "gpu07", "--remove", "rakc"])
+        .await
+        .0
+        .unwrap_err();
+    assert_eq!(
+        (error.exit_code(), error.to_string().as_str()),
+        (2, "--remove rakc: the host has no such property; did you mean 'rack'?")
+    );
+    berth(&server, &["host", "update", "gpu07", "--remove", "rack"])
+        .await
+        .0
+        .unwrap();
+    let (_, printed) = berth(&server, &["host", "create", "gpu07"]).await;
+    assert!(printed.contains("Registered with 0 vcpus, 0 local_gb:"), "{printed}");
+}
+
+#[test]
+fn a14_what_cannot_be_meant_is_refused_with_what_is_allowed() {
+    for (words, expected) in [
+        (&["lease", "create", ""][..], "a value is required"),
+        (
+            &["lease", "create", "x", "--vcpus", "-4"],
+            "-4 is not in 0..=4294967295",
+        ),
+        (
+            &["lease", "create", "x", "--hosts", "-1"],
+            "write a number of hosts, as 2",
+        ),
+        (
+            &["lease", "create", "x", "--instances", "-1"],
+            "-1 is not in 1..=4294967295",
+        ),
+        (&["lease", "create", "x", "--memory-mb", "8GB"], "8 GiB are 8192"),
+        (&["lease", "create", "x", "--start", "-tomorrow"], "write now, +2h"),
+        (&["host", "create", "x", "--vcpus", "-4"], "-4 is not in 0..=4294967295"),
+        (&["what-if", "--end", "-x"], "write now, +2h"),
+        (&["availability", "--limit", "-1"], "-1 is not in 1..=1000"),
+        (&["timeline", "--until", "-x"], "write now, +2h"),
+    ] {
+        let error = Program::try_parse_from([&["berth"], words].concat())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(expected), "{words:?}: {error}");
+        assert!(!error.contains("use '-- "), "{words:?}: {error}");
+    }
+    // Two hours ago is a time; whether it is allowed is the service's to say.
+    assert!(Program::try_parse_from(["berth", "lease", "create", "x", "--start", "-2h"]).is_ok());
+}
+
+#[tokio::test]
+async fn a7_a_token_that_would_not_be_sent_is_refused() {
+    let environment = |name: &str| match name {
+        "OS_AUTH_URL" => Some("http://127.0.0.1:1".to_owned()),
+        "BERTH_TOKEN" => Some("of another service".to_owned()),
+        _ => None,
+    };
+    let typed = ConnectionArguments {
+        token: Some("typed".to_owned()),
+        ..ConnectionArguments::default()
+    };
+    let error = ClientError::from(Endpoint::resolve(&typed, &environment).await.unwrap_err());
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().starts_with("--token needs --url"), "{error}");
+    // One of the environment is for the service of BERTH_URL, and is left alone.
+    let error = Endpoint::resolve(&ConnectionArguments::default(), &environment)
+        .await
+        .unwrap_err();
+    assert!(!error.to_string().contains("--token"), "{error}");
+    let by_variables = |name: &str| match name {
+        "BERTH_URL" => Some("http://h/v1".to_owned()),
+        "BERTH_TOKEN" => Some("T".to_owned()),
+        _ => None,
+    };
+    let found = Endpoint::resolve(&ConnectionArguments::default(), &by_variables)
+        .await
+        .unwrap();
+    assert_eq!((found.url.as_str(), found.token.as_deref()), ("http://h", Some("T")));
 }

@@ -266,7 +266,7 @@ async fn v19_nothing_a_service_says_steers_the_terminal() {
             let (result, printed) = berth(&server.uri(), &command).await;
             assert_steers_nothing(&printed, &command);
             if let Err(error) = result {
-                for line in error.next_steps() {
+                for line in error.next_steps(&TypedConnection::default()) {
                     // Commands to copy hold no text of the service.
                     assert!(!line.contains("  berth ") || !line.contains("rm -rf"), "{line}");
                 }

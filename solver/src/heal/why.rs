@@ -118,10 +118,11 @@ fn shortage(world: &World<'_>, places: &Places, competing: &[usize], at: Seconds
         reservations: listed.into_iter().cloned().collect(),
         certificate: Vec::new(),
         text: format!(
-            "at {} (until {}), {needed} hosts in order are needed by this promise and others that are kept, {exist} \
-             exist",
+            "at {} (until {}), {} needed by this promise and others that are kept, {exist} {}",
             wording::instant(at),
-            wording::instant(covered.end)
+            wording::instant(covered.end),
+            wording::count_is(needed, "working host", "working hosts"),
+            if exist == 1 { "exists" } else { "exist" },
         )
         .into(),
     })

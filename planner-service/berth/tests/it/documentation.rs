@@ -30,7 +30,7 @@ const PRINTED: [(&str, &[&str]); 20] = [
     ("berth lease delete training", &["training"]),
     (
         "berth lease create web",
-        &["web", "2 virtual:instance", "each on another host"],
+        &["web", "2 instances of virtual:instance", "each on another host"],
     ),
     ("berth token create --user root", &["berth_"]),
     ("berth host list", &[]),

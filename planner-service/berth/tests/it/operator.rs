@@ -688,13 +688,17 @@ fn v26_neither_help_nor_errors_show_what_the_environment_holds() {
         .skip_while(|line| !line.starts_with("Commands:"))
         .skip(1)
         .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next().map(str::to_owned))
+        // Lines that go on with a description have more blanks before them.
+        .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')))
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
         .filter(|name| name != "help")
         .collect();
     assert!(commands.len() > 15, "{commands:?}");
     let mut variables = std::collections::BTreeSet::new();
     for command in &commands {
-        for part in help(&[command]).split("[env: ").skip(1) {
+        // The help is wrapped.
+        let help = help(&[command]).split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in help.split("[env: ").skip(1) {
             variables.extend(part.split([']', '=']).next().map(str::to_owned));
         }
     }

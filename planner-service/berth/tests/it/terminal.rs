@@ -1,6 +1,7 @@
 //! What the real commands print, of the real service and of one that is hostile.
 
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use wiremock::matchers::any;
@@ -137,7 +138,6 @@ async fn c8_allocations_and_the_timeline_show_what_the_service_holds() {
         (&["--host", "c*", "--after", "c1"], "c3", "c1 "),
         (&["--limit", "1"], "2 hosts follow: --after c1 goes on", "c2 "),
         (&["--lease", "two"], "two", "three"),
-        (&["--lease", "nobody's"], "Nothing is booked", "c1"),
         (&["--project", "other"], "Nothing is booked", "c1"),
         (&["--busy"], "c1", "c2"),
         (&["--from", "+4h"], "c1", "places"),
@@ -244,4 +244,97 @@ fn v26_help_shows_no_value_of_the_environment() {
     let output = berth("http://ann:SECRET@127.0.0.1:1", &["lease", "list"]);
     assert_eq!(output.status.code(), Some(3));
     assert!(!text(&output.stderr).contains("SECRET"), "{output:?}");
+}
+
+/// Runs a command as a person types it: with --url, and nothing in the environment.
+fn typed(words: &str) -> Output {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("'{}' {words}", env!("CARGO_BIN_EXE_berth"))]);
+    command.env_remove("BERTH_URL").env_remove("OS_AUTH_URL");
+    command.output().expect("a shell runs")
+}
+
+/// A11: every command that is printed runs as it is printed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a11_a_printed_command_runs_as_printed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::start(&["--data", folder.path().to_str().expect("text")], &[]);
+    for name in ["c1", "c2"] {
+        let (status, body) = program.post("/v1/os-hosts", &host(name)).await;
+        assert_eq!(status, 201, "{body}");
+    }
+    let url = &program.url;
+    for (name, reserved) in [("whole", "--hosts 1"), ("shared", "--instances 1 --vcpus 1")] {
+        let output = typed(&format!("lease create {name} --start +1h {reserved} --url {url}"));
+        assert!(output.status.success(), "{output:?}");
+    }
+    for words in [
+        "host create c1",
+        "host delete c1",
+        "lease create x --start +1h --hosts 9",
+        "lease create x --start +1h --hosts 9 --where 'vcpus>0'",
+        "lease create x --start +1h --hosts 1 --where 'hypervisor_hostname=c1 and vcpus>100'",
+        "lease create x --start +1h --hosts 1 --where 'hypervisor_hostname=nowhere'",
+        "lease update whole --where 'vcpus>100'",
+        "lease update shared --where 'vcpus>100' --instances 2",
+        "lease show whloe",
+        "allocation list --lease whloe",
+        "what-if --start +3d --hosts 9",
+    ] {
+        let output = typed(&format!("{words} --url {url}"));
+        assert_eq!(output.status.code(), Some(1), "{words}: {output:?}");
+        let printed = [text(&output.stdout), text(&output.stderr)].concat();
+        // A hint has its commands in backquotes, an offer on a line of its own.
+        let hinted = printed.split('`').skip(1).step_by(2);
+        let offered = printed.lines().map(str::trim).filter(|line| line.starts_with("berth "));
+        let commands: Vec<&str> = hinted
+            .chain(offered)
+            .filter(|text| text.starts_with("berth "))
+            .collect();
+        assert!(!commands.is_empty(), "{words} says nothing to do next: {printed}");
+        for command in commands {
+            assert!(command.contains(&format!("--url {url}")), "{words}: {command}");
+            let code = typed(&command["berth ".len()..]).status.code();
+            // A question whose answer is no has been answered.
+            assert!(
+                code == Some(0) || command.contains(" what-if ") && code == Some(1),
+                "{words}: {command}: {code:?}"
+            );
+            // Each offer is made to what there is now.
+            typed(&format!("lease delete x --url {url}"));
+        }
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_berth"))
+        .args(["lease", "create"])
+        .env("BERTH_URL", url)
+        .env("BERTH_TOKEN", "x")
+        .output()
+        .expect("the command runs");
+    let usage = text(&output.stderr);
+    assert!(!usage.contains("--url") && !usage.contains("--token"), "{usage}");
+    let output = typed(&format!("lease list --url {}", url.replace("http:", "https:")));
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("speaks no TLS"), "{output:?}");
+}
+
+/// A9: a lease can be deleted as soon as it is there, although something is being done with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a9_a_lease_that_was_just_made_can_be_deleted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let receiver = MockServer::start().await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(3));
+    Mock::given(any()).respond_with(slow).mount(&receiver).await;
+    let data = folder.path().to_str().expect("text");
+    let program = Program::start(&["--data", data, "--webhook", &receiver.uri()], &[]);
+    let (status, body) = program.post("/v1/os-hosts", &host("c1")).await;
+    assert_eq!(status, 201, "{body}");
+    let made = berth(&program.url, &["lease", "create", "x", "--hosts", "1", "--field", "id"]);
+    assert!(made.status.success(), "{made:?}");
+    let id = text(&made.stdout).trim();
+    program.wait_for_status(id, "STARTING").await;
+    let busy = berth(&program.url, &["lease", "delete", id, "--no-wait"]);
+    assert_eq!(busy.status.code(), Some(1), "{busy:?}");
+    let deleted = berth(&program.url, &["lease", "delete", id]);
+    assert!(deleted.status.success(), "{deleted:?}");
+    assert_eq!(text(&deleted.stdout), format!("Deleted lease {id}.\n"));
 }

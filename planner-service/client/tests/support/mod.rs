@@ -8,7 +8,7 @@ use client::{ClientError, Command, Endpoint, Output, run};
 pub(crate) const TOKEN: &str = "SECRET";
 
 /// The program as far as the client goes.
-#[derive(Parser)]
+#[derive(Debug, Parser)]
 pub(crate) struct Program {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -21,10 +21,17 @@ pub(crate) fn now() -> DateTime<Utc> {
 
 /// Carries out a command against the service at `url`.
 pub(crate) async fn berth(url: &str, arguments: &[&str]) -> (Result<(), ClientError>, String) {
+    berth_in(url, None, arguments).await
+}
+
+/// The same in a terminal of this many columns.
+pub(crate) async fn berth_in(url: &str, width: Option<u16>, arguments: &[&str]) -> (Result<(), ClientError>, String) {
     let program = Program::try_parse_from([&["berth"], arguments].concat()).unwrap();
     let endpoint = Endpoint::new(url, Some(TOKEN.to_owned())).unwrap();
     let mut printed = Vec::new();
     let json = program.command.connection().json;
-    let result = run(program.command, endpoint, Output::plain(&mut printed, json), now()).await;
+    let mut output = Output::plain(&mut printed, json);
+    output.width = width;
+    let result = run(program.command, endpoint, output, now()).await;
     (result.map(|_| ()), String::from_utf8(printed).unwrap())
 }

@@ -26,9 +26,7 @@ pub(crate) fn check_new(book: &Book, reference: &str) -> Result<(), ServiceError
 }
 
 fn already_registered(reference: &str) -> ServiceError {
-    ServiceError::Conflict(format!(
-        "Host '{reference}' is already registered; change it with PUT, or delete it first"
-    ))
+    ServiceError::Conflict(format!("Host '{reference}' is already registered"))
 }
 
 /// Enters hosts that the inventory has prepared: all of them, or none.

@@ -1,8 +1,11 @@
 //! How many hosts of a kind are free at every instant of a range.
 
+use std::sync::Arc;
+
 use solver::model::Interval;
 use solver::question::Step;
 
+use super::mismatch::hint_of_conditions;
 use super::{LONGEST_RANGE, Questions};
 use crate::authority::{Caller, Target, rules};
 use crate::domain::Timestamp;
@@ -38,6 +41,8 @@ pub struct AvailabilityAnswer {
     pub at: Timestamp,
     /// Registered hosts that satisfy the expressions.
     pub matching: u32,
+    /// Why none does, in one sentence.
+    pub hint: Option<String>,
     /// From when on how many are free; neighbours differ.
     pub steps: Vec<Step>,
     /// First second nothing is said about: the end asked for, or earlier when there are more steps.
@@ -80,12 +85,16 @@ impl Questions {
             })
             .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
         let range = Interval::new(question.start, question.end);
+        let (policy, asking_caller) = (Arc::clone(&self.policy), caller.clone());
         let most_steps = question.most_steps.clamp(1, MOST_STEPS);
         self.ask(caller, move |asking| {
             let answer = asking.of(book.planner(), |question| {
                 question.availability(&predicate, range, most_steps)
             });
+            let reach = Reach::of_questions(policy.as_ref(), &asking_caller, &book);
+            let hint = (answer.matching == 0).then(|| hint_of_conditions(&predicate, book.planner(), &reach));
             AvailabilityAnswer {
+                hint: hint.flatten(),
                 epoch: book.epoch(),
                 at: asking.now,
                 matching: answer.matching,

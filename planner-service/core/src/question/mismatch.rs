@@ -10,6 +10,7 @@ use solver::model::{Host, Request, RequestedReservation, Resource};
 use solver::planner::Planner;
 use solver::predicate::Predicate;
 
+use crate::properties::{DISK_GB, HYPERVISOR, MEMORY_MB, VCPU};
 use crate::properties::{NAMES_OF_HOSTS, is_derived, said_as_written};
 use crate::reach::Reach;
 
@@ -31,11 +32,39 @@ pub(super) fn hint(conflict: &Conflict, request: &Request, planner: &Planner, re
     if matches!(asked.resource, Resource::Units(_)) {
         return None;
     }
+    let hosts = match reservable(planner) {
+        Ok(hosts) => hosts,
+        Err(none) => return Some(none),
+    };
+    unmet(&asked.predicate, &hosts, reach, |hosts| too_large(asked, hosts))
+}
+
+/// Why no host meets these conditions, in one sentence; `None` if some do.
+pub(super) fn hint_of_conditions(predicate: &Predicate, planner: &Planner, reach: &Reach<'_>) -> Option<String> {
+    let hosts = match reservable(planner) {
+        Ok(hosts) => hosts,
+        Err(none) => return Some(none),
+    };
+    unmet(predicate, &hosts, reach, |_| None)
+}
+
+/// The hosts that can be reserved, or that there are none.
+fn reservable(planner: &Planner) -> Result<Vec<&Host>, String> {
     let hosts: Vec<&Host> = planner.hosts().filter(|host| host.reservable).collect();
     if hosts.is_empty() {
-        return Some("there are no hosts that can be reserved".to_owned());
+        return Err("there are no hosts that can be reserved".to_owned());
     }
-    let conditions = parts(&asked.predicate);
+    Ok(hosts)
+}
+
+/// Which conditions no host meets, else what `otherwise` says, else how many hosts meet each.
+fn unmet(
+    predicate: &Predicate,
+    hosts: &[&Host],
+    reach: &Reach<'_>,
+    otherwise: impl FnOnce(&[&Host]) -> Option<String>,
+) -> Option<String> {
+    let conditions = parts(predicate);
     if conditions.len() > MOST_CONDITIONS {
         return None;
     }
@@ -47,12 +76,12 @@ pub(super) fn hint(conflict: &Conflict, request: &Request, planner: &Planner, re
         .iter()
         .filter(|(_, count)| *count == 0)
         .take(MOST_LISTED)
-        .map(|(condition, _)| unsatisfied(condition, &hosts, reach))
+        .map(|(condition, _)| unsatisfied(condition, hosts, reach))
         .collect();
     if !impossible.is_empty() {
         return Some(said_as_written(&impossible.join("; ")));
     }
-    too_large(asked, &hosts).or_else(|| {
+    otherwise(hosts).or_else(|| {
         let some = counted.iter().filter(|(_, count)| *count < hosts.len());
         let some: Vec<String> = some
             .take(MOST_LISTED)
@@ -89,6 +118,7 @@ fn unsatisfied(condition: &Predicate, hosts: &[&Host], reach: &Reach<'_>) -> Str
             .flat_map(|host| host.properties.keys())
             .map(String::as_str)
             .filter(|name| !is_derived(name) && !reach.hides_capability(name))
+            .filter(|name| reach.sees_hosts() || !NAMES_OF_HOSTS.contains(name))
             .collect();
         let instead = match nearest(&said_as_written(property), &names) {
             Some(name) => format!("; did you mean '{name}'?"),
@@ -130,11 +160,26 @@ fn too_large(asked: &RequestedReservation, hosts: &[&Host]) -> Option<String> {
             *known = (*known).max(*amount);
         }
     }
-    let too_much = instances.resources.iter().filter_map(|(class, amount)| {
+    // The columns of the hypervisor and the resource classes count the same; the one of which there is less is in the way.
+    let mut too_much: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for (class, amount) in &instances.resources {
         let most = largest.get(class.as_str()).copied().unwrap_or(0);
-        (*amount > most)
-            .then(|| format!("one instance takes {amount} {class}, and no matching host has more than {most}"))
-    });
-    let too_much: Vec<String> = too_much.collect();
+        if *amount > most {
+            let known = too_much.entry(column_of(class)).or_insert((*amount, most));
+            known.1 = known.1.min(most);
+        }
+    }
+    let too_much: Vec<String> = too_much
+        .into_iter()
+        .map(|(class, (amount, most))| {
+            format!("one instance takes {amount} {class}, and no matching host has more than {most}")
+        })
+        .collect();
     (!too_much.is_empty()).then(|| too_much.join("; "))
+}
+
+/// The hypervisor's column that counts what a resource class counts; the class where there is none.
+fn column_of(class: &str) -> &str {
+    let place = [VCPU, MEMORY_MB, DISK_GB].iter().position(|known| *known == class);
+    place.map_or(class, |place| HYPERVISOR[place])
 }

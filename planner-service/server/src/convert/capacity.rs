@@ -28,6 +28,7 @@ pub(crate) fn availability(answer: &AvailabilityAnswer, start: i64, end: i64) ->
         start: zoned(start),
         end: zoned(end),
         hosts_matching: answer.matching,
+        hint: answer.hint.clone(),
         steps: steps.collect(),
         next_marker: (answer.until < end).then(|| zoned(answer.until)),
     }

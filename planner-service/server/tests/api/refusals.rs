@@ -303,6 +303,44 @@ async fn b4_the_amount_that_no_host_has_is_named() {
     assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
     let expected = "one instance takes 9 vcpus, and no matching host has more than 4";
     assert!(answer.message().to_lowercase().ends_with(expected), "{}", answer.text);
+    assert_eq!(
+        answer.message().matches("one instance takes").count(),
+        1,
+        "{}",
+        answer.text
+    );
+}
+
+/// A13: the same is said once, and numbers agree.
+#[tokio::test]
+async fn a13_a_refusal_says_each_thing_once() {
+    let api = hosts(2).await;
+    let mut asked = virtual_instance(1);
+    for name in ["vcpus", "memory_mb", "disk_gb"] {
+        asked[name] = json!(1_000_000);
+    }
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+    assert_eq!(
+        answer.message().matches("one instance takes").count(),
+        3,
+        "{}",
+        answer.text
+    );
+    let mut asked = physical_host(1, 1);
+    asked["resource_properties"] = json!(r#"["==", "$nothing", "1"]"#);
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+    let expected = "1 host is needed that matches the request and is in service";
+    assert!(answer.message().contains(expected), "{}", answer.text);
+    let query = "/capacity/v1/availability?resource_properties=%5B%22%3D%3D%22%2C%20%22%24nothing%22%2C%20%221%22%5D";
+    let answer = api.get(query, MEMBER).await;
+    assert_eq!(
+        answer.json()["hint"],
+        "no host has a property 'nothing'",
+        "{}",
+        answer.text
+    );
+    let answer = api.get("/capacity/v1/availability", MEMBER).await;
+    assert_eq!(answer.json().get("hint"), None, "{}", answer.text);
 }
 
 /// Names of hosts and private properties are no hints for those who may not see them.

@@ -60,6 +60,7 @@ impl FullDisk {
         let data = disk.0.path().join("data");
         let program = on(&data);
         register(&program).await;
+        assert_eq!(readiness(&program).await.0, 200);
         let mut kept = BTreeSet::new();
         let mut number = 0;
         while let Some(id) = book(&program, number).await {
@@ -108,14 +109,13 @@ async fn v1_what_is_acknowledged_after_a_full_disk_is_on_the_disk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a5_a_service_on_a_full_disk_is_not_ready_until_there_is_room() {
-    let Some(disk) = SmallDisk::mount("3m") else {
+    let Some(FullDisk {
+        disk, program, next, ..
+    }) = FullDisk::fill().await
+    else {
         println!("left out: nothing can be mounted here");
         return;
     };
-    let program = on(&disk.path().join("data"));
-    register(&program).await;
-    assert_eq!(readiness(&program).await.0, 200);
-    let (_, next) = fill(&program).await;
     // Until what was found out before is not believed any more.
     let deadline = Instant::now() + Duration::from_secs(30);
     let mut poll = tokio::time::interval(Duration::from_millis(50));
