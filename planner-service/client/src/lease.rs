@@ -465,7 +465,9 @@ async fn when_idle<T>(
     output: &Output<'_>,
     call: impl AsyncFn() -> Result<T, ApiError>,
 ) -> Result<T, ApiError> {
+    let mut pause = tokio::time::interval(PAUSE);
     for attempt in 0..MOST_ATTEMPTS {
+        pause.tick().await;
         match call().await {
             Err(ApiError::Refused {
                 status: 409, message, ..
@@ -475,7 +477,6 @@ async fn when_idle<T>(
                         "Waiting until what is being done with lease {lease} has ended."
                     ));
                 }
-                tokio::time::sleep(PAUSE).await;
             }
             answered => return answered,
         }

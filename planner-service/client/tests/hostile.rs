@@ -7,7 +7,7 @@
 
 mod support;
 
-use client::{ConnectionArguments, Endpoint};
+use client::{ConnectionArguments, Endpoint, TypedConnection};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

@@ -48,9 +48,9 @@ pub(super) fn solve(
         let counts = search.counts(&columns, &values);
         if !search.grow(&counts) {
             let losses = Losses {
-                broken: search.sum(&columns.broken, &values, |_| true),
-                unharmed: search.sum(&columns.broken, &values, |job| job.is_unharmed()),
-                missing: search.sum(&columns.missing, &values, |_| true),
+                broken: sum(&columns.broken, &values, |_| true),
+                unharmed: sum(&columns.broken, &values, |job| world.jobs[job].is_unharmed()),
+                missing: sum(&columns.missing, &values, |_| true),
             };
             return Some((counts, losses));
         }
@@ -58,6 +58,12 @@ pub(super) fn solve(
     let (kept, losses) = run(&mut search, Goal::Keep)?;
     let settled = run(&mut search, Goal::Settle(losses));
     Some(settled.map_or((kept, false), |(counts, ..)| (counts, true)))
+}
+
+/// What the columns of some jobs come to.
+fn sum(columns: &BTreeMap<usize, usize>, values: &[u32], counts: impl Fn(usize) -> bool) -> u32 {
+    let counted = columns.iter().filter(|(job, _)| counts(**job));
+    counted.map(|(_, &column)| values[column]).sum()
 }
 
 /// What a program minimises.
@@ -210,12 +216,6 @@ impl<'s> Search<'s> {
             }
         }
         (program, columns)
-    }
-
-    /// What the columns of these jobs come to.
-    fn sum(&self, columns: &BTreeMap<usize, usize>, values: &[u32], counts: impl Fn(&Job<'_>) -> bool) -> u32 {
-        let counted = columns.iter().filter(|(job, _)| counts(&self.world.jobs[**job]));
-        counted.map(|(_, &column)| values[column]).sum()
     }
 
     /// Columns for what a job gives up although it might stay: per class for the moves, per place for the
