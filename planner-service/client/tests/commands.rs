@@ -18,7 +18,7 @@ use support::{Program, TOKEN, now};
 const LEASE: &str = "6ee55c78-ac52-41a6-99af-2d2d73bcc466";
 
 async fn berth(server: &MockServer, arguments: &[&str]) -> (Result<(), ClientError>, String) {
-    berth_in(server, None, arguments).await
+    support::berth(&format!("{}/v1", server.uri()), arguments).await
 }
 
 /// In a terminal of this many columns.
