@@ -283,6 +283,10 @@ fn without_entries(text: &str, places: &[usize]) -> anyhow::Result<String> {
         }
     }
     kept.push_str(&comments);
+    if kept.is_empty() {
+        // The service takes an empty file for one that was cut off.
+        kept.push_str("# All tokens were revoked.\n");
+    }
     Ok(kept)
 }
 

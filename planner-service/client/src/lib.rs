@@ -166,7 +166,9 @@ async fn carry_out(
 /// [`execute`] with the process's environment and the machine's clock.
 #[expect(clippy::disallowed_methods, reason = "the edge where a command learns the time")]
 pub async fn run_from_terminal(command: Command) -> ExitCode {
-    execute(command, &|name| std::env::var(name).ok(), Utc::now()).await
+    // `Utc::now` panics where a clock is before 1970.
+    let now = DateTime::<Utc>::from(std::time::SystemTime::now());
+    execute(command, &|name| std::env::var(name).ok(), now).await
 }
 
 /// Finds the service, runs the command, prints what went wrong and what to do next on standard error.

@@ -1,12 +1,14 @@
 //! Whether the service can keep what it is asked to keep now, and why not.
 //!
-//! Invariant: ready means that the database has just carried out a transaction that writes, and that the writer runs.
+//! Invariant: ready means that the database has just carried out a transaction that writes, that the writer runs, and that
+//! the clock can be right.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attempts::{Attempts, Missed};
 use crate::book::handle::BookHandle;
+use crate::book::time::{BookClock, ClockError};
 use crate::causes::causes;
 use crate::domain::Timestamp;
 use crate::ports::{Epoch, Store, StoreError};
@@ -31,6 +33,10 @@ pub struct Commits {
 pub struct Condition {
     /// Why the database cannot be written now.
     pub database: Result<(), String>,
+    /// Why nothing can be decided now: the machine's clock says what cannot be.
+    pub clock: Result<(), ClockError>,
+    /// Seconds by which the clock is behind what is recorded in the book.
+    pub clock_behind: i64,
     /// Whether the writer takes jobs.
     pub is_writer_running: bool,
     /// The epoch of the snapshot that questions are answered from.
@@ -44,7 +50,7 @@ pub struct Condition {
 impl Condition {
     /// Whether bookings can be kept.
     pub const fn is_ready(&self) -> bool {
-        self.database.is_ok() && self.is_writer_running
+        self.database.is_ok() && self.clock.is_ok() && self.is_writer_running
     }
 }
 
@@ -54,6 +60,7 @@ pub(crate) struct Examiner {
     pub(crate) book: BookHandle,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) probes: Attempts<StoreError>,
+    pub(crate) clock: BookClock,
 }
 
 impl Examiner {
@@ -64,6 +71,8 @@ impl Examiner {
                 Missed::Failed(error) => causes(error.as_ref()),
                 Missed::Waiting(_) => format!("the database: {missed}"),
             }),
+            clock: self.clock.check(),
+            clock_behind: self.clock.behind(),
             is_writer_running: self.book.is_written(),
             epoch: self.book.snapshot().epoch(),
             snapshot_age: self.book.snapshot_age(),

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use planner_core::book::time::check_clock;
+use planner_core::environment::SystemClock;
+use planner_core::ports::Clock as _;
 use secrecy::ExposeSecret as _;
 use store::{SqlStore, StoreOptions};
 
@@ -40,6 +43,8 @@ pub(crate) struct Database {
 
 /// Opens the database and brings its schema up to date.
 pub(crate) async fn open(arguments: &DatabaseArguments) -> anyhow::Result<Database> {
+    // Steps of the schema are recorded with their time.
+    check_clock(SystemClock.now())?;
     let address = match (&arguments.database, &arguments.data) {
         (Some(address), _) => address.expose_secret().to_owned(),
         (None, _) => format!("sqlite://{}", text(&own_file(folder(arguments))?)?),

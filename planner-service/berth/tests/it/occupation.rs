@@ -236,6 +236,8 @@ async fn f4_a_clock_that_cannot_be_right_is_said_at_once() {
         };
         assert!(text.contains("the clock of this machine is wrong"), "{text}");
         assert!(text.contains(&wrong.to_string()), "{text}");
+        let condition = alone.service.condition().await;
+        assert!(!condition.is_ready() && condition.clock.is_err(), "{condition:?}");
         // What is read is still read.
         let leases = alone.service.leases(&caller()).await;
         assert_eq!(leases.ok().map(|leases| leases().count()), Some(0));

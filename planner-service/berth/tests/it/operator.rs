@@ -280,6 +280,32 @@ impl Drop for Logged {
     }
 }
 
+/// A pipe that nobody writes to, a file that is cut off or far too long: the service goes on with what it has read.
+#[test]
+fn c1_a_token_file_that_cannot_be_read_at_once_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ann = token(&folder, "ann", "p", &["reader"]);
+    let service = Logged::start(&folder, &["--token-file", "tokens.toml", "--data", "data"]);
+    let path = folder.path().join("tokens.toml");
+    let make_pipe = || assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let cut_off = || drop(file(&folder, "tokens.toml", ""));
+    let lengthen = || std::fs::File::create(&path).unwrap().set_len(1 << 30).unwrap();
+    let spoilers: [(&dyn Fn(), &str); 3] = [
+        (&make_pipe, "regular file"),
+        (&cut_off, "empty"),
+        (&lengthen, "longer than"),
+    ];
+    for (spoil, said) in spoilers {
+        std::fs::remove_file(&path).unwrap();
+        spoil();
+        set_mode(&path, 0o600);
+        service.hang_up();
+        contains(&service.wait_for("stay as they were"), &[said]);
+        let mut list = berth(&folder, &["lease", "list", "--url", &service.url]);
+        succeeded(&list.env("BERTH_TOKEN", &ann).output().unwrap());
+    }
+}
+
 #[test]
 fn c1_tokens_and_policy_are_read_again_on_sighup() {
     let folder = tempfile::tempdir().unwrap();

@@ -35,6 +35,17 @@ pub struct ClockError {
     pub latest: Timestamp,
 }
 
+/// Whether a clock can be right, whatever the book says.
+///
+/// # Errors
+/// When it says a year before 2020 or after 2199.
+pub const fn check_clock(clock: Timestamp) -> Result<(), ClockError> {
+    if EARLIEST <= clock && clock < LATEST {
+        return Ok(());
+    }
+    Err(ClockError { clock, latest: LATEST })
+}
+
 /// The book's time. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct BookClock {

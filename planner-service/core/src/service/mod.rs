@@ -185,6 +185,7 @@ impl Service {
             book: handle.clone(),
             store: Arc::clone(&store),
             probes: Attempts::new(tasks.clone()),
+            clock: book_clock.clone(),
         };
         // The writer stops last, so that it is on record how the work that is under way ends.
         let no_work = CancellationToken::new();

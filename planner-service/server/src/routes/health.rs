@@ -42,6 +42,7 @@ pub(super) async fn ready(State(state): State<ApiState>) -> Response {
 fn trouble(condition: &Condition) -> Option<String> {
     match &condition.database {
         Err(reason) => Some(format!("the book cannot be written: {reason}")),
+        Ok(()) if let Err(error) = &condition.clock => Some(error.to_string()),
         Ok(()) if !condition.is_writer_running => Some("the writer of the book has stopped".to_owned()),
         Ok(()) => None,
     }
@@ -54,6 +55,10 @@ fn document(condition: &Condition) -> Value {
         "database": {
             "writable": condition.database.is_ok(),
             "error": condition.database.as_ref().err(),
+        },
+        "clock": {
+            "error": condition.clock.as_ref().err().map(ToString::to_string),
+            "behind_seconds": condition.clock_behind,
         },
         "writer": {
             "running": condition.is_writer_running,
