@@ -686,7 +686,7 @@ Small letters: not started, the planner may still exchange these hosts.
         assert_eq!(drawn.lines().nth(2), Some("c01   AAAAAA~~BBBB~..........."), "{drawn}");
         assert!(drawn.contains("\nA  lease0"), "{drawn}");
         assert_eq!(drawn.matches("  1 host\n").count(), 2, "{drawn}");
-        let legend = "~ is cleaned after a lease and given to nobody until then.\n";
+        let legend = "~ is cleaned after a lease and\ngiven to nobody until then.\n";
         assert!(drawn.ends_with(legend), "{drawn}");
         let coloured = draw(
             &chart,

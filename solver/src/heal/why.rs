@@ -33,27 +33,61 @@ pub(super) fn conflict(world: &World<'_>, chosen: &Chosen, number: usize) -> Con
         let broken = broken.filter(|&other| chosen[other].len() < world.jobs[other].size as usize);
         let broken: BTreeSet<&ReservationId> = broken.map(|other| &world.jobs[other].held.id).collect();
         let explains = |conflict: &Conflict| !conflict.reservations.iter().any(|id| broken.contains(id));
-        let shortage = |at| shortage(world, &places, &competing, at).filter(explains);
-        if let Some(conflict) = instants.into_iter().find_map(shortage) {
+        let smallest = |at| smallest(world, &places, &competing, number, at).filter(explains);
+        if let Some(conflict) = instants.into_iter().find_map(smallest) {
             return conflict;
         }
     }
     by_search(world, &competing, number)
 }
 
-/// Looks for a shortage at one instant.
-fn shortage(world: &World<'_>, places: &Places, competing: &[usize], at: Seconds) -> Option<Conflict> {
-    let active = competing
-        .iter()
-        .filter(|&&other| world.jobs[other].occupation.contains(at));
+/// Most promises of a conflict that are left out one by one, to see whether the rest is short as well.
+const MOST_LEFT_OUT: usize = 500;
+
+/// A shortage at one instant, without promises that it is there without.
+fn smallest(world: &World<'_>, places: &Places, competing: &[usize], number: usize, at: Seconds) -> Option<Conflict> {
+    let mut found = shortage(world, places, competing, &BTreeSet::new(), at)?;
+    let own = &world.jobs[number].held.id;
+    let mut out: BTreeSet<ReservationId> = BTreeSet::new();
+    let others = found.reservations.clone();
+    for other in others.into_iter().filter(|other| other != own).take(MOST_LEFT_OUT) {
+        let mut more = out.clone();
+        more.insert(other);
+        if let Some(smaller) = shortage(world, places, competing, &more, at) {
+            let listed: BTreeSet<&ReservationId> = smaller.reservations.iter().collect();
+            if listed.contains(own) {
+                (found, out) = (smaller, more);
+            }
+        }
+    }
+    Some(found)
+}
+
+/// Looks for a shortage at one instant, as if some promises were not there.
+fn shortage(
+    world: &World<'_>,
+    places: &Places,
+    competing: &[usize],
+    out: &BTreeSet<ReservationId>,
+    at: Seconds,
+) -> Option<Conflict> {
+    let is_there = |&&other: &&usize| {
+        let job = &world.jobs[other];
+        job.occupation.contains(at) && !out.contains(&job.held.id)
+    };
+    let active = competing.iter().filter(is_there);
+    let stays = || {
+        let stays = world.stays.iter().filter(|stay| stay.occupation.contains(at));
+        stays.filter(|stay| !out.contains(&stay.held.id))
+    };
     let mut kinds: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
     for &other in active {
         let permitted = |&place: &usize| world.permits(&world.jobs[other], places.list[place].hosts[0]);
         let groups = (0..places.list.len()).filter(permitted).collect();
         kinds.entry(groups).or_default().push(other);
     }
-    let busy = |host: &&usize| world.fixed.on(**host).iter().any(|(taken, _)| taken.contains(at));
-    let room = |place: &super::places::Place| place.hosts.iter().filter(|host| !busy(host)).count() as u64;
+    let busy: BTreeSet<usize> = stays().flat_map(|stay| &stay.hosts).copied().collect();
+    let room = |place: &super::places::Place| place.hosts.iter().filter(|host| !busy.contains(host)).count() as u64;
     let transport = Transport {
         room: places.list.iter().map(room).collect(),
         wanted: kinds
@@ -84,7 +118,7 @@ fn shortage(world: &World<'_>, places: &Places, competing: &[usize], at: Seconds
         .collect();
     // Instances of several reservations may share a host, which is in use once.
     let mut counted_already: BTreeSet<usize> = BTreeSet::new();
-    for stay in world.stays.iter().filter(|stay| stay.occupation.contains(at)) {
+    for stay in stays() {
         let here = stay.hosts.iter().filter(|host| hosts.contains(host));
         let amount = here.filter(|&&host| counted_already.insert(host)).count() as u64;
         if amount > 0 {
