@@ -15,6 +15,7 @@ mod earliest;
 mod fleet;
 mod kinds;
 mod lasting;
+mod latest;
 mod sweep;
 
 pub use amount::Most;
@@ -22,6 +23,7 @@ pub use availability::{Availability, Step};
 pub use consequences::{Consequence, Consequences, Necessity};
 pub use earliest::{Earliest, Slot};
 pub use fleet::{FleetChange, FleetError, changed};
+pub use latest::Latest;
 
 use crate::decision::{Decision, Verdict};
 use crate::model::{Interval, Request, Seconds};

@@ -12,7 +12,7 @@ use solver::question::{Earliest, FleetChange, Most, Question, changed};
 use super::consequences::{HostsAnswer, Moves, consequences, moves};
 use super::fleet_change::{HostChange, changes};
 use super::mismatch;
-use super::refusal::{OFFER_HORIZON, offers};
+use super::refusal::{Instead, OFFER_HORIZON, instead};
 use super::visibility::Eyes;
 use super::{Asking, ConflictReport, LONGEST_RANGE, Offer, Questions};
 use crate::admission::create::check_window;
@@ -185,12 +185,14 @@ fn lease(question: &Question<'_>, request: &Request, latest: Timestamp, eyes: &E
         }
         Verdict::Refused { conflict } => {
             answer.outcome = Outcome::Refused;
+            let hint = mismatch::hint(&conflict, request, question.planner, &eyes.reach());
+            let Instead { conflict, offers } = instead(question, request, conflict, answer.earliest);
             let mut report = ConflictReport::new(&conflict, Some(request), eyes);
-            if let Some(hint) = mismatch::hint(&conflict, request, question.planner, &eyes.reach()) {
+            if let Some(hint) = hint {
                 report.text = format!("{}: {hint}", report.text);
             }
             answer.conflict = Some(report);
-            answer.offers = offers(question, request, &conflict, answer.earliest);
+            answer.offers = offers;
         }
         Verdict::Undecided(_) => {}
     }

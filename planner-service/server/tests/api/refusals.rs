@@ -100,6 +100,53 @@ async fn e3_numbers_and_verbs_agree() {
     assert!(answer.message().contains("1 host is needed that"), "{}", answer.text);
 }
 
+/// A pending lease may become longer up to the first of the two leases in its way, whatever it is of.
+#[tokio::test]
+async fn b2_the_latest_end_is_offered_when_two_leases_are_in_the_way() {
+    let licences = |amount: u32| json!({"resource_type": "licence:cad", "amount": amount});
+    let whole = |amount| physical_host(amount, amount);
+    let instances = |hosts: u32| virtual_instance(2 * hosts);
+    let kinds: [(&dyn Fn(u32) -> Value, &str); 3] = [(&whole, "hosts"), (&instances, "hosts"), (&licences, "units")];
+    for (kind, scarce) in kinds {
+        let api = hosts(3).await;
+        let book = async |amount, hours: [&str; 2]| {
+            let mut body = lease_body(&json!([kind(amount)]));
+            for (name, hour) in ["start_date", "end_date"].into_iter().zip(hours) {
+                body[name] = json!(format!("2050-12-26 {hour}:00"));
+            }
+            let answer = api.post("/v1/leases", MEMBER, body).await;
+            assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+            answer.json()["lease"]["id"].as_str().expect("text").to_owned()
+        };
+        let lease = book(2, ["12", "13"]).await;
+        book(2, ["14", "15"]).await;
+        book(3, ["15", "16"]).await;
+        let path = format!("/v1/leases/{lease}");
+        let refused = api.put(&path, MEMBER, json!({"end_date": "2050-12-26 17:00"})).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+        let said = refused.message();
+        assert!(said.starts_with(&format!("Not enough {scarce} available: ")), "{said}");
+        assert!(said.ends_with("; you can have it until 2050-12-26T14:00Z"), "{said}");
+        assert_eq!(
+            said.matches("2050-12-26T14:00Z").count(),
+            2,
+            "since when it is booked: {said}"
+        );
+        let body = refused.json();
+        assert_eq!(body["conflict"]["start"], "2050-12-26T14:00:00Z", "{body}");
+        let end = json!({"change": "end", "end": "2050-12-26T14:00:00Z", "without_moves": true});
+        let offers = body["offers"].as_array().expect("a list").clone();
+        assert!(offers.contains(&end), "{body}");
+        let accepted = api.put(&path, MEMBER, json!({"end_date": "2050-12-26 14:00"})).await;
+        assert_eq!(accepted.status, StatusCode::OK, "{}", accepted.text);
+        // As long as it can be already: nothing to offer.
+        let refused = api.put(&path, MEMBER, json!({"end_date": "2050-12-26 14:01"})).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+        let offers = refused.json()["offers"].as_array().expect("a list").clone();
+        assert!(!offers.iter().any(|offer| offer["change"] == "end"), "{}", refused.text);
+    }
+}
+
 #[tokio::test]
 async fn b5_an_amount_with_a_unit_is_refused_with_the_number_to_write() {
     let api = hosts(1).await;
