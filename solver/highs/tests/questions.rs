@@ -541,6 +541,7 @@ fn b1_the_most_is_counted_in_what_is_asked_for() {
     planner.put_pool(Pool {
         id: "licences".into(),
         units: ["l1", "l2", "l3"].map(Into::into).to_vec(),
+        words: None,
     });
     let predicate = Arc::new(Predicate::All(Vec::new()));
     let (start, end) = (NOW + 10, NOW + 20);
