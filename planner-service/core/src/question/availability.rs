@@ -9,7 +9,7 @@ use crate::domain::Timestamp;
 use crate::ports::Epoch;
 use crate::reach::Reach;
 use crate::service::ServiceError;
-use crate::{amounts, properties};
+use crate::{amounts, comparable, properties};
 
 /// Most steps in one answer.
 pub const MOST_STEPS: usize = 1_000;
@@ -79,6 +79,7 @@ impl Questions {
                     .map_err(|error| error.to_string())
             })
             .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
+        comparable::check(&predicate, book.planner())?;
         let range = Interval::new(question.start, question.end);
         let most_steps = question.most_steps.clamp(1, MOST_STEPS);
         self.ask(caller, move |asking| {

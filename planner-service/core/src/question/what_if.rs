@@ -20,10 +20,10 @@ use crate::admission::{minute, requested};
 use crate::authority::{Caller, rules};
 use crate::book::Book;
 use crate::domain::{ReservationSpec, Timestamp};
-use crate::limits;
 use crate::ports::Epoch;
 use crate::reach::Reach;
 use crate::service::{ServiceError, Settings};
+use crate::{comparable, limits};
 
 /// What is asked. Flavors may still have to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +121,7 @@ impl Questions {
         let reach = Reach::of_bookings(self.policy.as_ref(), caller, &book);
         for spec in &mut question.reservations {
             spec.map_expressions(|expression| reach.within(expression));
+            comparable::check_all(&spec.expressions(), book.planner())?;
         }
         let request = request(&question, now, &book, &self.settings)?;
         let changes = changes(&question.hosts, &book, minute(now))?;

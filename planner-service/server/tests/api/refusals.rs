@@ -100,6 +100,46 @@ async fn e3_numbers_and_verbs_agree() {
     assert!(answer.message().contains("1 host is needed that"), "{}", answer.text);
 }
 
+/// As text `64` comes after `100GB`, so the host with 64 was booked.
+#[tokio::test]
+async fn b5_a_number_is_not_compared_with_a_value_that_has_a_unit() {
+    let api = Api::start().await;
+    for ram in ["64", "128", "256"] {
+        api.host(&format!("compute-{ram}"), json!({"ram_gb": ram})).await;
+    }
+    let unknown = "the unit of ram_gb is not known, hosts have plain numbers such as 64; it cannot be compared with \
+                   '100GB', write a plain number";
+    for operator in ["<", "<=", ">", ">=", "==", "!="] {
+        let condition = json!([operator, "$ram_gb", "100GB"]).to_string();
+        let mut asked = physical_host(1, 1);
+        asked["resource_properties"] = json!(condition);
+        let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+        assert!(answer.message().ends_with(unknown), "{}", answer.text);
+    }
+    let mut asked = physical_host(1, 1);
+    asked["resource_properties"] = json!(r#"["<", "$ram_gb", "100"]"#);
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    // A change, a question and an availability are asked the same.
+    let lease = answer.json()["lease"].clone();
+    let path = format!("/v1/leases/{}", lease["id"].as_str().expect("text"));
+    let condition = r#"["<", "$ram_gb", "100GB"]"#;
+    let reservation = json!({"id": lease["reservations"][0]["id"], "resource_properties": condition});
+    let answer = api.put(&path, MEMBER, json!({"reservations": [reservation]})).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+    let question = json!({"lease": {"start": "2050-12-26T12:00:00Z", "end": "2050-12-27T12:00:00Z",
+        "reservations": [{"min": 1, "resource_properties": condition}]}});
+    let answer = api.post("/capacity/v1/what-if", MEMBER, question).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+    let query = "resource_properties=%5B%22%3E%22%2C%22%24ram_gb%22%2C%22100GB%22%5D";
+    let range = "start=2050-12-26T00:00:00Z&end=2050-12-28T00:00:00Z";
+    let answer = api
+        .get(&format!("/capacity/v1/availability?{range}&{query}"), ADMIN)
+        .await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+}
+
 /// A pending lease may become longer up to the first of the two leases in its way, whatever it is of.
 #[tokio::test]
 async fn b2_the_latest_end_is_offered_when_two_leases_are_in_the_way() {
