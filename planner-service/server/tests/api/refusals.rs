@@ -187,6 +187,43 @@ async fn b2_the_latest_end_is_offered_when_two_leases_are_in_the_way() {
     }
 }
 
+/// Whoever asks for hosts reads of hosts, and of amounts only where instances compete with instances.
+#[tokio::test]
+async fn b3_whole_hosts_are_told_in_hosts_whoever_asks() {
+    let api = hosts(5).await;
+    for reservation in [physical_host(4, 4), virtual_instance(1)] {
+        let answer = api.post("/v1/leases", OTHER, lease_body(&json!([reservation]))).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    }
+    let when = "at 2050-12-26T12:00Z (until 2050-12-27T12:00Z), ";
+    for (reservation, reason) in [
+        (
+            physical_host(1, 1),
+            "your request needs 1 host whole and earlier leases 4 of the 5 that suit; none is left for the instances of \
+             earlier leases",
+        ),
+        (
+            virtual_instance(3),
+            "earlier leases need 4 hosts whole of the 5 that suit; the one left has too little room for your request of 3 \
+             instances",
+        ),
+    ] {
+        let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([reservation]))).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+        let said = answer.message();
+        assert!(said.contains(when) && said.contains(reason), "{said}");
+    }
+    let api = hosts(1).await;
+    api.lease(OTHER).await;
+    let reason = "earlier leases need 1 host whole of the 1 that suits; none is left for your request of 1 instance";
+    refused(
+        &api,
+        lease_body(&json!([virtual_instance(1)])),
+        &format!("{when}{reason}"),
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn b5_an_amount_with_a_unit_is_refused_with_the_number_to_write() {
     let api = hosts(1).await;
