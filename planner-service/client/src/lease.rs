@@ -185,7 +185,7 @@ impl Request for CreateArguments {
         match offer {
             Offer::Start { start, end, .. } => (changed.start, changed.end) = (at(start.0)?, at(end.0)?),
             Offer::End { end, .. } => changed.end = at(end.0)?,
-            Offer::Amount { .. } | Offer::Drop { .. } => return Some(changed),
+            Offer::Amount { .. } | Offer::Replace { .. } | Offer::Drop { .. } => return Some(changed),
         }
         moves_with_end(self.before_end).then_some(changed)
     }
@@ -243,7 +243,7 @@ impl Request for Change<'_> {
                 arguments.reservation = arguments.reservation.with_amount(id, kind, *amount)?;
             }
             // What is left of a condition of the lease as it is cannot be told from what was asked for.
-            Offer::Drop { .. } => return None,
+            Offer::Replace { .. } | Offer::Drop { .. } => return None,
         }
         let of_time = matches!(offer, Offer::Start { .. } | Offer::End { .. });
         (!of_time || moves_with_end(arguments.before_end)).then_some(Self {

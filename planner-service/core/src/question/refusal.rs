@@ -209,6 +209,17 @@ pub enum Offer {
         /// Whether no pending promise has to change its class of hosts for it.
         without_moves: bool,
     },
+    /// Another condition in the place of one that is misspelt.
+    Replace {
+        /// Place of the reservation in the request, from 0.
+        reservation: usize,
+        /// The condition as property expressions write it.
+        condition: String,
+        /// The one that is meant.
+        replacement: String,
+        /// Whether no pending promise has to change its class of hosts for it.
+        without_moves: bool,
+    },
     /// One condition on the hosts left out.
     Drop {
         /// Place of the reservation in the request, from 0.
@@ -263,6 +274,7 @@ pub(super) fn instead(
     request: &Request,
     mut conflict: Conflict,
     earliest: Earliest,
+    reach: &Reach<'_>,
 ) -> Instead {
     let mut offers = Vec::new();
     let Some(start) = request.reservations.iter().map(|asked| asked.window.start).min() else {
@@ -317,9 +329,23 @@ pub(super) fn instead(
             });
         }
     }
-    for reservation in 0..request.reservations.len() {
+    for (reservation, asked) in request.reservations.iter().enumerate() {
         if (question.expired)() {
             break;
+        }
+        for (condition, replacement) in mismatch::corrected(asked, question.planner, reach) {
+            let mut meant = request.clone();
+            let predicate = mismatch::with(&asked.predicate, &condition, &replacement);
+            meant.reservations[reservation].predicate = Arc::new(predicate);
+            let Some(moves) = question.moves_for(&meant) else {
+                continue;
+            };
+            offers.push(Offer::Replace {
+                reservation,
+                condition: as_written(&condition.to_json().to_string()),
+                replacement: replacement.to_json().to_string(),
+                without_moves: moves == 0,
+            });
         }
         for (condition, looser) in solver::offers::looser(request, reservation) {
             if is_of_flavor(&condition) {
@@ -388,7 +414,7 @@ impl Questions {
                     let starts = request.reservations.iter().map(|asked| asked.window.start);
                     let latest = starts.min().unwrap_or_default().saturating_add(OFFER_HORIZON);
                     let earliest = question.earliest(&request, latest);
-                    instead(&question, &request, conflict, earliest)
+                    instead(&question, &request, conflict, earliest, &reach)
                 });
                 (request, hint, instead)
             })

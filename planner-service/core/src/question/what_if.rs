@@ -187,7 +187,7 @@ fn lease(question: &Question<'_>, request: &Request, latest: Timestamp, eyes: &E
         Verdict::Refused { conflict } => {
             answer.outcome = Outcome::Refused;
             let hint = mismatch::hint(&conflict, request, question.planner, &eyes.reach());
-            let Instead { conflict, offers } = instead(question, request, conflict, answer.earliest);
+            let Instead { conflict, offers } = instead(question, request, conflict, answer.earliest, &eyes.reach());
             let mut report = ConflictReport::new(&conflict, Some(request), eyes);
             if let Some(hint) = hint {
                 report.text = format!("{}: {hint}", report.text);

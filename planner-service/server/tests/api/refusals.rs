@@ -271,7 +271,19 @@ async fn b4_the_condition_that_no_host_meets_is_named() {
         ),
         (
             r#"["and", ["==", "$gpu", "True"], [">=", "$vcpus", "64"]]"#,
-            "no host has vcpus >= 64; there are 4",
+            "no host has vcpus >= 64; the only value is 4",
+        ),
+        (
+            r#"["or", ["==", "$zone_name", "west"], ["==", "$zone_name", "east"]]"#,
+            "no host has zone_name = west or zone_name = east; there are north, south",
+        ),
+        (
+            r#"["or", ["==", "$zone_name", "west"], ["==", "$gqu", "True"]]"#,
+            "no host has zone_name = west or gqu = True; no host has a property 'gqu'; of zone_name there are north, south",
+        ),
+        (
+            r#"["==", "$reservable", "True"]"#,
+            "no host has reservable = True; did you mean '1'?",
         ),
         (
             r#"["and", ["==", "$gpu", "True"], ["==", "$zone_name", "south"]]"#,
@@ -288,6 +300,74 @@ async fn b4_the_condition_that_no_host_meets_is_named() {
             answer.text
         );
     }
+}
+
+/// Two hosts are asked for, of which one there is.
+#[tokio::test]
+async fn b4_the_hosts_that_meet_all_conditions_are_counted() {
+    let api = Api::start().await;
+    for (name, properties) in [
+        ("compute-1", json!({"rack": "r0", "ram_gb": "256"})),
+        ("compute-2", json!({"rack": "r0", "ram_gb": "64"})),
+        ("compute-3", json!({"rack": "r1", "ram_gb": "192"})),
+    ] {
+        api.host(name, properties).await;
+    }
+    let mut asked = physical_host(2, 2);
+    asked["resource_properties"] = json!(r#"["and", ["==", "$rack", "r0"], [">=", "$ram_gb", "192"]]"#);
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+    let expected =
+        "of 3 hosts 1 meets all conditions, and each alone is met by more: rack = r0 by 2, ram_gb >= 192 by 2";
+    assert!(answer.message().ends_with(expected), "{}", answer.text);
+}
+
+/// Whoever misspells a condition wants it, not any host.
+#[tokio::test]
+async fn b4_the_condition_that_is_meant_is_offered_before_none() {
+    let api = Api::start().await;
+    api.host("compute-1", json!({"gpu": "True", "zone_name": "north"}))
+        .await;
+    api.host("compute-2", json!({"gpu": "False", "zone_name": "south"}))
+        .await;
+    for (properties, condition, meant) in [
+        (
+            r#"["==", "$gpu", "true"]"#,
+            r#"["==","$gpu","true"]"#,
+            r#"["==","$gpu","True"]"#,
+        ),
+        (
+            r#"["==", "$gqu", "True"]"#,
+            r#"["==","$gqu","True"]"#,
+            r#"["==","$gpu","True"]"#,
+        ),
+        (
+            r#"["==", "$reservable", "yes"]"#,
+            r#"["==","$reservable","yes"]"#,
+            r#"["==","$reservable","1"]"#,
+        ),
+        (
+            r#"["and", ["==", "$gpu", "true"], ["==", "$zone_name", "north"]]"#,
+            r#"["==","$gpu","true"]"#,
+            r#"["==","$gpu","True"]"#,
+        ),
+    ] {
+        let mut asked = physical_host(1, 1);
+        asked["resource_properties"] = json!(properties);
+        let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+        let replaced = json!({"change": "replace", "reservation": 0, "condition": condition, "replacement": meant,
+            "without_moves": true});
+        let dropped = json!({"change": "drop", "reservation": 0, "condition": condition, "without_moves": true});
+        assert_eq!(answer.json()["offers"], json!([replaced, dropped]), "{properties}");
+    }
+    // What is meant would not work with the other condition either.
+    let mut asked = physical_host(1, 1);
+    asked["resource_properties"] = json!(r#"["and", ["==", "$gpu", "true"], ["==", "$zone_name", "south"]]"#);
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+    let dropped =
+        json!({"change": "drop", "reservation": 0, "condition": r#"["==","$gpu","true"]"#, "without_moves": true});
+    assert_eq!(answer.json()["offers"], json!([dropped]));
 }
 
 #[tokio::test]
@@ -319,6 +399,7 @@ async fn b4_a_hint_says_nothing_that_the_caller_may_not_see() {
         r#"["==", "$secret_rakc", "r1"]"#,
         r#"["==", "$secret_rack", "r2"]"#,
         r#"["==", "$hypervisor_hostname", "compute-9"]"#,
+        r#"[">", "$id", "0"]"#,
     ] {
         let mut asked = physical_host(1, 1);
         asked["resource_properties"] = json!(properties);
@@ -326,7 +407,9 @@ async fn b4_a_hint_says_nothing_that_the_caller_may_not_see() {
         assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
         let said = answer.message();
         assert!(
-            !said.contains("did you mean") && !said.contains("there are") && !said.contains("compute-1"),
+            !["did you mean", "there are", "the only value", "compute-1"]
+                .iter()
+                .any(|told| said.contains(told)),
             "{said}"
         );
     }
