@@ -115,6 +115,19 @@ pub struct Pool {
     pub id: PoolId,
     /// Its units, sorted, each once.
     pub units: Vec<HostId>,
+    /// What refusals call them; `None`: units of the pool by its identifier.
+    pub words: Option<PoolWords>,
+}
+
+/// What people call a pool and its units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolWords {
+    /// One unit, such as `address`.
+    pub one: Arc<str>,
+    /// More than one.
+    pub more: Arc<str>,
+    /// The pool, such as `network 7d3f`.
+    pub pool: Arc<str>,
 }
 
 /// What a reservation is of.

@@ -153,6 +153,56 @@ fn b10_an_interval_of_three_numbers_is_named_by_its_path() {
 }
 
 #[test]
+fn b10_wrong_values_are_told_in_plain_words() {
+    for (place, value, expected) in [
+        (
+            "/now",
+            json!("soon"),
+            r#"now: expected a whole number, found string "soon" at line "#,
+        ),
+        ("/now", json!(1.5), "now: expected a whole number, found 1.5 at line "),
+        (
+            "/hosts",
+            json!({"a": 1}),
+            "hosts: expected a list, found an object at line ",
+        ),
+        (
+            "/hosts/0",
+            json!([]),
+            "hosts[0]: expected an object, found a list at line ",
+        ),
+        (
+            "/hosts/0/id",
+            json!(["a"]),
+            "hosts[0].id: expected a string, found a list at line ",
+        ),
+        (
+            "/hosts/0/properties",
+            json!(null),
+            "hosts[0].properties: expected an object, found null at line ",
+        ),
+        (
+            "/requests/0/reservations/0/min",
+            json!(-1),
+            "requests[0].reservations[0].min: expected a whole number from 0 to 4294967295, found -1 at line ",
+        ),
+    ] {
+        let mut document = base();
+        *document.pointer_mut(place).unwrap() = value;
+        let error = digest(&document.to_string()).unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+    for (text, expected) in [
+        ("[]", "the document: expected an object, found a list at line "),
+        ("5", "the document: expected an object, found 5 at line "),
+        ("null", "the document: expected an object, found null at line "),
+    ] {
+        let error = digest(text).unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
+
+#[test]
 fn errors_name_the_member_at_fault() {
     digest(&base().to_string()).unwrap();
     let cases: &[(&str, Value, &str)] = &[

@@ -282,6 +282,19 @@ pub enum Offer {
         /// Whether no earlier promise gets hosts of another class for it.
         without_moves: bool,
     },
+    /// Another condition in the place of one in which a name or a value is misspelt.
+    Replace {
+        /// Place of the reservation in the request, from 0.
+        reservation: u32,
+        /// The condition, as property expressions write it.
+        #[schema(example = r#"["==","$gpu","true"]"#)]
+        condition: String,
+        /// The one that is meant.
+        #[schema(example = r#"["==","$gpu","True"]"#)]
+        replacement: String,
+        /// Whether no earlier promise gets hosts of another class for it.
+        without_moves: bool,
+    },
     /// One condition on the hosts left out.
     Drop {
         /// Place of the reservation in the request, from 0.

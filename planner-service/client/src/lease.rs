@@ -224,7 +224,7 @@ impl Request for CreateArguments {
         match offer {
             Offer::Start { start, end, .. } => (changed.start, changed.end) = (at(start.0)?, at(end.0)?),
             Offer::End { end, .. } => changed.end = at(end.0)?,
-            Offer::Amount { .. } | Offer::Drop { .. } => return Some(changed),
+            Offer::Amount { .. } | Offer::Replace { .. } | Offer::Drop { .. } => return Some(changed),
         }
         moves_with_end(self.before_end).then_some(changed)
     }
@@ -287,7 +287,13 @@ impl Request for Change<'_> {
             }
             Offer::Drop { condition, .. } => {
                 // What is left of a condition that the lease has already cannot be told from what was asked for.
-                arguments.reservation = arguments.reservation.without(&serde_json::from_str(condition).ok()?)?;
+                arguments.reservation = arguments.reservation.with_condition(&from_text(condition)?, None)?;
+            }
+            Offer::Replace {
+                condition, replacement, ..
+            } => {
+                let (condition, replacement) = (from_text(condition)?, from_text(replacement)?);
+                arguments.reservation = arguments.reservation.with_condition(&condition, Some(&replacement))?;
             }
         }
         let of_time = matches!(offer, Offer::Start { .. } | Offer::End { .. });
@@ -482,6 +488,11 @@ async fn when_idle<T>(
         }
     }
     call().await
+}
+
+/// A condition out of an offer.
+fn from_text(condition: &str) -> Option<Value> {
+    serde_json::from_str(condition).ok()
 }
 
 /// Whether a conflict is that something is being done with the lease, in the words of the service and of upstream's.

@@ -39,6 +39,7 @@ pub(crate) fn accepted(request: &impl Request, offers: &[Offer], typed: &TypedCo
         let (Offer::Start { without_moves, .. }
         | Offer::End { without_moves, .. }
         | Offer::Amount { without_moves, .. }
+        | Offer::Replace { without_moves, .. }
         | Offer::Drop { without_moves, .. }) = offer;
         let moves = if *without_moves {
             ""
@@ -78,6 +79,15 @@ fn described(request: &impl Request, offer: &Offer) -> String {
                 reservation + 1
             )
         }
+        Offer::Replace {
+            reservation,
+            condition,
+            replacement,
+            ..
+        } => format!(
+            "reservation {} with {replacement} in place of {condition}",
+            reservation + 1
+        ),
         Offer::Drop {
             reservation, condition, ..
         } => {
@@ -373,6 +383,34 @@ mod tests {
             assert_eq!(body(&parsed(&changed(&command, &offer).unwrap())), asked);
             assert!(changed(&command, &drop(0, r#"["==","$other","1"]"#)).is_none());
             assert!(changed(&command, &drop(9, r#"["==","$gpu","True"]"#)).is_none());
+        }
+    }
+
+    #[test]
+    fn b4_the_condition_that_is_meant_takes_the_place_of_the_misspelt_one() {
+        let offer = Offer::Replace {
+            reservation: 0,
+            condition: r#"["==","$gpu","true"]"#.to_owned(),
+            replacement: r#"["==","$gpu","True"]"#.to_owned(),
+            without_moves: true,
+        };
+        let both = r#"["and",["==","$gpu","True"],[">=","$vcpus","8"]]"#;
+        for (words, expected) in [
+            (&["--hosts", "2", "--where", "gpu=true and vcpus>=8"][..], both),
+            (&["--where", "gpu=true"], r#"["==","$gpu","True"]"#),
+            (
+                &[
+                    "--reservation",
+                    r#"min=2,resource_properties=["and", ["=", "$gpu", "true"], [">=", "$vcpus", "8"]]"#,
+                ],
+                r#"["and",["==","$gpu","True"],[">=","$vcpus","8"]]"#,
+            ),
+        ] {
+            let words = [&["berth", "lease", "create", "x"], words].concat();
+            let command = Program::try_parse_from(words).unwrap().command;
+            let mut asked = body(&command);
+            asked["reservations"][0]["resource_properties"] = json!(expected);
+            assert_eq!(body(&parsed(&changed(&command, &offer).unwrap())), asked);
         }
     }
 

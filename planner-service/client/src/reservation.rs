@@ -336,54 +336,65 @@ impl ReservationArguments {
                 }
             }
             Offer::Drop {
-                reservation: place,
+                reservation, condition, ..
+            } => changed.put_condition(*reservation, condition, None)?,
+            Offer::Replace {
+                reservation,
                 condition,
+                replacement,
                 ..
-            } => {
-                let condition: Value = serde_json::from_str(condition).ok()?;
-                if self.has_plain() && *place == 0 {
-                    changed = self.without(&condition)?;
-                    // No condition is what a new reservation has.
-                    for rest in [&mut changed.resource_properties, &mut changed.hypervisor_properties] {
-                        rest.take_if(|rest| rest.is_empty());
-                    }
-                    // The condition may have been all that was asked for; the reservation is still one of one host.
-                    if !changed.has_plain() {
-                        changed.hosts = Some(HostCount { min: 1, max: 1 });
-                    }
-                } else {
-                    let text = changed.reservation.get_mut(self.whole(*place)?)?;
-                    let mut members = key_values::reservation(text, HOST_TYPE).ok()?;
-                    let rest = ["resource_properties", "hypervisor_properties"]
-                        .into_iter()
-                        .find_map(|name| {
-                            let rest = without(members.get(name)?.as_str()?, &condition)?;
-                            Some((name.to_owned(), json!(rest)))
-                        });
-                    members.extend([rest?]);
-                    *text = key_values::reservation_text(&members);
-                }
-            }
+            } => changed.put_condition(*reservation, condition, Some(replacement))?,
         }
         Some(changed)
     }
 
-    /// These options without a condition of theirs, in the form that was used; `None` if they have no such condition.
-    /// Where none is left they say so, as an empty one.
-    pub(crate) fn without(&self, condition: &Value) -> Option<Self> {
+    /// These options with another condition, or none, in the place of one of theirs, in the form that was used; `None` if
+    /// they have no such condition. Where none is left they say so, as an empty one.
+    pub(crate) fn with_condition(&self, condition: &Value, other: Option<&Value>) -> Option<Self> {
         let mut changed = self.clone();
         let properties = match &self.condition {
             Some(text) => Some(parse_condition(text).ok()?.to_string()),
             None => self.resource_properties.clone(),
         };
-        let Some(rest) = properties.and_then(|text| without(&text, condition)) else {
-            changed.hypervisor_properties = Some(without(self.hypervisor_properties.as_deref()?, condition)?);
+        let Some(rest) = properties.and_then(|text| replaced(&text, condition, other)) else {
+            let rest = replaced(self.hypervisor_properties.as_deref()?, condition, other)?;
+            changed.hypervisor_properties = Some(rest);
             return Some(changed);
         };
         let left = self.condition.as_ref().and_then(|_| serde_json::from_str(&rest).ok());
         changed.condition = left.as_ref().and_then(written);
         changed.resource_properties = Some(rest).filter(|_| changed.condition.is_none());
         Some(changed)
+    }
+
+    /// Puts another condition, or none, in the place of one of a new reservation; `None` if it does not have it.
+    fn put_condition(&mut self, place: u32, condition: &str, other: Option<&str>) -> Option<()> {
+        let condition: Value = serde_json::from_str(condition).ok()?;
+        let other: Option<Value> = other.map(serde_json::from_str).transpose().ok()?;
+        if self.has_plain() && place == 0 {
+            *self = self.with_condition(&condition, other.as_ref())?;
+            // No condition is what a new reservation has.
+            for rest in [&mut self.resource_properties, &mut self.hypervisor_properties] {
+                rest.take_if(|rest| rest.is_empty());
+            }
+            // The condition may have been all that was asked for; the reservation is still one of one host.
+            if !self.has_plain() {
+                self.hosts = Some(HostCount { min: 1, max: 1 });
+            }
+        } else {
+            let whole = self.whole(place)?;
+            let text = self.reservation.get_mut(whole)?;
+            let mut members = key_values::reservation(text, HOST_TYPE).ok()?;
+            let rest = ["resource_properties", "hypervisor_properties"]
+                .into_iter()
+                .find_map(|name| {
+                    let rest = replaced(members.get(name)?.as_str()?, &condition, other.as_ref())?;
+                    Some((name.to_owned(), json!(rest)))
+                });
+            members.extend([rest?]);
+            *text = key_values::reservation_text(&members);
+        }
+        Some(())
     }
 
     /// The words of the command line that say this.
@@ -572,9 +583,9 @@ fn with_defaults(mut members: Map<String, Value>) -> Value {
     Value::Object(members)
 }
 
-/// A property expression without the first of its conditions that is this one; empty if none is left, `None` if it has
-/// no such condition.
-fn without(expression: &str, condition: &Value) -> Option<String> {
+/// A property expression with another condition, or none, in the place of the first that is this one; empty if none is
+/// left, `None` if it has no such condition.
+fn replaced(expression: &str, condition: &Value, other: Option<&Value>) -> Option<String> {
     fn parts(expression: &Value) -> Vec<Value> {
         match expression.as_array().map(Vec::as_slice) {
             Some([first, rest @ ..]) if *first == json!("and") => rest.iter().flat_map(parts).collect(),
@@ -594,7 +605,7 @@ fn without(expression: &str, condition: &Value) -> Option<String> {
     }
     let mut parts = parts(&serde_json::from_str(expression).ok()?);
     let place = parts.iter().position(|part| normal(part) == normal(condition))?;
-    parts.remove(place);
+    parts.splice(place..=place, other.cloned());
     Some(match parts.len() {
         0 => String::new(),
         1 => parts.remove(0).to_string(),

@@ -47,6 +47,11 @@ const COLUMNS: [(&str, Unit); 7] = [
     ("free_disk_gb", Unit::Gibibytes),
 ];
 
+/// Whether a property is a column that counts something.
+pub(crate) fn is_counted(property: &str) -> bool {
+    COLUMNS.iter().any(|(name, _)| *name == property)
+}
+
 /// A column that counts something is compared with something that is no number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct NotAnAmount {

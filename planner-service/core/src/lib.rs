@@ -10,6 +10,7 @@ pub mod attempts;
 pub mod authority;
 pub mod book;
 pub mod causes;
+mod comparable;
 pub mod condition;
 mod demand;
 pub mod domain;

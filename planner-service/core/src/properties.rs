@@ -152,6 +152,16 @@ pub(crate) fn trait_property(name: &str) -> String {
     format!("{TRAIT_SCOPE}{name}")
 }
 
+/// The resource class of which a property says how much one instance may take.
+pub(crate) fn resource_class(property: &str) -> Option<&str> {
+    property.strip_prefix(MAX_UNIT_SCOPE)
+}
+
+/// The trait that hosts with a property have.
+pub(crate) fn trait_name(property: &str) -> Option<&str> {
+    property.strip_prefix(TRAIT_SCOPE)
+}
+
 /// Whether a name is another way to say a property, or says what Placement knows of a host.
 pub(crate) fn is_derived(name: &str) -> bool {
     [CAPABILITY_SCOPE, MAX_UNIT_SCOPE, TRAIT_SCOPE, UNSEEN_SCOPE]
@@ -162,7 +172,7 @@ pub(crate) fn is_derived(name: &str) -> bool {
 /// Whether a condition follows from a flavor and cannot be left out by whoever asks.
 pub(crate) fn is_of_flavor(condition: &Predicate) -> bool {
     let mut names = condition.properties().into_iter();
-    names.any(|name| name.starts_with(MAX_UNIT_SCOPE) || name.starts_with(TRAIT_SCOPE))
+    names.any(|name| resource_class(name).or_else(|| trait_name(name)).is_some())
 }
 
 /// What the hypervisor has.

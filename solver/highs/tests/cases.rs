@@ -9,7 +9,9 @@ use solver::admit::{self, Settings};
 use solver::check::{check, holdings};
 use solver::decision::{Conflict, Decision, Tier, Unfinished, Verdict};
 use solver::document::{Problem, fingerprint};
-use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Resource, Seconds};
+use solver::model::{
+    Host, Interval, Lease, Pool, PoolWords, Request, RequestedReservation, Reservation, Resource, Seconds, Units,
+};
 use solver::planner::{Budget, Planner, StateError};
 use solver::predicate::{Operator, Predicate};
 use solver::program::{ModelSolver, Outcome, Program, Solved};
@@ -169,6 +171,47 @@ fn a_promise_leaves_the_scarce_host_and_only_if_it_may() {
     let text = "at 1970-01-01T00:00:10Z, 2 hosts with gpu = True are needed by your request (1) and by earlier leases \
                 (1); 1 exists, so none is left for your request (too few until 1970-01-01T00:00:20Z)";
     assert_eq!(&*conflict.text, text);
+}
+
+/// A running reservation of units grows into the next one: the sentence is the one of hosts, in the pool's words.
+#[test]
+fn b2_units_are_told_from_when_on_they_are_booked() {
+    let mut planner = Planner::new(0);
+    planner.put_pool(Pool {
+        id: "cad".into(),
+        units: ["a", "b", "c"].map(Into::into).to_vec(),
+        words: Some(PoolWords {
+            one: "licence".into(),
+            more: "licences".into(),
+            pool: "licence:cad".into(),
+        }),
+    });
+    let units = || {
+        Resource::Units(Arc::new(Units {
+            pool: "cad".into(),
+            required: Vec::new(),
+        }))
+    };
+    let hold = |planner: &mut Planner, id, window, holds: &[&str]| {
+        let mut lease = lease(id, window, holds, false);
+        lease.reservations[0].resource = units();
+        planner.put_lease(lease).unwrap();
+    };
+    hold(&mut planner, "running", (0, 10), &["a", "b"]);
+    let mut longer = request("running", (0, 15), 2, 2, any());
+    longer.replaces = Some("lease-running".into());
+    longer.reservations[0].resource = units();
+    // Of the two leases that may come next the first can do with another unit.
+    let mut before = planner.clone();
+    hold(&mut before, "next", (12, 20), &["b"]);
+    assert_eq!(given(&decide(&before, &longer, 5), "running"), ["a", "b"]);
+    hold(&mut planner, "next", (12, 20), &["b", "c"]);
+    let decision = decide(&planner, &longer, 5);
+    assert_eq!(
+        &*conflict(&decision).text,
+        "from 1970-01-01T00:00:12Z, your request and 1 earlier lease need more than the 3 licences of licence:cad that can \
+         serve your request"
+    );
 }
 
 #[test]

@@ -310,6 +310,49 @@ fn availability_is_exact_at_every_instant() {
 }
 
 #[test]
+fn b2_the_latest_end_is_the_last_that_works() {
+    let (mut found, mut not_counted) = (0, 0);
+    for seed in 0..1_500 {
+        let mut random = Random(seed);
+        let state = State::new(&mut random);
+        let mut request = state.request(&mut random, 90);
+        for asked in &mut request.reservations {
+            asked.window.end += 20;
+        }
+        let decision = state.planner.decide(&request, state.now, NO_LIMIT, &Highs);
+        let Verdict::Refused { conflict } = decision.verdict else {
+            continue;
+        };
+        let until = |end: Seconds| {
+            let mut shorter = request.clone();
+            for asked in &mut shorter.reservations {
+                asked.window.end = asked.window.end.min(end);
+            }
+            shorter
+        };
+        let starts = request.reservations.iter().map(|asked| asked.window.start);
+        let ends = request.reservations.iter().map(|asked| asked.window.end);
+        let (start, end) = (starts.max().unwrap().max(state.now), ends.max().unwrap());
+        let last = (start + 1..end)
+            .rev()
+            .find_map(|end| Some((end, state.works(&until(end))?)));
+        let latest = state.question().latest_end(&request, &conflict, 1);
+        assert_eq!(
+            latest.as_ref().map(|latest| (latest.end, latest.moves)),
+            last,
+            "seed {seed}"
+        );
+        if let Some(latest) = latest {
+            found += 1;
+            not_counted += u32::from(conflict.from > latest.conflict.from);
+            assert_eq!(state.works(&until(latest.end + 1)), None);
+        }
+    }
+    println!("{found} found, {not_counted} before what the first refusal names");
+    assert!(found > 100 && not_counted > 5);
+}
+
+#[test]
 fn the_earliest_start_is_the_first_that_works() {
     let (mut found, mut later, mut apart) = (0, 0, 0);
     for seed in 0..1_500 {
@@ -498,6 +541,7 @@ fn b1_the_most_is_counted_in_what_is_asked_for() {
     planner.put_pool(Pool {
         id: "licences".into(),
         units: ["l1", "l2", "l3"].map(Into::into).to_vec(),
+        words: None,
     });
     let predicate = Arc::new(Predicate::All(Vec::new()));
     let (start, end) = (NOW + 10, NOW + 20);

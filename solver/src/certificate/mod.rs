@@ -219,28 +219,7 @@ fn condition<'s>(scene: &'s Scene<'_>, shortage: &Shortage<'_>) -> Option<&'s Pr
 fn of_proof(scene: &Scene<'_>, proof: Proof<'_>) -> Conflict {
     let own = proof.members.iter().filter(|member| member.own).count();
     let others = (proof.members.len() - own) as u64;
-    let (first, last) = (proof.span.start, proof.span.end - 1);
-    let hosts = wording::count(proof.hosts.len() as u64, "host", "hosts");
-    let text = if first < last {
-        format!(
-            "enough hosts are free at every single instant, but not the same ones throughout: between {} and {} your \
-             request and {} need more than {hosts} can give",
-            wording::instant(first),
-            wording::instant(last),
-            wording::earlier(others),
-        )
-    } else if proof.hosts.len() == 1 && others == 1 {
-        format!(
-            "the only host that can serve your request is booked by an earlier lease from {}",
-            wording::instant(first)
-        )
-    } else {
-        format!(
-            "from {}, your request and {} need more than the {hosts} that can serve your request",
-            wording::instant(first),
-            wording::earlier(others),
-        )
-    };
+    let hosts = proof.hosts.len() as u64;
     Conflict {
         reason: "rows",
         from: proof.span.start,
@@ -248,8 +227,33 @@ fn of_proof(scene: &Scene<'_>, proof: Proof<'_>) -> Conflict {
         needed: proof.needed,
         exist: proof.exist,
         reservations: proof.members.iter().map(|member| member.reservation.clone()).collect(),
-        text: text.into(),
+        text: short_throughout(proof.span, others, (hosts, "host", "hosts")).into(),
         hosts_matching: named(scene, proof.hosts),
         certificate: proof.rows,
+    }
+}
+
+/// What rows say, each of the hosts or units standing in them: how many there are, and the names of one and of more.
+pub(crate) fn short_throughout(span: Interval, others: u64, (exist, one, more): (u64, &str, &str)) -> String {
+    let (first, last) = (span.start, span.end - 1);
+    let all = wording::count(exist, one, more);
+    let earlier = wording::earlier(others);
+    if first < last {
+        format!(
+            "enough {more} are free at every single instant, but not the same ones throughout: between {} and {} your \
+             request and {earlier} need more than {all} can give",
+            wording::instant(first),
+            wording::instant(last),
+        )
+    } else if exist == 1 && others == 1 {
+        format!(
+            "the only {one} that can serve your request is booked by an earlier lease from {}",
+            wording::instant(first)
+        )
+    } else {
+        format!(
+            "from {}, your request and {earlier} need more than the {all} that can serve your request",
+            wording::instant(first),
+        )
     }
 }

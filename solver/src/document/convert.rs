@@ -207,6 +207,7 @@ impl PoolEntry {
         Pool {
             id: self.id.as_str().into(),
             units,
+            words: None,
         }
     }
 

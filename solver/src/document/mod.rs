@@ -83,6 +83,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, DocumentError> {
     let document = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let reason = error.inner().to_string();
         let path = at_fault(&error.path().to_string(), &reason);
+        let reason = in_plain_words(&reason);
         if error.inner().is_data() {
             DocumentError::Member { path, reason }
         } else {
@@ -103,8 +104,46 @@ fn at_fault(path: &str, reason: &str) -> String {
     match missing {
         Some(member) if path == "." => member.to_owned(),
         Some(member) => format!("{path}.{member}"),
+        None if path == "." => "the document".to_owned(),
         None => path.to_owned(),
     }
+}
+
+/// What the reader says of a value, without the names of types.
+fn in_plain_words(reason: &str) -> String {
+    let plain = || {
+        let (found, expected) = reason.strip_prefix("invalid ")?.rsplit_once(", expected ")?;
+        let (expected, place) = expected.rsplit_once(" at line ").unwrap_or((expected, ""));
+        let at = if place.is_empty() {
+            String::new()
+        } else {
+            format!(" at line {place}")
+        };
+        let found = match found.strip_prefix("type: ").or_else(|| found.strip_prefix("value: ")) {
+            Some("map") => "an object",
+            Some("sequence") => "a list",
+            Some(value) => ["integer ", "floating point ", "boolean "]
+                .iter()
+                .find_map(|name| value.strip_prefix(name))
+                .map_or(value, |value| value.trim_matches('`')),
+            // A list too short or too long for what is read as an object.
+            None if expected.starts_with("struct ") => "a list",
+            None => return None,
+        };
+        let expected = match expected {
+            "i64" => "a whole number".to_owned(),
+            "u64" => format!("a whole number from 0 to {}", u64::MAX),
+            "u32" => format!("a whole number from 0 to {}", u32::MAX),
+            "f64" => "a number".to_owned(),
+            "a boolean" => "true or false".to_owned(),
+            "a sequence" => "a list".to_owned(),
+            "a map" => "an object".to_owned(),
+            _ if expected.starts_with("struct ") => "an object".to_owned(),
+            _ => expected.to_owned(),
+        };
+        Some(format!("expected {expected}, found {found}{at}"))
+    };
+    plain().unwrap_or_else(|| reason.to_owned())
 }
 
 /// `sha256:` and the digest of a problem's text, by which a plan names its problem.

@@ -8,7 +8,7 @@ use super::occupied::{self, Occupied};
 use super::proof::Proof;
 use super::shortage::{self, Shortage};
 use super::standing::Standing;
-use super::world::{Demand, DemandNumber, Kind, Place, Takes, World, fitting};
+use super::world::{DemandNumber, Kind, Place, Takes, World, fitting};
 use crate::certificate::minimal::needed_by_others;
 use crate::certificate::{Contest, too_few};
 use crate::decision::{CapacityRow, Conflict, Counted};
@@ -153,9 +153,6 @@ fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
     let class = world.resource_classes[shortage.resource_class];
     let Interval { start, end } = shortage.interval;
     let hosts = named(world, shortage.hosts.iter().copied());
-    let (at, until) = (wording::instant(start), wording::instant(end));
-    let earlier = shortage.needed - shortage.asked;
-    let suit = wording::count(hosts.len() as u64, "host that suits has", "hosts that suit have");
     if let Some(members) = &shortage.whole {
         let contest = Contest {
             at: shortage.at,
@@ -165,24 +162,6 @@ fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
         };
         return too_few(members, hosts, contest, None);
     }
-    let text = match whole_hosts_asked(world, shortage) {
-        // Whoever asks for hosts did not ask for an amount of what hosts have.
-        Some(asked) => format!(
-            "at {at} (until {until}), your request needs {}, and earlier leases need {earlier} {class} of \
-             these hosts; the {suit} {} in all, which is too little for both",
-            wording::count(asked, "host", "hosts"),
-            shortage.exist,
-        ),
-        None if earlier == 0 => format!(
-            "at {at} (until {until}), your request needs {} {class}; the {suit} {}",
-            shortage.needed, shortage.exist,
-        ),
-        None => format!(
-            "at {at} (until {until}), {} {class} are needed by your request ({}) and by earlier leases ({earlier}); the \
-             {suit} {}",
-            shortage.needed, shortage.asked, shortage.exist,
-        ),
-    };
     Conflict {
         reason: "resources",
         from: start,
@@ -191,7 +170,7 @@ fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
         needed: u64::try_from(shortage.needed).unwrap_or(u64::MAX),
         exist: shortage.exist,
         reservations: shortage.members.iter().map(|&id| id.clone()).collect(),
-        text: text.into(),
+        text: shortage.in_words(world).into(),
         certificate: vec![CapacityRow {
             hosts: hosts.clone(),
             at: start,
@@ -204,19 +183,6 @@ fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
         }],
         hosts_matching: hosts,
     }
-}
-
-/// How many whole hosts the request needs of a shortage, if it asks for nothing else.
-fn whole_hosts_asked(world: &World<'_>, shortage: &Shortage<'_>) -> Option<u64> {
-    let requested = &world.demands[..world.requested];
-    let is_whole = |demand: &&Demand<'_>| matches!(demand.kind, Kind::Whole);
-    if !requested.iter().all(|demand| is_whole(&demand)) {
-        return None;
-    }
-    let members = requested
-        .iter()
-        .filter(|demand| shortage.members.contains(&demand.reservation));
-    Some(members.map(|demand| u64::from(demand.least)).sum())
 }
 
 fn of_rows(world: &World<'_>, proof: &Proof<'_>, instants: &BTreeSet<Seconds>) -> Conflict {

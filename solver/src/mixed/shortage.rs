@@ -10,6 +10,7 @@ use super::world::{Demand, Kind, Takes, World};
 use crate::certificate::minimal::{Member, minimal, needed};
 use crate::hosts::HostNumber;
 use crate::model::{Interval, ReservationId, Seconds};
+use crate::wording;
 
 /// Too little of a resource class.
 pub(super) struct Shortage<'a> {
@@ -17,15 +18,94 @@ pub(super) struct Shortage<'a> {
     pub(super) hosts: BTreeSet<HostNumber>,
     pub(super) interval: Interval,
     pub(super) needed: u128,
-    /// What of it the request needs.
-    pub(super) asked: u128,
     pub(super) exist: u64,
     pub(super) members: Vec<&'a ReservationId>,
+    /// What the request needs.
+    asked: Needs,
+    /// What earlier leases among the members need.
+    earlier: Needs,
     /// The instant that was counted.
     pub(super) at: Seconds,
     /// The members counted in hosts, if all are of whole hosts. Then hosts are short, too: the fewest amounts that so many
     /// hosts have, beside those of hosts that are taken, do not exceed the sum unless the hosts do.
     pub(super) whole: Option<Vec<Member<'a>>>,
+}
+
+/// What members need of the hosts together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Needs {
+    /// Whole hosts, and the amount that they have at least.
+    hosts: u64,
+    with_hosts: u128,
+    /// The amount that instances take.
+    instances: u128,
+}
+
+impl Shortage<'_> {
+    /// Whole hosts are counted in hosts and instances beside instances in amounts, whoever asks for them.
+    pub(super) fn in_words(&self, world: &World<'_>) -> String {
+        let Self { asked, earlier, .. } = self;
+        let class = world.resource_classes[self.resource_class];
+        let suit = self.hosts.len() as u64;
+        let hosts = wording::count(suit, "host that suits has", "hosts that suit have");
+        let whole = asked.hosts + earlier.hosts;
+        let left = match suit.saturating_sub(whole) {
+            0 => "none is left for".to_owned(),
+            1 => "the one left has too little room for".to_owned(),
+            left => format!("the {left} left have too little room for"),
+        };
+        let all = format!("of the {suit} that {}", if suit == 1 { "suits" } else { "suit" });
+        let counted = |hosts| wording::count(hosts, "host", "hosts");
+        let (at, until) = (
+            wording::instant(self.interval.start),
+            wording::instant(self.interval.end),
+        );
+        let why = match (asked.hosts, earlier.hosts) {
+            (0, 0) if earlier.instances == 0 => {
+                format!(
+                    "your request needs {} {class}; the {hosts} {}",
+                    asked.instances, self.exist
+                )
+            }
+            (0, 0) => format!(
+                "{} {class} are needed by your request ({}) and by earlier leases ({}); the {hosts} {}",
+                self.needed, asked.instances, earlier.instances, self.exist,
+            ),
+            (0, _) if earlier.instances == 0 => format!(
+                "earlier leases need {} whole {all}; {left} your request of {}",
+                counted(earlier.hosts),
+                wording::count(self.instances_asked(world), "instance", "instances"),
+            ),
+            (_, 0) if asked.instances == 0 => format!(
+                "your request needs {} whole {all}; {left} the instances of earlier leases",
+                counted(asked.hosts),
+            ),
+            _ if asked.instances == 0 => format!(
+                "your request needs {} whole and earlier leases {} {all}; {left} the instances of earlier leases",
+                counted(asked.hosts),
+                earlier.hosts,
+            ),
+            _ => format!(
+                "{} {class} are needed by the instances of your request ({}) and of earlier leases ({}); beside the {}                  that {} needed whole, the {hosts} {} at most",
+                asked.instances + earlier.instances,
+                asked.instances,
+                earlier.instances,
+                counted(whole),
+                if whole == 1 { "is" } else { "are" },
+                u128::from(self.exist).saturating_sub(asked.with_hosts + earlier.with_hosts),
+            ),
+        };
+        format!("at {at} (until {until}), {why}")
+    }
+
+    /// How many instances the request needs, with those it keeps.
+    fn instances_asked(&self, world: &World<'_>) -> u64 {
+        let requested = world.demands[..world.requested].iter();
+        let members = requested.filter(|demand| self.members.contains(&demand.reservation));
+        let needed = members
+            .map(|demand| u64::from(demand.least) + demand.kept.values().map(|&kept| u64::from(kept)).sum::<u64>());
+        needed.sum()
+    }
 }
 
 /// A demand that can use none but the hosts in question, and what it needs of them by resource class.
@@ -219,8 +299,23 @@ fn at_instant<'a>(
         return None;
     }
     let members = minimal(members, exist);
+    let hosts_of = |member: &Member<'_>| whole.get(member.reservation).copied().flatten();
+    let needs = |own: bool| {
+        let mut needs = Needs::default();
+        for member in members.iter().filter(|member| member.own == own) {
+            let amount = u128::from(member.amount);
+            match hosts_of(member) {
+                Some(hosts) => {
+                    needs.hosts += hosts;
+                    needs.with_hosts += amount;
+                }
+                None => needs.instances += amount,
+            }
+        }
+        needs
+    };
     let in_hosts = members.iter().map(|member| {
-        let amount = whole.get(member.reservation).copied().flatten()?;
+        let amount = hosts_of(member)?;
         Some(Member {
             amount,
             ..member.clone()
@@ -235,7 +330,8 @@ fn at_instant<'a>(
         hosts: hosts.clone(),
         interval: Interval::new(start, end),
         needed: needed(&members),
-        asked: needed(members.iter().filter(|member| member.own)),
+        asked: needs(true),
+        earlier: needs(false),
         exist,
         members: members.iter().map(|member| member.reservation).collect(),
         at,

@@ -15,6 +15,7 @@ mod earliest;
 mod fleet;
 mod kinds;
 mod lasting;
+mod latest;
 mod obstacles;
 mod sweep;
 
@@ -23,6 +24,7 @@ pub use availability::{Availability, Step};
 pub use consequences::{Consequence, Consequences, Necessity};
 pub use earliest::{Earliest, Slot};
 pub use fleet::{FleetChange, FleetError, changed};
+pub use latest::Latest;
 pub use obstacles::{Obstacle, Obstacles};
 
 use crate::decision::{Decision, Verdict};

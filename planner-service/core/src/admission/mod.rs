@@ -27,9 +27,12 @@ mod parameters;
 pub(crate) mod shortfall;
 pub(crate) mod update;
 
-/// The first second of the minute `time` lies in: the granularity of leases.
+/// The granularity of leases, in seconds.
+pub(crate) const MINUTE: Timestamp = 60;
+
+/// The first second of the minute `time` lies in.
 pub(crate) const fn minute(time: Timestamp) -> Timestamp {
-    time - time.rem_euclid(60)
+    time - time.rem_euclid(MINUTE)
 }
 
 /// Whether the lease keeps the hosts it holds: it has started, or will within the freeze horizon. The

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use solver::model::{HostId, Pool};
+use solver::model::{HostId, Pool, PoolWords};
 use solver::planner::Planner;
 
 use crate::domain::Allocation;
@@ -25,6 +25,11 @@ pub(super) fn put_pools(planner: &mut Planner, countables: &Countables) {
         planner.put_pool(Pool {
             id: pool_id(resource_type),
             units: ids,
+            words: Some(PoolWords {
+                one: "unit".into(),
+                more: "units".into(),
+                pool: resource_type.as_str().into(),
+            }),
         });
     }
 }

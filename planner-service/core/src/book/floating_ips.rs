@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use solver::model::{HostId, Pool};
+use solver::model::{HostId, Pool, PoolWords};
 
 use super::Book;
 use crate::domain::FloatingIp;
@@ -61,6 +61,11 @@ impl Book {
                 .collect();
             units.sort();
             self.planner.put_pool(Pool {
+                words: Some(PoolWords {
+                    one: "address".into(),
+                    more: "addresses".into(),
+                    pool: format!("network {network_id}").into(),
+                }),
                 id: Arc::from(network_id),
                 units,
             });

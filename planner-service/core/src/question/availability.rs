@@ -12,7 +12,7 @@ use crate::domain::Timestamp;
 use crate::ports::Epoch;
 use crate::reach::Reach;
 use crate::service::ServiceError;
-use crate::{amounts, properties};
+use crate::{amounts, comparable, properties};
 
 /// Most steps in one answer.
 pub const MOST_STEPS: usize = 1_000;
@@ -84,6 +84,7 @@ impl Questions {
                     .map_err(|error| error.to_string())
             })
             .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
+        comparable::check(&predicate, book.planner())?;
         let range = Interval::new(question.start, question.end);
         let (policy, asking_caller) = (Arc::clone(&self.policy), caller.clone());
         let most_steps = question.most_steps.clamp(1, MOST_STEPS);

@@ -13,7 +13,7 @@ use solver::question::{Earliest, Question};
 
 use super::visibility::Eyes;
 use super::{OFFER_SECONDS, Questions, in_the_way, mismatch};
-use crate::admission::minute;
+use crate::admission::MINUTE;
 use crate::authority::Caller;
 use crate::book::Book;
 use crate::book::countables::is_countable;
@@ -221,6 +221,17 @@ pub enum Offer {
         /// Whether no pending promise has to change its class of hosts for it.
         without_moves: bool,
     },
+    /// Another condition in the place of one that is misspelt.
+    Replace {
+        /// Place of the reservation in the request, from 0.
+        reservation: usize,
+        /// The condition as property expressions write it.
+        condition: String,
+        /// The one that is meant.
+        replacement: String,
+        /// Whether no pending promise has to change its class of hosts for it.
+        without_moves: bool,
+    },
     /// One condition on the hosts left out.
     Drop {
         /// Place of the reservation in the request, from 0.
@@ -266,15 +277,25 @@ pub(super) fn hint(conflict: &Conflict, request: &Request, planner: &Planner, re
     mismatch::hint(conflict, request, planner, reach).or_else(|| in_the_way::hint(conflict, request, planner, reach))
 }
 
-/// What would be accepted in place of a request that was refused for this conflict and has these earliest starts.
-pub(super) fn offers(
+/// Why a request does not work, and what does.
+pub(super) struct Instead {
+    /// What is in the way first.
+    pub(super) conflict: Conflict,
+    /// What would be accepted in its place.
+    pub(super) offers: Vec<Offer>,
+}
+
+/// What there is instead of a request that was refused for this conflict and has these earliest starts.
+pub(super) fn instead(
     question: &Question<'_>,
     request: &Request,
-    conflict: &Conflict,
+    mut conflict: Conflict,
     earliest: Earliest,
-) -> Vec<Offer> {
+    reach: &Reach<'_>,
+) -> Instead {
+    let mut offers = Vec::new();
     let Some(start) = request.reservations.iter().map(|asked| asked.window.start).min() else {
-        return Vec::new();
+        return Instead { conflict, offers };
     };
     let ends = request.reservations.iter().map(|asked| asked.window.end);
     let duration = ends.max().unwrap_or(start) - start;
@@ -283,7 +304,6 @@ pub(super) fn offers(
         planner: knowing.as_ref().unwrap_or(question.planner),
         ..*question
     };
-    let mut offers = Vec::new();
     let mut starts: Vec<(Timestamp, bool)> = Vec::new();
     starts.extend(earliest.with_moves.start.map(|start| (start, false)));
     starts.extend(earliest.without_moves.start.map(|start| (start, true)));
@@ -299,7 +319,19 @@ pub(super) fn offers(
         end: start.saturating_add(duration),
         without_moves,
     }));
-    offers.extend(until_conflict(question, request, conflict));
+    if let Some(latest) = question.latest_end(request, &conflict, MINUTE) {
+        let text = format!("{}; {}", latest.conflict.text, latest.in_words());
+        if changes(question.planner, request, latest.end) {
+            offers.push(Offer::End {
+                end: latest.end,
+                without_moves: latest.moves == 0,
+            });
+        }
+        conflict = Conflict {
+            text: text.into(),
+            ..latest.conflict
+        };
+    }
     for (reservation, asked) in request.reservations.iter().enumerate() {
         if (question.expired)() {
             break;
@@ -314,9 +346,23 @@ pub(super) fn offers(
             });
         }
     }
-    for reservation in 0..request.reservations.len() {
+    for (reservation, asked) in request.reservations.iter().enumerate() {
         if (question.expired)() {
             break;
+        }
+        for (condition, replacement) in mismatch::corrected(asked, question.planner, reach) {
+            let mut meant = request.clone();
+            let predicate = mismatch::with(&asked.predicate, &condition, &replacement);
+            meant.reservations[reservation].predicate = Arc::new(predicate);
+            let Some(moves) = question.moves_for(&meant) else {
+                continue;
+            };
+            offers.push(Offer::Replace {
+                reservation,
+                condition: as_written(&condition.to_json().to_string()),
+                replacement: replacement.to_json().to_string(),
+                without_moves: moves == 0,
+            });
         }
         for (condition, looser) in solver::offers::looser(request, reservation) {
             if is_of_flavor(&condition) {
@@ -332,24 +378,23 @@ pub(super) fn offers(
             });
         }
     }
-    offers
+    Instead { conflict, offers }
 }
 
-/// The request up to the whole minute at which its conflict begins, if that is later than its start and accepted.
-fn until_conflict(question: &Question<'_>, request: &Request, conflict: &Conflict) -> Option<Offer> {
-    let cleaning = request.reservations.iter().map(|asked| asked.cleaning).max()?;
-    let end = minute(conflict.from.saturating_sub(cleaning));
-    let mut shorter = request.clone();
-    for asked in &mut shorter.reservations {
-        if end <= asked.window.start || end >= asked.window.end {
-            return None;
-        }
-        asked.window = Interval::new(asked.window.start, end);
-    }
-    let moves = question.moves_for(&shorter)?;
-    Some(Offer::End {
-        end,
-        without_moves: moves == 0,
+/// Whether the request up to an end is anything but the lease that it replaces.
+fn changes(planner: &Planner, request: &Request, end: Timestamp) -> bool {
+    let Some(replaced) = request.replaces.as_ref().and_then(|lease| planner.lease(lease)) else {
+        return true;
+    };
+    request.reservations.iter().any(|asked| {
+        let held = replaced.reservations.iter().find(|held| held.id == asked.id);
+        !held.is_some_and(|held| {
+            let window = Interval::new(asked.window.start, end);
+            held.window == window
+                && held.resource == asked.resource
+                && held.predicate == asked.predicate
+                && (asked.min..=asked.max).contains(&u32::try_from(held.holds.len()).unwrap_or(u32::MAX))
+        })
     })
 }
 
@@ -362,34 +407,40 @@ impl Questions {
         };
         let (request, conflict) = *grounds;
         let book: Arc<Book> = self.book.snapshot();
-        let mut report = ConflictReport::new(&conflict, Some(&request), &Eyes::new(self, caller, &book));
-        if shortage.of != Scarce::Hosts {
-            report.host_ids = None;
-        }
-        shortage.conflict = Some(report);
+        let report = |shortage: &mut Shortage, request: &Request, conflict: &Conflict| {
+            let mut report = ConflictReport::new(conflict, Some(request), &Eyes::new(self, caller, &book));
+            if shortage.of != Scarce::Hosts {
+                report.host_ids = None;
+            }
+            shortage.text.clone_from(&report.text);
+            shortage.conflict = Some(report);
+        };
+        report(&mut shortage, &request, &conflict);
         if conflict.reason == "malformed" {
             return shortage;
         }
         let Some(turn) = self.turns.try_take(&caller.project_id) else {
             return shortage;
         };
-        let (policy, caller) = (Arc::clone(&self.policy), caller.clone());
+        let (policy, caller, asked) = (Arc::clone(&self.policy), caller.clone(), Arc::clone(&book));
         let found = self
             .answer(turn, OFFER_SECONDS, move |asking| {
-                let reach = Reach::of_bookings(policy.as_ref(), &caller, &book);
-                let hint = hint(&conflict, &request, book.planner(), &reach);
-                let offers = asking.of(book.planner(), |question| {
+                let reach = Reach::of_bookings(policy.as_ref(), &caller, &asked);
+                let hint = hint(&conflict, &request, asked.planner(), &reach);
+                let instead = asking.of(asked.planner(), |question| {
                     let starts = request.reservations.iter().map(|asked| asked.window.start);
                     let latest = starts.min().unwrap_or_default().saturating_add(OFFER_HORIZON);
-                    offers(&question, &request, &conflict, question.earliest(&request, latest))
+                    let earliest = question.earliest(&request, latest);
+                    instead(&question, &request, conflict, earliest, &reach)
                 });
-                (hint, offers)
+                (request, hint, instead)
             })
             .await;
-        let Ok((hint, offers)) = found else {
+        let Ok((request, hint, instead)) = found else {
             return shortage;
         };
-        shortage.offers = offers;
+        report(&mut shortage, &request, &instead.conflict);
+        shortage.offers = instead.offers;
         if let Some(hint) = hint {
             shortage.text = format!("{}: {hint}", shortage.text);
             if let Some(report) = &mut shortage.conflict {

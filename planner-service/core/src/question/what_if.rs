@@ -11,7 +11,7 @@ use solver::question::{Earliest, FleetChange, Most, Question, changed};
 
 use super::consequences::{HostsAnswer, Moves, consequences, moves};
 use super::fleet_change::{HostChange, changes};
-use super::refusal::{OFFER_HORIZON, hint, offers};
+use super::refusal::{Instead, OFFER_HORIZON, hint, instead};
 use super::visibility::Eyes;
 use super::{Asking, ConflictReport, LONGEST_RANGE, Offer, Questions};
 use crate::admission::create::check_window;
@@ -19,10 +19,10 @@ use crate::admission::{minute, requested};
 use crate::authority::{Caller, rules};
 use crate::book::Book;
 use crate::domain::{ReservationSpec, Timestamp};
-use crate::limits;
 use crate::ports::Epoch;
 use crate::reach::Reach;
 use crate::service::{ServiceError, Settings};
+use crate::{comparable, limits};
 
 /// What is asked. Flavors may still have to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +120,7 @@ impl Questions {
         let reach = Reach::of_bookings(self.policy.as_ref(), caller, &book);
         for spec in &mut question.reservations {
             spec.map_expressions(|expression| reach.within(expression));
+            comparable::check_all(&spec.expressions(), book.planner())?;
         }
         let request = request(&question, now, &book, &self.settings)?;
         let changes = changes(&question.hosts, &book, minute(now))?;
@@ -184,12 +185,14 @@ fn lease(question: &Question<'_>, request: &Request, latest: Timestamp, eyes: &E
         }
         Verdict::Refused { conflict } => {
             answer.outcome = Outcome::Refused;
+            let hint = hint(&conflict, request, question.planner, &eyes.reach());
+            let Instead { conflict, offers } = instead(question, request, conflict, answer.earliest, &eyes.reach());
             let mut report = ConflictReport::new(&conflict, Some(request), eyes);
-            if let Some(hint) = hint(&conflict, request, question.planner, &eyes.reach()) {
+            if let Some(hint) = hint {
                 report.text = format!("{}: {hint}", report.text);
             }
             answer.conflict = Some(report);
-            answer.offers = offers(question, request, &conflict, answer.earliest);
+            answer.offers = offers;
         }
         Verdict::Undecided(_) => {}
     }

@@ -2,6 +2,7 @@
 
 use plugin_api::echo::shortened;
 
+use crate::comparable::NotComparable;
 use crate::limits::Excess;
 use crate::question::Shortage;
 
@@ -54,6 +55,12 @@ pub enum ServiceError {
     /// 503: something the service depends on does not answer.
     #[error("{0}")]
     Unavailable(String),
+}
+
+impl From<NotComparable> for ServiceError {
+    fn from(error: NotComparable) -> Self {
+        Self::Invalid(format!("Malformed requirements: {error}"))
+    }
 }
 
 impl From<Excess> for ServiceError {

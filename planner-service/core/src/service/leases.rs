@@ -16,10 +16,10 @@ use crate::book::Book;
 use crate::book::countables::unit_names;
 use crate::demand::check_flavor;
 use crate::domain::{FlavorReservation, InstanceObjects, Lease, ReservationSpec, Timestamp};
-use crate::limits;
 use crate::properties::as_written;
 use crate::question::WhatIfQuestion;
 use crate::reach::Reach;
+use crate::{comparable, limits};
 
 /// A lease that is asked for; dates already on whole minutes. Flavors may still have to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -287,6 +287,7 @@ impl Service {
         for spec in &mut draft.reservations {
             self.check_supported(spec.resource_type())?;
             spec.map_expressions(|expression| reach.within(expression));
+            comparable::check_all(&spec.expressions(), book.planner())?;
         }
         let identifiers = LeaseIdentifiers::draw(self.identifiers.as_ref(), draft.reservations.len());
         let identifiers = Arc::new(identifiers);
@@ -329,7 +330,7 @@ impl Service {
         mut change: LeaseChange,
     ) -> Result<Arc<Lease>, ServiceError> {
         let event_id = self.identifiers.next();
-        self.keep_within_reach(caller, id, &mut change).await;
+        self.keep_within_reach(caller, id, &mut change).await?;
         for _ in 0..MOST_CHECKS {
             match self.try_update(caller, id, &change, &event_id).await {
                 Ok(Some(lease)) => return Ok(self.lifecycle.prepared(lease).await),
@@ -343,7 +344,10 @@ impl Service {
     }
 
     /// Keeps new expressions within the caller's reach. Those that the reservation has already keep what they reached.
-    async fn keep_within_reach(&self, caller: &Caller, id: &str, change: &mut LeaseChange) {
+    ///
+    /// # Errors
+    /// If a new one compares what cannot be compared.
+    async fn keep_within_reach(&self, caller: &Caller, id: &str, change: &mut LeaseChange) -> Result<(), ServiceError> {
         let book = self.book.fresh().await;
         let reach = Reach::of_bookings(self.policy.as_ref(), caller, &book);
         let before = book.lease(id).map_or(&[][..], |lease| &lease.reservations);
@@ -352,10 +356,15 @@ impl Service {
             let before = before.map_or_else(Vec::new, |reservation| reservation.spec.expressions());
             let expressions = [&mut change.hypervisor_properties, &mut change.resource_properties];
             for expression in expressions.into_iter().flatten() {
-                let same = before.iter().find(|before| as_written(before) == *expression);
-                *expression = same.map_or_else(|| reach.within(expression), |same| (*same).to_owned());
+                if let Some(same) = before.iter().find(|before| as_written(before) == *expression) {
+                    (*same).clone_into(expression);
+                } else {
+                    *expression = reach.within(expression);
+                    comparable::check_all(&[expression.as_str()], book.planner())?;
+                }
             }
         }
+        Ok(())
     }
 
     /// Changes the lease; `None` if it is no longer the one that the filters were asked about.

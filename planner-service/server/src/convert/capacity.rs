@@ -127,6 +127,17 @@ pub(crate) fn offer(offer: &Offer) -> wire::Offer {
             amount,
             without_moves,
         },
+        Offer::Replace {
+            reservation,
+            condition,
+            replacement,
+            without_moves,
+        } => wire::Offer::Replace {
+            reservation: place(*reservation),
+            condition: condition.clone(),
+            replacement: replacement.clone(),
+            without_moves: *without_moves,
+        },
         Offer::Drop {
             reservation,
             condition,

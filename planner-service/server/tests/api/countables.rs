@@ -89,3 +89,20 @@ async fn bad_members_are_named_with_what_is_allowed() {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     assert_eq!(answer.json()["lease"]["verdict"], "refused", "{}", answer.text);
 }
+
+#[tokio::test]
+async fn e3_a_shortage_names_the_resource_type() {
+    let api = Api::start().await;
+    let answer = ask(&api, licences(4)).await;
+    assert_eq!(
+        answer.message(),
+        "Not enough units available: 4 units are needed, licence:cad has 3"
+    );
+    assert_eq!(ask(&api, licences(2)).await.status, StatusCode::CREATED);
+    let answer = ask(&api, licences(2)).await;
+    assert_eq!(
+        answer.message(),
+        "Not enough units available: between 2050-12-26T12:00Z and 2050-12-27T12:00Z 4 units are needed at once by your \
+         request and by earlier leases; licence:cad has 3"
+    );
+}

@@ -228,6 +228,130 @@ async fn e3_numbers_and_verbs_agree() {
     assert!(answer.message().contains("1 host is needed that"), "{}", answer.text);
 }
 
+/// As text `64` comes after `100GB`, so the host with 64 was booked.
+#[tokio::test]
+async fn b5_a_number_is_not_compared_with_a_value_that_has_a_unit() {
+    let api = Api::start().await;
+    for ram in ["64", "128", "256"] {
+        api.host(&format!("compute-{ram}"), json!({"ram_gb": ram})).await;
+    }
+    let unknown = "the unit of ram_gb is not known, hosts have plain numbers such as 64; it cannot be compared with \
+                   '100GB', write a plain number";
+    for operator in ["<", "<=", ">", ">=", "==", "!="] {
+        let condition = json!([operator, "$ram_gb", "100GB"]).to_string();
+        let mut asked = physical_host(1, 1);
+        asked["resource_properties"] = json!(condition);
+        let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+        assert!(answer.message().ends_with(unknown), "{}", answer.text);
+    }
+    let mut asked = physical_host(1, 1);
+    asked["resource_properties"] = json!(r#"["<", "$ram_gb", "100"]"#);
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    // A change, a question and an availability are asked the same.
+    let lease = answer.json()["lease"].clone();
+    let path = format!("/v1/leases/{}", lease["id"].as_str().expect("text"));
+    let condition = r#"["<", "$ram_gb", "100GB"]"#;
+    let reservation = json!({"id": lease["reservations"][0]["id"], "resource_properties": condition});
+    let answer = api.put(&path, MEMBER, json!({"reservations": [reservation]})).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+    let question = json!({"lease": {"start": "2050-12-26T12:00:00Z", "end": "2050-12-27T12:00:00Z",
+        "reservations": [{"min": 1, "resource_properties": condition}]}});
+    let answer = api.post("/capacity/v1/what-if", MEMBER, question).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+    let query = "resource_properties=%5B%22%3E%22%2C%22%24ram_gb%22%2C%22100GB%22%5D";
+    let range = "start=2050-12-26T00:00:00Z&end=2050-12-28T00:00:00Z";
+    let answer = api
+        .get(&format!("/capacity/v1/availability?{range}&{query}"), ADMIN)
+        .await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+}
+
+/// A pending lease may become longer up to the first of the two leases in its way, whatever it is of.
+#[tokio::test]
+async fn b2_the_latest_end_is_offered_when_two_leases_are_in_the_way() {
+    let licences = |amount: u32| json!({"resource_type": "licence:cad", "amount": amount});
+    let whole = |amount| physical_host(amount, amount);
+    let instances = |hosts: u32| virtual_instance(2 * hosts);
+    let kinds: [(&dyn Fn(u32) -> Value, &str); 3] = [(&whole, "hosts"), (&instances, "hosts"), (&licences, "units")];
+    for (kind, scarce) in kinds {
+        let api = hosts(3).await;
+        let book = async |amount, hours: [&str; 2]| {
+            let mut body = lease_body(&json!([kind(amount)]));
+            for (name, hour) in ["start_date", "end_date"].into_iter().zip(hours) {
+                body[name] = json!(format!("2050-12-26 {hour}:00"));
+            }
+            let answer = api.post("/v1/leases", MEMBER, body).await;
+            assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+            answer.json()["lease"]["id"].as_str().expect("text").to_owned()
+        };
+        let lease = book(2, ["12", "13"]).await;
+        book(2, ["14", "15"]).await;
+        book(3, ["15", "16"]).await;
+        let path = format!("/v1/leases/{lease}");
+        let refused = api.put(&path, MEMBER, json!({"end_date": "2050-12-26 17:00"})).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+        let said = refused.message();
+        assert!(said.starts_with(&format!("Not enough {scarce} available: ")), "{said}");
+        assert!(said.ends_with("; you can have it until 2050-12-26T14:00Z"), "{said}");
+        assert_eq!(
+            said.matches("2050-12-26T14:00Z").count(),
+            2,
+            "since when it is booked: {said}"
+        );
+        let body = refused.json();
+        assert_eq!(body["conflict"]["start"], "2050-12-26T14:00:00Z", "{body}");
+        let end = json!({"change": "end", "end": "2050-12-26T14:00:00Z", "without_moves": true});
+        let offers = body["offers"].as_array().expect("a list").clone();
+        assert!(offers.contains(&end), "{body}");
+        let accepted = api.put(&path, MEMBER, json!({"end_date": "2050-12-26 14:00"})).await;
+        assert_eq!(accepted.status, StatusCode::OK, "{}", accepted.text);
+        // As long as it can be already: nothing to offer.
+        let refused = api.put(&path, MEMBER, json!({"end_date": "2050-12-26 14:01"})).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+        let offers = refused.json()["offers"].as_array().expect("a list").clone();
+        assert!(!offers.iter().any(|offer| offer["change"] == "end"), "{}", refused.text);
+    }
+}
+
+/// Whoever asks for hosts reads of hosts, and of amounts only where instances compete with instances.
+#[tokio::test]
+async fn b3_whole_hosts_are_told_in_hosts_whoever_asks() {
+    let api = hosts(5).await;
+    for reservation in [physical_host(4, 4), virtual_instance(1)] {
+        let answer = api.post("/v1/leases", OTHER, lease_body(&json!([reservation]))).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    }
+    let when = "at 2050-12-26T12:00Z (until 2050-12-27T12:00Z), ";
+    for (reservation, reason) in [
+        (
+            physical_host(1, 1),
+            "your request needs 1 host whole and earlier leases 4 of the 5 that suit; none is left for the instances of \
+             earlier leases",
+        ),
+        (
+            virtual_instance(3),
+            "earlier leases need 4 hosts whole of the 5 that suit; the one left has too little room for your request of 3 \
+             instances",
+        ),
+    ] {
+        let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([reservation]))).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+        let said = answer.message();
+        assert!(said.contains(when) && said.contains(reason), "{said}");
+    }
+    let api = hosts(1).await;
+    api.lease(OTHER).await;
+    let reason = "earlier leases need 1 host whole of the 1 that suits; none is left for your request of 1 instance";
+    refused(
+        &api,
+        lease_body(&json!([virtual_instance(1)])),
+        &format!("{when}{reason}"),
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn b5_an_amount_with_a_unit_is_refused_with_the_number_to_write() {
     let api = hosts(1).await;
@@ -275,7 +399,19 @@ async fn b4_the_condition_that_no_host_meets_is_named() {
         ),
         (
             r#"["and", ["==", "$gpu", "True"], [">=", "$vcpus", "64"]]"#,
-            "no host has vcpus >= 64; there are 4",
+            "no host has vcpus >= 64; the only value is 4",
+        ),
+        (
+            r#"["or", ["==", "$zone_name", "west"], ["==", "$zone_name", "east"]]"#,
+            "no host has zone_name = west or zone_name = east; there are north, south",
+        ),
+        (
+            r#"["or", ["==", "$zone_name", "west"], ["==", "$gqu", "True"]]"#,
+            "no host has zone_name = west or gqu = True; no host has a property 'gqu'; of zone_name there are north, south",
+        ),
+        (
+            r#"["==", "$reservable", "True"]"#,
+            "no host has reservable = True; did you mean '1'?",
         ),
         (
             r#"["and", ["==", "$gpu", "True"], ["==", "$zone_name", "south"]]"#,
@@ -292,6 +428,74 @@ async fn b4_the_condition_that_no_host_meets_is_named() {
             answer.text
         );
     }
+}
+
+/// Two hosts are asked for, of which one there is.
+#[tokio::test]
+async fn b4_the_hosts_that_meet_all_conditions_are_counted() {
+    let api = Api::start().await;
+    for (name, properties) in [
+        ("compute-1", json!({"rack": "r0", "ram_gb": "256"})),
+        ("compute-2", json!({"rack": "r0", "ram_gb": "64"})),
+        ("compute-3", json!({"rack": "r1", "ram_gb": "192"})),
+    ] {
+        api.host(name, properties).await;
+    }
+    let mut asked = physical_host(2, 2);
+    asked["resource_properties"] = json!(r#"["and", ["==", "$rack", "r0"], [">=", "$ram_gb", "192"]]"#);
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+    let expected =
+        "of 3 hosts 1 meets all conditions, and each alone is met by more: rack = r0 by 2, ram_gb >= 192 by 2";
+    assert!(answer.message().ends_with(expected), "{}", answer.text);
+}
+
+/// Whoever misspells a condition wants it, not any host.
+#[tokio::test]
+async fn b4_the_condition_that_is_meant_is_offered_before_none() {
+    let api = Api::start().await;
+    api.host("compute-1", json!({"gpu": "True", "zone_name": "north"}))
+        .await;
+    api.host("compute-2", json!({"gpu": "False", "zone_name": "south"}))
+        .await;
+    for (properties, condition, meant) in [
+        (
+            r#"["==", "$gpu", "true"]"#,
+            r#"["==","$gpu","true"]"#,
+            r#"["==","$gpu","True"]"#,
+        ),
+        (
+            r#"["==", "$gqu", "True"]"#,
+            r#"["==","$gqu","True"]"#,
+            r#"["==","$gpu","True"]"#,
+        ),
+        (
+            r#"["==", "$reservable", "yes"]"#,
+            r#"["==","$reservable","yes"]"#,
+            r#"["==","$reservable","1"]"#,
+        ),
+        (
+            r#"["and", ["==", "$gpu", "true"], ["==", "$zone_name", "north"]]"#,
+            r#"["==","$gpu","true"]"#,
+            r#"["==","$gpu","True"]"#,
+        ),
+    ] {
+        let mut asked = physical_host(1, 1);
+        asked["resource_properties"] = json!(properties);
+        let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+        let replaced = json!({"change": "replace", "reservation": 0, "condition": condition, "replacement": meant,
+            "without_moves": true});
+        let dropped = json!({"change": "drop", "reservation": 0, "condition": condition, "without_moves": true});
+        assert_eq!(answer.json()["offers"], json!([replaced, dropped]), "{properties}");
+    }
+    // What is meant would not work with the other condition either.
+    let mut asked = physical_host(1, 1);
+    asked["resource_properties"] = json!(r#"["and", ["==", "$gpu", "true"], ["==", "$zone_name", "south"]]"#);
+    let answer = api.post("/v1/leases", MEMBER, lease_body(&json!([asked]))).await;
+    let dropped =
+        json!({"change": "drop", "reservation": 0, "condition": r#"["==","$gpu","true"]"#, "without_moves": true});
+    assert_eq!(answer.json()["offers"], json!([dropped]));
 }
 
 #[tokio::test]
@@ -361,6 +565,7 @@ async fn b4_a_hint_says_nothing_that_the_caller_may_not_see() {
         r#"["==", "$secret_rakc", "r1"]"#,
         r#"["==", "$secret_rack", "r2"]"#,
         r#"["==", "$hypervisor_hostname", "compute-9"]"#,
+        r#"[">", "$id", "0"]"#,
     ] {
         let mut asked = physical_host(1, 1);
         asked["resource_properties"] = json!(properties);
@@ -368,7 +573,9 @@ async fn b4_a_hint_says_nothing_that_the_caller_may_not_see() {
         assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
         let said = answer.message();
         assert!(
-            !said.contains("did you mean") && !said.contains("there are") && !said.contains("compute-1"),
+            !["did you mean", "there are", "the only value", "compute-1"]
+                .iter()
+                .any(|told| said.contains(told)),
             "{said}"
         );
     }

@@ -60,6 +60,7 @@ fn case(seed: u64, requests: usize) -> (Planner, Vec<(Request, u64)>) {
     planner.put_pool(Pool {
         id: "p".into(),
         units: (0..4).map(|unit| HostId::from(format!("u{unit}"))).collect(),
+        words: None,
     });
     for number in 0..random.between(2, 4) {
         let mut host: Host = host(format!("h{number}"), &[]);

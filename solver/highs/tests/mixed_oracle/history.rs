@@ -83,6 +83,7 @@ pub(crate) fn pool(random: &mut Random) -> Pool {
     Pool {
         id: "public".into(),
         units: (0..random.between(1, 5)).map(|unit| unit.to_string().into()).collect(),
+        words: None,
     }
 }
 

@@ -74,7 +74,7 @@ const WRONG: &[Wrong] = &[
         "/hosts/0/capacity/VCPU",
         || json!(-1),
         "hosts[0].capacity.VCPU",
-        "invalid value",
+        "expected a whole number from 0",
     ),
     (
         "/hosts/0/capacity/VCPU",

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::Answer;
 use crate::decision::{Tier, Verdict};
-use crate::model::{HostId, Interval, PoolId, Request, Reservation, Resource, Seconds};
+use crate::model::{HostId, Interval, PoolId, PoolWords, Request, Reservation, Resource, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner};
 use crate::request::Ask;
 
@@ -33,8 +33,8 @@ struct Asked<'a> {
 
 /// One pool at one decision.
 struct Pool<'a> {
-    id: &'a PoolId,
     units: &'a [HostId],
+    words: PoolWords,
     held: Vec<Held<'a>>,
     asked: Vec<Asked<'a>>,
 }
@@ -109,9 +109,15 @@ impl<'a> Pool<'a> {
                 }
             }
         }
+        let pool = planner.pools.get(id);
+        let words = || PoolWords {
+            one: "unit".into(),
+            more: "units".into(),
+            pool: format!("the pool `{id}`").into(),
+        };
         Self {
-            id,
-            units: planner.pools.get(id).map_or(&[], |pool| &pool.units),
+            units: pool.map_or(&[], |pool| &pool.units),
+            words: pool.and_then(|pool| pool.words.clone()).unwrap_or_else(words),
             held,
             asked,
         }

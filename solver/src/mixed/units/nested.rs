@@ -11,7 +11,9 @@ use super::{Asked, Held, Pool};
 use crate::decision::{Conflict, Move, Tier, Verdict};
 use crate::mixed::answer::Answer;
 use crate::model::Seconds;
-use crate::model::{Host, HostId, Lease, LeaseId, Request, RequestedReservation, Reservation, ReservationId, Resource};
+use crate::model::{
+    Host, HostId, Interval, Lease, LeaseId, Request, RequestedReservation, Reservation, ReservationId, Resource,
+};
 use crate::planner::{Budget, ModelSolver, Planner};
 use crate::predicate::{Operator, Predicate};
 
@@ -176,13 +178,20 @@ impl<'a> Held<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// What it keeps, as it is held so far.
+    /// What it keeps, as it is held so far. A request counts from the clock on, so what has started does here, too: with its
+    /// own start it would be a reservation that has started and is to start at another time.
     fn kept(&self, name: &ReservationId) -> Option<Reservation> {
         let old = self.old?;
+        let ahead = self.ask.asked.window.start;
+        let start = if old.window.contains(ahead) {
+            ahead
+        } else {
+            old.window.start
+        };
         Some(Reservation {
             id: name.clone(),
             resource: Resource::Host,
-            window: old.window,
+            window: Interval::new(start, old.window.end),
             cleaning: 0,
             min: 1,
             max: u32::MAX,

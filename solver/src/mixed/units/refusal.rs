@@ -4,8 +4,9 @@
 
 use super::{Asked, Pool};
 use crate::certificate::minimal::{self, Member};
+use crate::certificate::short_throughout;
 use crate::decision::{Conflict, Tier, Verdict};
-use crate::model::{HostId, ReservationId};
+use crate::model::{HostId, Interval, ReservationId};
 use crate::wording;
 
 impl Pool<'_> {
@@ -29,11 +30,10 @@ impl Pool<'_> {
             reservations: self.asked.iter().map(|asked| asked.ask.asked.id.clone()).collect(),
             certificate: Vec::new(),
             text: format!(
-                "between {} and {} no choice of units of the pool `{}` serves your request and keeps every earlier \
-                 lease; all were tried",
+                "between {} and {} no choice of {} serves your request and keeps every earlier lease; all were tried",
                 wording::instant(from),
                 wording::instant(until),
-                self.id
+                self.of_pool(&self.words.more),
             )
             .into(),
         }
@@ -45,8 +45,7 @@ impl Pool<'_> {
         let size = |asked: &Asked<'_>| u64::from(asked.ask.asked.min);
         let large = self.asked.iter().find(|asked| size(asked) > exist).map(|asked| {
             let needed = size(asked);
-            let needed_text = wording::count_is(needed, "unit", "units");
-            let text = format!("{needed_text} needed, the pool `{}` has {exist}", self.id);
+            let text = format!("{} needed, {} has {exist}", self.count_is(needed), self.words.pool);
             (asked, needed, exist, text)
         });
         let has = |unit: &HostId| self.units.binary_search(unit).is_ok();
@@ -54,8 +53,8 @@ impl Pool<'_> {
             let asked = self.asked.iter().find(|asked| !asked.required.iter().all(has))?;
             let exist = asked.required.iter().filter(|unit| has(unit)).count() as u64;
             let needed = asked.required.len() as u64;
-            let needed_text = wording::count_is(needed, "unit", "units");
-            let text = format!("{needed_text} required, the pool `{}` has {exist} of them", self.id);
+            let count = self.count_is(needed);
+            let text = format!("{count} required, {} has {exist} of them", self.words.pool);
             Some((asked, needed, exist, text))
         };
         let (asked, needed, exist, text) = large.or_else(absent)?;
@@ -73,6 +72,16 @@ impl Pool<'_> {
         })
     }
 
+    /// `1 address is` or `3 addresses are`.
+    fn count_is(&self, count: u64) -> String {
+        wording::count_is(count, &self.words.one, &self.words.more)
+    }
+
+    /// `units of licence:cad`
+    fn of_pool(&self, units: &str) -> String {
+        format!("{units} of {}", self.words.pool)
+    }
+
     /// How many units a reservation needs.
     fn size(&self, reservation: &ReservationId) -> u64 {
         let asked = self.asked.iter().find(|asked| asked.ask.asked.id == *reservation);
@@ -87,14 +96,12 @@ impl Pool<'_> {
     pub(super) fn conflict(&self, conflict: Conflict) -> Conflict {
         let has = |unit: &HostId| self.units.binary_search(unit).is_ok();
         if conflict.reason == "rows" && conflict.hosts_matching.iter().all(has) {
-            let text = format!(
-                "enough units of the pool `{}` are free at every single instant, but not the same ones throughout: \
-                 between {} and {} your request and earlier leases need more than {} units can give",
-                self.id,
-                wording::instant(conflict.from),
-                wording::instant(conflict.until - 1),
-                conflict.hosts_matching.len(),
-            );
+            let is_asked = |id: &&ReservationId| self.asked.iter().any(|asked| asked.ask.asked.id == **id);
+            let others = conflict.reservations.iter().filter(|id| !is_asked(id)).count() as u64;
+            let (one, more) = (self.of_pool(&self.words.one), self.of_pool(&self.words.more));
+            let units = (conflict.hosts_matching.len() as u64, one.as_str(), more.as_str());
+            let span = Interval::new(conflict.from, conflict.until);
+            let text = short_throughout(span, others, units);
             return Conflict {
                 text: text.into(),
                 ..conflict
@@ -118,11 +125,11 @@ impl Pool<'_> {
             reservations = members.iter().map(|member| member.reservation.clone()).collect();
         }
         let text = format!(
-            "between {} and {} {} needed at once of the pool `{}` by your request and by earlier leases, which has {}",
+            "between {} and {} {} needed at once by your request and by earlier leases; {} has {}",
             wording::instant(conflict.from),
             wording::instant(conflict.until),
-            wording::count_is(needed, "unit", "units"),
-            self.id,
+            self.count_is(needed),
+            self.words.pool,
             conflict.exist
         );
         Conflict {
