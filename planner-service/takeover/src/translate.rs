@@ -413,7 +413,11 @@ fn reservation(
             occupied_until: lease.end + cleaning,
             places: 1,
         });
-    let allocations = Allocation::gathered(held);
+    let mut allocations = Allocation::gathered(held);
+    if !matches!(spec, ReservationSpec::Instance(_) | ReservationSpec::Flavor(_)) {
+        // No key of the source keeps a row from standing there twice.
+        allocations.iter_mut().for_each(|held| held.places = 1);
+    }
     let mut reservation = Reservation {
         resource_id: row.text("resource_id"),
         status,

@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use planner_core::domain::{
-    EventStatus, EventType, Handover, Holding, Lease, LeaseStatus, ReservationSpec, ReservationStatus,
+    EventStatus, EventType, Handover, Holding, Lease, LeaseStatus, Reservation, ReservationSpec, ReservationStatus,
 };
 use planner_core::ports::Contents;
 use store::testing::{Engine, TestDatabase};
@@ -59,11 +59,8 @@ fn check(translation: &Translation) {
     for (id, status, held) in states {
         let lease = lease(contents, id);
         assert_eq!(lease.status, status, "{id}");
-        let reservations = lease
-            .reservations
-            .iter()
-            .map(|reservation| reservation.allocations.len());
-        assert_eq!(reservations.sum::<usize>(), held, "{id}");
+        let reservations = lease.reservations.iter().map(Reservation::amount);
+        assert_eq!(reservations.sum::<u32>(), held, "{id}");
         assert!(
             lease.events.iter().all(|event| event.status != EventStatus::InProgress),
             "{id}"

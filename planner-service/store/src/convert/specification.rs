@@ -21,7 +21,8 @@ use crate::limits;
 /// Adds the rows of a reservation.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] when the text of a flavor is longer than the book takes.
+/// [`StoreError::Corrupt`] when the text of a flavor is longer than the book takes, [`StoreError::Overlap`] when a host or
+/// unit is held twice.
 pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) -> Result<(), StoreError> {
     let reservation_id = || reservation.id.clone();
     match &reservation.spec {
@@ -34,7 +35,7 @@ pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) -> Resul
                 resource_properties: spec.resource_properties.clone(),
                 before_end: spec.before_end.clone(),
             });
-            rows.allocations.extend(allocations(reservation));
+            rows.allocations.extend(allocations(reservation)?);
         }
         ReservationSpec::FloatingIp(spec) => {
             rows.floating_ip_reservations.push(floating_ip_reservation::Model {
@@ -49,7 +50,7 @@ pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) -> Resul
                     position: position(index),
                     address: address.clone(),
                 }));
-            rows.allocations.extend(allocations(reservation));
+            rows.allocations.extend(allocations(reservation)?);
         }
         ReservationSpec::Instance(spec) => {
             rows.instance_reservations.push(instance_reservation::Model {
@@ -70,7 +71,7 @@ pub(super) fn add_rows(rows: &mut LeaseRows, reservation: &Reservation) -> Resul
                 reservation_id: reservation_id(),
                 amount: spec.amount.into(),
             });
-            rows.allocations.extend(allocations(reservation));
+            rows.allocations.extend(allocations(reservation)?);
         }
         ReservationSpec::Flavor(spec) => {
             let flavor = serde_json::to_string(&spec.flavor)
@@ -101,16 +102,20 @@ fn places(reservation: &Reservation) -> impl Iterator<Item = instance_place::Mod
     })
 }
 
-/// Rows of what nobody else holds at the same time.
-fn allocations(reservation: &Reservation) -> impl Iterator<Item = allocation::Model> {
+/// Rows of what nobody else holds at the same time, nor the reservation itself a second time.
+fn allocations(reservation: &Reservation) -> Result<Vec<allocation::Model>, StoreError> {
+    if let Some(twice) = reservation.allocations.iter().find(|held| held.places != 1) {
+        return Err(StoreError::Overlap(twice.host_id.clone()));
+    }
     let held = reservation.allocations.iter().enumerate();
-    held.map(|(index, held)| allocation::Model {
+    let rows = held.map(|(index, held)| allocation::Model {
         reservation_id: reservation.id.clone(),
         position: position(index),
         host_id: held.host_id.clone(),
         start_at: held.start,
         occupied_until: held.occupied_until,
-    })
+    });
+    Ok(rows.collect())
 }
 
 /// What reservations reserve and hold, by reservation.
