@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use plugin_api::echo::cut;
 use solver::planner::Planner;
 use solver::predicate::{Operator, Predicate, is_number};
 
@@ -72,8 +73,7 @@ pub struct NotComparable {
 
 impl std::fmt::Display for NotComparable {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let short = |text: &str| text.chars().take(LONGEST).collect::<String>();
-        let (property, asked, value) = (&self.property, short(&self.asked), short(&self.value));
+        let (property, asked, value) = (&self.property, cut(&self.asked, LONGEST), cut(&self.value, LONGEST));
         match (Kind::of(&self.asked), Kind::of(&self.value)) {
             (Kind::WithUnit, Kind::Number) => write!(
                 formatter,

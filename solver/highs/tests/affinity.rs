@@ -47,8 +47,13 @@ fn lease(id: &str, mut reservation: Value, holds: &Value) -> Value {
 
 /// Decides one request and has the plan checked; nothing may be believed.
 fn decided(hosts: &[Value], leases: &[Value], request: &Value) -> (Problem, String, Plan) {
+    all_decided(hosts, leases, std::slice::from_ref(request))
+}
+
+/// The same for several requests, one after the other.
+fn all_decided(hosts: &[Value], leases: &[Value], requests: &[Value]) -> (Problem, String, Plan) {
     let document = json!({"format": "berth-problem/1", "now": NOW, "hosts": hosts, "leases": leases,
-        "requests": [request]});
+        "requests": requests});
     let text = document.to_string();
     let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let name = fingerprint(&text);
@@ -243,17 +248,7 @@ fn b6_refusals_by_search_are_rare() {
             }
             requests.push(json!({"id": format!("Q{number}"), "reservations": [asked]}));
         }
-        let text = json!({"format": "berth-problem/1", "now": NOW, "hosts": all, "requests": requests,
-            "leases": leases})
-        .to_string();
-        let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        let name = fingerprint(&text);
-        let settings = Settings {
-            budget: Budget { seconds: None },
-            offers: false,
-        };
-        let plan = admit::run(&problem, &name, settings, &Highs, || 0).unwrap();
-        assert_eq!(report(&problem, &name, &plan), Report::default(), "seed {seed}\n{text}");
+        let (problem, name, plan) = all_decided(&all, &leases, &requests);
         for (number, decision) in plan.decisions.iter().enumerate() {
             let reason = decision.conflict.as_ref().map_or("none", |conflict| &conflict.reason);
             *reasons.entry(reason.to_owned()).or_default() += 1;
@@ -269,7 +264,11 @@ fn b6_refusals_by_search_are_rare() {
             let mut wrong = plan.clone();
             let rows = wrong.decisions[number].conflict.as_mut().unwrap().certificate.as_mut();
             rows.unwrap()[row].apart = Some("nobody".into());
-            assert_ne!(report(&problem, &name, &wrong).violations, [], "seed {seed}\n{text}");
+            assert_ne!(
+                report(&problem, &name, &wrong).violations,
+                [],
+                "seed {seed}: {decision:?}"
+            );
         }
     }
     println!("{reasons:?}, {apart} with rows of hosts for instances");

@@ -112,7 +112,7 @@ impl Seen<'_> {
             let detail = format!(
                 "reservation {} lacks {} of what it was promised: {}",
                 reservation.id,
-                self.lacks(lease, reservation).max(Self::lacks_for_good(reservation)),
+                self.lacks(lease, reservation),
                 reason.map_or(
                     "hosts it stood on do not work, and no others were found",
                     String::as_str

@@ -236,10 +236,10 @@ pub(super) fn serve(
     } else {
         place(draft, request, settings)?
     };
+    let nothing = Holding::new();
     let mut is_changed = false;
     for reservation in &mut next.reservations {
         // What asks for nothing holds nothing, and is not asked for.
-        let nothing = Holding::new();
         let holding = match placement.holds.get(&reservation.id) {
             Some(holding) => holding,
             None if reservation.spec.is_empty() => &nothing,
