@@ -298,3 +298,38 @@ async fn a3_a_lease_can_be_given_back_in_the_minute_in_which_it_started_or_grew(
         alone.clock.advance(120);
     }
 }
+
+/// Its receiver may have carried out the end already: what it hears again is the same, and it is given nothing more.
+#[tokio::test(flavor = "multi_thread")]
+async fn f17_a_lease_whose_end_waits_is_neither_changed_nor_given_other_hosts() {
+    let alone = Standalone::start(&["c1", "c2"]).await;
+    let lease = alone.book(NOON, NOON + 7200, 1).await.unwrap();
+    alone.until_status(&lease.id, LeaseStatus::Active).await;
+    alone.ends_fail(true);
+    // In its first minute, it is given back before its last second.
+    let changed = alone.service.update_lease(&caller(), &lease.id, until(NOON)).await;
+    assert_eq!(changed.unwrap().end, NOON + 60);
+    let tried = |lease: &Lease| lease.event(EventType::EndLease).unwrap().attempts > 0;
+    let waiting = alone.wait(&lease.id, 0, tried).await;
+    assert!(alone.service.now() < waiting.end, "its window is open still");
+    let rename = LeaseChange {
+        name: Some("another".to_owned()),
+        ..LeaseChange::default()
+    };
+    for change in [rename.clone(), until(NOON + 3600)] {
+        let told = alone.service.update_lease(&caller(), &lease.id, change).await;
+        let refused =
+            |error: &ServiceError| matches!(error, ServiceError::Conflict(text) if text.contains("given back"));
+        assert!(told.as_ref().is_err_and(refused), "{told:?}");
+    }
+    let host = &waiting.reservations[0].allocations[0].host_id;
+    let failed = alone.service.set_reservable(&caller(), host, false).await.unwrap();
+    assert_eq!((failed.moved, failed.lost.len()), (0, 0), "{failed:?}");
+    let now = alone.service.lease(&caller(), &lease.id).await.unwrap();
+    assert_eq!(now.reservations, waiting.reservations);
+    alone.ends_fail(false);
+    alone.until_status(&lease.id, LeaseStatus::Terminated).await;
+    let renamed = alone.service.update_lease(&caller(), &lease.id, rename).await.unwrap();
+    assert_eq!(renamed.name, "another");
+    alone.hands.check(&"given back at once");
+}

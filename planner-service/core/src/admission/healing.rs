@@ -84,7 +84,7 @@ pub(crate) fn heal_together(
     let is_sound = |host: &solver::model::Host| host.reservable && host.blocks.is_empty();
     let is_stranded = |lease: &&Arc<Lease>| {
         let mut reservations = lease.reservations.iter();
-        lease.end > now && reservations.any(|reservation| seen.stranded(lease, reservation).next().is_some())
+        !lease.is_over(now) && reservations.any(|reservation| seen.stranded(lease, reservation).next().is_some())
     };
     let book = draft.book();
     if book.planner().hosts().all(is_sound) || book.leases().find(is_stranded).is_none() {
@@ -128,7 +128,7 @@ fn exchange_all(
             continue;
         };
         // What is being given back needs no other hosts.
-        if matches!(before.status, LeaseStatus::Terminating | LeaseStatus::Deleting) {
+        if matches!(before.status, LeaseStatus::Terminating | LeaseStatus::Deleting) || before.is_ending() {
             continue;
         }
         let mut reservations = before.reservations.iter();
@@ -363,7 +363,7 @@ fn is_open(lease: &Lease, now: Timestamp) -> bool {
         lease.status,
         LeaseStatus::Pending | LeaseStatus::Starting | LeaseStatus::Active | LeaseStatus::Updating
     );
-    is_open && lease.end > now
+    is_open && !lease.is_over(now)
 }
 
 fn is_together(reservation: &Reservation) -> bool {

@@ -47,6 +47,13 @@ pub(crate) fn update(
         return Ok(Arc::clone(lease));
     }
     check_idle(lease)?;
+    if lease.is_ending() {
+        return Err(ServiceError::Conflict(
+            "Invalid lease status. The lease is being given back, which is tried until it succeeds. Until then it can be \
+             deleted, but not changed."
+                .to_owned(),
+        ));
+    }
     let now = draft.now();
     let mut next = (**lease).clone();
     next.updated_at = Some(now);

@@ -213,6 +213,11 @@ impl Handover {
         self.started || self.in_doubt || self.attempt.as_ref().is_some_and(Attempt::may_have_arrived)
     }
 
+    /// Whether an end has been tried and not been acknowledged yet.
+    pub fn is_ending(&self) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| attempt.kind == Kind::End)
+    }
+
     /// Whether the outside world certainly has what was acknowledged last.
     fn is_settled(&self) -> bool {
         self.started && !self.in_doubt && !self.attempt.as_ref().is_some_and(Attempt::may_have_arrived)
@@ -236,7 +241,7 @@ impl Handover {
             Purpose::HandOver => (Kind::Start, holds),
             Purpose::TakeBack => (Kind::End, Holding::new()),
         };
-        let is_ending = self.ended || self.attempt.as_ref().is_some_and(|attempt| attempt.kind == Kind::End);
+        let is_ending = self.ended || self.is_ending();
         let has_nothing_to_say = if kind == Kind::End {
             self.ended || !self.is_known()
         } else {

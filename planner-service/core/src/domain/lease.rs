@@ -43,6 +43,17 @@ impl Lease {
     pub fn event_mut(&mut self, event_type: EventType) -> Option<&mut Event> {
         self.events.iter_mut().find(|event| event.event_type == event_type)
     }
+
+    /// Whether its end has been tried and has to be tried again.
+    pub fn is_ending(&self) -> bool {
+        let mut reservations = self.reservations.iter();
+        reservations.any(|reservation| reservation.handover.is_ending())
+    }
+
+    /// Whether nothing more is handed over to it: its end is reached, or it was given back before that.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.end <= now || self.is_ending()
+    }
 }
 
 /// A request for one resource type inside a lease; its window is the lease's.

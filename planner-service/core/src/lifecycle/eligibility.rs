@@ -92,7 +92,7 @@ fn may_begin(lease: &Lease, event: &Event, now: Timestamp) -> bool {
         EventType::StartLease | EventType::DeleteLease => true,
         EventType::BeforeEndLease => started && lease.status == LeaseStatus::Active,
         // An end that was put off leaves the lease ACTIVE, and nothing is handed over any more.
-        EventType::ApplyChange => started && lease.status == LeaseStatus::Active && now < lease.end,
+        EventType::ApplyChange => started && lease.status == LeaseStatus::Active && !lease.is_over(now),
         EventType::EndLease => {
             let start_over = !matches!(
                 status(EventType::StartLease),

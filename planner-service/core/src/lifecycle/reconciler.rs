@@ -39,7 +39,7 @@ impl Lifecycle {
             if is_unprepared(lease) {
                 self.prepare(&lease.id).await;
             }
-            if lease.status == LeaseStatus::Active && lease.end > now + LEAVE_TO_END {
+            if lease.status == LeaseStatus::Active && !lease.is_over(now + LEAVE_TO_END) {
                 self.reconcile_lease(lease).await;
             }
         }

@@ -380,7 +380,7 @@ impl Life {
             LeaseStatus::Pending => lease.start <= now && (lease.end <= now || !waits),
             LeaseStatus::Active => {
                 // What was to be handed over is not any more once the lease is over.
-                let changes = lease.event(EventType::ApplyChange).is_some() && lease.end > now;
+                let changes = lease.event(EventType::ApplyChange).is_some() && !lease.is_over(now);
                 lease.end <= now && !ends_fail || changes && !waits
             }
             LeaseStatus::Error => lease.reservations.iter().any(|one| !one.allocations.is_empty()) && !ends_fail,

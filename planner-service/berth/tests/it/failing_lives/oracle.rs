@@ -139,7 +139,7 @@ impl<'a> Oracle<'a> {
             lease.status,
             LeaseStatus::Pending | LeaseStatus::Active | LeaseStatus::Starting
         );
-        is_open && lease.end > self.now
+        is_open && !lease.is_over(self.now)
     }
 
     fn is_near(&self, lease: &Lease) -> bool {
@@ -167,7 +167,7 @@ impl<'a> Oracle<'a> {
         }
         let held: Vec<&str> = each_place(reservation).filter(|id| self.works(id)).collect();
         // What is over but not given back stays as well.
-        let (stays, may_leave) = if self.is_fixed(lease) || lease.end <= self.now {
+        let (stays, may_leave) = if self.is_fixed(lease) || lease.is_over(self.now) {
             (held, Vec::new())
         } else {
             (Vec::new(), held)
