@@ -24,7 +24,7 @@ use benches::fleet::{Filled, Size};
 use benches::generator::{Parameters, generate};
 use solver::decision::{Decision, Verdict};
 use solver::model::Seconds;
-use solver::planner::Budget;
+use solver::planner::{Budget, Planner};
 use solver::program::{LinearEngine, ModelSolver, Program, Solved, Step};
 use solver_highs::Highs;
 
@@ -221,7 +221,7 @@ fn stream(solver: &Watched, times: &mut Times) {
         ..standard
     };
     let problem = generate(&parameters, |_, _| {}).expect("the parameters are in range");
-    let mut planner = problem.planner().expect("nothing is held yet");
+    let mut planner = Planner::of(&problem).expect("nothing is held yet");
     let mut ends: BTreeSet<(Seconds, Arc<str>)> = BTreeSet::new();
     let (mut accepted, mut refused, mut undecided, mut moves) = (0, 0, 0, 0);
     let mut now = problem.now;

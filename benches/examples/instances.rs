@@ -9,8 +9,8 @@ use benches::bound;
 use benches::generator::{Parameters, generate};
 use benches::random::ratio;
 use benches::replay::{self, Berth, Contender, Rival, Stream, Tally};
-use solver::document::{HostEntry, PoolEntry};
-use solver::planner::Budget;
+use solver::planner::{Budget, Planner};
+use solver_format::{HostEntry, PoolEntry};
 use solver_highs::Highs;
 
 const BUDGET: Budget = Budget { seconds: Some(10.0) };
@@ -41,7 +41,7 @@ fn main() {
         let stream = Stream::of(generate(&parameters, |_, _| {}).expect("in range")).expect("it begins empty");
         let hosts: Vec<_> = stream.problem.hosts.iter().map(HostEntry::to_host).collect();
         let pools: Vec<_> = stream.problem.pools.iter().map(PoolEntry::to_pool).collect();
-        let planner = stream.problem.planner().expect("it is valid");
+        let planner = Planner::of(&stream.problem).expect("it is valid");
         let run = |contender: &mut dyn Contender| replay::run(&stream, contender, || {}).expect("promises hold");
         let by = |rule: Rule| {
             if only_berth {

@@ -11,9 +11,9 @@
 
 use std::collections::BTreeMap;
 
-use solver::document::HostEntry;
 use solver::model::{Host, Interval, RequestedReservation, Resource, Seconds};
 use solver::program::LinearEngine;
+use solver_format::HostEntry;
 use solver_highs::Engine;
 
 use crate::random::ratio;

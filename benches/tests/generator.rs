@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use benches::generator::{Parameters, generate};
-use solver::document::{Kind, Problem};
+use solver_format::{Kind, Problem};
 
 fn drawn(parameters: &Parameters) -> Problem {
     generate(parameters, |_, _| {}).expect("the parameters are in range")

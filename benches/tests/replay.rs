@@ -7,10 +7,10 @@ use benches::generator::{Parameters, generate};
 use benches::ledger::Ledger;
 use benches::replay::{self, Berth, Mobile, Prices, Rival, Stream, Tally};
 use solver::admit::Settings;
-use solver::check::check;
 use solver::decision::{Decision, Tier, Verdict};
-use solver::document::{HostEntry, PoolEntry, Problem, fingerprint};
-use solver::planner::Budget;
+use solver::planner::{Budget, Planner};
+use solver_check::check;
+use solver_format::{HostEntry, PoolEntry, Problem, fingerprint};
 use solver_highs::Highs;
 
 const BUDGET: Budget = Budget { seconds: Some(10.0) };
@@ -36,13 +36,13 @@ fn by_rule(stream: &Stream, rule: Rule) -> Tally {
 fn by_rule_and_berth(stream: &Stream, rule: Rule, second_opinion: bool) -> Tally {
     let hosts = stream.problem.hosts.iter().map(HostEntry::to_host).collect();
     let pools = stream.problem.pools.iter().map(PoolEntry::to_pool).collect();
-    let mirror = stream.problem.planner().expect("it is valid");
+    let mirror = Planner::of(&stream.problem).expect("it is valid");
     let mut rival = Rival::new(rule, (hosts, pools), mirror, BUDGET, &Highs, second_opinion);
     replay::run(stream, &mut rival, || {}).expect("it keeps its promises")
 }
 
 fn by_berth(stream: &Stream) -> Tally {
-    let planner = stream.problem.planner().expect("it is valid");
+    let planner = Planner::of(&stream.problem).expect("it is valid");
     let mut berth = Berth::new(planner, stream.problem.freeze, BUDGET, &Highs);
     replay::run(stream, &mut berth, || {}).expect("every decision holds")
 }
@@ -120,7 +120,7 @@ fn the_checker_accepts_the_plan_of_every_stream() {
         assert_eq!(check(&problem, &fingerprint(&text), &plan), []);
         assert_eq!(plan.summary.undecided, 0);
         let stream = Stream::of(problem).expect("it begins empty");
-        let planner = stream.problem.planner().expect("it is valid");
+        let planner = Planner::of(&stream.problem).expect("it is valid");
         let mut berth = Berth::new(planner, stream.problem.freeze, BUDGET, &Highs);
         let whole = Stream {
             counted_from: stream.problem.now,
@@ -156,7 +156,7 @@ fn leases_that_may_always_move_are_promised_more() {
 fn prices_decline_what_is_feasible_only_if_they_are_asked_to() {
     let stream = stream(&small());
     let with = |share: f64| {
-        let planner = stream.problem.planner().expect("it is valid");
+        let planner = Planner::of(&stream.problem).expect("it is valid");
         let berth = Berth::new(planner, stream.problem.freeze, BUDGET, &Highs);
         let mut berth = berth.with_prices(Prices::new(share));
         replay::run(&stream, &mut berth, || {}).expect("every decision holds")
@@ -173,7 +173,7 @@ fn the_ledger_finds_a_host_promised_twice() {
     let stream = stream(&small());
     let hosts = stream.problem.hosts.iter().map(HostEntry::to_host);
     let mut ledger = Ledger::new(hosts, 0);
-    let planner = stream.problem.planner().expect("it is valid");
+    let planner = Planner::of(&stream.problem).expect("it is valid");
     let (at, request) = stream.requests.first().expect("there are requests");
     let decision = planner.decide(request, *at, BUDGET, &Highs);
     assert!(matches!(decision.verdict, Verdict::Accepted { .. }));

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use solver::check::report;
-use solver::document::{Plan, Problem, fingerprint};
+use solver_check::report;
+use solver_format::{Plan, Problem, fingerprint};
 
 fuzz_target!(|text: &str| {
     let Some((problem, plan)) = text.split_once('\n') else {

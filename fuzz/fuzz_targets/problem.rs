@@ -5,11 +5,11 @@
 use libfuzzer_sys::fuzz_target;
 use solver::admit::{self, Settings};
 use solver::batch::{self, Limits};
-use solver::check::check;
-use solver::document::{Problem, fingerprint};
 use solver::planner::Budget;
 use solver::program::{ModelSolver, Outcome, Program, Solved};
 use solver::{heal, replay};
+use solver_check::check;
+use solver_format::{Problem, fingerprint};
 
 /// Leaves every program open, so that no foreign code is fuzzed. `solver/highs/tests/corpus.rs` runs the
 /// same documents with the real one.

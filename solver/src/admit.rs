@@ -2,11 +2,12 @@
 //!
 //! Invariant: every decision is taken on the state all earlier acceptances left.
 
-use crate::decision::{Conflict, Decision, Move, Tier, Verdict};
-use crate::document::{
+use solver_format::{
     ConflictEntry, DecisionEntry, HeldUnits, Members, MoveEntry, OfferEntry, PLAN_FORMAT, Plan, Problem, RequestEntry,
     Summary, VerdictName, all_units, units,
 };
+
+use crate::decision::{Conflict, Decision, Tier, Verdict};
 use crate::model::{Lease, Request, Seconds};
 use crate::offers::{self, Offer};
 use crate::planner::{Budget, ModelSolver, Planner, StateError};
@@ -58,7 +59,7 @@ impl<'a, C: Fn() -> u64 + Sync> Course<'a, C> {
         micros: C,
     ) -> Result<Self, StateError> {
         Ok(Self {
-            planner: problem.planner()?,
+            planner: Planner::of(problem)?,
             cleaning: problem.cleaning,
             settings,
             solver,
@@ -180,16 +181,6 @@ fn count(summary: &mut Summary, entry: &RequestEntry, decision: &Decision) {
     }
 }
 
-/// Moves as plans write them.
-pub(crate) fn moves(moves: &[Move]) -> Vec<MoveEntry> {
-    let entries = moves.iter().map(|change| MoveEntry {
-        reservation: change.reservation.clone(),
-        from: units(&change.from),
-        to: units(&change.to),
-    });
-    entries.collect()
-}
-
 fn write(entry: &RequestEntry, decision: &Decision, micros: u64) -> DecisionEntry {
     let mut written = DecisionEntry {
         request: entry.id.clone(),
@@ -204,14 +195,14 @@ fn write(entry: &RequestEntry, decision: &Decision, micros: u64) -> DecisionEntr
         unfinished: None,
     };
     match &decision.verdict {
-        Verdict::Accepted { holds, moves: changes } => {
+        Verdict::Accepted { holds, moves } => {
             written.verdict = VerdictName::Accepted;
             written.holds = Some(all_units(holds));
-            written.moves = Some(moves(changes));
+            written.moves = Some(moves.iter().map(MoveEntry::from).collect());
         }
         Verdict::Refused { conflict } => {
             written.verdict = VerdictName::Refused;
-            written.conflict = Some(ConflictEntry::of(conflict));
+            written.conflict = Some(ConflictEntry::from(conflict));
         }
         Verdict::Undecided(why) => {
             written.proved = false;

@@ -9,8 +9,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fixedbitset::FixedBitSet;
+use solver_format::decimal;
 
-use crate::decimal;
 use crate::model::Host;
 use crate::predicate::{Operator, Predicate};
 

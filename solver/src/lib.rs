@@ -2,8 +2,8 @@
 //! go in, a [`decision::Decision`] comes out.
 //!
 //! Invariant of the crate: no clock, no IO, no async, no unseeded randomness, integer time. The same
-//! input gives the same output byte for byte. The checker ([`check`]) imports the document and model
-//! types and nothing else of the planner.
+//! input gives the same output byte for byte. The checker is a crate of its own, which knows the documents
+//! and nothing of the planner.
 //!
 //! How a request is decided, each step only when the one before left it open:
 //!
@@ -19,26 +19,24 @@
 //!    makes hosts of a class unequal, `scene` shows the hosts of the classes that change, `classes` groups them into
 //!    those that no reservation can tell apart, `decode` sweeps them and `verify` checks the result.
 
+pub use solver_format::{model, predicate};
+
 pub mod admit;
 pub mod batch;
 mod certificate;
-pub mod check;
 mod classes;
 mod columns;
 mod count;
-mod decimal;
 pub mod decision;
 mod decode;
-pub mod document;
+mod document;
 pub mod heal;
 mod hosts;
 mod index;
 pub mod kernel;
 mod mixed;
-pub mod model;
 pub mod offers;
 pub mod planner;
-pub mod predicate;
 pub mod program;
 pub mod question;
 mod rearranged;

@@ -3,9 +3,6 @@
 use crate::model::Seconds;
 use crate::predicate::Predicate;
 
-/// Longest condition that is written out, in characters.
-const LONGEST: usize = 160;
-
 /// `1 host` or `37 hosts`.
 pub(crate) fn count(count: u64, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
@@ -30,48 +27,8 @@ pub(crate) fn hosts(count: u64, condition: Option<&Predicate>) -> String {
     let hosts = if count == 1 { "host" } else { "hosts" };
     match condition {
         Some(Predicate::All(parts)) if parts.is_empty() => format!("{count} {hosts}"),
-        Some(condition) if described(condition, false).chars().count() <= LONGEST => {
-            format!("{count} {hosts} with {}", described(condition, false))
-        }
+        Some(condition) if !condition.is_long() => format!("{count} {hosts} with {}", condition.in_words()),
         _ => format!("{count} matching {hosts}"),
-    }
-}
-
-impl Predicate {
-    /// The condition as people read it, `gpu = True and vcpus >= 8`, in part if it is long.
-    pub fn in_words(&self) -> String {
-        let words = described(self, false);
-        if words.chars().count() <= LONGEST {
-            return words;
-        }
-        let beginning: String = words.chars().take(LONGEST).collect();
-        format!("{beginning}...")
-    }
-}
-
-/// A condition in words; in parentheses if it is `inside` another and has parts.
-fn described(condition: &Predicate, inside: bool) -> String {
-    let join = |parts: &[Predicate], word: &str| {
-        let parts: Vec<String> = parts.iter().map(|part| described(part, true)).collect();
-        let joined = parts.join(word);
-        if inside && parts.len() > 1 {
-            format!("({joined})")
-        } else {
-            joined
-        }
-    };
-    match condition {
-        Predicate::All(parts) => join(parts, " and "),
-        Predicate::Any(parts) => join(parts, " or "),
-        Predicate::Compare {
-            operator,
-            property,
-            value,
-        } => {
-            let symbol = operator.symbol();
-            format!("{property} {} {value}", if symbol == "==" { "=" } else { symbol })
-        }
-        Predicate::Lacks(property) => format!("no {property}"),
     }
 }
 

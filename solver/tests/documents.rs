@@ -16,11 +16,11 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
-use solver::check::check;
-use solver::document::{DocumentError, Plan, Problem, fingerprint};
 use solver::planner::Budget;
 use solver::predicate;
 use solver::program::{ModelSolver, Outcome, Program, Solved};
+use solver_check::check;
+use solver_format::{DocumentError, Plan, Problem, fingerprint};
 
 /// Leaves every program open: enough to reach all of the planner but the programs' answers.
 struct CountingOnly;

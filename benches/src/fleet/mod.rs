@@ -12,16 +12,15 @@ mod scan;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use solver::document::HostEntry;
 use solver::model::{Host, HostId, Interval, Lease, Request, Reservation, Seconds};
 use solver::planner::{Planner, StateError};
 use solver::predicate::Predicate;
-
-pub use measure::{Budgets, Figures, measure};
-pub use scan::Scan;
+use solver_format::HostEntry;
 
 use crate::generator::{ParameterError, Parameters, generate};
 use crate::random::{Random, ratio};
+pub use measure::{Budgets, Figures, measure};
+pub use scan::Scan;
 
 /// Days over which the leases are spread.
 const DAYS: u32 = 20;

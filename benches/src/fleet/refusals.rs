@@ -6,11 +6,11 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use solver::check::check;
 use solver::decision::{Conflict, Decision, Verdict};
-use solver::document::{ConflictEntry, DecisionEntry, Members, PLAN_FORMAT, Plan, Problem, Summary, VerdictName};
 use solver::model::Request;
 use solver::planner::Planner;
+use solver_check::check;
+use solver_format::{ConflictEntry, DecisionEntry, Members, PLAN_FORMAT, Plan, Summary, VerdictName};
 
 use super::Filled;
 use crate::ledger::Breach;
@@ -37,7 +37,7 @@ impl Refusals {
                 micros: 0,
                 holds: None,
                 moves: None,
-                conflict: Some(ConflictEntry::of(conflict)),
+                conflict: Some(ConflictEntry::from(conflict)),
                 offers: Vec::new(),
                 unfinished: None,
             };
@@ -66,7 +66,7 @@ impl Refusals {
                     put.map_err(|error| Breach(error.to_string()))?;
                 }
             }
-            let problem = Problem::of(&planner, filled.now, 0, &[request]);
+            let problem = planner.problem(filled.now, 0, &[request]);
             let plan = Plan {
                 format: PLAN_FORMAT.to_owned(),
                 problem: String::new(),

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use solver::document::{Condition, Kind, Members, RequestEntry, ReservationEntry};
 use solver::model::Seconds;
 use solver::predicate::{Operator, Predicate};
+use solver_format::{Condition, Kind, Members, RequestEntry, ReservationEntry};
 
 use super::fleet::{ABILITIES, Capability, Class, MINUTE, zone_name};
 use super::parameters::Parameters;

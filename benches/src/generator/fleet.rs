@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use solver::document::{HostEntry, Members};
 use solver::model::{HostId, Seconds};
+use solver_format::{HostEntry, Members};
 
 use super::parameters::Parameters;
 use crate::random::{Random, whole};

@@ -8,12 +8,11 @@ mod demand;
 mod fleet;
 mod parameters;
 
-use solver::document::{PROBLEM_FORMAT, PoolEntry, Problem};
-
-pub use parameters::{MOST_CLASSES, ParameterError, Parameters};
+use solver_format::{PROBLEM_FORMAT, PoolEntry, Problem};
 
 use crate::random::Random;
 use demand::Demand;
+pub use parameters::{MOST_CLASSES, ParameterError, Parameters};
 
 /// Draws a problem. `progress` hears of host-minutes drawn and host-minutes wanted.
 pub fn generate(parameters: &Parameters, progress: impl FnMut(u64, u64)) -> Result<Problem, ParameterError> {

@@ -11,8 +11,8 @@ mod tally;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use solver::document::{Kind, Problem};
 use solver::model::{LeaseId, Request, Seconds};
+use solver_format::{Kind, Problem};
 
 pub use contender::{Berth, Contender, Rival};
 pub use mobile::Mobile;

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use solver::check::{Report, report};
-use solver::document::{Plan, Problem, fingerprint};
+use solver_check::{Report, report};
+use solver_format::{Plan, Problem, fingerprint};
 
 use crate::output::print;
 use crate::solve::{UNREADABLE, document};

@@ -14,10 +14,10 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use solver::admit::{self, Settings};
 use solver::batch::{self, Limits};
-use solver::document::{DocumentError, MAX_BYTES, Plan, Problem, fingerprint};
 use solver::heal;
 use solver::planner::Budget;
 use solver::replay;
+use solver_format::{DocumentError, MAX_BYTES, Plan, Problem, fingerprint};
 use solver_highs::Highs;
 
 use crate::output::{self, remark};

@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
-use solver::check::{Report, report};
-use solver::document::{ConflictEntry, Plan, Problem, VerdictName, fingerprint};
 use solver::planner::Budget;
+use solver_check::{Report, report};
+use solver_format::{ConflictEntry, Plan, Problem, VerdictName, fingerprint};
 use solver_highs::Highs;
 
 const NOW: i64 = 1_893_456_000;

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use solver::admit::{self, Settings};
-use solver::check::{check, holdings};
 use solver::decision::{Conflict, Decision, Tier, Unfinished, Verdict};
-use solver::document::{Problem, fingerprint};
 use solver::model::{
     Host, Interval, Lease, Pool, PoolWords, Request, RequestedReservation, Reservation, Resource, Seconds, Units,
 };
 use solver::planner::{Budget, Planner, StateError};
 use solver::predicate::{Operator, Predicate};
 use solver::program::{ModelSolver, Outcome, Program, Solved};
+use solver_check::{check, holdings};
+use solver_format::{Problem, fingerprint};
 use solver_highs::Highs;
 
 /// Runs out of time at once.
@@ -103,7 +103,7 @@ fn request(id: &str, window: (Seconds, Seconds), min: u32, max: u32, predicate: 
 fn decide(planner: &Planner, request: &Request, now: Seconds) -> Decision {
     let budget = Budget { seconds: None };
     let decision = planner.decide(request, now, budget, &Highs);
-    let document = Problem::of(planner, now, 0, std::slice::from_ref(request));
+    let document = planner.problem(now, 0, std::slice::from_ref(request));
     let text = serde_json::to_string(&document).unwrap();
     let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{error}"));
     let settings = Settings { budget, offers: true };

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use solver::admit::{self, Settings};
 use solver::batch::{self, Limits};
-use solver::check::{check, report};
-use solver::document::{Plan, Problem, fingerprint};
 use solver::planner::Budget;
 use solver::{heal, predicate, replay};
+use solver_check::{check, report};
+use solver_format::{Plan, Problem, fingerprint};
 use solver_highs::Highs;
 
 fn seeds(target: &str) -> Vec<(PathBuf, String)> {

@@ -15,18 +15,19 @@ mod history;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use history::Random;
 use solver::admit::{self, Settings};
-use solver::check::check;
 use solver::decision::{Conflict, Verdict};
-use solver::document::{Problem, fingerprint};
 use solver::model::{
     Host, Interval, Lease, Request, RequestedReservation, Reservation, ReservationId, Resource, Seconds,
 };
 use solver::offers::{self, Offer};
 use solver::planner::{Budget, Planner};
 use solver::predicate::{Operator, Predicate};
+use solver_check::check;
+use solver_format::{Problem, fingerprint};
 use solver_highs::Highs;
+
+use history::Random;
 
 const NO_LIMIT: Budget = Budget { seconds: None };
 
@@ -126,8 +127,7 @@ fn no_conflict_names_a_reservation_without_need() {
                     "capacity",
                     "{}: without {member}: {conflict:?}\n{}",
                     refusal.case,
-                    serde_json::to_string(&Problem::of(
-                        refusal.planner,
+                    serde_json::to_string(&refusal.planner.problem(
                         refusal.now,
                         refusal.cleaning,
                         std::slice::from_ref(refusal.request)
@@ -149,13 +149,8 @@ fn every_refusal_and_every_offer_passes_the_checker_and_holds() {
         let Refusal {
             planner, request, now, ..
         } = refusal;
-        let text = serde_json::to_string(&Problem::of(
-            planner,
-            now,
-            refusal.cleaning,
-            std::slice::from_ref(request),
-        ))
-        .unwrap();
+        let text =
+            serde_json::to_string(&planner.problem(now, refusal.cleaning, std::slice::from_ref(request))).unwrap();
         let problem = Problem::parse(&text).unwrap();
         let settings = Settings {
             budget: NO_LIMIT,

@@ -15,16 +15,17 @@ mod history;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use history::Random;
 use serde_json::{Value, json};
-use solver::check::check;
-use solver::document::{Plan, Problem, VerdictName, fingerprint};
 use solver::heal::{self, Healed};
 use solver::model::{Host, HostId, Instances, Interval, Lease, Reservation, Resource, Seconds};
 use solver::planner::{Budget, Planner};
 use solver::predicate::{Operator, Predicate};
 use solver::program::{ModelSolver, Outcome, Program, Solved};
+use solver_check::check;
+use solver_format::{Plan, Problem, VerdictName, fingerprint};
 use solver_highs::Highs;
+
+use history::Random;
 
 const NO_LIMIT: Budget = Budget { seconds: None };
 const NOW: Seconds = 100;
@@ -429,7 +430,7 @@ fn explained(case: &Case, healed: &Healed, seed: u64) {
 
 /// The plan document of the answer passes the checker.
 fn written(case: &Case, seed: u64) {
-    let text = serde_json::to_string(&Problem::of(&case.planner(), NOW, case.cleaning, &[])).unwrap();
+    let text = serde_json::to_string(&case.planner().problem(NOW, case.cleaning, &[])).unwrap();
     let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
     let plan = heal::run(&problem, &fingerprint(&text), NO_LIMIT, &Highs, || 0).unwrap();
     let violations = check(&problem, &fingerprint(&text), &plan);

@@ -6,16 +6,17 @@
 #[path = "oracle/history.rs"]
 mod history;
 
-use history::Random;
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
-use solver::check::check;
-use solver::document::VerdictName::{self, Accepted, Refused};
-use solver::document::{Plan, Problem, fingerprint};
 use solver::model::{Lease, Request, Seconds};
 use solver::planner::{Budget, Planner};
 use solver::replay;
+use solver_check::check;
+use solver_format::VerdictName::{self, Accepted, Refused};
+use solver_format::{Plan, Problem, fingerprint};
 use solver_highs::Highs;
+
+use history::Random;
 
 const SETTINGS: Settings = Settings {
     budget: Budget { seconds: None },
@@ -232,7 +233,7 @@ fn a_stream_decides_as_single_problems_do() {
             clock += if random.percent(60) { random.between(1, 4) } else { 0 };
             let leases: Vec<Lease> = planner.leases().cloned().collect();
             let request = history::request(&mut random, &hosts, &leases, clock, cleaning, number);
-            let text = serde_json::to_string(&Problem::of(&planner, clock, cleaning, std::slice::from_ref(&request)));
+            let text = serde_json::to_string(&planner.problem(clock, cleaning, std::slice::from_ref(&request)));
             let problem = Problem::parse(&text.unwrap()).unwrap();
             let plan = admit::run(&problem, "", SETTINGS, &Highs, || 0).unwrap();
             single.push(serde_json::to_value(&plan.decisions[0]).unwrap());
@@ -243,7 +244,7 @@ fn a_stream_decides_as_single_problems_do() {
         let mut empty = Planner::new(freeze);
         hosts.iter().for_each(|host| empty.put_host(host.clone()));
         let requests: Vec<Request> = stream.iter().map(|(_, request)| request.clone()).collect();
-        let mut problem = Problem::of(&empty, 100, cleaning, &requests);
+        let mut problem = empty.problem(100, cleaning, &requests);
         for (entry, (at, _)) in problem.requests.iter_mut().zip(&stream) {
             entry.at = Some(*at);
         }

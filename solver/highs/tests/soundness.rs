@@ -12,11 +12,11 @@
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
 use solver::batch::{self, Limits};
-use solver::check::{Report, check, report};
-use solver::document::{Plan, Problem, VerdictName, fingerprint};
 use solver::planner::Budget;
 use solver::program::{LinearEngine, ModelSolver, Outcome, Program, Solved};
 use solver::{heal, replay};
+use solver_check::{Report, check, report};
+use solver_format::{Plan, Problem, VerdictName, fingerprint};
 use solver_highs::Highs;
 
 const NO_LIMIT: Budget = Budget { seconds: None };

@@ -13,13 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use solver::admit::{self, Settings};
-use solver::check::check;
 use solver::decision::{Decision, Verdict};
-use solver::document::{Problem, fingerprint};
 use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Resource, Seconds};
 use solver::planner::{Budget, Planner};
 use solver::predicate::{Operator, Predicate};
 use solver::program::{ModelSolver, Outcome, Program};
+use solver_check::check;
+use solver_format::{Problem, fingerprint};
 use solver_highs::Highs;
 
 const NO_LIMIT: Budget = Budget { seconds: None };
@@ -291,7 +291,7 @@ fn moves(decision: &Decision, case: &str) -> Option<i64> {
 
 /// The same decision as a document passes the checker.
 fn checked(planner: &Planner, now: Seconds, request: &Request, case: &str) {
-    let problem = Problem::of(planner, now, 2, std::slice::from_ref(request));
+    let problem = planner.problem(now, 2, std::slice::from_ref(request));
     let text = serde_json::to_string(&problem).unwrap();
     let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{case}: {error}"));
     let settings = Settings {

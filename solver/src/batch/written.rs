@@ -4,16 +4,17 @@
 //! because the accepted requests need them together. What is left out is refused if nothing is worth more
 //! than what is accepted, otherwise it is undecided.
 
+use solver_format::{
+    ConflictEntry, DecisionEntry, MoveEntry, PLAN_FORMAT, Plan, Problem, ReceiptEntry, RefutedEntry, RequestEntry,
+    RowEntry, Summary, VerdictName, all_units,
+};
+
 use super::choose::{Batch, Chosen, choose};
 use super::clock::Limits;
 use crate::admit::held_at;
 use crate::decision::{Conflict, Tier};
-use crate::document::{
-    ConflictEntry, DecisionEntry, MoveEntry, PLAN_FORMAT, Plan, Problem, ReceiptEntry, RefutedEntry, RequestEntry,
-    RowEntry, Summary, VerdictName, all_units, units,
-};
 use crate::model::Request;
-use crate::planner::{ModelSolver, StateError};
+use crate::planner::{ModelSolver, Planner, StateError};
 
 /// Chooses among the requests of a problem at its `now`. `fingerprint` names the problem's text; `micros`
 /// is a clock that counts microseconds from any origin.
@@ -27,7 +28,7 @@ pub fn run(
     solver: &dyn ModelSolver,
     mut micros: impl FnMut() -> u64,
 ) -> Result<Plan, StateError> {
-    let planner = problem.planner()?;
+    let planner = Planner::of(problem)?;
     let requests: Vec<(Request, u64)> = problem
         .requests
         .iter()
@@ -48,13 +49,13 @@ pub fn run(
             .filter(|_| batch.bound < everything)
             .map(|receipt| ReceiptEntry {
                 denominator: receipt.denominator,
-                prices: receipt.prices.iter().map(RowEntry::of).collect(),
+                prices: receipt.prices.iter().map(RowEntry::from).collect(),
                 refuted: receipt
                     .refuted
                     .iter()
                     .map(|(places, conflict)| RefutedEntry {
                         requests: places.iter().map(|&place| problem.requests[place].id.clone()).collect(),
-                        conflict: ConflictEntry::of(conflict),
+                        conflict: ConflictEntry::from(conflict),
                     })
                     .collect(),
             }),
@@ -79,7 +80,7 @@ pub fn run(
             Chosen::Accepted(holds) | Chosen::Superseded(holds) => {
                 written.verdict = VerdictName::Accepted;
                 written.holds = Some(all_units(holds));
-                written.moves = Some(moves.take().into_iter().flatten().map(MoveEntry::of).collect());
+                written.moves = Some(moves.take().into_iter().flatten().map(MoveEntry::from).collect());
                 summary.accepted += 1;
                 let seconds = entry.host_seconds(holds);
                 summary.host_seconds_accepted = summary.host_seconds_accepted.saturating_add(seconds);
@@ -87,12 +88,12 @@ pub fn run(
             Chosen::Impossible(conflict) => {
                 written.verdict = VerdictName::Refused;
                 Tier::Static.name().clone_into(&mut written.tier);
-                written.conflict = Some(ConflictEntry::of(conflict));
+                written.conflict = Some(ConflictEntry::from(conflict));
                 summary.refused += 1;
             }
             Chosen::LeftOut if batch.proved() => {
                 written.verdict = VerdictName::Refused;
-                written.conflict = Some(ConflictEntry::of(&left_out(entry, request, &batch)));
+                written.conflict = Some(ConflictEntry::from(&left_out(entry, request, &batch)));
                 summary.refused += 1;
             }
             Chosen::LeftOut => {
@@ -132,16 +133,5 @@ fn left_out(entry: &RequestEntry, request: &Request, batch: &Batch) -> Conflict 
             entry.worth()
         )
         .into(),
-    }
-}
-
-impl MoveEntry {
-    /// The entry of a move.
-    fn of(change: &crate::decision::Move) -> Self {
-        Self {
-            reservation: change.reservation.clone(),
-            from: units(&change.from),
-            to: units(&change.to),
-        }
     }
 }

@@ -1,12 +1,14 @@
 //! Mode `heal` on documents.
 
-use super::{Healed, heal};
-use crate::admit::{held_at, moves};
-use crate::decision::Tier;
-use crate::document::{
-    ConflictEntry, DecisionEntry, HeldUnits, Members, PLAN_FORMAT, Plan, Problem, Summary, UnkeptEntry, VerdictName,
+use solver_format::{
+    ConflictEntry, DecisionEntry, HeldUnits, Members, MoveEntry, PLAN_FORMAT, Plan, Problem, Summary, UnkeptEntry,
+    VerdictName,
 };
-use crate::planner::{Budget, ModelSolver, StateError};
+
+use super::{Healed, heal};
+use crate::admit::held_at;
+use crate::decision::Tier;
+use crate::planner::{Budget, ModelSolver, Planner, StateError};
 
 /// Heals a problem's state at its `now`; its requests are not looked at. The plan has one decision, which
 /// is undecided, with the best found, if the budget ran out before it was proved. `fingerprint` names the
@@ -18,7 +20,7 @@ pub fn run(
     solver: &dyn ModelSolver,
     mut micros: impl FnMut() -> u64,
 ) -> Result<Plan, StateError> {
-    let planner = problem.planner()?;
+    let planner = Planner::of(problem)?;
     let started = micros();
     let healed = heal(&planner, problem.now, budget, solver);
     let spent = micros().saturating_sub(started);
@@ -26,7 +28,7 @@ pub fn run(
     let unkept = healed.unkept.iter().map(|unkept| UnkeptEntry {
         reservation: unkept.reservation.clone(),
         missing: unkept.missing,
-        conflict: ConflictEntry::of(&unkept.conflict),
+        conflict: ConflictEntry::from(&unkept.conflict),
     });
     let tier = if counted == 0 { Tier::Count } else { Tier::Mip };
     Ok(Plan {
@@ -44,7 +46,7 @@ pub fn run(
             tier: tier.name().to_owned(),
             micros: spent,
             holds: Some(Members::default()),
-            moves: Some(moves(&healed.moves)),
+            moves: Some(healed.moves.iter().map(MoveEntry::from).collect()),
             conflict: None,
             offers: Vec::new(),
             unfinished: None,

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use solver_format::MAX_SECONDS;
+
 use crate::decision::{Conflict, Verdict};
-use crate::document::MAX_SECONDS;
 use crate::model::{Request, ReservationId, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner};
 use crate::predicate::Predicate;

@@ -7,8 +7,9 @@
 
 mod ends;
 
+use solver_format::{Plan, Problem};
+
 use crate::admit::{Course, Settings};
-use crate::document::{Plan, Problem};
 use crate::planner::{ModelSolver, StateError};
 use ends::Ends;
 

@@ -10,8 +10,8 @@ use benches::random::ratio;
 use clap::Args;
 use serde_json::{Value, json};
 use solver::batch::{self, Limits};
-use solver::check::check;
-use solver::document::{HostEntry, PoolEntry, Problem, RequestEntry, fingerprint};
+use solver_check::check;
+use solver_format::{HostEntry, PoolEntry, Problem, RequestEntry, fingerprint};
 use solver_highs::Highs;
 
 use super::report::{machine, peak_memory, print, table};

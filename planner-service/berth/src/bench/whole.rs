@@ -11,11 +11,11 @@ use benches::baseline::{Grain, outline};
 use benches::fleet::{Filled, Size};
 use clap::Args;
 use serde_json::{Value, json};
-use solver::document::Problem;
 use solver::model::Lease;
 use solver::planner::{Budget, Planner};
 use solver::program::{ModelSolver, Outcome};
 use solver::replan::{Counted, Design, replan};
+use solver_format::Problem;
 use solver_highs::Highs;
 
 use super::report::{machine, print, table, time};
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &WholeArguments) -> anyhow::Result<ExitCode> {
         (filled, planner)
     };
     if let Some(file) = &arguments.write {
-        let problem = Problem::of(&planner, filled.now, 0, &[]);
+        let problem = planner.problem(filled.now, 0, &[]);
         let text = serde_json::to_string(&problem).context("the problem cannot be written as JSON")?;
         std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
@@ -107,7 +107,7 @@ fn booked(problem: &Problem) -> anyhow::Result<(Filled, Planner)> {
             "hosts with blocks or out of service, work pinned in the future, freezing and cleaning are not in the programs compared with"
         );
     }
-    let mut planner = problem.planner()?;
+    let mut planner = Planner::of(problem)?;
     for entry in &problem.requests {
         let request = entry.to_request(problem.cleaning);
         let decision = planner.decide(&request, problem.now, Budget { seconds: Some(0.0) }, &Highs);

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use planner_core::service::Service;
 use plugin_api::HostRegistration;
-use solver::document::{HostEntry, Problem};
+use solver_format::{HostEntry, Problem};
 
 /// Registers the document's hosts, unless hosts are registered already.
 ///

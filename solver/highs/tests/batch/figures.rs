@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use solver::batch::{self, Batch, Limits};
-use solver::check::check;
-use solver::document::{Problem, fingerprint};
 use solver::model::Request;
 use solver::planner::Planner;
+use solver_check::check;
+use solver_format::{Problem, fingerprint};
 use solver_highs::Highs;
 
 use super::stream;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use solver::batch::{self, Batch, Chosen, Limits};
-use solver::check::{holdings, report};
 use solver::decision::Verdict;
-use solver::document::{Problem, VerdictName, fingerprint};
 use solver::model::{
     Host, HostId, Instances, Interval, LeaseId, Pool, Request, RequestedReservation, Reservation, Resource, Units,
 };
 use solver::planner::{Budget, Planner};
 use solver::predicate::Predicate;
+use solver_check::{holdings, report};
+use solver_format::{VerdictName, fingerprint};
 use solver_highs::Highs;
 
 use super::stream::{Random, host};
@@ -227,7 +227,7 @@ fn the_checker_accepts_every_plan() {
     for seed in 1..=25 {
         let (planner, requests) = case(seed, 5);
         let (requests, values): (Vec<Request>, Vec<u64>) = with_replacement(seed, requests).into_iter().unzip();
-        let mut problem = Problem::of(&planner, 0, 0, &requests);
+        let mut problem = planner.problem(0, 0, &requests);
         for (entry, value) in problem.requests.iter_mut().zip(values) {
             entry.value = Some(value);
         }

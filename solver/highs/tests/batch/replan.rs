@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Instant;
 
-use solver::check::holdings;
 use solver::model::{HostId, Interval, Reservation};
 use solver::planner::{Budget, Planner};
 use solver::predicate::Predicate;
 use solver::program::{ModelSolver, Outcome, Program};
 use solver::replan::{Counted, Design, Replan, replan};
+use solver_check::holdings;
 use solver_highs::Highs;
 
 use super::stream;

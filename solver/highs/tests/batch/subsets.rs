@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use solver::batch::{self, Batch, Chosen, Limits};
-use solver::check::{Report, holdings, report};
 use solver::decision::Verdict;
-use solver::document::{DecisionEntry, Problem, VerdictName, fingerprint};
 use solver::model::{Host, Interval, Lease, LeaseId, Request, RequestedReservation, Reservation, Seconds};
 use solver::planner::{Budget, Planner};
 use solver::predicate::Predicate;
+use solver_check::{Report, holdings, report};
+use solver_format::{DecisionEntry, Problem, VerdictName, fingerprint};
 use solver_highs::Highs;
 
 use super::stream::{Random, at_least, host, reservation};
@@ -370,7 +370,7 @@ fn the_checker_accepts_every_plan() {
     for seed in 1..=CASES {
         let case = case(seed);
         let requests: Vec<Request> = case.requests.iter().map(|(request, _)| request.clone()).collect();
-        let mut problem = Problem::of(&case.planner, case.now, 0, &requests);
+        let mut problem = case.planner.problem(case.now, 0, &requests);
         for (entry, (_, value)) in problem.requests.iter_mut().zip(&case.requests) {
             entry.value = Some(*value);
         }
@@ -407,7 +407,7 @@ fn a_batch_without_a_limit_leaves_nothing_undecided_and_its_receipt_shows_why() 
         for host in fleet {
             planner.put_host(host);
         }
-        let problem = Problem::of(&planner, 0, 0, &requests);
+        let problem = planner.problem(0, 0, &requests);
         let text = serde_json::to_string(&problem).unwrap();
         let name = fingerprint(&text);
         let problem = Problem::parse(&text).unwrap();

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use solver::admit::{self, Settings};
-use solver::check::check;
 use solver::decision::{Conflict, Verdict};
-use solver::document::{ConflictEntry, Problem, fingerprint};
 use solver::model::{Request, ReservationId};
 use solver::planner::{Budget, Planner};
+use solver_check::check;
+use solver_format::{ConflictEntry, Problem, fingerprint};
 use solver_highs::Highs;
 
 use super::State;

@@ -17,15 +17,16 @@ mod per_host;
 
 use std::collections::BTreeMap;
 
-use history::{Random, Setting};
-use per_host::{Answer, World};
 use solver::admit::{self, Settings};
-use solver::check::check;
 use solver::decision::{Decision, Verdict};
-use solver::document::{Problem, fingerprint};
 use solver::model::{Host, Lease, Pool, Request, Resource, Seconds};
 use solver::planner::{Budget, Planner};
+use solver_check::check;
+use solver_format::{Problem, fingerprint};
 use solver_highs::Highs;
+
+use history::{Random, Setting};
+use per_host::{Answer, World};
 
 /// Decisions compared in every run.
 const CASES: usize = 6_000;
@@ -58,7 +59,9 @@ impl State {
 
     /// The case as a document, to be looked at or replayed.
     fn problem(&self, request: &Request) -> String {
-        let problem = Problem::of(&self.planner, self.now, self.cleaning, std::slice::from_ref(request));
+        let problem = self
+            .planner
+            .problem(self.now, self.cleaning, std::slice::from_ref(request));
         serde_json::to_string(&problem).unwrap()
     }
 

@@ -12,15 +12,16 @@
 mod history;
 mod per_host;
 
-use history::Random;
-use per_host::{Answer, World};
 use solver::admit::{self, Settings};
-use solver::check::check;
 use solver::decision::{Decision, Tier, Verdict};
-use solver::document::{Plan, Problem, fingerprint};
 use solver::model::{Host, Lease, Request, Seconds};
 use solver::planner::{Budget, Planner};
+use solver_check::check;
+use solver_format::{Plan, Problem, fingerprint};
 use solver_highs::Highs;
+
+use history::Random;
+use per_host::{Answer, World};
 
 /// Decisions compared in every run.
 const CASES: usize = 20_000;
@@ -36,7 +37,9 @@ struct State {
 impl State {
     /// The case as a document, to be looked at or replayed.
     fn problem(&self, request: &Request) -> String {
-        let problem = Problem::of(&self.planner, self.now, self.cleaning, std::slice::from_ref(request));
+        let problem = self
+            .planner
+            .problem(self.now, self.cleaning, std::slice::from_ref(request));
         serde_json::to_string(&problem).unwrap()
     }
 
@@ -120,7 +123,7 @@ fn plans_of_many_requests_pass_the_checker() {
             }
             requests[position] = again;
         }
-        let text = serde_json::to_string(&Problem::of(&planner, 100, 1, &requests)).unwrap();
+        let text = serde_json::to_string(&planner.problem(100, 1, &requests)).unwrap();
         let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
         let settings = Settings {
             budget: Budget { seconds: None },

@@ -124,10 +124,10 @@ fn a_refusal_by_search_of_what_is_possible_is_found() {
     let mut wrong = right(&problem);
     wrong["decisions"][0] = wrong["decisions"][1].clone();
     wrong["decisions"][0]["request"] = json!("Q1");
-    let problem_read = solver::document::Problem::parse(&problem).unwrap();
-    let plan = solver::document::Plan::parse(&wrong.to_string()).unwrap();
-    let name = solver::document::fingerprint(&problem);
-    let violations = solver::check::check(&problem_read, &name, &plan);
+    let problem_read = solver_format::Problem::parse(&problem).unwrap();
+    let plan = solver_format::Plan::parse(&wrong.to_string()).unwrap();
+    let name = solver_format::fingerprint(&problem);
+    let violations = solver_check::check(&problem_read, &name, &plan);
     let said = violations
         .iter()
         .filter(|violation| violation.reason.contains("an assignment exists"));

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
-use solver::check::check;
-use solver::document::{Problem, fingerprint};
 use solver::planner::Budget;
+use solver_check::check;
+use solver_format::{Problem, fingerprint};
 use solver_highs::Highs;
 
 use super::{Planted, all_found, list, remove};

@@ -14,8 +14,8 @@ mod kinds;
 mod modes;
 
 use serde_json::{Value, json};
-use solver::check::check;
-use solver::document::{Plan, Problem, fingerprint};
+use solver_check::check;
+use solver_format::{Plan, Problem, fingerprint};
 
 /// What is planted, how, and a part of what the checker says.
 type Planted = (&'static str, fn(&mut Value), &'static str);

@@ -13,8 +13,8 @@ use benches::random::Random;
 use benches::replay::{self, Berth, Contender, Mobile, Prices, Rival, Stream};
 use clap::Args;
 use serde_json::{Value, json};
-use solver::document::{HostEntry, PoolEntry, Problem};
-use solver::planner::Budget;
+use solver::planner::{Budget, Planner};
+use solver_format::{HostEntry, PoolEntry, Problem};
 use solver_highs::Highs;
 
 use super::report::{machine, peak_memory, print};
@@ -115,7 +115,7 @@ fn one(arguments: &ReplayArguments, seed: u64, problem: Problem) -> anyhow::Resu
     };
     let hosts: Vec<_> = stream.problem.hosts.iter().map(HostEntry::to_host).collect();
     let pools: Vec<_> = stream.problem.pools.iter().map(PoolEntry::to_pool).collect();
-    let planner = stream.problem.planner()?;
+    let planner = Planner::of(&stream.problem)?;
     let rules = if arguments.vary.is_empty() {
         vec![Rule::Upstream, Rule::UpstreamRandom(Random::new(seed)), Rule::BestFit]
     } else {

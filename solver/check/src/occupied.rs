@@ -6,12 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use solver_format::ConflictEntry;
+use solver_format::model::{Host, HostId, Interval, PoolId, Request, RequestedReservation, Reservation, Resource};
+
 use super::Findings;
 use super::book::{Book, times};
 use super::load::{Load, room};
 use super::scene::{is_single, is_together};
-use crate::document::ConflictEntry;
-use crate::model::{Host, HostId, Interval, PoolId, Request, RequestedReservation, Reservation, Resource};
 
 /// Work that stays, by host or unit.
 pub(super) struct Staying<'a> {

@@ -16,14 +16,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use solver_format::model::{
+    HostId, Interval, PoolId, Request, RequestedReservation, Reservation, ReservationId, Resource,
+};
+use solver_format::predicate::Predicate;
+use solver_format::{ConflictEntry, RowEntry};
+
 use super::Findings;
 use super::book::{Book, times};
 use super::load::{Capacity, Load, Share, room};
 use super::occupied::{Staying, Wanted};
 use super::scene::{is_single, is_together};
-use crate::document::{ConflictEntry, RowEntry};
-use crate::model::{HostId, Interval, PoolId, Request, RequestedReservation, Reservation, ReservationId, Resource};
-use crate::predicate::Predicate;
 
 /// Rows by host.
 pub(super) type ByHost<'a> = BTreeMap<&'a HostId, Vec<&'a RowEntry>>;

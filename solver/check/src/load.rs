@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Instances, Interval, Reservation, ReservationId, Resource, Seconds};
+use solver_format::model::{Instances, Interval, Reservation, ReservationId, Resource, Seconds};
 
 /// How much of a host or unit is taken.
 #[derive(Debug, Clone, Copy)]

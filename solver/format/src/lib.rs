@@ -1,20 +1,25 @@
-//! The documents that carry planning work: problems (`berth-problem/1`) and plans (`berth-plan/1`).
+//! What planning is about, and the documents that carry it: problems (`berth-problem/1`) and plans (`berth-plan/1`).
+//!
+//! [`model`] has the facts, [`predicate`] the language of conditions over the properties of hosts. Planner and checker
+//! share this crate and nothing else.
 //!
 //! Invariant: a document that was read is well formed as a whole. Identifiers are unique, intervals are
 //! not empty, amounts and times are in range, everything named exists, and nothing is held twice.
 //! Errors name the JSON path of the member at fault.
 
 mod convert;
+pub mod decimal;
 mod entries;
+pub mod model;
 mod plan;
+pub mod predicate;
 mod problem;
 mod validate;
 
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-pub use convert::lease_of;
-pub(crate) use convert::{all_units, units};
+pub use convert::{all_units, units};
 pub use entries::{Condition, Members};
 pub use plan::{
     ConflictEntry, DecisionEntry, HeldUnits, MoveEntry, OfferEntry, PLAN_FORMAT, Plan, ReceiptEntry, RefutedEntry,

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Violation;
-use super::load::{Load, clashes};
-use crate::document::{Problem, lease_of};
-use crate::model::{
+use solver_format::Problem;
+use solver_format::model::{
     Host, HostId, Interval, LeaseId, PoolId, Request, RequestedReservation, Reservation, ReservationId, Resource,
     Seconds,
 };
+
+use super::Violation;
+use super::load::{Load, clashes};
 
 /// Something that can be held.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +61,7 @@ impl Book {
             carried: BTreeMap::new(),
         };
         for entry in &problem.leases {
-            let lease = lease_of(entry, problem.cleaning);
+            let lease = entry.to_lease(problem.cleaning);
             book.put(lease.id, lease.reservations);
         }
         book

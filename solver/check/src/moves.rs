@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use solver_format::MoveEntry;
+use solver_format::model::{Host, HostId, Request, Reservation, Resource};
+use solver_format::predicate::Predicate;
+
 use super::Findings;
 use super::book::{Book, Place, is_blocked, less, times};
 use super::held::{new_work, read, together};
-use crate::document::MoveEntry;
-use crate::model::{Host, HostId, Request, Reservation, Resource};
-use crate::predicate::Predicate;
 
 /// The expressions that tell hosts apart.
 pub(super) type Predicates = BTreeSet<Arc<Predicate>>;

@@ -84,7 +84,7 @@ pub struct DecisionEntry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offers: Vec<OfferEntry>,
     /// Undecided: what there was too little of, `time` or `work` that may be spent on one decision, or that the
-    /// solver's `arithmetic` failed; see [`crate::decision::Unfinished`].
+    /// solver's `arithmetic` failed; see `Unfinished` of the planner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<String>,
 }
@@ -101,7 +101,7 @@ pub struct MoveEntry {
     pub to: HeldUnits,
 }
 
-/// Why a request is refused; see [`crate::decision::Conflict`].
+/// Why a request is refused; see `Conflict` of the planner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConflictEntry {

@@ -4,15 +4,16 @@
 //! that may move. Where the second search is too large to end, only what is necessary is looked at: enough
 //! suitable hosts or units without work that cannot move.
 
+use solver_format::model::{Request, ReservationId, Resource};
+use solver_format::predicate::Predicate;
+use solver_format::{DecisionEntry, OfferEntry};
+
 use super::Findings;
 use super::book::Book;
 use super::load::room;
 use super::refused::{self, searched};
 use super::scene::Scene;
 use super::search::Found;
-use crate::document::{DecisionEntry, OfferEntry};
-use crate::model::{Request, ReservationId, Resource};
-use crate::predicate::Predicate;
 
 /// Checks a refusal and what is offered instead.
 pub(super) fn check(book: &Book, request: &Request, decision: &DecisionEntry, findings: &mut Findings) {

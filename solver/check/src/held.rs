@@ -1,10 +1,11 @@
 //! What may be held: the rules of each type for one reservation, whatever else there is.
 
+use solver_format::HeldUnits;
+use solver_format::model::{HostId, Interval, Resource};
+use solver_format::predicate::Predicate;
+
 use super::Findings;
 use super::book::{Book, less, times};
-use crate::document::HeldUnits;
-use crate::model::{HostId, Interval, Resource};
-use crate::predicate::Predicate;
 
 /// Reads a `holds`, `from` or `to` for a reservation of this resource: everything named exists, hosts and
 /// units stand once, and there are at most `most`. Sorted; a host stands once for each instance on it.

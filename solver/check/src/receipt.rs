@@ -7,6 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use solver_format::model::{HostId, LeaseId, Reservation, Resource};
+use solver_format::{ConflictEntry, Problem, ReceiptEntry};
+
 use super::Findings;
 use super::batch::{Alone, Decided, merged};
 use super::book::{Book, times};
@@ -14,8 +17,6 @@ use super::occupied::{Staying, Wanted};
 use super::refused;
 use super::rows::{ByHost, Placed, Rows, taken, whole};
 use super::search::Found;
-use crate::document::{ConflictEntry, Problem, ReceiptEntry};
-use crate::model::{HostId, LeaseId, Reservation, Resource};
 
 /// Most beginnings of subsets that are looked at.
 const MOST_LOOKS: usize = 500_000;

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::{Checked, Fleet, fail};
-use crate::document::problem::{Kind, Problem, ReservationEntry};
-use crate::document::{HeldUnits, MAX_HELD};
 use crate::model::Seconds;
+use crate::problem::{Kind, Problem, ReservationEntry};
+use crate::{HeldUnits, MAX_HELD};
 
 /// Whether a reservation of a lease may hold what it holds, looked at alone. It may hold less than it
 /// asks for: a promise that could not be kept in full.

@@ -7,9 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use solver_format::model::{Interval, Resource, Seconds};
+
 use super::load::{Load, Share, clashes, room};
 use super::scene::{Demand, Scene, Spot, is_single, is_together};
-use crate::model::{Interval, Resource, Seconds};
 
 /// Most looks at a place, so that a question takes well below a second.
 const MOST_LOOKS: u64 = 5_000_000;

@@ -6,10 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use solver_format::model::{
+    HostId, Interval, Request, RequestedReservation, Reservation, ReservationId, Resource, Seconds,
+};
+use solver_format::predicate::Predicate;
+
 use super::book::{Book, Place, less, times};
 use super::load::{Capacity, Load, Share};
-use crate::model::{HostId, Interval, Request, RequestedReservation, Reservation, ReservationId, Resource, Seconds};
-use crate::predicate::Predicate;
 
 /// A host or unit and what cannot move from it.
 pub(super) struct Spot<'a> {

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 
+use solver_format::ConflictEntry;
+use solver_format::model::{Host, HostId, Interval, Request, RequestedReservation, Resource};
+
 use super::Findings;
 use super::book::{Book, less, times};
 use super::load::room;
-use crate::document::ConflictEntry;
-use crate::model::{Host, HostId, Interval, Request, RequestedReservation, Resource};
 
 /// Most pairs of a listed reservation and a host for which it is looked whether all are needed.
 const MOST_PAIRS: usize = 2_000_000;
@@ -244,7 +245,7 @@ fn needs<'a>(
 fn options<'a>(
     book: &'a Book,
     resource: &Resource,
-    predicate: &crate::predicate::Predicate,
+    predicate: &solver_format::predicate::Predicate,
     window: Interval,
     stays: &[HostId],
     kept: &[HostId],

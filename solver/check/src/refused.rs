@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use solver_format::ConflictEntry;
+use solver_format::model::{HostId, Request, RequestedReservation, Resource};
+
 use super::accepted::newly_blocked;
 use super::book::{Book, times};
 use super::scene::{Movable, Scene};
 use super::search::{Found, search};
 use super::{Findings, occupied, rows, shortage};
-use crate::document::ConflictEntry;
-use crate::model::{HostId, Request, RequestedReservation, Resource};
 
 /// Most pairs of something to place and a place to look at in a scene with everything that may move.
 pub(super) const SMALL: usize = 50_000;

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::{Checked, Fleet, MAX_AMOUNT, fail, interval, resources, unique};
-use crate::document::DocumentError;
-use crate::document::problem::{Kind, ReservationEntry};
+use crate::DocumentError;
+use crate::problem::{Kind, ReservationEntry};
 
 /// Checks the members of a reservation; gives the most hosts, instances or units it may hold.
 pub(super) fn shape(path: &str, part: &ReservationEntry, fleet: &Fleet<'_>) -> Result<u32, DocumentError> {

@@ -279,6 +279,52 @@ const fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// Longest condition that is written out, in characters.
+const LONGEST: usize = 160;
+
+impl Predicate {
+    /// Whether [`Self::in_words`] leaves some of it out.
+    pub fn is_long(&self) -> bool {
+        described(self, false).chars().count() > LONGEST
+    }
+
+    /// The condition as people read it, `gpu = True and vcpus >= 8`, in part if it is long.
+    pub fn in_words(&self) -> String {
+        let words = described(self, false);
+        if words.chars().count() <= LONGEST {
+            return words;
+        }
+        let beginning: String = words.chars().take(LONGEST).collect();
+        format!("{beginning}...")
+    }
+}
+
+/// A condition in words; in parentheses if it is `inside` another and has parts.
+fn described(condition: &Predicate, inside: bool) -> String {
+    let join = |parts: &[Predicate], word: &str| {
+        let parts: Vec<String> = parts.iter().map(|part| described(part, true)).collect();
+        let joined = parts.join(word);
+        if inside && parts.len() > 1 {
+            format!("({joined})")
+        } else {
+            joined
+        }
+    };
+    match condition {
+        Predicate::All(parts) => join(parts, " and "),
+        Predicate::Any(parts) => join(parts, " or "),
+        Predicate::Compare {
+            operator,
+            property,
+            value,
+        } => {
+            let symbol = operator.symbol();
+            format!("{property} {} {value}", if symbol == "==" { "=" } else { symbol })
+        }
+        Predicate::Lacks(property) => format!("no {property}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -73,7 +73,7 @@ pub struct Host {
 
 impl Host {
     /// Names that [`Host::lookup`] does not take from the properties.
-    pub(crate) const NAMED: [&str; 3] = ["id", "zone", "rack"];
+    pub const NAMED: [&str; 3] = ["id", "zone", "rack"];
 
     /// What `$name` means on this host: its identifier, zone and rack by those names, else a property.
     pub fn lookup(&self, name: &str) -> Option<&str> {
@@ -97,7 +97,7 @@ impl Host {
 
     /// Whether new work may be put on the host, whatever it asks for: it is reservable and in service during the whole
     /// window.
-    pub(crate) fn takes(&self, window: Interval) -> bool {
+    pub fn takes(&self, window: Interval) -> bool {
         self.reservable && self.in_service(window)
     }
 
@@ -252,7 +252,7 @@ pub struct Request {
 
 impl Request {
     /// What of the request is still to come at `now`: what joins a reservation that has started is its own from then on.
-    pub(crate) fn ahead(&self, now: Seconds) -> Cow<'_, Self> {
+    pub fn ahead(&self, now: Seconds) -> Cow<'_, Self> {
         let is_running = |asked: &RequestedReservation| asked.window.start < now && now < asked.window.end;
         if !self.reservations.iter().any(is_running) {
             return Cow::Borrowed(self);
@@ -267,6 +267,6 @@ impl Request {
 
 /// How often what one instance takes fits into the room that is left, given as pairs of room and amount by resource
 /// class; `None` if an instance takes nothing.
-pub(crate) fn times_fitting(parts: impl Iterator<Item = (u64, u64)>) -> Option<u64> {
+pub fn times_fitting(parts: impl Iterator<Item = (u64, u64)>) -> Option<u64> {
     parts.filter_map(|(room, amount)| room.checked_div(amount)).min()
 }

@@ -1,17 +1,16 @@
-//! Between documents and the planner's model.
+//! Between the entries of documents and what they are about.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::entries::{Condition, Members};
-use super::plan::{ConflictEntry, HeldUnits, RowEntry};
-use super::problem::{HostEntry, Kind, LeaseEntry, PROBLEM_FORMAT, PoolEntry, Problem, RequestEntry, ReservationEntry};
-use crate::decision::{CapacityRow, Conflict};
+use super::plan::HeldUnits;
+use super::problem::{HostEntry, Kind, LeaseEntry, PoolEntry, RequestEntry, ReservationEntry};
 use crate::model::{
     Host, HostId, Instances, Interval, Lease, Pool, Request, RequestedReservation, Reservation, Resource, Seconds,
     Units,
 };
-use crate::planner::{Planner, StateError};
+use crate::predicate::Predicate;
 
 impl HostEntry {
     /// The host as the planner sees it; blocks are sorted and those that touch are joined.
@@ -77,7 +76,7 @@ impl ReservationEntry {
         Interval::new(self.start, self.end)
     }
 
-    fn predicate(&self) -> Arc<crate::predicate::Predicate> {
+    fn predicate(&self) -> Arc<Predicate> {
         self.condition.clone().unwrap_or_default().0
     }
 
@@ -221,7 +220,7 @@ impl PoolEntry {
 }
 
 /// What is held with how often it stands, as documents write it.
-pub(crate) fn units(hosts: &[HostId]) -> HeldUnits {
+pub fn units(hosts: &[HostId]) -> HeldUnits {
     let mut counts = BTreeMap::new();
     for host in hosts {
         *counts.entry(host.clone()).or_insert(0) += 1;
@@ -229,15 +228,22 @@ pub(crate) fn units(hosts: &[HostId]) -> HeldUnits {
     Members(counts)
 }
 
-/// The lease of an entry, for a problem's cleaning time.
-pub fn lease_of(entry: &LeaseEntry, cleaning: Seconds) -> Lease {
-    Lease {
-        id: entry.id.clone(),
-        reservations: entry
-            .reservations
-            .iter()
-            .map(|part| part.to_reservation(cleaning))
-            .collect(),
+impl LeaseEntry {
+    /// The lease of the entry, for a problem's cleaning time.
+    pub fn to_lease(&self, cleaning: Seconds) -> Lease {
+        let reservations = self.reservations.iter();
+        Lease {
+            id: self.id.clone(),
+            reservations: reservations.map(|part| part.to_reservation(cleaning)).collect(),
+        }
+    }
+
+    /// The entry of a lease.
+    pub fn of(lease: &Lease) -> Self {
+        Self {
+            id: lease.id.clone(),
+            reservations: lease.reservations.iter().map(ReservationEntry::held).collect(),
+        }
     }
 }
 
@@ -267,82 +273,8 @@ impl RequestEntry {
     }
 }
 
-impl Problem {
-    /// A planner that knows the problem's hosts and leases.
-    pub fn planner(&self) -> Result<Planner, StateError> {
-        let mut planner = Planner::new(self.freeze);
-        for entry in &self.hosts {
-            planner.put_host(entry.to_host());
-        }
-        for entry in &self.pools {
-            planner.put_pool(entry.to_pool());
-        }
-        for entry in &self.leases {
-            planner.put_lease_since(lease_of(entry, self.cleaning), self.now)?;
-        }
-        Ok(planner)
-    }
-
-    /// The document of a planner's state and the requests to decide on it. Documents have one cleaning
-    /// time; it is the given one for every reservation.
-    pub fn of(planner: &Planner, now: Seconds, cleaning: Seconds, requests: &[Request]) -> Self {
-        Self {
-            format: PROBLEM_FORMAT.to_owned(),
-            now,
-            cleaning,
-            freeze: planner.freeze,
-            hosts: planner
-                .hosts
-                .values()
-                .map(|carried| HostEntry::of(&carried.host))
-                .collect(),
-            pools: planner.pools.values().map(|pool| PoolEntry::of(pool)).collect(),
-            leases: planner
-                .leases()
-                .map(|lease| LeaseEntry {
-                    id: lease.id.clone(),
-                    reservations: lease.reservations.iter().map(ReservationEntry::held).collect(),
-                })
-                .collect(),
-            requests: requests.iter().map(RequestEntry::of).collect(),
-        }
-    }
-}
-
-impl ConflictEntry {
-    /// The entry of a conflict.
-    pub fn of(conflict: &Conflict) -> Self {
-        Self {
-            reason: conflict.reason.to_owned(),
-            from: conflict.from,
-            until: conflict.until,
-            needed: conflict.needed,
-            exist: conflict.exist,
-            hosts_matching: conflict.hosts_matching.clone(),
-            reservations: conflict.reservations.clone(),
-            text: conflict.text.to_string(),
-            resource: conflict.resource().map(ToString::to_string),
-            certificate: (conflict.reason == "rows").then(|| conflict.certificate.iter().map(RowEntry::of).collect()),
-        }
-    }
-}
-
-impl RowEntry {
-    /// The entry of a row.
-    pub fn of(row: &CapacityRow) -> Self {
-        Self {
-            hosts: row.hosts.clone(),
-            at: row.at,
-            weight: row.weight,
-            resource: row.counted.as_ref().map(|counted| counted.resource.to_string()),
-            divisor: row.counted.as_ref().map(|counted| counted.divisor),
-            apart: row.apart.clone(),
-        }
-    }
-}
-
 /// What reservations hold, as plans write it.
-pub(crate) fn all_units(holds: &BTreeMap<Arc<str>, Vec<HostId>>) -> Members<HeldUnits> {
+pub fn all_units(holds: &BTreeMap<Arc<str>, Vec<HostId>>) -> Members<HeldUnits> {
     holds
         .iter()
         .map(|(reservation, hosts)| (reservation.clone(), units(hosts)))

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use solver_format::DecisionEntry;
+use solver_format::model::{HostId, Request, RequestedReservation, Reservation};
+
 use super::Findings;
 use super::book::{Book, Place, less};
 use super::held::{added, new_work, plural, read, together};
 use super::moves;
-use crate::document::DecisionEntry;
-use crate::model::{HostId, Request, RequestedReservation, Reservation};
 
 /// Checks an acceptance and makes it part of the book; gives the counted moves.
 pub(super) fn check(book: &mut Book, request: &Request, decision: &DecisionEntry, findings: &mut Findings) -> u64 {
@@ -152,7 +153,7 @@ pub(super) fn grant(book: &mut Book, request: &Request, given: Given<'_>, touche
 
 /// Whether a block meets the part of the new window that was not in the old one.
 pub(super) fn newly_blocked(book: &Book, host: &HostId, old: &Reservation, asked: &RequestedReservation) -> bool {
-    if matches!(old.resource, crate::model::Resource::Units(_)) {
+    if matches!(old.resource, solver_format::model::Resource::Units(_)) {
         return false;
     }
     let blocks = book.hosts.get(host).map_or(&[][..], |host| &host.blocks);

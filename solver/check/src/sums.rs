@@ -1,8 +1,9 @@
 //! What a plan ends with: what is held, and the sums.
 
+use solver_format::{DecisionEntry, HeldUnits, Kind, Members, RequestEntry, Summary};
+
 use super::Findings;
 use super::book::{Book, times};
-use crate::document::{DecisionEntry, HeldUnits, Kind, Members, RequestEntry, Summary};
 
 /// Adds an acceptance.
 pub(super) fn add(sums: &mut Summary, entry: &RequestEntry, decision: &DecisionEntry, moves: u64) {

@@ -33,12 +33,12 @@ fn read(text: &str) -> Option<Decimal<'_>> {
 }
 
 /// Whether a text is a plain decimal number.
-pub(crate) fn is_number(text: &str) -> bool {
+pub fn is_number(text: &str) -> bool {
     read(text).is_some()
 }
 
 /// The numeric order of two texts, `None` unless both are plain decimal numbers.
-pub(crate) fn compare(left: &str, right: &str) -> Option<Ordering> {
+pub fn compare(left: &str, right: &str) -> Option<Ordering> {
     let (left, right) = (read(left)?, read(right)?);
     // Trailing zeros are gone, so the order of fractions is that of their texts.
     let magnitude = || {

@@ -1,10 +1,10 @@
 //! The independent checker: follows a plan through its problem and recounts everything.
 //!
-//! Invariant: nothing here imports the planner, its classes or its programs; only the document and model
-//! types and the property language. What it does not solve again is the fewest moves. Refusals by `search`
-//! and offers are searched again where the question is small. A large offer is held against what is necessary; of a
-//! large `search`, and of a bound that could not be recounted, the report says that it was believed. A refusal in
-//! favour of other requests is held against all subsets of a small batch.
+//! Invariant: this crate knows the documents, the facts and the property language, and nothing of the planner. What it
+//! does not solve again is the fewest moves. Refusals by `search` and offers are searched again where the question is
+//! small. A large offer is held against what is necessary; of a large `search`, and of a bound that could not be
+//! recounted, the report says that it was believed. A refusal in favour of other requests is held against all subsets of
+//! a small batch.
 //!
 //! `book` knows who holds what, `load` what fits on one place. `accepted`, `held` and `moves` are the rules
 //! of what is given; `refused`, `shortage`, `occupied` and `rows` those of why nothing is; `offers` what is
@@ -31,11 +31,10 @@ mod sums;
 use std::fmt;
 
 use serde::Serialize;
+use solver_format::{DecisionEntry, Plan, Problem, Summary, VerdictName};
 
-pub use book::holdings;
-
-use crate::document::{DecisionEntry, Plan, Problem, Summary, VerdictName};
 use book::Book;
+pub use book::holdings;
 
 /// Something in a plan that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -6,6 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use solver_format::model::{HostId, Reservation, ReservationId, Resource};
+use solver_format::{Plan, Summary, UnkeptEntry, VerdictName};
+
 use super::Findings;
 use super::book::Book;
 use super::moves::{self, Rule, is_out_of_order};
@@ -13,8 +16,6 @@ use super::refused::SMALL;
 use super::scene::Scene;
 use super::search::{Found, search};
 use super::shortage;
-use crate::document::{Plan, Summary, UnkeptEntry, VerdictName};
-use crate::model::{HostId, Reservation, ReservationId, Resource};
 
 /// The name under which the decision of this mode stands.
 const NAME: &str = "heal";

@@ -6,16 +6,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use solver_format::model::{LeaseId, Request};
+use solver_format::{
+    ConflictEntry, DecisionEntry, MoveEntry, Plan, Problem, ReceiptEntry, RequestEntry, Summary, VerdictName,
+};
+
 use super::accepted::{clashes, given, grant};
 use super::book::Book;
 use super::moves::{self, Rule};
 use super::refused::grantable;
 use super::search::Found;
 use super::{Findings, offers, receipt, sums};
-use crate::document::{
-    ConflictEntry, DecisionEntry, MoveEntry, Plan, Problem, ReceiptEntry, RequestEntry, Summary, VerdictName,
-};
-use crate::model::{LeaseId, Request};
 
 /// Most requests of a batch all subsets of which are looked at.
 const FEW: usize = 6;
