@@ -7,7 +7,7 @@
 //!
 //! Invariant: [`Found::Nothing`] says that every choice fails. The work is counted, not timed, so equal worlds give
 //! equal answers. Demands take part that are requested, that fixed work displaces, or that stand where one that takes
-//! part might; all others cannot be in the way of any choice.
+//! part does or might; all others cannot be in the way of any choice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,13 +100,13 @@ fn members(world: &World<'_>) -> Option<Vec<Member>> {
         let rooms = (0..world.places.len()).map(|host| (host, world.room_alone(number, host)));
         rooms.filter(|&(_, room)| room > 0).collect()
     };
-    let displaced = |number: DemandNumber| {
-        let mut holds = world.demands[number].holds.iter();
-        holds.any(|(&host, &count)| world.room_alone(number, host) < count)
-    };
     let mut waiting: BTreeSet<DemandNumber> = (world.requested..world.demands.len()).collect();
     let mut reached: Vec<DemandNumber> = (0..world.requested).collect();
-    let pushed: Vec<DemandNumber> = waiting.iter().copied().filter(|&number| displaced(number)).collect();
+    let pushed: Vec<DemandNumber> = waiting
+        .iter()
+        .copied()
+        .filter(|&number| world.is_displaced(number))
+        .collect();
     for number in pushed {
         waiting.remove(&number);
         reached.push(number);
@@ -119,7 +119,8 @@ fn members(world: &World<'_>) -> Option<Vec<Member>> {
         if pairs > MOST_PAIRS {
             return None;
         }
-        let hosts: BTreeSet<HostNumber> = options.iter().map(|&(host, _)| host).collect();
+        let kept = world.demands[number].kept.keys().copied();
+        let hosts: BTreeSet<HostNumber> = options.iter().map(|&(host, _)| host).chain(kept).collect();
         let occupation = world.demands[number].occupation;
         let stands_there = |other: &DemandNumber| {
             let other = &world.demands[*other];

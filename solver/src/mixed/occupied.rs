@@ -24,12 +24,8 @@ pub(super) struct Occupied<'a> {
 
 /// The first pending reservation that what the request keeps leaves too little room for.
 pub(super) fn displaced<'a>(world: &World<'a>) -> Option<Occupied<'a>> {
-    let is_displaced = |number: &DemandNumber| {
-        let mut holds = world.demands[*number].holds.iter();
-        holds.any(|(&host, &count)| world.room_alone(*number, host) < count)
-    };
-    let pending = (world.requested..world.demands.len()).filter(is_displaced);
-    pending.into_iter().find_map(|number| of_demand(world, number))
+    let mut pending = (world.requested..world.demands.len()).filter(|&number| world.is_displaced(number));
+    pending.find_map(|number| of_demand(world, number))
 }
 
 /// The first requested reservation for which there is too little room.

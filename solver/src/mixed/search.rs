@@ -151,14 +151,8 @@ pub(super) struct Search<'w, 'a> {
 
 impl<'w, 'a> Search<'w, 'a> {
     fn new(world: &'w World<'a>, measures: &'w [Measure]) -> Self {
-        let displaced = |number: &DemandNumber| {
-            let demand = &world.demands[*number];
-            demand
-                .holds
-                .iter()
-                .any(|(&host, &count)| world.room_alone(*number, host) < count)
-        };
-        let included = (0..world.demands.len()).filter(|number| *number < world.requested || displaced(number));
+        let included =
+            (0..world.demands.len()).filter(|number| *number < world.requested || world.is_displaced(*number));
         Self {
             world,
             measures,

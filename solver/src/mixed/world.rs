@@ -252,6 +252,12 @@ impl<'a> World<'a> {
         self.room_beside(number, host, &|_| true)
     }
 
+    /// Whether a demand cannot stay on all that it holds, even if everything else that may move went away.
+    pub(super) fn is_displaced(&self, number: DemandNumber) -> bool {
+        let mut holds = self.demands[number].holds.iter();
+        holds.any(|(&host, &count)| self.room_alone(number, host) < count)
+    }
+
     /// As [`World::room_alone`], beside only so much of the fixed work.
     pub(super) fn room_beside(&self, number: DemandNumber, host: HostNumber, stays: Stays<'_>) -> u32 {
         let demand = &self.demands[number];

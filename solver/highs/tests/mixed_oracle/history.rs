@@ -145,7 +145,7 @@ pub(crate) struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    fn asked(&self, random: &mut Random, id: String) -> RequestedReservation {
+    pub(crate) fn asked(&self, random: &mut Random, id: String) -> RequestedReservation {
         let start = self.now + if random.percent(15) { 0 } else { random.between(1, 18) };
         let window = Interval::new(start, start + random.between(1, 10));
         let most = i64::try_from(self.hosts.len()).unwrap();

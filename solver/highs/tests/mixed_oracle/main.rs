@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use solver::admit::{self, Settings};
 use solver::decision::{Decision, Verdict};
-use solver::model::{Host, Lease, Pool, Request, Resource, Seconds};
+use solver::model::{Host, Interval, Lease, Pool, Request, RequestedReservation, Resource, Seconds};
 use solver::planner::{Budget, Planner};
 use solver_check::check;
 use solver_format::{Problem, fingerprint};
@@ -30,6 +30,8 @@ use per_host::{Answer, World};
 
 /// Decisions compared in every run.
 const CASES: usize = 6_000;
+/// Extensions of what runs compared in every run.
+const EXTENSIONS: usize = 1_500;
 
 struct State {
     planner: Planner,
@@ -125,6 +127,77 @@ fn verdict_moves_and_filling_equal_the_per_host_model() {
     assert!(tally.moved > CASES / 100, "too few cases needed a move: {tally:?}");
     assert!(tally.refused > CASES / 10 && tally.only_hosts > CASES / 20, "{tally:?}");
     assert!(tally.checked > CASES / 2, "{tally:?}");
+}
+
+/// What a running lease keeps may leave too little room for several promises on its host, though for each of them alone.
+#[test]
+fn extensions_of_what_runs_equal_the_per_host_model() {
+    let mut tally = Tally::default();
+    let mut seed = 0;
+    while tally.changes < EXTENSIONS {
+        seed += 1;
+        extension(seed, &mut tally);
+    }
+    println!("{tally:?}");
+    assert!(
+        tally.moved > EXTENSIONS / 20,
+        "too few extensions need a move: {tally:?}"
+    );
+}
+
+fn extension(seed: u64, tally: &mut Tally) {
+    let mut random = Random(seed);
+    let mut state = State::new(&mut random);
+    let others = 1 + usize::try_from(random.count(1, 6)).unwrap();
+    let running = Interval::new(state.now, state.now + random.between(2, 6));
+    for number in 0..=others + 1 {
+        let leases = state.leases();
+        let setting = Setting {
+            hosts: &state.hosts,
+            pool: &state.pool,
+            now: state.now,
+            cleaning: state.cleaning,
+        };
+        let mut request = Request {
+            id: format!("l{number}").into(),
+            replaces: None,
+            reservations: vec![setting.asked(&mut random, format!("r{number}"))],
+        };
+        let asked = &mut request.reservations[0];
+        asked.window = if number == 0 {
+            running
+        } else {
+            let start = running.end + random.between(-1, 2);
+            Interval::new(start, start + random.between(1, 5))
+        };
+        if number == others + 1 {
+            let Some(held) = leases.iter().find(|lease| *lease.id == *"l0") else {
+                return;
+            };
+            let held = &held.reservations[0];
+            request.replaces = Some("l0".into());
+            *asked = RequestedReservation {
+                id: held.id.clone(),
+                resource: held.resource.clone(),
+                window: Interval::new(running.start, running.end + random.between(1, 5)),
+                cleaning: held.cleaning,
+                min: held.min,
+                max: held.max,
+                predicate: held.predicate.clone(),
+            };
+            if random.percent(30) && !matches!(held.resource, Resource::Units(_)) {
+                asked.min += 1;
+                asked.max = asked.min.max(asked.max);
+            }
+        }
+        let case = format!("extension {seed}, request {number}");
+        if number == others + 1 {
+            state.now += random.between(0, 1);
+            decide(&mut state, &leases, &request, &case, tally);
+        } else {
+            decide(&mut state, &leases, &request, &case, &mut Tally::default());
+        }
+    }
 }
 
 fn history(seed: u64, tally: &mut Tally) {
