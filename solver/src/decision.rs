@@ -50,7 +50,8 @@ pub struct Conflict {
     /// Stable reason code: `no_matching_hosts` (too few suit the request at any time), `occupied` (too few
     /// suit it beside work that cannot move), `capacity` (a shortage of hosts at one instant), `resources`
     /// (a shortage of a resource class at one instant), `rows` (rows that together are short), `started`
-    /// (the request contradicts what has begun), `search` (shown by exhausting the alternatives),
+    /// (the request contradicts what has begun), `search` (shown by exhausting the alternatives), `undecided` (of a
+    /// promise in a healed state that is not proved the best: nothing was found, and not all was tried),
     /// `malformed` (the request contradicts itself or the clock).
     pub reason: &'static str,
     /// The shortage lasts from here ...

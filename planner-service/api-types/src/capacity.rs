@@ -228,7 +228,8 @@ pub struct Conflict {
     /// `no_matching_hosts` (too few suit at any time), `occupied` (too few suit beside work that cannot move),
     /// `capacity` (a shortage of hosts at an instant), `resources` (of processors, memory or disk at an instant),
     /// `rows` (several instants that together are short), `started` (it contradicts what has begun), `search`
-    /// (shown by trying everything).
+    /// (shown by trying everything), `undecided` (of a promise after a failure: nothing was found in time, and not
+    /// everything was tried).
     #[schema(example = "capacity")]
     pub reason: String,
     /// The shortage lasts from here ...

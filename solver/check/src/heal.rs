@@ -110,7 +110,9 @@ fn unkept(before: &Book, after: &Book, stated: &[UnkeptEntry], proved: bool, fin
                 });
                 shortage::at_an_instant(before, None, &entry.conflict, &hosts, findings);
             }
-            "search" => {}
+            "search" if !proved => findings.add("conflict.reason", "nothing says that all was tried"),
+            "undecided" if proved => findings.add("conflict.reason", "a proved answer leaves nothing undecided"),
+            "search" | "undecided" => {}
             other => findings.add("conflict.reason", format!("no reason is called `{other}`")),
         }
         match keepable(before, &incomplete, held) {

@@ -69,7 +69,7 @@ pub fn heal(planner: &Planner, now: Seconds, budget: Budget, solver: &dyn ModelS
         (missing > 0).then(|| Unkept {
             reservation: job.held.id.clone(),
             missing,
-            conflict: why::conflict(&world, &chosen, number),
+            conflict: why::conflict(&world, &chosen, number, proved),
         })
     });
     let mut unkept: Vec<Unkept> = unkept.collect();

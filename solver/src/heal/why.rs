@@ -15,8 +15,9 @@ use crate::decision::Conflict;
 use crate::model::{HostId, Interval, ReservationId, Seconds};
 use crate::wording;
 
-/// The conflict of a promise that lacks something in the answer.
-pub(super) fn conflict(world: &World<'_>, chosen: &Chosen, number: usize) -> Conflict {
+/// The conflict of a promise that lacks something in the answer. Unless that is `proved` the best, only what is counted
+/// says why.
+pub(super) fn conflict(world: &World<'_>, chosen: &Chosen, number: usize, proved: bool) -> Conflict {
     let job = &world.jobs[number];
     let kept = |&other: &usize| {
         let kept = chosen[other].len() == world.jobs[other].size as usize;
@@ -38,7 +39,7 @@ pub(super) fn conflict(world: &World<'_>, chosen: &Chosen, number: usize) -> Con
             return conflict;
         }
     }
-    by_search(world, &competing, number)
+    uncounted(world, &competing, number, proved)
 }
 
 /// Most promises of a conflict that are left out one by one, to see whether the rest is short as well.
@@ -162,8 +163,8 @@ fn shortage(
     })
 }
 
-/// What is said when no single instant shows why.
-fn by_search(world: &World<'_>, competing: &[usize], number: usize) -> Conflict {
+/// What is said when no single instant shows why: all was tried, or there was no time for that.
+fn uncounted(world: &World<'_>, competing: &[usize], number: usize, proved: bool) -> Conflict {
     let job = &world.jobs[number];
     let hosts = (0..world.hosts.len()).filter(|&host| world.permits(job, host));
     let hosts: Vec<HostId> = hosts.map(|host| world.hosts[host].id.clone()).collect();
@@ -173,7 +174,7 @@ fn by_search(world: &World<'_>, competing: &[usize], number: usize) -> Conflict 
         .collect();
     reservations.sort();
     Conflict {
-        reason: "search",
+        reason: if proved { "search" } else { "undecided" },
         from: job.occupation.start,
         until: job.occupation.end,
         needed: u64::from(job.size),
@@ -182,9 +183,14 @@ fn by_search(world: &World<'_>, competing: &[usize], number: usize) -> Conflict 
         reservations,
         certificate: Vec::new(),
         text: format!(
-            "between {} and {} no choice of hosts keeps this promise and the others; all were tried",
+            "between {} and {} no choice of hosts {}",
             wording::instant(job.occupation.start),
-            wording::instant(job.occupation.end)
+            wording::instant(job.occupation.end),
+            if proved {
+                "keeps this promise and the others; all were tried"
+            } else {
+                "was found in the time there was that keeps this promise and the others; there may be one"
+            }
         )
         .into(),
     }
