@@ -12,3 +12,4 @@ pub mod ledger;
 pub mod plot;
 pub mod random;
 pub mod replay;
+pub mod smptsp;

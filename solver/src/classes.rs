@@ -13,10 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{Interval, Seconds};
-use crate::scene::{Demand, DemandNumber, HostNumber, Scene};
-
-/// A class's number.
-pub(crate) type ClassNumber = usize;
+use crate::scene::{ClassNumber, Demand, DemandNumber, HostNumber, Scene};
 
 /// A fine class.
 pub(crate) struct Fine {

@@ -7,13 +7,50 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::classes::{ClassNumber, Classes};
-use crate::model::Seconds;
-use crate::reassign::Counts;
-use crate::scene::{DemandNumber, HostNumber, Scene};
+use crate::classes::Classes;
+use crate::decision::{Move, Verdict};
+use crate::model::{HostId, Seconds};
+use crate::request::Ask;
+use crate::scene::{ClassNumber, DemandNumber, HostNumber, Scene};
+use crate::scope::Counts;
 
 /// Hosts of the demands that do not keep exactly what they hold.
 pub(crate) type Changed = BTreeMap<DemandNumber, BTreeSet<HostNumber>>;
+
+/// The answer that gives these demands these hosts and lets the others keep what they hold.
+pub(crate) fn accepted(scene: &Scene<'_>, asks: &[Ask<'_>], classes: &Classes, changed: &Changed) -> Verdict {
+    let name = |host: &HostNumber| scene.hosts[*host].id.clone();
+    let none = BTreeSet::new();
+    let mut holds = BTreeMap::new();
+    for number in scene.requested() {
+        let id = scene.demands[number].reservation;
+        let kept = asks
+            .iter()
+            .find(|ask| ask.asked.id == *id)
+            .map_or(&[][..], |ask| ask.kept);
+        let chosen = changed.get(&number).unwrap_or(&none).iter().map(name);
+        let all: BTreeSet<HostId> = chosen.chain(kept.iter().cloned()).collect();
+        holds.insert(id.clone(), all.into_iter().collect());
+    }
+    let mut moves = Vec::new();
+    for (&number, chosen) in changed {
+        let demand = &scene.demands[number];
+        let left = demand.holds.iter().filter(|host| !chosen.contains(host));
+        let from: Vec<HostId> = left.map(name).collect();
+        if demand.requested || from.is_empty() {
+            continue;
+        }
+        let taken = chosen.iter().filter(|host| demand.holds.binary_search(host).is_err());
+        moves.push(Move {
+            reservation: demand.reservation.clone(),
+            from,
+            to: taken.map(name).collect(),
+            counted: classes.counted_moves(&demand.holds, chosen),
+        });
+    }
+    moves.sort_by(|one, other| one.reservation.cmp(&other.reservation));
+    Verdict::Accepted { holds, moves }
+}
 
 /// Hosts of every demand, `None` if the counts exceed a capacity.
 pub(crate) fn decode(scene: &Scene<'_>, classes: &Classes, counts: &Counts) -> Option<Vec<BTreeSet<HostNumber>>> {

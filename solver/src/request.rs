@@ -3,9 +3,10 @@
 //! Invariant: an [`Ask`] exists only if what is kept may be kept and enough hosts suit the rest, taken
 //! alone and at any time.
 
+mod kept;
+
 use std::collections::BTreeSet;
 
-use crate::certificate;
 use crate::decision::Conflict;
 use crate::hosts::{Occupation, ReservationNumber};
 use crate::index::IndexClass;
@@ -65,7 +66,7 @@ impl<'a> Ask<'a> {
         let parts = request.reservations.iter().zip(&ahead.reservations);
         let asks = parts.map(|(whole, asked)| Self::read(planner, whole, asked, replaced, now));
         let asks = asks.collect::<Result<Vec<_>, _>>()?;
-        certificate::kept_twice(planner, &asks, ahead, now).map_or(Ok(asks), Err)
+        kept::kept_twice(planner, &asks, ahead, now).map_or(Ok(asks), Err)
     }
 
     fn read(

@@ -13,9 +13,9 @@ use crate::index::IndexClass;
 use crate::model::{Request, Seconds};
 use crate::planner::Planner;
 use crate::rearranged::{Holder, Rearranged};
-use crate::reassign::Counts;
 use crate::request::Ask;
 use crate::scene::{Extent, Scene};
+use crate::scope::Counts;
 use crate::{decode, verify};
 
 /// Hosts for the only reservation of a request, as many as it wants at most; `None` if counting does not
@@ -107,5 +107,5 @@ fn swept(
         .map(|(number, class)| (number, shares[class.coarse].1))
         .collect();
     let changed = decode::changes(&scene, &fine, &Counts::from([(0, given)]))?;
-    verify::changes(&scene, &changed).then(|| scene.accepted(asks, &fine, &changed))
+    verify::changes(&scene, &changed).then(|| decode::accepted(&scene, asks, &fine, &changed))
 }

@@ -8,12 +8,12 @@ use super::chain;
 use super::model::Model;
 use super::packing::Packing;
 use super::world::{Candidate, Holds, World};
-use crate::classes::{ClassNumber, Classes};
+use crate::classes::Classes;
 use crate::decision::Move;
 use crate::model::{HostId, Lease, LeaseId, ReservationId, Seconds};
 use crate::planner::{Planner, StateError};
-use crate::reassign::Counts;
-use crate::scene::{DemandNumber, HostNumber};
+use crate::scene::{ClassNumber, DemandNumber, HostNumber};
+use crate::scope::Counts;
 use crate::{decode, verify};
 
 /// A batch's outcome in hosts.

@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use super::model::Model;
 use super::packing::Taken;
 use super::timeline::Split;
-use crate::classes::ClassNumber;
 use crate::program::{LinearEngine, Program};
-use crate::scene::DemandNumber;
+use crate::scene::{ClassNumber, DemandNumber};
 
 /// What is sought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::timeline::{Need, Split, Timeline};
 use super::world::World;
-use crate::classes::{ClassNumber, Classes};
-use crate::scene::DemandNumber;
+use crate::classes::Classes;
+use crate::scene::{ClassNumber, DemandNumber};
 
 /// An option of a group.
 pub(crate) struct Offered {

@@ -5,8 +5,7 @@
 
 use super::model::Model;
 use super::timeline::Split;
-use crate::classes::ClassNumber;
-use crate::scene::DemandNumber;
+use crate::scene::{ClassNumber, DemandNumber};
 
 /// Value, then fewest moves: greater is better.
 pub(crate) type Worth = (i64, std::cmp::Reverse<i64>);

@@ -7,8 +7,7 @@
 
 use super::model::{Model, Offered};
 use super::timeline::Timeline;
-use crate::classes::ClassNumber;
-use crate::scene::DemandNumber;
+use crate::scene::{ClassNumber, DemandNumber};
 
 /// Prices are whole multiples of one unit of value divided by this.
 pub(crate) const DENOMINATOR: i128 = 1 << 20;

@@ -13,8 +13,8 @@ use super::prices::{Bound, Prices};
 use super::subgradient::{Response, guess};
 use super::timeline::Split;
 use super::timeline::Timeline;
-use crate::classes::ClassNumber;
 use crate::program::{LinearEngine, Status};
+use crate::scene::ClassNumber;
 
 /// Load beyond room that counts as none.
 const TOLERANCE: f64 = 1e-6;

@@ -7,8 +7,7 @@ use super::model::Model;
 use super::packing::{Packing, Taken, Worth};
 use super::prices::{DENOMINATOR, Prices};
 use super::random::Random;
-use crate::classes::ClassNumber;
-use crate::scene::DemandNumber;
+use crate::scene::{ClassNumber, DemandNumber};
 
 /// Steps of one cooling, from the first temperature to the last.
 const STEPS_OF_A_COOLING: u32 = 20_000;

@@ -3,9 +3,9 @@
 //! Invariant: a class's load rises only at the starts of demands and its room never falls, so counts that
 //! respect the room at every start respect it always (see `classes` for why hosts then exist).
 
-use crate::classes::{ClassNumber, Classes};
+use crate::classes::Classes;
 use crate::model::Seconds;
-use crate::scene::{DemandNumber, Scene};
+use crate::scene::{ClassNumber, DemandNumber, Scene};
 
 /// Hosts of one demand per fine class, classes ascending, no zeros.
 pub(crate) type Split = Vec<(ClassNumber, u32)>;

@@ -8,13 +8,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::classes::ClassNumber;
 use crate::columns::Columns;
 use crate::model::{Host, HostId, Interval, Lease, LeaseId, Request, Reservation, ReservationId, Resource, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
 use crate::request::Ask;
-use crate::scene::{Demand, DemandNumber, Fixed, HostNumber, Scene};
+use crate::scene::{ClassNumber, Demand, DemandNumber, Fixed, HostNumber, Scene};
 
 /// Hosts by reservation.
 pub(crate) type Holds = BTreeMap<ReservationId, Vec<HostId>>;

@@ -10,9 +10,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::classes::{ClassNumber, Classes};
+use crate::classes::Classes;
 use crate::model::Seconds;
-use crate::scene::Scene;
+use crate::scene::{ClassNumber, Scene};
 
 /// Greatest factor tried to make weights whole.
 const MOST_FACTOR: i32 = 64;

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::hall::{Transport, Wanted};
 use super::minimal::{Member, minimal, needed_by_others};
-use crate::classes::{ClassNumber, Classes};
+use crate::classes::Classes;
 use crate::model::{Interval, ReservationId, Seconds};
-use crate::scene::{DemandNumber, HostNumber, Scene};
+use crate::scene::{ClassNumber, DemandNumber, HostNumber, Scene};
 
 /// Members that are left out one by one.
 const MOST_MEMBERS: usize = 64;

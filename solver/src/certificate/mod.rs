@@ -10,7 +10,6 @@ mod counted;
 mod cut;
 pub(crate) mod hall;
 mod instant;
-mod kept;
 pub(crate) mod minimal;
 mod rows;
 mod tight;
@@ -20,15 +19,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use contradiction::Contradiction;
 use cut::Instant;
 use instant::{Instants, Shortage};
-pub(crate) use kept::kept_twice;
 use minimal::{Member, needed_by_others};
 use rows::Proof;
 
-use crate::classes::ClassNumber;
 use crate::decision::Conflict;
 use crate::model::{HostId, Interval, ReservationId, Seconds};
 use crate::predicate::Predicate;
-use crate::scene::{DemandNumber, HostNumber, Scene};
+use crate::scene::{ClassNumber, DemandNumber, HostNumber, Scene};
 use crate::scope::{CellNumber, Scope};
 use crate::wording;
 

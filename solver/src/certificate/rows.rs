@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::contradiction::Contradiction;
 use super::minimal::{Member, minimal};
-use crate::classes::{ClassNumber, Classes};
+use crate::classes::Classes;
 use crate::decision::CapacityRow;
 use crate::model::{Interval, ReservationId, Seconds};
-use crate::scene::{DemandNumber, HostNumber, Scene};
+use crate::scene::{ClassNumber, DemandNumber, HostNumber, Scene};
 
 /// Rows that together are too small.
 pub(super) struct Proof<'a> {

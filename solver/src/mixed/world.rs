@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 
 use super::resource_classes::ResourceClasses;
 pub(super) use super::resource_classes::{Amounts, Kind};
-use crate::classes::ClassNumber;
 use crate::hosts::HostNumber;
 use crate::index::PredicateNumber;
 use crate::model::{Host, HostId, Interval, Request, ReservationId, Resource, Seconds, times_fitting};
 use crate::planner::Planner;
 use crate::request::Ask;
 use crate::scene;
+use crate::scene::ClassNumber;
 
 /// A demand's number.
 pub(super) type DemandNumber = usize;

@@ -10,7 +10,6 @@ use imbl::{OrdMap, Vector};
 
 mod apply;
 mod capacity;
-mod decide;
 mod kinds;
 mod occupy;
 

@@ -12,8 +12,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::model::Interval;
-use crate::reassign::Counts;
 use crate::reassign::loads::{Changes, order};
+use crate::scope::Counts;
 use crate::scope::{CellNumber, DemandNumber, Scope};
 
 /// How often it is asked whether a cell has hosts free. What is found is found after some hundreds; where the request

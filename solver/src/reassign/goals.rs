@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::reassign::Counts;
+use crate::scope::Counts;
 use crate::scope::{CellNumber, DemandNumber, Scope};
 
 /// Weights beyond this strain the engine's arithmetic; the least goal is dropped then.

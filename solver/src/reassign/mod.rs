@@ -26,8 +26,6 @@ mod point;
 mod pricing;
 mod whole;
 
-use std::collections::BTreeMap;
-
 use crate::certificate;
 use crate::decision::{Conflict, Unfinished};
 use crate::planner::Budget;
@@ -35,13 +33,10 @@ use crate::program::{ModelSolver, Step};
 use crate::reassign::goals::Goals;
 use crate::reassign::growing::Growing;
 use crate::reassign::whole::Search;
-use crate::scope::{CellNumber, DemandNumber, Scope};
+use crate::scope::{Counts, Scope};
 
 /// Narrow instants at which a shortage is looked for before anything is programmed.
 const NARROW_INSTANTS: usize = 4;
-
-/// Hosts per cell or class, for every demand that may differ from what it holds.
-pub(crate) type Counts = BTreeMap<DemandNumber, BTreeMap<CellNumber, u32>>;
 
 /// What was shown.
 pub(crate) enum Reassigned {

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::Seconds;
-use crate::reassign::Counts;
 use crate::reassign::growing::{Column, Growing, Origin, Source, Target};
 use crate::reassign::loads::{Changes, TOLERANCE, order};
+use crate::scope::Counts;
 use crate::scope::{CellNumber, DemandNumber};
 
 /// A solution of the program, read back into classes.

@@ -10,10 +10,11 @@ use crate::decision::Unfinished;
 use crate::model::Seconds;
 use crate::planner::Budget;
 use crate::program::{ModelSolver, Status, Step};
+use crate::reassign::Reassigned;
 use crate::reassign::growing::Growing;
 use crate::reassign::point::Point;
-use crate::reassign::{Counts, Reassigned};
 use crate::scope::CellNumber;
+use crate::scope::Counts;
 
 /// Columns fixed in one dive. Dives end after one to three; one that does not end is no shortcut.
 const MOST_FIXED: usize = 64;

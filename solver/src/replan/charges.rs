@@ -5,8 +5,8 @@
 
 use crate::batch::timeline::Split;
 use crate::batch::timeline::Timeline;
-use crate::classes::{ClassNumber, Classes};
-use crate::scene::{DemandNumber, Scene};
+use crate::classes::Classes;
+use crate::scene::{ClassNumber, DemandNumber, Scene};
 
 /// Charges of all demands in all classes.
 pub(crate) struct Charges {

@@ -11,8 +11,8 @@ use super::charges::{Charges, Found};
 use crate::batch::clock::Clock;
 use crate::batch::timeline::Split;
 use crate::batch::timeline::Timeline;
-use crate::classes::ClassNumber;
 use crate::program::{ModelSolver, Outcome, Program};
+use crate::scene::ClassNumber;
 
 /// Solves the program as a whole.
 pub(crate) fn solve(

@@ -26,10 +26,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::batch::clock::Clock;
 use crate::batch::timeline::Split;
 use crate::batch::timeline::Timeline;
-use crate::classes::{ClassNumber, Classes};
+use crate::classes::Classes;
 use crate::model::{HostId, Request, ReservationId, Resource, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner, StateError};
-use crate::scene::{HostNumber, Scene};
+use crate::scene::{ClassNumber, HostNumber, Scene};
 use crate::{mixed, verify};
 use charges::Charges;
 

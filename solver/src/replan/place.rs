@@ -7,9 +7,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::batch::timeline::Split;
-use crate::classes::{ClassNumber, Classes};
+use crate::classes::Classes;
 use crate::model::Seconds;
-use crate::scene::{DemandNumber, HostNumber, Scene};
+use crate::scene::{ClassNumber, DemandNumber, HostNumber, Scene};
 
 /// The hosts of every demand, sorted; `None` if the counts exceed a room.
 pub(crate) fn hosts(scene: &Scene<'_>, classes: &Classes, splits: &[Split]) -> Option<Vec<Vec<HostNumber>>> {

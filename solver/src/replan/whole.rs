@@ -17,9 +17,8 @@ use crate::batch::formulation::float;
 use crate::batch::prices::{DENOMINATOR, Prices};
 use crate::batch::timeline::Split;
 use crate::batch::timeline::Timeline;
-use crate::classes::ClassNumber;
 use crate::program::{ModelSolver, Outcome as Solution, Program};
-use crate::scene::DemandNumber;
+use crate::scene::{ClassNumber, DemandNumber};
 
 /// What a value may lack of the next whole number to be rounded up with others, dive by dive.
 const REACHES: [f64; 5] = [0.3, 0.0, 0.15, 0.51, 0.26];

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::classes::ClassNumber;
+use super::ClassNumber;
 use crate::index::{IndexClass, PredicateNumber};
 use crate::planner::Planner;
 use crate::predicate::Predicate;

@@ -8,17 +8,12 @@ mod expressions;
 mod part;
 mod whole;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Index;
 
-use crate::classes::{ClassNumber, Classes};
-use crate::decision::{Move, Verdict};
-use crate::decode::Changed;
 pub(crate) use crate::hosts::HostNumber;
 use crate::model::{Host, HostId, Interval, ReservationId};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
-use crate::request::Ask;
 
 pub(crate) use expressions::coarse;
 pub(crate) use part::{Extent, Part};
@@ -85,6 +80,9 @@ impl<'a> Index<HostNumber> for FixedWork<'a> {
     }
 }
 
+/// A class's number.
+pub(crate) type ClassNumber = usize;
+
 /// One decision's world.
 pub(crate) struct Scene<'a> {
     pub(crate) hosts: Vec<&'a Host>,
@@ -94,7 +92,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) demands: Vec<Demand<'a>>,
     /// The distinct expressions of all reservations alive and of the request.
     pub(crate) predicates: Vec<&'a Predicate>,
-    /// The coarse class of each host: see [`Classes`].
+    /// The coarse class of each host: see `classes`.
     pub(crate) coarse_of: Vec<ClassNumber>,
     /// Which of the predicates the hosts of each coarse class satisfy.
     pub(crate) truth: Vec<Vec<bool>>,
@@ -111,41 +109,6 @@ impl Scene<'_> {
     /// Numbers of the requested demands.
     pub(crate) fn requested(&self) -> impl Iterator<Item = DemandNumber> {
         (0..self.demands.len()).take_while(|&number| self.demands[number].requested)
-    }
-
-    /// The answer that gives these demands these hosts and lets the others keep what they hold.
-    pub(crate) fn accepted(&self, asks: &[Ask<'_>], classes: &Classes, changed: &Changed) -> Verdict {
-        let name = |host: &HostNumber| self.hosts[*host].id.clone();
-        let none = BTreeSet::new();
-        let mut holds = BTreeMap::new();
-        for number in self.requested() {
-            let id = self.demands[number].reservation;
-            let kept = asks
-                .iter()
-                .find(|ask| ask.asked.id == *id)
-                .map_or(&[][..], |ask| ask.kept);
-            let chosen = changed.get(&number).unwrap_or(&none).iter().map(name);
-            let all: BTreeSet<HostId> = chosen.chain(kept.iter().cloned()).collect();
-            holds.insert(id.clone(), all.into_iter().collect());
-        }
-        let mut moves = Vec::new();
-        for (&number, chosen) in changed {
-            let demand = &self.demands[number];
-            let left = demand.holds.iter().filter(|host| !chosen.contains(host));
-            let from: Vec<HostId> = left.map(name).collect();
-            if demand.requested || from.is_empty() {
-                continue;
-            }
-            let taken = chosen.iter().filter(|host| demand.holds.binary_search(host).is_err());
-            moves.push(Move {
-                reservation: demand.reservation.clone(),
-                from,
-                to: taken.map(name).collect(),
-                counted: classes.counted_moves(&demand.holds, chosen),
-            });
-        }
-        moves.sort_by(|one, other| one.reservation.cmp(&other.reservation));
-        Verdict::Accepted { holds, moves }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::ClassNumber;
 use super::expressions::Distinct;
 use super::{Demand, Fixed, FixedWork, Scene, numbers};
-use crate::classes::ClassNumber;
 use crate::hosts::{HostNumber, ReservationNumber};
 use crate::index::{Eligible, Held, IndexClass};
 use crate::model::{Interval, Request, Seconds};

@@ -35,6 +35,9 @@ pub(crate) type CellNumber = usize;
 /// A demand's number: the requested ones first, then pending ones in the order in which they became known.
 pub(crate) type DemandNumber = usize;
 
+/// Hosts per cell or class, for every demand that may differ from what it holds.
+pub(crate) type Counts = BTreeMap<DemandNumber, BTreeMap<CellNumber, u32>>;
+
 /// A reservation whose hosts are to be chosen.
 pub(crate) struct Demand<'a> {
     pub(crate) reservation: &'a ReservationId,

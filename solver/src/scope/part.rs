@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::Counts;
 use super::{CellNumber, DemandNumber, Scope};
-use crate::classes::{ClassNumber, Classes};
+use crate::classes::Classes;
 use crate::hosts::ReservationNumber;
 use crate::index::IndexClass;
-use crate::reassign::Counts;
-use crate::scene::{Extent, Part, Scene};
+use crate::scene::{ClassNumber, Extent, Part, Scene};
 
 /// Some groups with their hosts.
 pub(crate) struct Opened<'a> {

@@ -9,12 +9,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Counts;
 use super::{CellNumber, DemandNumber, Scope};
 use crate::decision::Verdict;
 use crate::hosts::HostNumber;
 use crate::model::{Interval, Seconds};
 use crate::rearranged::{Holder, Rearranged};
-use crate::reassign::Counts;
 
 /// What differs in one cell.
 #[derive(Default)]

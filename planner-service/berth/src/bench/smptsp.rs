@@ -9,10 +9,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use benches::smptsp::{Answer, Instance, Settings, read, solve};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use solver::smptsp::{Answer, Instance, Settings, read, solve};
 
 use super::report;
 

@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-const CHAIN: &str = include_str!("../../../../solver/tests/smptsp/chain.dat");
-const APART: &str = include_str!("../../../../solver/tests/smptsp/apart.dat");
+const CHAIN: &str = include_str!("../../../../benches/tests/smptsp/chain.dat");
+const APART: &str = include_str!("../../../../benches/tests/smptsp/apart.dat");
 
 fn berth(arguments: &[&str], folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_berth"))

@@ -10,10 +10,10 @@ use super::super::world::Candidate;
 use super::super::world::Holds;
 use super::world::World;
 use super::yard::Yard;
-use crate::classes::ClassNumber;
 use crate::decision::{Move, Verdict};
 use crate::model::{HostId, LeaseId, ReservationId, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner, StateError};
+use crate::scene::ClassNumber;
 
 /// What is accepted and the state with it.
 pub(super) struct Planned {

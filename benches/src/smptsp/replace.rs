@@ -46,7 +46,7 @@ impl Search<'_> {
     fn lightest(&mut self) -> usize {
         let mut best = (i64::MAX, 0);
         for _ in 0..MEMBERS_DRAWN {
-            let place = self.random.below(self.members.len());
+            let place = self.random.place(self.members.len());
             let day = &self.days[self.members[place]];
             let load = day.iter().map(|&task| self.weights[task]).sum();
             best = best.min((load, place));
@@ -57,7 +57,7 @@ impl Search<'_> {
     /// The tasks those outside compete for: the pool, or a part of it from a random place on.
     fn open(&mut self) -> Open {
         let pool = self.pool.len();
-        let from = if pool > MOST_OPEN { self.random.below(pool) } else { 0 };
+        let from = if pool > MOST_OPEN { self.random.place(pool) } else { 0 };
         let mut tasks: Vec<usize> = (0..pool.min(MOST_OPEN))
             .map(|look| self.pool[(from + look) % pool])
             .collect();
@@ -84,7 +84,7 @@ impl Search<'_> {
                 equals = 1;
             } else if weight == best.0 {
                 equals += 1;
-                if self.random.below(equals) == 0 {
+                if self.random.place(equals) == 0 {
                     best = (weight, place);
                 }
             }

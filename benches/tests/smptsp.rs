@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of it is a test")]
 
-use solver::smptsp::{Answer, Bound, Instance, InstanceError, PRICE_UNIT, Settings, Task, check, peak, read, solve};
+use benches::smptsp::{Answer, Bound, Instance, InstanceError, PRICE_UNIT, Settings, Task, check, peak, read, solve};
 
 const CHAIN: &str = include_str!("smptsp/chain.dat");
 const APART: &str = include_str!("smptsp/apart.dat");

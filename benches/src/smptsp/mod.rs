@@ -12,7 +12,6 @@ pub mod check;
 mod forced;
 mod instance;
 mod prices;
-mod random;
 mod read;
 mod replace;
 mod search;

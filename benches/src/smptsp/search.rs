@@ -11,7 +11,7 @@
 //! nothing else at that time.
 
 use super::instance::Instance;
-use super::random::Random;
+use crate::random::Random;
 
 /// Tasks of the pool looked at in one round.
 const MOST_LOOKED_AT: usize = 20;
@@ -148,7 +148,7 @@ impl<'a> Search<'a> {
     /// One round: the best move that is not forbidden, even if it makes things worse.
     fn step(&mut self) {
         let pool = self.pool.len();
-        let from = self.random.below(pool);
+        let from = self.random.place(pool);
         let mut best: Option<(i64, usize, usize)> = None;
         let mut equals = 0;
         for look in 0..pool.min(MOST_LOOKED_AT) {
@@ -163,7 +163,7 @@ impl<'a> Search<'a> {
                     Some((least, _, _)) if cost > least => {}
                     Some((least, _, _)) if cost == least => {
                         equals += 1;
-                        if self.random.below(equals) == 0 {
+                        if self.random.place(equals) == 0 {
                             best = Some((cost, place, worker));
                         }
                     }
@@ -209,7 +209,7 @@ impl<'a> Search<'a> {
         let to = day.partition_point(|&other| tasks[other].start < tasks[task].end);
         let thrown = self.pool.len();
         self.pool.extend(day.splice(from..to, [task]));
-        let away = 10 + self.random.below(10) + thrown * 6 / 10;
+        let away = 10 + self.random.place(10) + thrown * 6 / 10;
         for &out in &self.pool[thrown..] {
             self.forbidden[out * self.days.len() + worker] = self.round + away as u64;
         }

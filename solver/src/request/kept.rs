@@ -1,13 +1,13 @@
 //! Hosts a request keeps that are needed elsewhere too.
 
+use super::Ask;
 use crate::decision::Conflict;
 use crate::model::{Interval, Request, Resource, Seconds};
 use crate::planner::Planner;
-use crate::request::Ask;
 use crate::wording;
 
 /// A host the request keeps that other fixed work, or the request itself, needs at the same time.
-pub(crate) fn kept_twice(planner: &Planner, asks: &[Ask<'_>], request: &Request, now: Seconds) -> Option<Conflict> {
+pub(super) fn kept_twice(planner: &Planner, asks: &[Ask<'_>], request: &Request, now: Seconds) -> Option<Conflict> {
     let is_whole = |ask: &Ask<'_>| ask.asked.resource == Resource::Host;
     for (position, ask) in asks.iter().enumerate().filter(|(_, ask)| is_whole(ask)) {
         let occupation = ask.asked.occupation();

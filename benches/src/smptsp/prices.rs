@@ -11,7 +11,7 @@
 
 use super::bound::{Bound, MOST_PRICE, PRICE_UNIT};
 use super::instance::Instance;
-use super::random::Random;
+use crate::random::Random;
 
 /// The first step.
 const FIRST_STEP: i64 = PRICE_UNIT / 20;
@@ -149,7 +149,7 @@ impl<'a> Pricing<'a> {
     fn pass(&mut self) {
         self.passes += 1;
         for last in (1..self.order.len()).rev() {
-            let other = self.random.below(last + 1);
+            let other = self.random.place(last + 1);
             self.order.swap(last, other);
         }
         for at in 0..self.order.len() {

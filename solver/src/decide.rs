@@ -2,9 +2,9 @@
 //!
 //! Invariant: nothing here changes the planner, and a refusal is a theorem about the model.
 
-use super::{Budget, ModelSolver, Planner};
 use crate::decision::{Conflict, Decision, Tier, Unfinished, Verdict};
 use crate::model::{Request, Seconds};
+use crate::planner::{Budget, ModelSolver, Planner};
 use crate::reassign::{self, Reassigned};
 use crate::request::Ask;
 use crate::scope::Scope;
@@ -65,7 +65,7 @@ impl Planner {
                 if !verify::changes(&opened.scene, &changed) {
                     return undecided(Unfinished::Arithmetic);
                 }
-                let verdict = opened.scene.accepted(&asks, &opened.classes, &changed);
+                let verdict = decode::accepted(&opened.scene, &asks, &opened.classes, &changed);
                 (tier_of(&verdict), verdict)
             }
             Reassigned::Infeasible(conflict) => refused(Tier::Certificate, conflict),
