@@ -9,6 +9,7 @@ use url::{Host, Url};
 use crate::api::{Api, ApiError};
 use crate::condition::ConditionError;
 use crate::endpoint::{EndpointError, TypedConnection};
+use crate::hint::{Hint, Kind};
 use crate::key_values::{nearest, question};
 use crate::keystone::KeystoneError;
 use crate::moment::MomentError;
@@ -43,8 +44,8 @@ pub enum ClientError {
     /// No object of this kind has this name.
     #[error("no {kind} is called '{name}'{}", question(nearest.as_deref()))]
     NoSuchName {
-        /// `lease` or `host`
-        kind: &'static str,
+        /// What it would be.
+        kind: Kind,
         /// As written.
         name: String,
         /// The name of one that may have been meant.
@@ -53,8 +54,8 @@ pub enum ClientError {
     /// Several objects have this name.
     #[error("{count} {kind}s are called '{name}': {ids}")]
     AmbiguousName {
-        /// `lease` or `host`
-        kind: &'static str,
+        /// What it would be.
+        kind: Kind,
         /// As written.
         name: String,
         /// How many.
@@ -93,9 +94,9 @@ impl ClientError {
         }
     }
 
-    /// A call that failed; after a conflict with what there is, `command` shows that.
-    pub(crate) fn conflict(error: ApiError, command: &[&str], shows: &str, api: &Api) -> Self {
-        match (&error, api.typed().command(command)) {
+    /// A call that failed; after a conflict with what there is, `hint` shows that.
+    pub(crate) fn conflict(error: ApiError, hint: Hint<'_>, shows: &str, api: &Api) -> Self {
+        match (&error, api.typed().hint(hint)) {
             (ApiError::Refused { status: 409, .. }, Some(command)) => Self::Refused {
                 refusal: error,
                 next: vec![format!("`{command}` {shows}")],
@@ -122,7 +123,7 @@ impl ClientError {
     }
 
     /// That none of these has this name.
-    pub(crate) fn no_such<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn no_such<'a>(kind: Kind, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         Self::NoSuchName {
             kind,
             name: name.to_owned(),
@@ -186,8 +187,7 @@ impl ClientError {
             }
             Self::Endpoint(EndpointError::Keystone(error)) => return Some(error.next_step()),
             Self::NoSuchName { kind, .. } => {
-                let noun = kind.replace(' ', "");
-                let list = typed.command(&[noun.as_str(), "list"])?;
+                let list = typed.hint(Hint::List(*kind))?;
                 return Some(format!("`{list}` shows what there is."));
             }
             Self::AmbiguousName { .. } => "Say which one by its id.",
@@ -236,7 +236,7 @@ fn refusal_hint(status: u16, message: &str, typed: &TypedConnection) -> Option<S
         }
         403 if message.contains("Policy") => "Your role does not allow this; ask an operator of the service.",
         404 => {
-            let (leases, hosts) = (typed.command(&["lease", "list"])?, typed.command(&["host", "list"])?);
+            let (leases, hosts) = (typed.hint(Hint::List(Kind::Lease))?, typed.hint(Hint::List(Kind::Host))?);
             return Some(format!(
                 "It may have ended or been deleted; `{leases}` and `{hosts}` show what there is."
             ));

@@ -9,6 +9,7 @@ use crate::ConnectionArguments;
 use crate::answer::{list, member};
 use crate::api::{Api, segment};
 use crate::error::ClientError;
+use crate::hint::Kind;
 use crate::lease::only_one;
 use crate::output::{Output, cell_of, text_of};
 
@@ -102,5 +103,5 @@ async fn find(api: &Api, reference: &str) -> Result<String, ClientError> {
     if found.iter().any(|known| text_of(known, "id") == reference) {
         return Ok(reference.to_owned());
     }
-    only_one(&found, "floating IP", "floating_ip_address", reference)
+    only_one(&found, Kind::FloatingIp, "floating_ip_address", reference)
 }

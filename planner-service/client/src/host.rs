@@ -12,6 +12,7 @@ use crate::ConnectionArguments;
 use crate::answer::{list, member};
 use crate::api::{Api, segment};
 use crate::error::ClientError;
+use crate::hint::{Hint, Kind};
 use crate::key_values::{Property, distinct, nearest, question};
 use crate::lease::only_one;
 use crate::output::{Cell, Output, cell_of, counted, text_of};
@@ -122,9 +123,8 @@ pub(crate) async fn run(action: HostAction, api: &Api, output: &mut Output<'_>) 
             for host in &arguments.hosts {
                 let id = find(api, host).await?;
                 let removed = api.delete(&format!("/v1/os-hosts/{}", segment(&id))).await;
-                let allocations = ["allocation", "show", id.as_str()];
                 removed.map_err(|refusal| {
-                    ClientError::conflict(refusal, &allocations, "shows which leases have it.", api)
+                    ClientError::conflict(refusal, Hint::ShowAllocation(&id), "shows which leases have it.", api)
                 })?;
                 if !output.json {
                     output.line(&format!("Removed host {host}."))?;
@@ -158,8 +158,8 @@ async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) 
     }
     refuse_twice(body.insert("name".to_owned(), json!(arguments.name)).as_ref(), "name")?;
     let answer = api.post("/v1/os-hosts", &Value::Object(body)).await;
-    let update = ["host", "update", "--help"];
-    let answer = answer.map_err(|refusal| ClientError::conflict(refusal, &update, "says how to change it.", api))?;
+    let answer = answer
+        .map_err(|refusal| ClientError::conflict(refusal, Hint::UpdateHost, "says how to change it.", api))?;
     let sizes = ["vcpus", "memory_mb", "local_gb"];
     let is_zero = |name: &&&str| answer.pointer(&format!("/host/{name}")) == Some(&json!(0));
     let zero: Vec<&str> = sizes.iter().filter(is_zero).copied().collect();
@@ -317,5 +317,5 @@ pub(crate) async fn find(api: &Api, reference: &str) -> Result<String, ClientErr
     if hosts.iter().any(|host| text_of(host, "id") == reference) {
         return Ok(reference.to_owned());
     }
-    only_one(&hosts, "host", "hypervisor_hostname", reference)
+    only_one(&hosts, Kind::Host, "hypervisor_hostname", reference)
 }

@@ -13,6 +13,7 @@ use crate::ConnectionArguments;
 use crate::answer::{list, member};
 use crate::api::{Api, ApiError, segment};
 use crate::error::ClientError;
+use crate::hint::{Hint, Kind};
 use crate::moment::{Moment, from_wire, time_for_people, to_wire};
 use crate::output::{Cell, Output, cell_of, text_of};
 use crate::report;
@@ -452,7 +453,7 @@ async fn delete(arguments: DeleteArguments, api: &Api, output: &mut Output<'_>) 
                 output.line(&format!(
                     "Lease {lease} is {status}: its resources are still being given back, then it is deleted."
                 ))?;
-                if let Some(show) = api.typed().command(&["lease", "show", id.as_str()]) {
+                if let Some(show) = api.typed().hint(Hint::ShowLease(&id)) {
                     output.line(&format!("`{show}` tells how far that is."))?;
                 }
             }
@@ -502,7 +503,7 @@ fn is_of_work(message: &str) -> bool {
 
 /// A refusal that the state of the lease may explain.
 fn state_shown(refusal: ApiError, id: &str, api: &Api) -> ClientError {
-    ClientError::conflict(refusal, &["lease", "show", id], "tells the state it is in now.", api)
+    ClientError::conflict(refusal, Hint::ShowLease(id), "tells the state it is in now.", api)
 }
 
 /// The id of the lease that has this id or, alone, this name.
@@ -516,7 +517,7 @@ pub(crate) async fn find(api: &Api, reference: &str) -> Result<String, ClientErr
         }
     }
     let leases = list(api.get("/v1/leases", &[]).await?, "leases")?;
-    only_one(&leases, "lease", "name", reference)
+    only_one(&leases, Kind::Lease, "name", reference)
 }
 
 /// Fewest characters of an id that stand for the whole of it: what tables show of one in a narrow terminal.
@@ -525,7 +526,7 @@ const SHORTEST_PREFIX: usize = 7;
 /// The id of the only item whose member `name` is `reference`, or whose id begins with it.
 pub(crate) fn only_one(
     items: &[Value],
-    kind: &'static str,
+    kind: Kind,
     name: &str,
     reference: &str,
 ) -> Result<String, ClientError> {

@@ -9,6 +9,7 @@ use crate::ConnectionArguments;
 use crate::answer::list;
 use crate::api::{Api, segment};
 use crate::error::ClientError;
+use crate::hint::Kind;
 use crate::output::{Cell, Output, cell_of, scalar, text_of};
 
 /// `berth property`.
@@ -73,7 +74,7 @@ pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'
             let properties = list(answer, "resource_properties")?;
             let Some(found) = properties.iter().find(|found| text_of(found, "property") == property) else {
                 let known = properties.iter().filter_map(|known| known.get("property")?.as_str());
-                return Err(ClientError::no_such("property", &property, known));
+                return Err(ClientError::no_such(Kind::Property, &property, known));
             };
             if output.json {
                 output.value(found)

@@ -12,6 +12,7 @@ use crate::ConnectionArguments;
 use crate::answer::list;
 use crate::api::Api;
 use crate::error::ClientError;
+use crate::hint::Kind;
 use crate::moment::{Moment, from_wire};
 use crate::output::{Output, Shown, counted, text_of};
 use crate::request::quoted;
@@ -135,7 +136,7 @@ pub(crate) async fn run(
         let is_meant = |lease: &Value| text_of(lease, "id") == *wanted || text_of(lease, "name") == *wanted;
         if !leases.iter().any(is_meant) {
             let known = leases.iter().filter_map(|lease| lease.get("name")?.as_str());
-            return Err(ClientError::no_such("lease", wanted, known));
+            return Err(ClientError::no_such(Kind::Lease, wanted, known));
         }
     }
     let leases: BTreeMap<String, &Value> = leases.iter().map(|lease| (text_of(lease, "id"), lease)).collect();
