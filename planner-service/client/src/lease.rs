@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use api_types::capacity::Offer;
 use chrono::{DateTime, Utc};
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -37,6 +38,23 @@ const STATUSES: [&str; 9] = [
     "terminated",
     "deleting",
     "error",
+];
+
+/// Every member of a lease that `--field` prints.
+const MEMBERS: [&str; 13] = [
+    "id",
+    "name",
+    "user_id",
+    "project_id",
+    "start_date",
+    "end_date",
+    "trust_id",
+    "status",
+    "degraded",
+    "created_at",
+    "updated_at",
+    "reservations",
+    "events",
 ];
 
 /// `berth lease`.
@@ -95,8 +113,8 @@ pub(crate) struct CreateArguments {
     before_end: Option<Moment>,
     #[command(flatten)]
     reservation: ReservationArguments,
-    /// Print only this member, e.g. id
-    #[arg(long, value_name = "NAME")]
+    /// Print only this member
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(MEMBERS))]
     field: Option<String>,
 }
 
@@ -111,8 +129,12 @@ pub(crate) struct ListArguments {
 pub(crate) struct ShowArguments {
     /// Id or name
     lease: String,
-    /// Print only this member, e.g. status, or hosts (one a line)
-    #[arg(long, value_name = "NAME")]
+    /// Print only this member; lists one item a line
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = PossibleValuesParser::new(MEMBERS.into_iter().chain([report::HOSTS]))
+    )]
     field: Option<String>,
 }
 
@@ -208,7 +230,8 @@ async fn create(
     }
     let lease = member(answer, "lease")?;
     match &arguments.field {
-        Some(field) => output.field(&lease, field),
+        // The lease is booked whatever the answer lacks.
+        Some(field) => output.member(lease.get(field).unwrap_or(&Value::Null)),
         None => report::show_done(lease, api, output).await,
     }
 }

@@ -118,7 +118,7 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Prints one member of an object: text without quotation marks, a list one item a line; or as JSON.
+    /// Prints the member of an object that has this name, as [`Self::member`].
     pub(crate) fn field(&mut self, object: &Value, name: &str) -> Result<(), ClientError> {
         let Some(value) = object.get(name) else {
             let known: Vec<&str> = object
@@ -130,6 +130,11 @@ impl<'a> Output<'a> {
                 suggestion(name, &known)
             )));
         };
+        self.member(value)
+    }
+
+    /// Prints one member of an object: text without quotation marks, a list one item a line; or as JSON.
+    pub(crate) fn member(&mut self, value: &Value) -> Result<(), ClientError> {
         match value.as_array() {
             _ if self.json => self.value(value),
             Some(items) => items.iter().try_for_each(|item| self.unbroken(&scalar(item))),

@@ -16,6 +16,9 @@ use crate::output::{Cell, Output, cell_of, text_of};
 use crate::reservation::noun;
 use crate::timeline_chart::day_and_time;
 
+/// The names of a lease's hosts, as a member beside those of `/v1`.
+pub(crate) const HOSTS: &str = "hosts";
+
 /// Everything known about a lease.
 struct View {
     /// As `/v1` shows it.
@@ -94,14 +97,15 @@ impl View {
     }
 }
 
-/// Prints one member of a lease; besides those of `/v1`, `hosts` are the names of its hosts.
+/// Prints one member of a lease, or its [`HOSTS`].
 pub(crate) async fn show_field(id: &str, field: &str, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
-    let mut view = View::fetch(id, api).await?;
-    let hosts: Vec<Value> = view.hosts().into_iter().map(|(_, name, _)| json!(name)).collect();
-    if let Value::Object(members) = &mut view.lease {
-        members.insert("hosts".to_owned(), Value::Array(hosts));
+    if field != HOSTS {
+        let lease = member(api.get(&format!("/v1/leases/{}", segment(id)), &[]).await?, "lease")?;
+        return output.member(lease.get(field).unwrap_or(&Value::Null));
     }
-    output.field(&view.lease, field)
+    let view = View::fetch(id, api).await?;
+    let hosts: Vec<Value> = view.hosts().into_iter().map(|(_, name, _)| json!(name)).collect();
+    output.member(&Value::Array(hosts))
 }
 
 /// Prints a lease that has just been booked or changed. That is done whatever becomes of the questions that follow, so

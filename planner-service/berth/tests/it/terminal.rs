@@ -190,6 +190,10 @@ async fn c10_what_is_misspelt_books_nothing() {
             "vcpus is given besides",
         ),
         (&["host", "create", "x", "--property", "gpu="], "NAME=VALUE"),
+        (
+            &["lease", "create", "x", "--hosts", "1", "--field", "nosuch"],
+            "possible values: id, name",
+        ),
         (&["host", "show", "c1", "--field", "vcpu"], "did you mean 'vcpus'?"),
     ] {
         let output = berth(&program.url, arguments);
@@ -200,6 +204,21 @@ async fn c10_what_is_misspelt_books_nothing() {
     assert_eq!(leases, json!({"leases": []}));
     let (_, hosts) = program.get("/v1/os-hosts").await;
     assert_eq!(hosts["hosts"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c10_every_member_of_a_lease_can_be_printed_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::start(&["--data", folder.path().to_str().expect("text")], &[]);
+    let (status, body) = program.post("/v1/os-hosts", &host("c1")).await;
+    assert_eq!(status, 201, "{body}");
+    let made = berth(&program.url, &["lease", "create", "x", "--hosts", "1", "--field", "id"]);
+    let (_, answer) = program.get(&format!("/v1/leases/{}", text(&made.stdout).trim())).await;
+    let members = answer["lease"].as_object().expect("a lease is answered");
+    for member in members.keys().map(String::as_str).chain(["hosts"]) {
+        let output = berth(&program.url, &["lease", "show", "x", "--field", member]);
+        assert!(output.status.success(), "{member}: {output:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
