@@ -1,9 +1,9 @@
 //! What can go wrong with a client command, and what the user can do about it.
 //!
 //! Invariant: every error has an exit code a script can rely on: 1 refused by the service, 2 wrong
-//! command line, 3 the service did not answer.
+//! command line, and nothing has happened, 3 the service did not answer.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use url::{Host, Url};
 
 use crate::api::{Api, ApiError};
@@ -14,6 +14,10 @@ use crate::key_values::{nearest, question};
 use crate::keystone::KeystoneError;
 use crate::moment::MomentError;
 use crate::request::{Request, accepted};
+use crate::several::{self, Failure};
+
+/// The service did not answer.
+pub(crate) const UNREACHABLE: u8 = 3;
 
 /// Why a client command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +70,17 @@ pub enum ClientError {
     /// The answer lacks what the API promises.
     #[error("the service answered without '{0}'; is this the address of a reservation service?")]
     Answer(&'static str),
+    /// Some of several things were not done.
+    #[error("{}", failures.iter().map(|failure| failure.to_string()).collect::<Vec<_>>().join("; "))]
+    Several {
+        /// Which, and why.
+        failures: Vec<Failure>,
+        /// What was done, as it is printed.
+        done: Map<String, Value>,
+    },
+    /// One of several things, after the service had stopped to answer.
+    #[error("not tried, because the service does not answer")]
+    Untried,
     /// The output cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -105,6 +120,42 @@ impl ClientError {
         }
     }
 
+    /// What is said of it, a sentence for each thing that failed.
+    pub(crate) fn said(&self) -> Vec<String> {
+        match self {
+            Self::Several { failures, .. } => failures.iter().map(ToString::to_string).collect(),
+            _ => vec![self.to_string()],
+        }
+    }
+
+    /// The document that stands for it where JSON is printed: the service's own where it refused, else an object `error`.
+    pub(crate) fn document(&self, typed: &TypedConnection) -> Value {
+        match (self, self.answer()) {
+            (Self::Several { failures, done }, _) => several::document(failures, done, typed),
+            (_, Some(answer)) => answer.clone(),
+            (_, None) => json!({"error": {
+                "kind": self.kind(),
+                "message": self.to_string(),
+                "exit_code": self.exit_code(),
+                "next_steps": self.next_steps(typed),
+            }}),
+        }
+    }
+
+    /// What kind of error it is, for programs.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::NoSuchName { .. } => "no_such_name",
+            Self::AmbiguousName { .. } => "ambiguous_name",
+            Self::Untried => "untried",
+            _ => match self.exit_code() {
+                2 => "usage",
+                UNREACHABLE => "unreachable",
+                _ => "refused",
+            },
+        }
+    }
+
     /// What the service answered when it refused, as far as that was JSON.
     pub(crate) fn answer(&self) -> Option<&Value> {
         let (Self::Api(refusal) | Self::Refused { refusal, .. }) = self else {
@@ -131,11 +182,16 @@ impl ClientError {
         }
     }
 
-    /// The exit code: 1 refused or not found, 2 usage, 3 not reachable.
-    pub const fn exit_code(&self) -> u8 {
+    /// The exit code: 1 refused or not found, 2 usage and nothing has happened, 3 not reachable.
+    pub fn exit_code(&self) -> u8 {
         match self {
             Self::Api(ApiError::Unreachable { .. } | ApiError::Gateway { .. })
-            | Self::Endpoint(EndpointError::Keystone(KeystoneError::Unreachable { .. })) => 3,
+            | Self::Endpoint(EndpointError::Keystone(KeystoneError::Unreachable { .. }))
+            | Self::Untried => UNREACHABLE,
+            Self::Several { failures, .. } => {
+                let mut codes = failures.iter().map(|failure| failure.error.exit_code());
+                codes.find(|code| *code == UNREACHABLE).unwrap_or(1)
+            }
             Self::Api(ApiError::Address { .. } | ApiError::Client { .. })
             | Self::Moment(_)
             | Self::Condition(_)
@@ -169,10 +225,19 @@ impl ClientError {
 
     /// What the user can do next, a line each; commands lead to the service that was asked.
     pub fn next_steps(&self, typed: &TypedConnection) -> Vec<String> {
-        if let Self::Refused { next, .. } = self {
-            return next.clone();
+        match self {
+            Self::Refused { next, .. } => next.clone(),
+            Self::Several { failures, .. } => {
+                let mut steps: Vec<String> = Vec::new();
+                for step in failures.iter().flat_map(|failure| failure.error.next_steps(typed)) {
+                    if !steps.contains(&step) {
+                        steps.push(step);
+                    }
+                }
+                steps
+            }
+            _ => self.next_step(typed).into_iter().collect(),
         }
-        self.next_step(typed).into_iter().collect()
     }
 
     /// What the user can do next, in one sentence.
@@ -195,6 +260,8 @@ impl ClientError {
             Self::Api(ApiError::Address { .. } | ApiError::Client { .. })
             | Self::Endpoint(EndpointError::Address { .. } | EndpointError::Token)
             | Self::Refused { .. }
+            | Self::Several { .. }
+            | Self::Untried
             | Self::Output(_) => return None,
         };
         Some(text.to_owned())

@@ -16,6 +16,7 @@ use crate::hint::{Hint, Kind};
 use crate::key_values::{Property, distinct, nearest, question};
 use crate::lease::only_one;
 use crate::output::{Cell, Output, cell_of, counted, text_of};
+use crate::several::{Target, each, targets};
 use crate::size::{gibibytes, mebibytes};
 
 /// `berth host`.
@@ -120,17 +121,17 @@ pub(crate) async fn run(action: HostAction, api: &Api, output: &mut Output<'_>) 
         HostAction::Down(arguments) => set_reservable(&arguments.hosts, false, api, output).await,
         HostAction::Up(arguments) => set_reservable(&arguments.hosts, true, api, output).await,
         HostAction::Delete(arguments) => {
-            for host in &arguments.hosts {
-                let id = find(api, host).await?;
-                let removed = api.delete(&format!("/v1/os-hosts/{}", segment(&id))).await;
+            let hosts = find_all(api, &arguments.hosts).await?;
+            each(&hosts, &["deleted"], output, async |host, output| {
+                let removed = api.delete(&format!("/v1/os-hosts/{}", segment(&host.id))).await;
                 removed.map_err(|refusal| {
-                    ClientError::conflict(refusal, Hint::ShowAllocation(&id), "shows which leases have it.", api)
+                    let hint = Hint::ShowAllocation(&host.id);
+                    ClientError::conflict(refusal, hint, "shows which leases have it.", api)
                 })?;
-                if !output.json {
-                    output.line(&format!("Removed host {host}."))?;
-                }
-            }
-            Ok(())
+                output.sentence(&format!("Removed host {}.", host.name))?;
+                Ok(("deleted", json!({"id": host.id})))
+            })
+            .await
         }
     }
 }
@@ -222,24 +223,25 @@ async fn set_reservable(
     api: &Api,
     output: &mut Output<'_>,
 ) -> Result<(), ClientError> {
-    for host in hosts {
-        let id = find(api, host).await?;
-        let path = format!("/capacity/v1/hosts/{}", segment(&id));
-        let answer = api.patch(&path, &json!({"reservable": reservable})).await?;
-        if output.json {
-            output.value(&answer)?;
-            continue;
-        }
+    let hosts = find_all(api, hosts).await?;
+    each(&hosts, &["hosts"], output, async |host, output| {
+        let path = format!("/capacity/v1/hosts/{}", segment(&host.id));
+        let mut answer = api.patch(&path, &json!({"reservable": reservable})).await?;
         let count = |name: &str, one, many| counted(answer.get(name).and_then(Value::as_u64).unwrap_or(0), one, many);
-        output.line(&format!(
-            "Host {host} is {}: {} moved, {} resources now, {} again.",
+        output.sentence(&format!(
+            "Host {} is {}: {} moved, {} resources now, {} again.",
+            host.name,
             if reservable { "up" } else { "down" },
             count("moved", "reservation", "reservations"),
             count("lost", "more lease lacks", "more leases lack"),
             count("refilled", "has its resources", "have their resources"),
         ))?;
-    }
-    Ok(())
+        if let Value::Object(members) = &mut answer {
+            members.insert("id".to_owned(), json!(host.id));
+        }
+        Ok(("hosts", answer))
+    })
+    .await
 }
 
 async fn show_all(api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
@@ -275,11 +277,10 @@ async fn show_all(api: &Api, output: &mut Output<'_>) -> Result<(), ClientError>
         "RESERVABLE",
         "PROPERTIES",
     ];
-    output.table(
-        &header,
-        rows,
-        "No hosts are registered; `berth host create --help` says how to register one.",
-    )
+    let how = api.typed().hint(Hint::CreateHost);
+    let how = how.map(|create| format!("; `{create}` says how operators register one"));
+    let none = format!("No hosts are registered{}.", how.unwrap_or_default());
+    output.table(&header, rows, &none)
 }
 
 fn print(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
@@ -314,8 +315,13 @@ fn capabilities(host: &Value) -> BTreeSet<&str> {
 /// The id of the host that has this id or, alone, this name.
 pub(crate) async fn find(api: &Api, reference: &str) -> Result<String, ClientError> {
     let hosts = list(api.get("/v1/os-hosts", &[]).await?, "hosts")?;
-    if hosts.iter().any(|host| text_of(host, "id") == reference) {
-        return Ok(reference.to_owned());
-    }
     only_one(&hosts, Kind::Host, "hypervisor_hostname", reference)
+}
+
+/// The hosts that these names and ids stand for.
+async fn find_all(api: &Api, references: &[String]) -> Result<Vec<Target>, ClientError> {
+    let hosts = list(api.get("/v1/os-hosts", &[]).await?, "hosts")?;
+    let found = references.iter();
+    let found = found.map(|reference| only_one(&hosts, Kind::Host, "hypervisor_hostname", reference));
+    targets(references, found)
 }

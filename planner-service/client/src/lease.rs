@@ -20,6 +20,7 @@ use crate::output::{Cell, Output, cell_of, text_of};
 use crate::report;
 use crate::request::{Request, at, operand, option};
 use crate::reservation::{ReservationArguments, noun};
+use crate::several::{Target, each, targets};
 
 /// Between two attempts while work on a lease is under way.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -459,32 +460,40 @@ async fn update(
 }
 
 async fn delete(arguments: DeleteArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let mut found = Vec::new();
     for lease in &arguments.leases {
-        let id = find(api, lease).await?;
-        let path = format!("/v1/leases/{}", segment(&id));
-        let deleted = when_idle(lease, arguments.no_wait, output, async || api.delete(&path).await).await;
-        deleted.map_err(|refusal| state_shown(refusal, &id, api))?;
-        // The service has waited for a while; what it could not give back in this time keeps the lease there.
-        let left = api.get(&path, &[]).await.ok();
-        match left {
-            Some(answer) if output.json => output.value(&answer)?,
-            Some(answer) => {
-                let status = answer
-                    .pointer("/lease/status")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                output.line(&format!(
-                    "Lease {lease} is {status}: its resources are still being given back, then it is deleted."
-                ))?;
-                if let Some(show) = api.typed().hint(Hint::ShowLease(&id)) {
-                    output.line(&format!("`{show}` tells how far that is."))?;
-                }
-            }
-            None if output.json => {}
-            None => output.line(&format!("Deleted lease {lease}."))?,
-        }
+        found.push(find(api, lease).await);
     }
-    Ok(())
+    let leases = targets(&arguments.leases, found)?;
+    each(&leases, &["deleted", "deleting"], output, async |lease, output| {
+        delete_one(lease, arguments.no_wait, api, output).await
+    })
+    .await
+}
+
+async fn delete_one(
+    lease: &Target,
+    no_wait: bool,
+    api: &Api,
+    output: &mut Output<'_>,
+) -> Result<(&'static str, Value), ClientError> {
+    let Target { name, id } = lease;
+    let path = format!("/v1/leases/{}", segment(id));
+    let deleted = when_idle(name, no_wait, output, async || api.delete(&path).await).await;
+    deleted.map_err(|refusal| state_shown(refusal, id, api))?;
+    // The service has waited for a while; what it could not give back in this time keeps the lease there.
+    let Ok(Ok(left)) = api.get(&path, &[]).await.map(|answer| member(answer, "lease")) else {
+        output.sentence(&format!("Deleted lease {name}."))?;
+        return Ok(("deleted", json!({"id": id})));
+    };
+    let status = text_of(&left, "status");
+    output.sentence(&format!(
+        "Lease {name} is {status}: its resources are still being given back, then it is deleted."
+    ))?;
+    if let Some(show) = api.typed().hint(Hint::ShowLease(id)) {
+        output.sentence(&format!("`{show}` tells how far that is."))?;
+    }
+    Ok(("deleting", left))
 }
 
 /// Makes a call that the service refuses while something is being done with the lease: again and again until that has
@@ -546,7 +555,7 @@ pub(crate) async fn find(api: &Api, reference: &str) -> Result<String, ClientErr
 /// Fewest characters of an id that stand for the whole of it: what tables show of one in a narrow terminal.
 const SHORTEST_PREFIX: usize = 7;
 
-/// The id of the only item whose member `name` is `reference`, or whose id begins with it.
+/// The id of the item with this id; else of the only one whose member `name` is `reference`, or whose id begins with it.
 pub(crate) fn only_one(
     items: &[Value],
     kind: Kind,
@@ -557,7 +566,10 @@ pub(crate) fn only_one(
         let meant = items.iter().filter(|item| is_meant(item));
         meant.map(|item| text_of(item, "id")).collect()
     };
-    let mut ids = ids_of(&|item| text_of(item, name) == reference);
+    let mut ids = ids_of(&|item| text_of(item, "id") == reference);
+    if ids.is_empty() {
+        ids = ids_of(&|item| text_of(item, name) == reference);
+    }
     if ids.is_empty() && reference.len() >= SHORTEST_PREFIX {
         ids = ids_of(&|item| text_of(item, "id").starts_with(reference));
     }

@@ -90,6 +90,11 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
+    /// Prints a sentence, if no JSON is printed.
+    pub(crate) fn sentence(&mut self, text: &str) -> Result<(), ClientError> {
+        if self.json { Ok(()) } else { self.line(text) }
+    }
+
     /// Prints one line as it is, to be copied or read by a program.
     pub(crate) fn unbroken(&mut self, text: &str) -> Result<(), ClientError> {
         Ok(writeln!(self.writer, "{}", escaped(text))?)

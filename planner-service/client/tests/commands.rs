@@ -680,7 +680,104 @@ async fn a10_a_lease_that_still_gives_its_resources_back_is_not_called_deleted()
     );
     let (_, printed) = berth(&server, &["lease", "delete", "night", "--json"]).await;
     let printed: Value = serde_json::from_str(&printed).unwrap();
-    assert_eq!(printed["lease"]["status"], "DELETING");
+    assert_eq!(printed["deleting"][0]["status"], "DELETING");
+    assert_eq!(printed["deleted"], json!([]));
+}
+
+/// A12: several names are all known before the first is taken, and what fails keeps none of the others from being done.
+#[tokio::test]
+async fn a12_of_several_names_none_is_passed_over_silently() {
+    let hosts = json!({"hosts": [{"id": "1", "hypervisor_hostname": "n1"}, {"id": "2", "hypervisor_hostname": "n2"},
+        {"id": "3", "hypervisor_hostname": "n3"}]});
+    let leases = json!({"leases": [lease("d1", "l1"), lease("d2", "l2"), lease("d3", "l3")]});
+    let known = |id: &str| json!({"id": id, "floating_network_id": "n", "floating_ip_address": id});
+    let floating_ips = json!({"floatingips": [known("f1"), known("f2"), known("f3")]});
+    for (words, unknown) in [
+        ("lease delete d1 nosuch d2 nihil", "lease"),
+        ("host delete n1 nosuch n2 nihil", "host"),
+        ("host down n1 nosuch n2 nihil", "host"),
+        ("host up n1 nosuch n2 nihil", "host"),
+        ("floatingip delete f1 nosuch f2 nihil", "floating IP"),
+    ] {
+        let server = MockServer::start().await;
+        answers(&server, "/v1/leases", leases.clone()).await;
+        answers(&server, "/v1/os-hosts", hosts.clone()).await;
+        answers(&server, "/v1/floatingips", floating_ips.clone()).await;
+        let words: Vec<&str> = words.split(' ').collect();
+        let error = berth(&server, &words).await.0.unwrap_err();
+        assert_eq!(
+            (error.exit_code(), error.to_string()),
+            (1, format!("no {unknown} is called 'nosuch'; no {unknown} is called 'nihil'"))
+        );
+        let requests = server.received_requests().await.unwrap();
+        assert!(requests.iter().all(|request| request.method.as_str() == "GET"), "{words:?}");
+    }
+    let server = MockServer::start().await;
+    answers(&server, "/v1/os-hosts", hosts).await;
+    let reserved = json!({"error_code": 409, "error_message": "The host is reserved.", "error_name": 409});
+    for (id, answer) in [
+        ("1", ResponseTemplate::new(204)),
+        ("2", ResponseTemplate::new(409).set_body_json(&reserved)),
+        ("3", ResponseTemplate::new(204)),
+    ] {
+        Mock::given(method("DELETE"))
+            .and(path(format!("/v1/os-hosts/{id}")))
+            .respond_with(answer)
+            .expect(2)
+            .mount(&server)
+            .await;
+    }
+    let all = ["host", "delete", "n1", "n2", "1", "n3"];
+    let (result, printed) = berth(&server, &all).await;
+    assert_eq!(printed, "Removed host n1.\nRemoved host n3.\n");
+    let error = result.unwrap_err();
+    assert_eq!(
+        (error.exit_code(), error.to_string().as_str()),
+        (1, "n2: The host is reserved. (HTTP 409)")
+    );
+    assert_eq!(hints(&error), ["`berth allocation show 2` shows which leases have it."]);
+    let (_, printed) = berth(&server, &[&all[..], &["--json"]].concat()).await;
+    assert_eq!(
+        serde_json::from_str::<Value>(&printed).unwrap(),
+        json!({"deleted": [{"id": "1"}, {"id": "3"}], "failed": [
+            {"name": "n2", "error_code": 409, "error_message": "The host is reserved.", "error_name": 409}]})
+    );
+}
+
+/// A13: where JSON is asked for, each command prints one document, whoever finds what is wrong.
+#[tokio::test]
+async fn a13_whatever_happens_is_one_document() {
+    let server = with_one_lease().await;
+    Mock::given(method("DELETE"))
+        .respond_with(ResponseTemplate::new(204))
+        .mount(&server)
+        .await;
+    for (words, kind, code) in [
+        ("lease show nihil", "no_such_name", 1),
+        ("lease delete nihil", "no_such_name", 1),
+        ("lease create x", "usage", 2),
+        ("lease update night", "usage", 2),
+        ("property list", "refused", 1),
+    ] {
+        let words: Vec<&str> = words.split(' ').chain(["--json"]).collect();
+        let (result, printed) = berth(&server, &words).await;
+        let error = result.unwrap_err();
+        let document: Value = serde_json::from_str(&printed).unwrap_or_else(|_| panic!("{words:?}: {printed}"));
+        assert_eq!(
+            document,
+            json!({"error": {"kind": kind, "message": error.to_string(), "exit_code": code, "next_steps": hints(&error)}}),
+            "{words:?}"
+        );
+    }
+    let (_, printed) = support::berth("http://127.0.0.1:1", &["lease", "list", "--json"]).await;
+    let document: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((&document["error"]["kind"], &document["error"]["exit_code"]), (&json!("unreachable"), &json!(3)));
+    let (result, printed) = berth(&server, &["host", "delete", "gpu07", "--json"]).await;
+    result.unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(&printed).unwrap(),
+        json!({"deleted": [{"id": "7"}]})
+    );
 }
 
 #[tokio::test]
