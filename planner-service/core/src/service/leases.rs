@@ -287,7 +287,7 @@ impl Service {
         for spec in &mut draft.reservations {
             self.check_supported(spec.resource_type())?;
             spec.map_expressions(|expression| reach.within(expression));
-            comparable::check_all(&spec.expressions(), book.planner())?;
+            comparable::check_all(&spec.expressions(), book.planner(), reach.sees_hosts())?;
         }
         let identifiers = LeaseIdentifiers::draw(self.identifiers.as_ref(), draft.reservations.len());
         let identifiers = Arc::new(identifiers);
@@ -360,7 +360,7 @@ impl Service {
                     (*same).clone_into(expression);
                 } else {
                     *expression = reach.within(expression);
-                    comparable::check_all(&[expression.as_str()], book.planner())?;
+                    comparable::check_all(&[expression.as_str()], book.planner(), reach.sees_hosts())?;
                 }
             }
         }
