@@ -303,7 +303,10 @@ fn refusal_hint(status: u16, message: &str, typed: &TypedConnection) -> Option<S
         }
         403 if message.contains("Policy") => "Your role does not allow this; ask an operator of the service.",
         404 => {
-            let (leases, hosts) = (typed.hint(Hint::List(Kind::Lease))?, typed.hint(Hint::List(Kind::Host))?);
+            let (leases, hosts) = (
+                typed.hint(Hint::List(Kind::Lease))?,
+                typed.hint(Hint::List(Kind::Host))?,
+            );
             return Some(format!(
                 "It may have ended or been deleted; `{leases}` and `{hosts}` show what there is."
             ));

@@ -159,8 +159,8 @@ async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) 
     }
     refuse_twice(body.insert("name".to_owned(), json!(arguments.name)).as_ref(), "name")?;
     let answer = api.post("/v1/os-hosts", &Value::Object(body)).await;
-    let answer = answer
-        .map_err(|refusal| ClientError::conflict(refusal, Hint::UpdateHost, "says how to change it.", api))?;
+    let answer =
+        answer.map_err(|refusal| ClientError::conflict(refusal, Hint::UpdateHost, "says how to change it.", api))?;
     let sizes = ["vcpus", "memory_mb", "local_gb"];
     let is_zero = |name: &&&str| answer.pointer(&format!("/host/{name}")) == Some(&json!(0));
     let zero: Vec<&str> = sizes.iter().filter(is_zero).copied().collect();

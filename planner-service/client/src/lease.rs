@@ -556,12 +556,7 @@ pub(crate) async fn find(api: &Api, reference: &str) -> Result<String, ClientErr
 const SHORTEST_PREFIX: usize = 7;
 
 /// The id of the item with this id; else of the only one whose member `name` is `reference`, or whose id begins with it.
-pub(crate) fn only_one(
-    items: &[Value],
-    kind: Kind,
-    name: &str,
-    reference: &str,
-) -> Result<String, ClientError> {
+pub(crate) fn only_one(items: &[Value], kind: Kind, name: &str, reference: &str) -> Result<String, ClientError> {
     let ids_of = |is_meant: &dyn Fn(&Value) -> bool| -> Vec<String> {
         let meant = items.iter().filter(|item| is_meant(item));
         meant.map(|item| text_of(item, "id")).collect()

@@ -707,10 +707,16 @@ async fn a12_of_several_names_none_is_passed_over_silently() {
         let error = berth(&server, &words).await.0.unwrap_err();
         assert_eq!(
             (error.exit_code(), error.to_string()),
-            (1, format!("no {unknown} is called 'nosuch'; no {unknown} is called 'nihil'"))
+            (
+                1,
+                format!("no {unknown} is called 'nosuch'; no {unknown} is called 'nihil'")
+            )
         );
         let requests = server.received_requests().await.unwrap();
-        assert!(requests.iter().all(|request| request.method.as_str() == "GET"), "{words:?}");
+        assert!(
+            requests.iter().all(|request| request.method.as_str() == "GET"),
+            "{words:?}"
+        );
     }
     let server = MockServer::start().await;
     answers(&server, "/v1/os-hosts", hosts).await;
@@ -771,7 +777,10 @@ async fn a13_whatever_happens_is_one_document() {
     }
     let (_, printed) = support::berth("http://127.0.0.1:1", &["lease", "list", "--json"]).await;
     let document: Value = serde_json::from_str(&printed).unwrap();
-    assert_eq!((&document["error"]["kind"], &document["error"]["exit_code"]), (&json!("unreachable"), &json!(3)));
+    assert_eq!(
+        (&document["error"]["kind"], &document["error"]["exit_code"]),
+        (&json!("unreachable"), &json!(3))
+    );
     let (result, printed) = berth(&server, &["host", "delete", "gpu07", "--json"]).await;
     result.unwrap();
     assert_eq!(

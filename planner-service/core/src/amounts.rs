@@ -69,15 +69,22 @@ impl std::fmt::Display for NotAnAmount {
         let (property, unit) = (&self.property, self.unit.name());
         write!(formatter, "{property} is {unit} and cannot be compared with '{shown}'")?;
         match converted(&self.value, self.unit) {
-            Some(amount) => write!(formatter, "; write {amount}"),
+            Some((amount, true)) => write!(formatter, "; write {amount}"),
+            Some((below, false)) => {
+                let above = below.saturating_add(1);
+                write!(
+                    formatter,
+                    "; it is more than {below} and less than {above}, write one of them"
+                )
+            }
             None => formatter.write_str("; write digits, such as 64"),
         }
     }
 }
 
-/// An amount with a unit of memory, such as `64GB` or `1.5 TiB`, in the column's own unit if it is whole there. Memory is
-/// counted in powers of 1,024, whichever way the unit is written.
-fn converted(value: &str, unit: Unit) -> Option<u64> {
+/// An amount with a unit of memory, such as `64GB` or `1.5 TiB`, in the column's own unit without its fraction, and whether it
+/// has none. Memory is counted in powers of 1,024, whichever way the unit is written.
+fn converted(value: &str, unit: Unit) -> Option<(u64, bool)> {
     let (number, power) = with_unit(value)?;
     in_powers(number, power, unit.power()?)
 }
@@ -94,17 +101,15 @@ fn with_unit(value: &str) -> Option<(&str, u32)> {
     is_unit.then_some((number.trim(), u32::try_from(power).ok()?))
 }
 
-/// A number of one power of 1,024 bytes as a number of another, if it is whole there.
-fn in_powers(number: &str, power: u32, other: u32) -> Option<u64> {
+/// A number of one power of 1,024 bytes as a number of another without its fraction, and whether it has none.
+fn in_powers(number: &str, power: u32, other: u32) -> Option<(u64, bool)> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
     let bytes = digits.checked_mul(1024_u128.checked_pow(power)?)?;
     let divisor = 1024_u128
         .checked_pow(other)?
         .checked_mul(10_u128.checked_pow(fraction.len().try_into().ok()?)?)?;
-    (bytes % divisor == 0)
-        .then(|| u64::try_from(bytes / divisor).ok())
-        .flatten()
+    Some((u64::try_from(bytes / divisor).ok()?, bytes % divisor == 0))
 }
 
 /// Units with which names of properties end, longer ones first, and how many powers of 1,024 bytes they are if they are of
@@ -136,10 +141,11 @@ const UNITS_OF_NAMES: [(&str, Option<u32>); 21] = [
 /// What a value that is compared with the property `from` says of the property `to`, which is meant instead: another number
 /// where their names say another unit of memory; `None` if it cannot be known.
 pub(crate) fn carried_over(value: &str, from: &str, to: &str) -> Option<String> {
+    let whole = |(amount, is_whole): (u64, bool)| is_whole.then(|| amount.to_string());
     if let Some((_, unit)) = COLUMNS.iter().find(|(name, _)| *name == to)
         && !is_number(value)
     {
-        return converted(value, *unit).map(|amount| amount.to_string());
+        return converted(value, *unit).and_then(whole);
     }
     let unit_of = |name: &str| {
         let name = name.to_ascii_lowercase();
@@ -147,9 +153,7 @@ pub(crate) fn carried_over(value: &str, from: &str, to: &str) -> Option<String> 
     };
     match (unit_of(from), unit_of(to)) {
         (one, other) if one == other => Some(value.to_owned()),
-        (Some((_, Some(power))), Some((_, Some(other)))) => {
-            in_powers(value, *power, *other).map(|amount| amount.to_string())
-        }
+        (Some((_, Some(power))), Some((_, Some(other)))) => in_powers(value, *power, *other).and_then(whole),
         _ => None,
     }
 }
@@ -158,10 +162,10 @@ pub(crate) fn carried_over(value: &str, from: &str, to: &str) -> Option<String> 
 pub(crate) fn is_as_much(one: &str, other: &str) -> Option<bool> {
     let (one, power) = with_unit(one)?;
     let (other, other_power) = with_unit(other)?;
-    // As numbers of the smaller unit both are whole, or their fractions are alike.
     let least = power.min(other_power);
-    let (one, other) = (in_powers(one, power, least), in_powers(other, other_power, least));
-    Some(one == other && one.is_some())
+    let (one, other) = (in_powers(one, power, least)?, in_powers(other, other_power, least)?);
+    // Fractions of the smaller unit are not compared.
+    Some(one == other && one.1)
 }
 
 /// Refuses comparisons of columns that count something with what is no number.
@@ -234,7 +238,8 @@ mod tests {
             (
                 "free_disk_gb",
                 "100 M",
-                "free_disk_gb is a number of GiB and cannot be compared with '100 M'; write digits, such as 64",
+                "free_disk_gb is a number of GiB and cannot be compared with '100 M'; it is more than 0 and less than 1, write \
+                 one of them",
             ),
             (
                 "vcpus",

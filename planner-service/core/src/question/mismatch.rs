@@ -247,7 +247,9 @@ fn listed(values: &BTreeSet<&str>) -> String {
         [""] => "the only value is empty".to_owned(),
         [only] => format!("the only value is {only}"),
         _ if all.len() <= MOST_LISTED => {
-            let all = all.into_iter().map(|value| if value.is_empty() { "an empty one" } else { value });
+            let all = all
+                .into_iter()
+                .map(|value| if value.is_empty() { "an empty one" } else { value });
             format!("there are {}", all.collect::<Vec<_>>().join(", "))
         }
         _ => format!("there are {} other values", all.len()),
@@ -272,7 +274,11 @@ fn meant_value<'h>(operator: Operator, written: &str, values: &BTreeSet<&'h str>
         return None;
     }
     let same = truth(written).and_then(|asked| values.iter().find(|value| truth(value) == Some(asked)));
-    let same = same.or_else(|| values.iter().find(|value| amounts::is_as_much(written, value) == Some(true)));
+    let same = same.or_else(|| {
+        values
+            .iter()
+            .find(|value| amounts::is_as_much(written, value) == Some(true))
+    });
     // As many of another unit is another amount, however alike it looks.
     let others = values.iter().copied();
     let others = others.filter(|value| amounts::is_as_much(written, value).is_none());
