@@ -247,9 +247,7 @@ impl ClientError {
             Self::Api(ApiError::Gateway { .. }) => "The service behind this address is down; try again later.",
             Self::Api(ApiError::Refused { status, message, .. }) => return refusal_hint(*status, message, typed),
             Self::Api(ApiError::NotJson { .. } | ApiError::Redirected { .. } | ApiError::TooLong { .. })
-            | Self::Answer(_) => {
-                "Check the address (--url or BERTH_URL): it is the one that the service listens on, with or without /v1."
-            }
+            | Self::Answer(_) => CHECK_ADDRESS,
             Self::Endpoint(EndpointError::Keystone(error)) => return Some(error.next_step()),
             Self::NoSuchName { kind, .. } => {
                 let list = typed.hint(Hint::List(*kind))?;
@@ -294,6 +292,20 @@ fn unreachable_hint(url: &str, reason: &str) -> String {
     }
 }
 
+/// What to do where something else answers, or the service does not know the path.
+const CHECK_ADDRESS: &str =
+    "Check the address (--url or BERTH_URL): it is the one that the service listens on, with or without /v1.";
+
+/// Words with which services say of what kind the thing is that they do not have.
+const MISSING: [(&str, Kind); 6] = [
+    ("'lease_id'", Kind::Lease),
+    ("Lease ", Kind::Lease),
+    ("'host_id'", Kind::Host),
+    ("Host ", Kind::Host),
+    ("'property_name'", Kind::Property),
+    ("Floating IP ", Kind::FloatingIp),
+];
+
 fn refusal_hint(status: u16, message: &str, typed: &TypedConnection) -> Option<String> {
     let of_a_lease = message.contains(":leases:") && !message.contains(":leases:post");
     let text = match status {
@@ -302,14 +314,11 @@ fn refusal_hint(status: u16, message: &str, typed: &TypedConnection) -> Option<S
             "It belongs to another project, or your role does not allow this; ask an operator of the service."
         }
         403 if message.contains("Policy") => "Your role does not allow this; ask an operator of the service.",
+        404 if message.contains("URL was not found") => CHECK_ADDRESS,
         404 => {
-            let (leases, hosts) = (
-                typed.hint(Hint::List(Kind::Lease))?,
-                typed.hint(Hint::List(Kind::Host))?,
-            );
-            return Some(format!(
-                "It may have ended or been deleted; `{leases}` and `{hosts}` show what there is."
-            ));
+            let (_, kind) = MISSING.iter().find(|(words, _)| message.contains(words))?;
+            let list = typed.hint(Hint::List(*kind))?;
+            return Some(format!("It may have been deleted; `{list}` shows what there is."));
         }
         503 if message.contains("the database") => {
             "The service cannot use its database: tell its operator; its log names the reason under the request id."

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::ConnectionArguments;
 use crate::answer::list;
-use crate::api::{Api, segment};
+use crate::api::{Api, ApiError, segment};
 use crate::error::ClientError;
 use crate::hint::Kind;
 use crate::output::{Cell, Output, cell_of, scalar, text_of};
@@ -54,8 +54,23 @@ pub(crate) struct Visibility {
     public: bool,
 }
 
+const PATH: &str = "/v1/os-hosts/properties";
+
+/// Every property that the caller may see, with its values.
+async fn all(api: &Api) -> Result<Vec<Value>, ClientError> {
+    let answer = api.get(PATH, &[("detail", "True"), ("all", "True")]).await?;
+    list(answer, "resource_properties")
+}
+
+fn find<'a>(properties: &'a [Value], name: &str) -> Result<&'a Value, ClientError> {
+    let found = properties.iter().find(|found| text_of(found, "property") == name);
+    found.ok_or_else(|| {
+        let known = properties.iter().filter_map(|known| known.get("property")?.as_str());
+        ClientError::no_such(Kind::Property, name, known)
+    })
+}
+
 pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
-    const PATH: &str = "/v1/os-hosts/properties";
     match action {
         PropertyAction::List { all } => {
             let mut query = vec![("detail", "True")];
@@ -70,12 +85,8 @@ pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'
             }
         }
         PropertyAction::Show { property } => {
-            let answer = api.get(PATH, &[("detail", "True"), ("all", "True")]).await?;
-            let properties = list(answer, "resource_properties")?;
-            let Some(found) = properties.iter().find(|found| text_of(found, "property") == property) else {
-                let known = properties.iter().filter_map(|known| known.get("property")?.as_str());
-                return Err(ClientError::no_such(Kind::Property, &property, known));
-            };
+            let properties = all(api).await?;
+            let found = find(&properties, &property)?;
             if output.json {
                 output.value(found)
             } else {
@@ -84,7 +95,14 @@ pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'
         }
         PropertyAction::Set { property, visibility } => {
             let body = json!({"private": visibility.private});
-            let answer = api.patch(&format!("{PATH}/{}", segment(&property)), &body).await?;
+            let answer = match api.patch(&format!("{PATH}/{}", segment(&property)), &body).await {
+                Err(refusal @ ApiError::Refused { status: 404, .. }) => {
+                    // Which ones there are says more.
+                    find(&all(api).await?, &property)?;
+                    return Err(refusal.into());
+                }
+                answer => answer?,
+            };
             if output.json {
                 return output.value(&answer);
             }

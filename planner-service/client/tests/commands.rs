@@ -750,6 +750,27 @@ async fn a12_of_several_names_none_is_passed_over_silently() {
     );
 }
 
+/// A11: a property is changed by its name as it stands, and the one that may have been meant is named.
+#[tokio::test]
+async fn a11_a_misspelt_property_is_answered_with_the_name_that_is_meant() {
+    let server = MockServer::start().await;
+    let known = json!({"resource_properties": [{"property": "GPU", "private": false, "values": ["True"]}]});
+    answers(&server, "/v1/os-hosts/properties", known).await;
+    let missing = json!({"error_message": "Object with {'property_name': 'gpu'} not found"});
+    Mock::given(method("PATCH"))
+        .respond_with(ResponseTemplate::new(404).set_body_json(missing))
+        .mount(&server)
+        .await;
+    for words in [
+        &["property", "set", "gpu", "--private"][..],
+        &["property", "show", "gpu"],
+    ] {
+        let error = berth(&server, words).await.0.unwrap_err();
+        assert_eq!(error.to_string(), "no property is called 'gpu'; did you mean 'GPU'?");
+        assert_eq!(hints(&error), ["`berth property list` shows what there is."]);
+    }
+}
+
 /// A13: where JSON is asked for, each command prints one document, whoever finds what is wrong.
 #[tokio::test]
 async fn a13_whatever_happens_is_one_document() {
@@ -821,6 +842,22 @@ async fn a11_a_hint_leads_on_from_what_was_refused() {
                 "the book cannot be written now: the database did not commit: berth.sqlite has been removed",
             ),
             "The service cannot use its database",
+        ),
+        ("host create n1", refused(404, "Flavor 7 could not be found."), ""),
+        (
+            "host create n1",
+            refused(404, "The requested URL was not found on the server."),
+            "Check the address",
+        ),
+        (
+            "host delete gpu07",
+            refused(404, "Host '7' not found!"),
+            "It may have been deleted; `berth host list` shows",
+        ),
+        (
+            "lease delete 6ee55c78-ac52-41a6-99af-2d2d73bcc466",
+            refused(404, "Object with {'lease_id': '6ee55c78'} not found"),
+            "It may have been deleted; `berth lease list` shows",
         ),
         (
             "host create n1",
