@@ -84,6 +84,14 @@ pub enum ClientError {
     /// The output cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
+    /// The output cannot be written after something was changed.
+    #[error("cannot write the output: {error}")]
+    Unwritten {
+        /// Why not.
+        error: std::io::Error,
+        /// What was changed, in sentences.
+        done: Vec<String>,
+    },
 }
 
 impl ClientError {
@@ -219,7 +227,8 @@ impl ClientError {
             | Self::NoSuchName { .. }
             | Self::AmbiguousName { .. }
             | Self::Answer(_)
-            | Self::Output(_) => 1,
+            | Self::Output(_)
+            | Self::Unwritten { .. } => 1,
         }
     }
 
@@ -227,6 +236,7 @@ impl ClientError {
     pub fn next_steps(&self, typed: &TypedConnection) -> Vec<String> {
         match self {
             Self::Refused { next, .. } => next.clone(),
+            Self::Unwritten { done, .. } => done.clone(),
             Self::Several { failures, .. } => {
                 let mut steps: Vec<String> = Vec::new();
                 for step in failures.iter().flat_map(|failure| failure.error.next_steps(typed)) {
@@ -260,7 +270,8 @@ impl ClientError {
             | Self::Refused { .. }
             | Self::Several { .. }
             | Self::Untried
-            | Self::Output(_) => return None,
+            | Self::Output(_)
+            | Self::Unwritten { .. } => return None,
         };
         Some(text.to_owned())
     }

@@ -53,7 +53,9 @@ pub(crate) async fn run(action: FloatingIpAction, api: &Api, output: &mut Output
     match action {
         FloatingIpAction::Create { network, address } => {
             let body = json!({"floating_network_id": network, "floating_ip_address": address});
-            print_one(api.post(PATH, &body).await?, output)
+            let answer = api.post(PATH, &body).await?;
+            output.note(format!("Floating IP {address} is registered."));
+            print_one(answer, output)
         }
         FloatingIpAction::List => {
             let answer = api.get(PATH, &[]).await?;
@@ -72,7 +74,7 @@ pub(crate) async fn run(action: FloatingIpAction, api: &Api, output: &mut Output
             let floating_ips = targets(&floating_ips, found)?;
             each(&floating_ips, &["deleted"], output, async |floating_ip, output| {
                 api.delete(&format!("{PATH}/{}", segment(&floating_ip.id))).await?;
-                output.sentence(&format!("Removed floating IP {}.", floating_ip.name))?;
+                output.change(format!("Removed floating IP {}.", floating_ip.name))?;
                 Ok(("deleted", json!({"id": floating_ip.id})))
             })
             .await

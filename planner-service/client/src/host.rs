@@ -128,7 +128,7 @@ pub(crate) async fn run(action: HostAction, api: &Api, output: &mut Output<'_>) 
                     let hint = Hint::ShowAllocation(&host.id);
                     ClientError::conflict(refusal, hint, "shows which leases have it.", api)
                 })?;
-                output.sentence(&format!("Removed host {}.", host.name))?;
+                output.change(format!("Removed host {}.", host.name))?;
                 Ok(("deleted", json!({"id": host.id})))
             })
             .await
@@ -157,10 +157,11 @@ async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) 
             refuse_twice(body.insert(name.to_owned(), json!(value)).as_ref(), name)?;
         }
     }
-    refuse_twice(body.insert("name".to_owned(), json!(arguments.name)).as_ref(), "name")?;
+    refuse_twice(body.insert("name".to_owned(), json!(&arguments.name)).as_ref(), "name")?;
     let answer = api.post("/v1/os-hosts", &Value::Object(body)).await;
     let answer =
         answer.map_err(|refusal| ClientError::conflict(refusal, Hint::UpdateHost, "says how to change it.", api))?;
+    output.note(format!("Host {} is registered.", arguments.name));
     let sizes = ["vcpus", "memory_mb", "local_gb"];
     let is_zero = |name: &&&str| answer.pointer(&format!("/host/{name}")) == Some(&json!(0));
     let zero: Vec<&str> = sizes.iter().filter(is_zero).copied().collect();
@@ -210,11 +211,11 @@ async fn update(arguments: UpdateArguments, api: &Api, output: &mut Output<'_>) 
             )));
         }
     }
-    print(
-        api.put(&format!("/v1/os-hosts/{}", segment(&id)), &Value::Object(body))
-            .await?,
-        output,
-    )
+    let answer = api
+        .put(&format!("/v1/os-hosts/{}", segment(&id)), &Value::Object(body))
+        .await?;
+    output.note(format!("Host {} has been changed.", arguments.host));
+    print(answer, output)
 }
 
 async fn set_reservable(
@@ -228,7 +229,7 @@ async fn set_reservable(
         let path = format!("/capacity/v1/hosts/{}", segment(&host.id));
         let mut answer = api.patch(&path, &json!({"reservable": reservable})).await?;
         let count = |name: &str, one, many| counted(answer.get(name).and_then(Value::as_u64).unwrap_or(0), one, many);
-        output.sentence(&format!(
+        output.change(format!(
             "Host {} is {}: {} moved, {} resources now, {} again.",
             host.name,
             if reservable { "up" } else { "down" },

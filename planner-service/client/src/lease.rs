@@ -16,7 +16,7 @@ use crate::api::{Api, ApiError, segment};
 use crate::error::ClientError;
 use crate::hint::{Hint, Kind};
 use crate::moment::{Moment, from_wire, time_for_people, to_wire};
-use crate::output::{Cell, Output, cell_of, text_of};
+use crate::output::{Cell, Output, cell_of, scalar, text_of};
 use crate::report;
 use crate::request::{Request, at, operand, option};
 use crate::reservation::{ReservationArguments, noun};
@@ -226,6 +226,8 @@ async fn create(
 ) -> Result<(), ClientError> {
     let answer = api.post("/v1/leases", &arguments.body(now)?).await;
     let answer = answer.map_err(|refusal| ClientError::refused(refusal, &arguments, api))?;
+    let id = answer.pointer("/lease/id").map(scalar).unwrap_or_default();
+    output.note(format!("Lease {} is booked, with the id {id}.", arguments.name));
     if output.json && arguments.field.is_none() {
         return output.value(&answer);
     }
@@ -452,6 +454,7 @@ async fn update(
         };
         state_shown(refusal, &id, api)
     })?;
+    output.note(format!("Lease {} has been changed.", arguments.lease));
     if output.json {
         output.value(&answer)
     } else {
@@ -483,15 +486,15 @@ async fn delete_one(
     deleted.map_err(|refusal| state_shown(refusal, id, api))?;
     // The service has waited for a while; what it could not give back in this time keeps the lease there.
     let Ok(Ok(left)) = api.get(&path, &[]).await.map(|answer| member(answer, "lease")) else {
-        output.sentence(&format!("Deleted lease {name}."))?;
+        output.change(format!("Deleted lease {name}."))?;
         return Ok(("deleted", json!({"id": id})));
     };
     let status = text_of(&left, "status");
-    output.sentence(&format!(
+    output.change(format!(
         "Lease {name} is {status}: its resources are still being given back, then it is deleted."
     ))?;
-    if let Some(show) = api.typed().hint(Hint::ShowLease(id)) {
-        output.sentence(&format!("`{show}` tells how far that is."))?;
+    if let Some(show) = api.typed().hint(Hint::ShowLease(id)).filter(|_| !output.json) {
+        output.line(&format!("`{show}` tells how far that is."))?;
     }
     Ok(("deleting", left))
 }

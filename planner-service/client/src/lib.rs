@@ -146,7 +146,7 @@ pub async fn run(
         let api = Api::new(endpoint)?;
         carry_out(command, &api, &mut output, now).await
     };
-    let done = done.await;
+    let done = done.await.map_err(|error| output.with_notes(error));
     if let Err(error) = &done {
         say(error, &typed, &mut output)?;
     }
@@ -155,7 +155,7 @@ pub async fn run(
 
 /// Prints the document of an error where JSON is printed, once for each command.
 fn say(error: &ClientError, typed: &TypedConnection, output: &mut Output<'_>) -> Result<(), ClientError> {
-    if output.json && !matches!(error, ClientError::Output(_)) {
+    if output.json && !matches!(error, ClientError::Output(_) | ClientError::Unwritten { .. }) {
         output.value(&error.document(typed))?;
     }
     Ok(())
@@ -204,7 +204,11 @@ pub async fn execute(command: Command, environment: Environment<'_>, now: DateTi
     match result {
         Ok(code) => code,
         // The reader has seen enough, as in `berth host list | head`.
-        Err(ClientError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(ClientError::Output(error) | ClientError::Unwritten { error, .. })
+            if error.kind() == std::io::ErrorKind::BrokenPipe =>
+        {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             // Nobody is left to tell when standard error is closed; the exit code still does.
             let mut standard_error = std::io::stderr().lock();

@@ -47,6 +47,8 @@ pub struct Output<'a> {
     pub width: Option<u16>,
     /// Somebody watches standard error.
     watched: bool,
+    /// What has been changed so far, in sentences.
+    done: Vec<String>,
 }
 
 impl<'a> Output<'a> {
@@ -58,6 +60,7 @@ impl<'a> Output<'a> {
             colour: false,
             width: None,
             watched: false,
+            done: Vec::new(),
         }
     }
 
@@ -73,6 +76,7 @@ impl<'a> Output<'a> {
             colour,
             width,
             watched: std::io::stderr().is_terminal(),
+            done: Vec::new(),
         }
     }
 
@@ -90,9 +94,26 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Prints a sentence, if no JSON is printed.
-    pub(crate) fn sentence(&mut self, text: &str) -> Result<(), ClientError> {
-        if self.json { Ok(()) } else { self.line(text) }
+    /// Notes what has been changed. It is said where the output itself cannot be written.
+    pub(crate) fn note(&mut self, sentence: String) {
+        self.done.push(sentence);
+    }
+
+    /// An error, with what had been changed if the output could not be written.
+    pub(crate) fn with_notes(&mut self, error: ClientError) -> ClientError {
+        match error {
+            ClientError::Output(error) if !self.done.is_empty() => ClientError::Unwritten {
+                error,
+                done: std::mem::take(&mut self.done),
+            },
+            error => error,
+        }
+    }
+
+    /// Notes what has been changed, and prints it if no JSON is printed.
+    pub(crate) fn change(&mut self, sentence: String) -> Result<(), ClientError> {
+        self.note(sentence.clone());
+        if self.json { Ok(()) } else { self.line(&sentence) }
     }
 
     /// Prints one line as it is, to be copied or read by a program.

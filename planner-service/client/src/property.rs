@@ -103,15 +103,13 @@ pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'
                 }
                 answer => answer?,
             };
-            if output.json {
-                return output.value(&answer);
-            }
             let who = if visibility.private {
                 "operators only"
             } else {
                 "everybody"
             };
-            output.line(&format!("Property {property} is now shown to {who}."))
+            output.change(format!("Property {property} is now shown to {who}."))?;
+            if output.json { output.value(&answer) } else { Ok(()) }
         }
     }
 }

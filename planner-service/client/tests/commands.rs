@@ -684,9 +684,9 @@ async fn a10_a_lease_that_still_gives_its_resources_back_is_not_called_deleted()
     assert_eq!(printed["deleted"], json!([]));
 }
 
-/// A12: several names are all known before the first is taken, and what fails keeps none of the others from being done.
+/// Several names are all known before the first is taken, and what fails keeps none of the others from being done.
 #[tokio::test]
-async fn a12_of_several_names_none_is_passed_over_silently() {
+async fn of_several_names_none_is_passed_over_silently() {
     let hosts = json!({"hosts": [{"id": "1", "hypervisor_hostname": "n1"}, {"id": "2", "hypervisor_hostname": "n2"},
         {"id": "3", "hypervisor_hostname": "n3"}]});
     let leases = json!({"leases": [lease("d1", "l1"), lease("d2", "l2"), lease("d3", "l3")]});
@@ -771,9 +771,9 @@ async fn a11_a_misspelt_property_is_answered_with_the_name_that_is_meant() {
     }
 }
 
-/// A13: where JSON is asked for, each command prints one document, whoever finds what is wrong.
+/// C9: where JSON is asked for, each command prints one document, whoever finds what is wrong.
 #[tokio::test]
-async fn a13_whatever_happens_is_one_document() {
+async fn c9_whatever_happens_is_one_document() {
     let server = with_one_lease().await;
     Mock::given(method("DELETE"))
         .respond_with(ResponseTemplate::new(204))

@@ -221,6 +221,46 @@ async fn c10_every_member_of_a_lease_can_be_printed_alone() {
     }
 }
 
+/// What has been changed is said where the output cannot be written.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_is_said_although_the_output_is_full() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::start(&["--data", folder.path().to_str().expect("text")], &[]);
+    for (words, done) in [
+        ("host create c1", "Host c1 is registered."),
+        ("host update c1 --property gpu=True", "Host c1 has been changed."),
+        (
+            "lease create x --hosts 1 --start +1h",
+            "Lease x is booked, with the id ",
+        ),
+        (
+            "lease create y --hosts 1 --start +2d --json",
+            "Lease y is booked, with the id ",
+        ),
+        ("lease update x --name z", "Lease x has been changed."),
+        ("lease delete z y", "Deleted lease z."),
+        ("lease delete y --json", "Deleted lease y."),
+        ("host delete c1", "Removed host c1."),
+    ] {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("it is there");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        command.args(words.split(' ')).stdout(full);
+        command.env("BERTH_URL", &program.url).env_remove("OS_AUTH_URL");
+        let output = command.output().expect("the command runs");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words}: {said}");
+        assert!(
+            said.contains("cannot write the output") && said.contains(done),
+            "{words}: {said}"
+        );
+    }
+    let (_, leases) = program.get("/v1/leases").await;
+    assert_eq!(leases, json!({"leases": []}));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn v19_an_error_of_a_hostile_service_steers_nothing() {
     let server = MockServer::start().await;
