@@ -422,6 +422,16 @@ impl ReservationArguments {
     pub(crate) fn for_creation(&self) -> Result<Vec<Value>, ClientError> {
         let mut reservations = Vec::new();
         let mut plain = self.plain_members()?;
+        let counts = ["min", "amount"];
+        if let Some(member) = plain.keys().next().filter(|_| !self.reservation.is_empty())
+            && !counts.iter().any(|count| plain.contains_key(*count))
+        {
+            return Err(ClientError::Usage(format!(
+                "{}: it would make a reservation of its own beside --reservation; write it within --reservation, or say how \
+                 many with --hosts or --instances",
+                self.option_of(member)
+            )));
+        }
         if !plain.is_empty() {
             let kind = self.plain_kind();
             let known = key_values::members_of(kind);
@@ -619,6 +629,30 @@ fn replaced(expression: &str, condition: &Value, other: Option<&Value>) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn c10_options_beside_a_whole_reservation_say_how_many() {
+        let beside = |plain: ReservationArguments| {
+            let whole = vec!["min=2".to_owned()];
+            let made = ReservationArguments { reservation: whole, ..plain }.for_creation();
+            made.map(|made| made.len()).map_err(|error| error.to_string())
+        };
+        let none = ReservationArguments::default;
+        for (plain, option) in [
+            (ReservationArguments { condition: Some("gpu=True".to_owned()), ..none() }, "--where: "),
+            (ReservationArguments { vcpus: Some(2), ..none() }, "--vcpus: "),
+            (ReservationArguments { affinity: Some("same".to_owned()), ..none() }, "--affinity: "),
+            (ReservationArguments { flavor: Some("f".to_owned()), ..none() }, "--flavor: "),
+        ] {
+            let refused = beside(plain).unwrap_err();
+            assert!(refused.starts_with(option), "{refused}");
+        }
+        let hosts = Some(HostCount { min: 1, max: 1 });
+        let condition = Some("gpu=True".to_owned());
+        assert_eq!(beside(ReservationArguments { hosts, condition, ..none() }), Ok(2));
+        assert_eq!(beside(ReservationArguments { instances: Some(1), vcpus: Some(1), ..none() }), Ok(2));
+        assert_eq!(beside(none()), Ok(1));
+    }
 
     #[test]
     fn plain_options_make_a_complete_reservation() {
