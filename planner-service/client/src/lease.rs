@@ -278,18 +278,77 @@ impl Request for CreateArguments {
     }
 }
 
+impl UpdateArguments {
+    /// The body of the request that changes this lease.
+    fn body(&self, lease: &Value, now: DateTime<Utc>) -> Result<Map<String, Value>, ClientError> {
+        let date = |name: &'static str| from_wire(&text_of(lease, name)).ok_or(ClientError::Answer(name));
+        let mut body = Map::new();
+        if let Some(name) = &self.name {
+            body.insert("name".to_owned(), json!(name));
+        }
+        if let Some(start) = self.start {
+            body.insert(
+                "start_date".to_owned(),
+                json!(to_wire(start.resolve(now, date("start_date")?)?)),
+            );
+        }
+        let mut end = date("end_date")?;
+        if let Some(new_end) = self.end {
+            end = new_end.resolve(now, end)?;
+            body.insert("end_date".to_owned(), json!(to_wire(end)));
+        }
+        if let Some(before_end) = self.before_end {
+            body.insert(
+                "before_end_date".to_owned(),
+                json!(to_wire(before_end.resolve(now, end)?)),
+            );
+        }
+        let reservations = self.reservation.for_update(lease)?;
+        if !reservations.is_empty() {
+            body.insert("reservations".to_owned(), json!(reservations));
+        }
+        Ok(body)
+    }
+}
+
 /// A change of a lease that exists.
 struct Change<'a> {
     arguments: UpdateArguments,
     /// As it is.
     lease: &'a Value,
+    now: DateTime<Utc>,
 }
 
 impl Change<'_> {
+    /// The reservations that the lease has.
+    fn held(&self) -> &[Value] {
+        let held = self.lease.get("reservations").and_then(Value::as_array);
+        held.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether the entry of a request says anything of its reservation but what is so.
+    fn changes(&self, entry: &Value) -> bool {
+        let held = self.held().iter().find(|held| held.get("id") == entry.get("id"));
+        let members = entry.as_object().into_iter().flatten();
+        let mut members = members.map(|(name, value)| (held.and_then(|held| held.get(name)), value));
+        members.any(|(held, value)| held != Some(value))
+    }
+
+    /// This change with another condition, or none, in the place of one of the reservation at this place.
+    fn with_condition(&self, reservation: u32, condition: &str, other: Option<&str>) -> Option<ReservationArguments> {
+        let held = self.held().get(usize::try_from(reservation).ok()?)?;
+        let is_only = self.held().len() == 1;
+        let other = match other {
+            Some(other) => Some(from_text(other)?),
+            None => None,
+        };
+        let reservation = &self.arguments.reservation;
+        reservation.with_condition_of(held, is_only, &from_text(condition)?, other.as_ref())
+    }
+
     /// A member of the reservation at this place.
     fn member(&self, reservation: u32, name: &str) -> Option<&str> {
-        let existing = self.lease.get("reservations")?.as_array()?;
-        existing.get(usize::try_from(reservation).ok()?)?.get(name)?.as_str()
+        self.held().get(usize::try_from(reservation).ok()?)?.get(name)?.as_str()
     }
 }
 
@@ -308,25 +367,38 @@ impl Request for Change<'_> {
                     self.member(*reservation, "id")?,
                     self.member(*reservation, "resource_type")?,
                 );
-                let existing = self.lease.get("reservations").and_then(Value::as_array);
-                let is_only = existing.is_some_and(|existing| existing.len() == 1);
+                let is_only = self.held().len() == 1;
                 arguments.reservation = arguments.reservation.with_amount(id, kind, is_only, *amount)?;
             }
-            Offer::Drop { condition, .. } => {
-                // What is left of a condition that the lease has already cannot be told from what was asked for.
-                arguments.reservation = arguments.reservation.with_condition(&from_text(condition)?, None)?;
-            }
+            Offer::Drop {
+                reservation, condition, ..
+            } => arguments.reservation = self.with_condition(*reservation, condition, None)?,
             Offer::Replace {
-                condition, replacement, ..
-            } => {
-                let (condition, replacement) = (from_text(condition)?, from_text(replacement)?);
-                arguments.reservation = arguments.reservation.with_condition(&condition, Some(&replacement))?;
-            }
+                reservation,
+                condition,
+                replacement,
+                ..
+            } => arguments.reservation = self.with_condition(*reservation, condition, Some(replacement))?,
         }
         let of_time = matches!(offer, Offer::Start { .. } | Offer::End { .. });
         (!of_time || moves_with_end(arguments.before_end)).then_some(Self {
             arguments,
             lease: self.lease,
+            now: self.now,
+        })
+    }
+
+    fn is_change(&self) -> bool {
+        let Ok(body) = self.arguments.body(self.lease, self.now) else {
+            return true;
+        };
+        body.iter().any(|(name, value)| match name.as_str() {
+            "reservations" => value.as_array().into_iter().flatten().any(|entry| self.changes(entry)),
+            "start_date" | "end_date" => {
+                let held = from_wire(&text_of(self.lease, name)).map(to_wire);
+                held.as_deref() != value.as_str()
+            }
+            _ => self.lease.get(name) != Some(value),
         })
     }
 
@@ -407,32 +479,7 @@ async fn update(
     let id = find(api, &arguments.lease).await?;
     let path = format!("/v1/leases/{}", segment(&id));
     let lease = member(api.get(&path, &[]).await?, "lease")?;
-    let date = |name: &'static str| from_wire(&text_of(&lease, name)).ok_or(ClientError::Answer(name));
-    let mut body = Map::new();
-    if let Some(name) = &arguments.name {
-        body.insert("name".to_owned(), json!(name));
-    }
-    if let Some(start) = arguments.start {
-        body.insert(
-            "start_date".to_owned(),
-            json!(to_wire(start.resolve(now, date("start_date")?)?)),
-        );
-    }
-    let mut end = date("end_date")?;
-    if let Some(new_end) = arguments.end {
-        end = new_end.resolve(now, end)?;
-        body.insert("end_date".to_owned(), json!(to_wire(end)));
-    }
-    if let Some(before_end) = arguments.before_end {
-        body.insert(
-            "before_end_date".to_owned(),
-            json!(to_wire(before_end.resolve(now, end)?)),
-        );
-    }
-    let reservations = arguments.reservation.for_update(&lease)?;
-    if !reservations.is_empty() {
-        body.insert("reservations".to_owned(), json!(reservations));
-    }
+    let body = arguments.body(&lease, now)?;
     if body.is_empty() {
         return Err(ClientError::Usage(
             "nothing to change: give --name, a time or what to reserve, e.g. --end +1h or --hosts 2".to_owned(),
@@ -447,6 +494,7 @@ async fn update(
         let change = Change {
             arguments: arguments.clone(),
             lease: &lease,
+            now,
         };
         let refused = ClientError::refused(refusal, &change, api);
         let ClientError::Api(refusal) = refused else {

@@ -447,6 +447,77 @@ async fn a_refused_booking_says_what_would_be_accepted() {
     );
 }
 
+/// B8: an offer beside a change is the command that works, also where it is about what the lease has already, and one that
+/// changes nothing is none.
+#[tokio::test]
+async fn b8_an_offer_for_a_change_is_one_to_copy() {
+    let condition = r#"["==","$gpu","True"]"#;
+    let amount = |amount: u32| json!({"change": "amount", "reservation": 0, "amount": amount, "without_moves": true});
+    let offers = json!([amount(4), amount(5),
+        {"change": "drop", "reservation": 0, "condition": condition, "without_moves": true},
+        {"change": "replace", "reservation": 0, "condition": condition, "replacement": r#"["==","$gpu","1"]"#,
+            "without_moves": true}]);
+    let held = |id: &str, kind: &str| {
+        json!({"id": id, "resource_type": kind, "status": "pending", "min": 4, "max": 4, "amount": 4,
+            "hypervisor_properties": r#"[">=", "$vcpus", "8"]"#, "resource_properties": r#"["=", "$gpu", "True"]"#})
+    };
+    let hosts = "physical:host";
+    for (reservations, words, expected) in [
+        (
+            json!([held("r1", hosts)]),
+            "--hosts 6",
+            &[
+                "lease update --hosts 5 night",
+                "lease update --hosts 6 --resource-properties '' night",
+                r#"lease update --hosts 6 --resource-properties '["==","$gpu","1"]' night"#,
+            ][..],
+        ),
+        (
+            json!([held("r1", hosts), held("r2", hosts)]),
+            "--reservation id=r1,min=6,max=6",
+            &[
+                "lease update --reservation 'id=r1,min=5,max=5' night",
+                "lease update --reservation 'id=r1,min=6,max=6,resource_properties=' night",
+                r#"lease update --reservation 'id=r1,min=6,max=6,resource_properties=["==","$gpu","1"]' night"#,
+            ],
+        ),
+        // Beside another change the number of hosts that it has is an offer.
+        (
+            json!([held("r1", hosts)]),
+            "--end +1h --hosts 6",
+            &[
+                "lease update --end +1h --hosts 4 night",
+                "lease update --end +1h --hosts 5 night",
+                "lease update --end +1h --hosts 6 --resource-properties '' night",
+                r#"lease update --end +1h --hosts 6 --resource-properties '["==","$gpu","1"]' night"#,
+            ],
+        ),
+    ] {
+        let mut night = lease("night", LEASE);
+        night["reservations"] = reservations;
+        let server = MockServer::start().await;
+        answers(&server, "/v1/leases", json!({"leases": [night]})).await;
+        answers(&server, &format!("/v1/leases/{LEASE}"), json!({"lease": night})).await;
+        let refusal = json!({"error_code": 409, "error_message": "Not enough hosts available", "error_name": 409,
+            "offers": offers});
+        Mock::given(method("PUT"))
+            .respond_with(ResponseTemplate::new(409).set_body_json(refusal))
+            .mount(&server)
+            .await;
+        let words: Vec<&str> = ["lease", "update", "night"]
+            .into_iter()
+            .chain(words.split(' '))
+            .collect();
+        let error = berth(&server, &words).await.0.unwrap_err();
+        let offered: Vec<String> = hints(&error)
+            .iter()
+            .filter_map(|line| line.strip_prefix("  berth ").map(str::to_owned))
+            .collect();
+        assert_eq!(offered, expected, "{words:?}");
+        assert_eq!(hints(&error).len(), 2 * expected.len(), "{:?}", hints(&error));
+    }
+}
+
 #[tokio::test]
 async fn floating_ips_are_registered_and_removed_by_id_or_address() {
     let server = MockServer::start().await;
