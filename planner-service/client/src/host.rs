@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ConnectionArguments;
 use crate::answer::{list, member};
-use crate::api::{Api, segment};
+use crate::api::{Api, ApiError, segment};
 use crate::error::ClientError;
 use crate::hint::{Hint, Kind};
 use crate::key_values::{Property, distinct, nearest, question};
@@ -159,8 +159,10 @@ async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) 
     }
     refuse_twice(body.insert("name".to_owned(), json!(&arguments.name)).as_ref(), "name")?;
     let answer = api.post("/v1/os-hosts", &Value::Object(body)).await;
-    let answer =
-        answer.map_err(|refusal| ClientError::conflict(refusal, Hint::UpdateHost, "says how to change it.", api))?;
+    let answer = answer.map_err(|refusal| match &refusal {
+        ApiError::Refused { message, .. } if !message.contains("is already registered") => refusal.into(),
+        _ => ClientError::conflict(refusal, Hint::UpdateHost, "says how to change it.", api),
+    })?;
     output.note(format!("Host {} is registered.", arguments.name));
     let sizes = ["vcpus", "memory_mb", "local_gb"];
     let is_zero = |name: &&&str| answer.pointer(&format!("/host/{name}")) == Some(&json!(0));
