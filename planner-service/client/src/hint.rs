@@ -15,6 +15,8 @@ pub enum Kind {
     FloatingIp,
     /// By name.
     Property,
+    /// By id; shown with its lease.
+    Reservation,
 }
 
 impl Kind {
@@ -25,6 +27,7 @@ impl Kind {
             Self::Host => "host",
             Self::FloatingIp => "floatingip",
             Self::Property => "property",
+            Self::Reservation => "allocation",
         }
     }
 }
@@ -36,6 +39,7 @@ impl fmt::Display for Kind {
             Self::Host => "host",
             Self::FloatingIp => "floating IP",
             Self::Property => "property",
+            Self::Reservation => "reservation",
         })
     }
 }
@@ -94,6 +98,7 @@ mod tests {
             Hint::List(Kind::Host),
             Hint::List(Kind::FloatingIp),
             Hint::List(Kind::Property),
+            Hint::List(Kind::Reservation),
             Hint::ShowLease("6ee55c78-ac52-41a6-99af-2d2d73bcc466"),
             Hint::ShowAllocation("7"),
             Hint::CreateHost,

@@ -16,7 +16,7 @@ use crate::api::{Api, ApiError, segment};
 use crate::error::ClientError;
 use crate::hint::{Hint, Kind};
 use crate::moment::{Moment, from_wire, time_for_people, to_wire};
-use crate::output::{Cell, Output, cell_of, scalar, text_of};
+use crate::output::{Cell, Output, cell_of, counted, scalar, text_of};
 use crate::report;
 use crate::request::{Request, at, operand, option};
 use crate::reservation::{ReservationArguments, noun};
@@ -167,7 +167,7 @@ pub(crate) struct DeleteArguments {
     /// Ids or names
     #[arg(required = true, value_name = "LEASE")]
     leases: Vec<String>,
-    /// Do not wait until what is being done with a lease has ended
+    /// Do not wait: neither until what is being done with a lease has ended, nor until its resources are given back
     #[arg(long)]
     no_wait: bool,
 }
@@ -421,6 +421,7 @@ impl Request for Change<'_> {
 
 async fn show_all(arguments: ListArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
     let mut answer = api.get("/v1/leases", &[]).await?;
+    let all = answer.get("leases").and_then(Value::as_array).map_or(0, Vec::len);
     if let (Some(status), Some(leases)) = (
         &arguments.status,
         answer.get_mut("leases").and_then(Value::as_array_mut),
@@ -451,10 +452,17 @@ async fn show_all(arguments: ListArguments, api: &Api, output: &mut Output<'_>) 
             ]
         })
         .collect();
+    let none = match &arguments.status {
+        Some(status) if all > 0 => {
+            let all = counted(u64::try_from(all).unwrap_or(u64::MAX), "lease", "leases");
+            format!("No lease is in status {status}; {all} in all.")
+        }
+        _ => "There are no leases.".to_owned(),
+    };
     output.table(
         &["NAME", "STATUS", "START (UTC)", "END (UTC)", "RESERVED", "ID"],
         rows,
-        "There are no leases.",
+        &none,
     )?;
     if is_degraded {
         output.line("! is degraded: a host was lost or replaced.")?;
@@ -530,9 +538,16 @@ async fn delete_one(
 ) -> Result<(&'static str, Value), ClientError> {
     let Target { name, id } = lease;
     let path = format!("/v1/leases/{}", segment(id));
-    let deleted = when_idle(name, no_wait, output, async || api.delete(&path).await).await;
+    let deleted = when_idle(name, no_wait, output, async || {
+        if no_wait {
+            api.begin_deletion(&path).await
+        } else {
+            api.delete(&path).await
+        }
+    });
+    let deleted = deleted.await;
     deleted.map_err(|refusal| state_shown(refusal, id, api))?;
-    // The service has waited for a while; what it could not give back in this time keeps the lease there.
+    // The service may have waited for a while; what it could not give back in this time keeps the lease there.
     let Ok(Ok(left)) = api.get(&path, &[]).await.map(|answer| member(answer, "lease")) else {
         output.change(format!("Deleted lease {name}."))?;
         return Ok(("deleted", json!({"id": id})));

@@ -81,7 +81,12 @@ pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'
             if output.json {
                 output.value(&answer)
             } else {
-                print(&list(answer, "resource_properties")?, output)
+                let none = if all {
+                    NONE
+                } else {
+                    "No host has properties that everybody may see; --all shows operators the others."
+                };
+                print(&list(answer, "resource_properties")?, none, output)
             }
         }
         PropertyAction::Show { property } => {
@@ -90,7 +95,7 @@ pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'
             if output.json {
                 output.value(found)
             } else {
-                print(std::slice::from_ref(found), output)
+                print(std::slice::from_ref(found), NONE, output)
             }
         }
         PropertyAction::Set { property, visibility } => {
@@ -114,7 +119,10 @@ pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'
     }
 }
 
-fn print(properties: &[Value], output: &mut Output<'_>) -> Result<(), ClientError> {
+/// That there is no property at all.
+const NONE: &str = "No host has properties.";
+
+fn print(properties: &[Value], none: &str, output: &mut Output<'_>) -> Result<(), ClientError> {
     let rows = properties
         .iter()
         .map(|property| {
@@ -134,5 +142,5 @@ fn print(properties: &[Value], output: &mut Output<'_>) -> Result<(), ClientErro
             ]
         })
         .collect();
-    output.table(&["PROPERTY", "PRIVATE", "VALUES"], rows, "No host has properties.")
+    output.table(&["PROPERTY", "PRIVATE", "VALUES"], rows, none)
 }

@@ -151,6 +151,7 @@ pub(crate) async fn run(
         let shown = shown.filter(|found| arguments.shows(&found.lease_id, leases.get(&found.lease_id).copied()));
         bookings.insert(text_of(allocation, "resource_id"), merged(shown));
     }
+    let registered = hosts.len();
     let mut hosts: Vec<(String, &Value)> = hosts
         .iter()
         .map(|host| (text_of(host, "hypervisor_hostname"), host))
@@ -190,16 +191,19 @@ pub(crate) async fn run(
     if hosts.is_empty() {
         output.line(if arguments.busy || arguments.is_of_leases() {
             "Nothing is booked in this time."
-        } else if arguments.hosts.is_empty() && arguments.after.is_none() {
-            "No hosts are registered."
-        } else {
+        } else if !arguments.hosts.is_empty() {
             "No such host is registered."
+        } else if registered > 0 {
+            "No host follows the one of --after."
+        } else {
+            "No hosts are registered."
         })?;
     } else {
         let chart = chart((first, last, now.timestamp()), &hosts, &bookings, &leases);
         let width = arguments.width.unwrap_or_else(|| output.drawing_width());
         let style = Style {
             colour: output.colour,
+            blocks: output.blocks,
             width: usize::from(width),
         };
         output.line(&format!(

@@ -821,6 +821,34 @@ async fn of_several_names_none_is_passed_over_silently() {
     );
 }
 
+/// A list that a filter leaves empty says that it is the filter.
+#[tokio::test]
+async fn a_list_says_that_there_are_others() {
+    let server = with_one_lease().await;
+    let (_, printed) = berth(&server, &["lease", "list", "--status", "error"]).await;
+    assert_eq!(printed, "No lease is in status error; 1 lease in all.\n");
+    let (_, printed) = berth(&server, &["lease", "list", "--status", "pending"]).await;
+    assert!(printed.contains("night"), "{printed}");
+    let empty = MockServer::start().await;
+    answers(&empty, "/v1/leases", json!({"leases": []})).await;
+    let (_, printed) = berth(&empty, &["lease", "list", "--status", "error"]).await;
+    assert_eq!(printed, "There are no leases.\n");
+    answers(&empty, "/v1/os-hosts/properties", json!({"resource_properties": []})).await;
+    let (_, printed) = berth(&empty, &["property", "list"]).await;
+    assert_eq!(
+        printed,
+        "No host has properties that everybody may see; --all shows operators the others.\n"
+    );
+    let (_, printed) = berth(&empty, &["property", "list", "--all"]).await;
+    assert_eq!(printed, "No host has properties.\n");
+    answers(&empty, "/v1/os-hosts", json!({"hosts": []})).await;
+    let (_, printed) = berth(&empty, &["host", "list"]).await;
+    assert_eq!(
+        printed,
+        "No hosts are registered; `berth host create --help` says how operators register one.\n"
+    );
+}
+
 /// A11: a property is changed by its name as it stands, and the one that may have been meant is named.
 #[tokio::test]
 async fn a11_a_misspelt_property_is_answered_with_the_name_that_is_meant() {

@@ -120,8 +120,15 @@ async fn c8_allocations_and_the_timeline_show_what_the_service_holds() {
     }
     let output = berth(&program.url, &["allocation", "list"]);
     let printed = text(&output.stdout);
-    assert_eq!(printed.matches("tentative").count(), 6, "{printed}");
+    assert_eq!(printed.matches("tentative, 2 places").count(), 3, "{printed}");
+    assert_eq!(printed.lines().count(), 6, "{printed}");
     assert_eq!(printed.matches("(free)").count(), 2, "{printed}");
+
+    let output = berth(&program.url, &["lease", "show", "one"]);
+    assert!(
+        text(&output.stdout).contains("tentative  c1 (2 places)\n"),
+        "{output:?}"
+    );
 
     let output = berth(&program.url, &["timeline", "--width", "60"]);
     let printed = text(&output.stdout);
@@ -139,6 +146,8 @@ async fn c8_allocations_and_the_timeline_show_what_the_service_holds() {
         (&["--limit", "1"], "2 hosts follow: --after c1 goes on", "c2 "),
         (&["--lease", "two"], "two", "three"),
         (&["--project", "other"], "Nothing is booked", "c1"),
+        (&["--after", "zzz"], "No host follows", "registered"),
+        (&["--host", "zzz"], "No such host is registered", "c1"),
         (&["--busy"], "c1", "c2"),
         (&["--from", "+4h"], "c1", "places"),
     ] {
@@ -150,6 +159,12 @@ async fn c8_allocations_and_the_timeline_show_what_the_service_holds() {
             "{options:?}\n{printed}"
         );
     }
+    let output = berth(&program.url, &["allocation", "list", "--reservation", "nosuch"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        text(&output.stderr).contains("no reservation is called 'nosuch'"),
+        "{output:?}"
+    );
     let output = berth(&program.url, &["timeline", "--json", "--lease", "one"]);
     let document: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
     assert_eq!(document["hosts"][0]["leases"][0]["places"], 2, "{document}");
@@ -396,4 +411,35 @@ async fn a9_a_lease_that_was_just_made_can_be_deleted() {
     let deleted = berth(&program.url, &["lease", "delete", id]);
     assert!(deleted.status.success(), "{deleted:?}");
     assert_eq!(text(&deleted.stdout), format!("Deleted lease {id}.\n"));
+
+    // A deletion that is under way is not waited for either.
+    let made = berth(&program.url, &["lease", "create", "y", "--hosts", "1", "--field", "id"]);
+    let id = text(&made.stdout).trim();
+    program.wait_for_status(id, "ACTIVE").await;
+    let deleted = berth(&program.url, &["lease", "delete", "y", "--no-wait"]);
+    assert!(deleted.status.success(), "{deleted:?}");
+    assert!(
+        text(&deleted.stdout).contains("its resources are still being given back"),
+        "{deleted:?}"
+    );
+}
+
+/// A number stands for one host: the book gives none as an id that is a name, and says so of a name that is an id.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_the_name_or_the_id_of_one_host() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::start(&["--data", folder.path().to_str().expect("text")], &[]);
+    for (name, id) in [("1", "1"), ("3", "2"), ("x", "4")] {
+        let output = berth(&program.url, &["host", "create", name]);
+        assert!(output.status.success(), "{output:?}");
+        let shown = berth(&program.url, &["host", "show", name, "--field", "id"]);
+        assert_eq!(text(&shown.stdout).trim(), id, "{name}");
+    }
+    let output = berth(&program.url, &["host", "create", "4"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("it is the id of host 'x'") && !said.contains("berth host update"),
+        "{said}"
+    );
 }
