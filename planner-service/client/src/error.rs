@@ -16,6 +16,9 @@ use crate::moment::MomentError;
 use crate::request::{Request, accepted};
 use crate::several::{self, Failure};
 
+/// The command line is wrong, and nothing has happened.
+const USAGE: u8 = 2;
+
 /// The service did not answer.
 pub(crate) const UNREACHABLE: u8 = 3;
 
@@ -71,7 +74,7 @@ pub enum ClientError {
     #[error("the service answered without '{0}'; is this the address of a reservation service?")]
     Answer(&'static str),
     /// Some of several things were not done.
-    #[error("{}", failures.iter().map(|failure| failure.to_string()).collect::<Vec<_>>().join("; "))]
+    #[error("{}", failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Several {
         /// Which, and why.
         failures: Vec<Failure>,
@@ -130,9 +133,10 @@ impl ClientError {
 
     /// What is said of it, a sentence for each thing that failed.
     pub(crate) fn said(&self) -> Vec<String> {
-        match self {
-            Self::Several { failures, .. } => failures.iter().map(ToString::to_string).collect(),
-            _ => vec![self.to_string()],
+        if let Self::Several { failures, .. } = self {
+            failures.iter().map(ToString::to_string).collect()
+        } else {
+            vec![self.to_string()]
         }
     }
 
@@ -152,16 +156,19 @@ impl ClientError {
 
     /// What kind of error it is, for programs.
     fn kind(&self) -> &'static str {
-        match self {
-            Self::NoSuchName { .. } => "no_such_name",
-            Self::AmbiguousName { .. } => "ambiguous_name",
-            Self::Untried => "untried",
-            _ => match self.exit_code() {
-                2 => "usage",
-                UNREACHABLE => "unreachable",
-                _ => "refused",
-            },
-        }
+        let named = [
+            (matches!(self, Self::NoSuchName { .. }), "no_such_name"),
+            (matches!(self, Self::AmbiguousName { .. }), "ambiguous_name"),
+            (matches!(self, Self::Untried), "untried"),
+            (self.exit_code() == USAGE, "usage"),
+            (self.exit_code() == UNREACHABLE, "unreachable"),
+            (
+                matches!(self, Self::Api(ApiError::Refused { .. }) | Self::Refused { .. }),
+                "refused",
+            ),
+        ];
+        let kind = named.into_iter().find(|(is_it, _)| *is_it);
+        kind.map_or("unexpected_answer", |(_, kind)| kind)
     }
 
     /// What the service answered when it refused, as far as that was JSON.
@@ -213,7 +220,7 @@ impl ClientError {
                 )
                 | EndpointError::Address { .. }
                 | EndpointError::Token,
-            ) => 2,
+            ) => USAGE,
             Self::Api(
                 ApiError::Refused { .. }
                 | ApiError::NotJson { .. }
@@ -234,20 +241,19 @@ impl ClientError {
 
     /// What the user can do next, a line each; commands lead to the service that was asked.
     pub fn next_steps(&self, typed: &TypedConnection) -> Vec<String> {
-        match self {
-            Self::Refused { next, .. } => next.clone(),
-            Self::Unwritten { done, .. } => done.clone(),
-            Self::Several { failures, .. } => {
-                let mut steps: Vec<String> = Vec::new();
-                for step in failures.iter().flat_map(|failure| failure.error.next_steps(typed)) {
-                    if !steps.contains(&step) {
-                        steps.push(step);
-                    }
-                }
-                steps
-            }
-            _ => self.next_step(typed).into_iter().collect(),
+        if let Self::Refused { next: steps, .. } | Self::Unwritten { done: steps, .. } = self {
+            return steps.clone();
         }
+        let Self::Several { failures, .. } = self else {
+            return self.next_step(typed).into_iter().collect();
+        };
+        let mut steps: Vec<String> = Vec::new();
+        for step in failures.iter().flat_map(|failure| failure.error.next_steps(typed)) {
+            if !steps.contains(&step) {
+                steps.push(step);
+            }
+        }
+        steps
     }
 
     /// What the user can do next, in one sentence.

@@ -74,7 +74,7 @@ pub(crate) async fn run(action: FloatingIpAction, api: &Api, output: &mut Output
             let floating_ips = targets(&floating_ips, found)?;
             each(&floating_ips, &["deleted"], output, async |floating_ip, output| {
                 api.delete(&format!("{PATH}/{}", segment(&floating_ip.id))).await?;
-                output.change(format!("Removed floating IP {}.", floating_ip.name))?;
+                output.change(&format!("Removed floating IP {}.", floating_ip.name))?;
                 Ok(("deleted", json!({"id": floating_ip.id})))
             })
             .await

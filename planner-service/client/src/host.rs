@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ConnectionArguments;
 use crate::answer::{list, member};
-use crate::api::{Api, ApiError, segment};
+use crate::api::{Api, segment};
 use crate::error::ClientError;
 use crate::hint::{Hint, Kind};
 use crate::key_values::{Property, distinct, nearest, question};
@@ -128,7 +128,7 @@ pub(crate) async fn run(action: HostAction, api: &Api, output: &mut Output<'_>) 
                     let hint = Hint::ShowAllocation(&host.id);
                     ClientError::conflict(refusal, hint, "shows which leases have it.", api)
                 })?;
-                output.change(format!("Removed host {}.", host.name))?;
+                output.change(&format!("Removed host {}.", host.name))?;
                 Ok(("deleted", json!({"id": host.id})))
             })
             .await
@@ -159,9 +159,12 @@ async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) 
     }
     refuse_twice(body.insert("name".to_owned(), json!(&arguments.name)).as_ref(), "name")?;
     let answer = api.post("/v1/os-hosts", &Value::Object(body)).await;
-    let answer = answer.map_err(|refusal| match &refusal {
-        ApiError::Refused { message, .. } if !message.contains("is already registered") => refusal.into(),
-        _ => ClientError::conflict(refusal, Hint::UpdateHost, "says how to change it.", api),
+    let answer = answer.map_err(|refusal| {
+        if refusal.to_string().contains("is already registered") {
+            ClientError::conflict(refusal, Hint::UpdateHost, "says how to change it.", api)
+        } else {
+            refusal.into()
+        }
     })?;
     output.note(format!("Host {} is registered.", arguments.name));
     let sizes = ["vcpus", "memory_mb", "local_gb"];
@@ -231,7 +234,7 @@ async fn set_reservable(
         let path = format!("/capacity/v1/hosts/{}", segment(&host.id));
         let mut answer = api.patch(&path, &json!({"reservable": reservable})).await?;
         let count = |name: &str, one, many| counted(answer.get(name).and_then(Value::as_u64).unwrap_or(0), one, many);
-        output.change(format!(
+        output.change(&format!(
             "Host {} is {}: {} moved, {} resources now, {} again.",
             host.name,
             if reservable { "up" } else { "down" },

@@ -549,11 +549,11 @@ async fn delete_one(
     deleted.map_err(|refusal| state_shown(refusal, id, api))?;
     // The service may have waited for a while; what it could not give back in this time keeps the lease there.
     let Ok(Ok(left)) = api.get(&path, &[]).await.map(|answer| member(answer, "lease")) else {
-        output.change(format!("Deleted lease {name}."))?;
+        output.change(&format!("Deleted lease {name}."))?;
         return Ok(("deleted", json!({"id": id})));
     };
     let status = text_of(&left, "status");
-    output.change(format!(
+    output.change(&format!(
         "Lease {name} is {status}: its resources are still being given back, then it is deleted."
     ))?;
     if let Some(show) = api.typed().hint(Hint::ShowLease(id)).filter(|_| !output.json) {

@@ -105,19 +105,21 @@ impl<'a> Output<'a> {
 
     /// An error, with what had been changed if the output could not be written.
     pub(crate) fn with_notes(&mut self, error: ClientError) -> ClientError {
-        match error {
-            ClientError::Output(error) if !self.done.is_empty() => ClientError::Unwritten {
-                error,
-                done: std::mem::take(&mut self.done),
-            },
-            error => error,
+        let done = std::mem::take(&mut self.done);
+        if done.is_empty() {
+            return error;
+        }
+        if let ClientError::Output(error) = error {
+            ClientError::Unwritten { error, done }
+        } else {
+            error
         }
     }
 
     /// Notes what has been changed, and prints it if no JSON is printed.
-    pub(crate) fn change(&mut self, sentence: String) -> Result<(), ClientError> {
-        self.note(sentence.clone());
-        if self.json { Ok(()) } else { self.line(&sentence) }
+    pub(crate) fn change(&mut self, sentence: &str) -> Result<(), ClientError> {
+        self.note(sentence.to_owned());
+        if self.json { Ok(()) } else { self.line(sentence) }
     }
 
     /// Prints one line as it is, to be copied or read by a program.

@@ -113,7 +113,7 @@ pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'
             } else {
                 "everybody"
             };
-            output.change(format!("Property {property} is now shown to {who}."))?;
+            output.change(&format!("Property {property} is now shown to {who}."))?;
             if output.json { output.value(&answer) } else { Ok(()) }
         }
     }

@@ -30,10 +30,14 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, error } = self;
-        match error {
-            // Its text has the name.
-            ClientError::NoSuchName { .. } | ClientError::AmbiguousName { .. } => error.fmt(formatter),
-            _ => write!(formatter, "{name}: {error}"),
+        // The text of these has the name.
+        if matches!(
+            error,
+            ClientError::NoSuchName { .. } | ClientError::AmbiguousName { .. }
+        ) {
+            error.fmt(formatter)
+        } else {
+            write!(formatter, "{name}: {error}")
         }
     }
 }

@@ -236,6 +236,20 @@ async fn c10_every_member_of_a_lease_can_be_printed_alone() {
     }
 }
 
+/// C9: an address that is none, or leads to no service, is a document as well.
+#[test]
+fn c9_an_error_before_the_first_call_is_json_too() {
+    for (url, kind, code) in [("ftp://h", "usage", 2), ("http://127.0.0.1:1", "unreachable", 3)] {
+        let output = berth(url, &["lease", "list", "--json"]);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let document: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
+        assert_eq!(document["error"]["kind"], kind, "{document}");
+        assert_eq!(document["error"]["exit_code"], code, "{document}");
+        let message = document["error"]["message"].as_str().expect("text");
+        assert!(text(&output.stderr).contains(message), "{output:?}");
+    }
+}
+
 /// What has been changed is said where the output cannot be written.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_done_is_said_although_the_output_is_full() {
