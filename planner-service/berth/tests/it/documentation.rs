@@ -265,11 +265,9 @@ fn a11_every_command_that_a_text_of_the_program_names_exists() {
             let code = text.split("#[cfg(test)]").next().unwrap();
             for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
                 for command in quoted(line).filter(|text| text.starts_with("berth ")) {
-                    // What is put in when it is printed is no name of a command.
-                    let words: Vec<&str> = command.split_whitespace().collect();
-                    let is_name =
-                        |word: &&&str| word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
-                    let names: Vec<&str> = words.iter().take_while(is_name).copied().collect();
+                    // What follows the names of commands is put in when it is printed.
+                    let is_name = |word: &&str| word.chars().all(|letter| letter.is_ascii_lowercase());
+                    let names: Vec<&str> = command.split_whitespace().take_while(is_name).collect();
                     checked += 1;
                     if let Err(error) = is_known(&names.join(" ")) {
                         panic!("{}: `{command}`: {error}", path.display());
