@@ -18,6 +18,8 @@ use planner_core::ports::Identifiers;
 use serde_json::{Value, json};
 use server::identity::token_sha256;
 use server::identity::tokens::{TokenEntry, TokenFile};
+use toml_parser::Source;
+use toml_parser::lexer::TokenKind;
 
 use crate::options::CloudKind;
 use crate::output::{self, remark};
@@ -119,11 +121,17 @@ fn create(arguments: &CreateArguments, identifiers: &dyn Identifiers) -> anyhow:
             of.file.display()
         );
     }
-    editing.finish(&text)?;
-    if of.json {
-        print(&format!("{:#}\n", json!({"token": token, "token_sha256": digits})))?;
+    let shown = if of.json {
+        format!("{:#}\n", json!({"token": token, "token_sha256": digits}))
     } else {
-        print(&format!("{token}\n"))?;
+        format!("{token}\n")
+    };
+    // First: an entry whose token nobody has read could only be revoked.
+    show(&shown).context("the token cannot be printed, and was not added")?;
+    editing
+        .finish(&text)
+        .context("the token that was printed is not valid")?;
+    if !of.json {
         remark("This is shown once; the file keeps its SHA-256. A service that runs reads the file again on SIGHUP.");
     }
     Ok(ExitCode::SUCCESS)
@@ -133,15 +141,8 @@ fn list(arguments: &FileArguments) -> anyhow::Result<ExitCode> {
     let text = std::fs::read_to_string(&arguments.file).with_context(|| arguments.file.display().to_string())?;
     let file = arguments.read(&text)?;
     if arguments.json {
-        let entries = file.entries().iter().map(|entry| {
-            json!({
-                "token_sha256": hexadecimal(&entry.token_sha256),
-                "user_id": entry.user_id,
-                "project_id": entry.project_id,
-                "roles": entry.roles,
-            })
-        });
-        print(&format!("{:#}\n", json!({"tokens": entries.collect::<Vec<Value>>()})))?;
+        let entries: Vec<Value> = file.entries().iter().map(document).collect();
+        print(&format!("{:#}\n", json!({"tokens": entries})))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new();
@@ -181,11 +182,15 @@ fn revoke(arguments: &RevokeArguments) -> anyhow::Result<ExitCode> {
             numbers.join(", ")
         );
     }
-    for place in &revoked {
-        if let Some(entry) = before.entries().get(*place) {
-            print(&format!("Revoked {} of {}.\n", shown(entry), entry.user_id))?;
-        }
-    }
+    let revoked = revoked.iter().filter_map(|place| before.entries().get(*place));
+    let said = if of.json {
+        let revoked: Vec<Value> = revoked.map(document).collect();
+        format!("{:#}\n", json!({"revoked": revoked}))
+    } else {
+        let lines = revoked.map(|entry| format!("Revoked {} of {}.\n", shown(entry), entry.user_id));
+        lines.collect()
+    };
+    print(&said).context("the tokens are revoked, but that cannot be printed")?;
     remark("A service that runs reads the file again on SIGHUP; until then it takes these tokens.");
     Ok(ExitCode::SUCCESS)
 }
@@ -262,28 +267,31 @@ fn without_entries(text: &str, places: &[usize]) -> anyhow::Result<String> {
         return Ok(format!("{file:#}\n"));
     }
     let mut kept = String::with_capacity(text.len());
-    // Comments directly above an entry are its own.
-    let mut comments = String::new();
+    let comments = Source::new(text)
+        .lex()
+        .filter(|token| token.kind() == TokenKind::Comment);
+    let mut comments = comments.map(|token| token.span()).peekable();
     // The number of entries so far; the last one is where a line belongs.
     let mut entries = 0;
+    let mut end = 0;
     for line in text.split_inclusive('\n') {
         let words: String = line.split_whitespace().collect();
-        if words.starts_with('#') {
-            comments.push_str(line);
-            continue;
-        }
         entries += usize::from(words.starts_with("[[tokens]]"));
         let is_kept = entries == 0 || !places.contains(&(entries - 1));
-        if is_kept || words.is_empty() {
-            kept.push_str(&comments);
-        }
-        comments.clear();
-        if is_kept {
+        end += line.len();
+        let own = std::iter::from_fn(|| comments.next_if(|comment| comment.start() < end));
+        let own: Vec<&str> = own
+            .filter_map(|comment| text.get(comment.start()..comment.end()))
+            .collect();
+        // Comments stay, as lines of their own, apart from those of the next entry.
+        let is_gap = words.is_empty() && !kept.is_empty() && !kept.ends_with("\n\n");
+        if is_kept || is_gap {
             kept.push_str(line);
+        } else {
+            kept.extend(own.iter().flat_map(|comment| [comment, "\n"]));
         }
     }
-    kept.push_str(&comments);
-    if kept.is_empty() {
+    if kept.trim().is_empty() {
         // The service takes an empty file for one that was cut off.
         kept.push_str("# All tokens were revoked.\n");
     }
@@ -359,6 +367,16 @@ impl Editing {
     }
 }
 
+/// An entry as JSON.
+fn document(entry: &TokenEntry) -> Value {
+    json!({
+        "token_sha256": hexadecimal(&entry.token_sha256),
+        "user_id": entry.user_id,
+        "project_id": entry.project_id,
+        "roles": entry.roles,
+    })
+}
+
 /// The beginning of an entry's SHA-256.
 fn shown(entry: &TokenEntry) -> String {
     hexadecimal(&entry.token_sha256).chars().take(SHOWN).collect()
@@ -370,6 +388,13 @@ fn hexadecimal(bytes: &[u8]) -> String {
         let _ = write!(digits, "{byte:02x}");
         digits
     })
+}
+
+/// Writes what is shown this once: a reader that has gone is a failure.
+fn show(text: &str) -> std::io::Result<()> {
+    let mut output = std::io::stdout();
+    output.write_all(text.as_bytes())?;
+    output.flush()
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

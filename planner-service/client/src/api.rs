@@ -4,7 +4,9 @@
 //! own words; the status alone is never shown when the service said more.
 
 use api_types::capacity::Offer;
-use http_client::{BodyError, Client, Method, Response, SendError, beginning_of, body_up_to, deepest_cause, send};
+use http_client::{
+    BodyError, Client, Method, RequestBuilder, Response, SendError, beginning_of, body_up_to, deepest_cause, send,
+};
 use serde_json::Value;
 
 use crate::endpoint::{Endpoint, TypedConnection};
@@ -138,6 +140,12 @@ impl Api {
         self.call(Method::DELETE, path, &[], None).await.map(|_| ())
     }
 
+    /// Deletes, and asks not to be kept waiting for what has to be done first; Blazar waits all the same.
+    pub(crate) async fn begin_deletion(&self, path: &str) -> Result<(), ApiError> {
+        let request = self.request(Method::DELETE, path).header("Prefer", "respond-async");
+        self.answer(path, request).await.map(|_| ())
+    }
+
     async fn call(
         &self,
         method: Method,
@@ -145,19 +153,25 @@ impl Api {
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Value, ApiError> {
-        let url = format!("{}{path}", self.endpoint.url);
-        let shown = format!("{}{path}", self.shown);
-        let mut request = self
-            .http
-            .request(method, &url)
-            .header("Accept", "application/json")
-            .query(query);
-        if let Some(token) = &self.endpoint.token {
-            request = request.header("X-Auth-Token", token);
-        }
+        let mut request = self.request(method, path).query(query);
         if let Some(body) = body {
             request = request.json(body);
         }
+        self.answer(path, request).await
+    }
+
+    /// A request as this caller.
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.endpoint.url));
+        let request = request.header("Accept", "application/json");
+        match &self.endpoint.token {
+            Some(token) => request.header("X-Auth-Token", token),
+            None => request,
+        }
+    }
+
+    async fn answer(&self, path: &str, request: RequestBuilder) -> Result<Value, ApiError> {
+        let shown = format!("{}{path}", self.shown);
         let response = send(request).await.map_err(|error| match error {
             SendError::Request(_) => ApiError::Address { url: shown.clone() },
             SendError::NoAnswer(_) => self.unreachable(&error),

@@ -101,7 +101,7 @@ fn show(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
             cell_of(step, "in_service"),
         ];
         if wide {
-            row.push(Cell::new(bar(step, most, output.colour)));
+            row.push(Cell::new(bar(step, most, output.blocks)));
         }
         row
     });

@@ -9,6 +9,7 @@ use api_types::name::is_steering;
 use url::Url;
 
 use crate::ConnectionArguments;
+use crate::hint::Hint;
 use crate::http::without_password;
 use crate::keystone::{self, Environment, KeystoneError};
 
@@ -62,6 +63,11 @@ impl TypedConnection {
             return None;
         }
         shlex::try_join(line).ok()
+    }
+
+    /// The command line of a hint.
+    pub(crate) fn hint(&self, hint: Hint<'_>) -> Option<String> {
+        self.command(&hint.words())
     }
 
     /// What has to be added to a command that is printed.

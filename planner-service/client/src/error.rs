@@ -1,18 +1,26 @@
 //! What can go wrong with a client command, and what the user can do about it.
 //!
 //! Invariant: every error has an exit code a script can rely on: 1 refused by the service, 2 wrong
-//! command line, 3 the service did not answer.
+//! command line, and nothing has happened, 3 the service did not answer.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use url::{Host, Url};
 
 use crate::api::{Api, ApiError};
 use crate::condition::ConditionError;
 use crate::endpoint::{EndpointError, TypedConnection};
+use crate::hint::{Hint, Kind};
 use crate::key_values::{nearest, question};
 use crate::keystone::KeystoneError;
 use crate::moment::MomentError;
 use crate::request::{Request, accepted};
+use crate::several::{self, Failure};
+
+/// The command line is wrong, and nothing has happened.
+const USAGE: u8 = 2;
+
+/// The service did not answer.
+pub(crate) const UNREACHABLE: u8 = 3;
 
 /// Why a client command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +51,8 @@ pub enum ClientError {
     /// No object of this kind has this name.
     #[error("no {kind} is called '{name}'{}", question(nearest.as_deref()))]
     NoSuchName {
-        /// `lease` or `host`
-        kind: &'static str,
+        /// What it would be.
+        kind: Kind,
         /// As written.
         name: String,
         /// The name of one that may have been meant.
@@ -53,8 +61,8 @@ pub enum ClientError {
     /// Several objects have this name.
     #[error("{count} {kind}s are called '{name}': {ids}")]
     AmbiguousName {
-        /// `lease` or `host`
-        kind: &'static str,
+        /// What it would be.
+        kind: Kind,
         /// As written.
         name: String,
         /// How many.
@@ -65,9 +73,28 @@ pub enum ClientError {
     /// The answer lacks what the API promises.
     #[error("the service answered without '{0}'; is this the address of a reservation service?")]
     Answer(&'static str),
+    /// Some of several things were not done.
+    #[error("{}", failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several {
+        /// Which, and why.
+        failures: Vec<Failure>,
+        /// What was done, as it is printed.
+        done: Map<String, Value>,
+    },
+    /// One of several things, after the service had stopped to answer.
+    #[error("not tried, because the service does not answer")]
+    Untried,
     /// The output cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
+    /// The output cannot be written after something was changed.
+    #[error("cannot write the output: {error}")]
+    Unwritten {
+        /// Why not.
+        error: std::io::Error,
+        /// What was changed, in sentences.
+        done: Vec<String>,
+    },
 }
 
 impl ClientError {
@@ -93,15 +120,55 @@ impl ClientError {
         }
     }
 
-    /// A call that failed; after a conflict with what there is, `command` shows that.
-    pub(crate) fn conflict(error: ApiError, command: &[&str], shows: &str, api: &Api) -> Self {
-        match (&error, api.typed().command(command)) {
+    /// A call that failed; after a conflict with what there is, `hint` shows that.
+    pub(crate) fn conflict(error: ApiError, hint: Hint<'_>, shows: &str, api: &Api) -> Self {
+        match (&error, api.typed().hint(hint)) {
             (ApiError::Refused { status: 409, .. }, Some(command)) => Self::Refused {
                 refusal: error,
                 next: vec![format!("`{command}` {shows}")],
             },
             _ => Self::Api(error),
         }
+    }
+
+    /// What is said of it, a sentence for each thing that failed.
+    pub(crate) fn said(&self) -> Vec<String> {
+        if let Self::Several { failures, .. } = self {
+            failures.iter().map(ToString::to_string).collect()
+        } else {
+            vec![self.to_string()]
+        }
+    }
+
+    /// The document that stands for it where JSON is printed: the service's own where it refused, else an object `error`.
+    pub(crate) fn document(&self, typed: &TypedConnection) -> Value {
+        match (self, self.answer()) {
+            (Self::Several { failures, done }, _) => several::document(failures, done, typed),
+            (_, Some(answer)) => answer.clone(),
+            (_, None) => json!({"error": {
+                "kind": self.kind(),
+                "message": self.to_string(),
+                "exit_code": self.exit_code(),
+                "next_steps": self.next_steps(typed),
+            }}),
+        }
+    }
+
+    /// What kind of error it is, for programs.
+    fn kind(&self) -> &'static str {
+        let named = [
+            (matches!(self, Self::NoSuchName { .. }), "no_such_name"),
+            (matches!(self, Self::AmbiguousName { .. }), "ambiguous_name"),
+            (matches!(self, Self::Untried), "untried"),
+            (self.exit_code() == USAGE, "usage"),
+            (self.exit_code() == UNREACHABLE, "unreachable"),
+            (
+                matches!(self, Self::Api(ApiError::Refused { .. }) | Self::Refused { .. }),
+                "refused",
+            ),
+        ];
+        let kind = named.into_iter().find(|(is_it, _)| *is_it);
+        kind.map_or("unexpected_answer", |(_, kind)| kind)
     }
 
     /// What the service answered when it refused, as far as that was JSON.
@@ -122,7 +189,7 @@ impl ClientError {
     }
 
     /// That none of these has this name.
-    pub(crate) fn no_such<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn no_such<'a>(kind: Kind, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         Self::NoSuchName {
             kind,
             name: name.to_owned(),
@@ -130,11 +197,16 @@ impl ClientError {
         }
     }
 
-    /// The exit code: 1 refused or not found, 2 usage, 3 not reachable.
-    pub const fn exit_code(&self) -> u8 {
+    /// The exit code: 1 refused or not found, 2 usage and nothing has happened, 3 not reachable.
+    pub fn exit_code(&self) -> u8 {
         match self {
             Self::Api(ApiError::Unreachable { .. } | ApiError::Gateway { .. })
-            | Self::Endpoint(EndpointError::Keystone(KeystoneError::Unreachable { .. })) => 3,
+            | Self::Endpoint(EndpointError::Keystone(KeystoneError::Unreachable { .. }))
+            | Self::Untried => UNREACHABLE,
+            Self::Several { failures, .. } => {
+                let mut codes = failures.iter().map(|failure| failure.error.exit_code());
+                codes.find(|code| *code == UNREACHABLE).unwrap_or(1)
+            }
             Self::Api(ApiError::Address { .. } | ApiError::Client { .. })
             | Self::Moment(_)
             | Self::Condition(_)
@@ -148,7 +220,7 @@ impl ClientError {
                 )
                 | EndpointError::Address { .. }
                 | EndpointError::Token,
-            ) => 2,
+            ) => USAGE,
             Self::Api(
                 ApiError::Refused { .. }
                 | ApiError::NotJson { .. }
@@ -162,16 +234,26 @@ impl ClientError {
             | Self::NoSuchName { .. }
             | Self::AmbiguousName { .. }
             | Self::Answer(_)
-            | Self::Output(_) => 1,
+            | Self::Output(_)
+            | Self::Unwritten { .. } => 1,
         }
     }
 
     /// What the user can do next, a line each; commands lead to the service that was asked.
     pub fn next_steps(&self, typed: &TypedConnection) -> Vec<String> {
-        if let Self::Refused { next, .. } = self {
-            return next.clone();
+        if let Self::Refused { next: steps, .. } | Self::Unwritten { done: steps, .. } = self {
+            return steps.clone();
         }
-        self.next_step(typed).into_iter().collect()
+        let Self::Several { failures, .. } = self else {
+            return self.next_step(typed).into_iter().collect();
+        };
+        let mut steps: Vec<String> = Vec::new();
+        for step in failures.iter().flat_map(|failure| failure.error.next_steps(typed)) {
+            if !steps.contains(&step) {
+                steps.push(step);
+            }
+        }
+        steps
     }
 
     /// What the user can do next, in one sentence.
@@ -181,13 +263,10 @@ impl ClientError {
             Self::Api(ApiError::Gateway { .. }) => "The service behind this address is down; try again later.",
             Self::Api(ApiError::Refused { status, message, .. }) => return refusal_hint(*status, message, typed),
             Self::Api(ApiError::NotJson { .. } | ApiError::Redirected { .. } | ApiError::TooLong { .. })
-            | Self::Answer(_) => {
-                "Check the address (--url or BERTH_URL): it is the one that the service listens on, with or without /v1."
-            }
+            | Self::Answer(_) => CHECK_ADDRESS,
             Self::Endpoint(EndpointError::Keystone(error)) => return Some(error.next_step()),
             Self::NoSuchName { kind, .. } => {
-                let noun = kind.replace(' ', "");
-                let list = typed.command(&[noun.as_str(), "list"])?;
+                let list = typed.hint(Hint::List(*kind))?;
                 return Some(format!("`{list}` shows what there is."));
             }
             Self::AmbiguousName { .. } => "Say which one by its id.",
@@ -195,7 +274,10 @@ impl ClientError {
             Self::Api(ApiError::Address { .. } | ApiError::Client { .. })
             | Self::Endpoint(EndpointError::Address { .. } | EndpointError::Token)
             | Self::Refused { .. }
-            | Self::Output(_) => return None,
+            | Self::Several { .. }
+            | Self::Untried
+            | Self::Output(_)
+            | Self::Unwritten { .. } => return None,
         };
         Some(text.to_owned())
     }
@@ -227,6 +309,20 @@ fn unreachable_hint(url: &str, reason: &str) -> String {
     }
 }
 
+/// What to do where something else answers, or the service does not know the path.
+const CHECK_ADDRESS: &str =
+    "Check the address (--url or BERTH_URL): it is the one that the service listens on, with or without /v1.";
+
+/// Words with which services say of what kind the thing is that they do not have.
+const MISSING: [(&str, Kind); 6] = [
+    ("'lease_id'", Kind::Lease),
+    ("Lease ", Kind::Lease),
+    ("'host_id'", Kind::Host),
+    ("Host ", Kind::Host),
+    ("'property_name'", Kind::Property),
+    ("Floating IP ", Kind::FloatingIp),
+];
+
 fn refusal_hint(status: u16, message: &str, typed: &TypedConnection) -> Option<String> {
     let of_a_lease = message.contains(":leases:") && !message.contains(":leases:post");
     let text = match status {
@@ -235,11 +331,11 @@ fn refusal_hint(status: u16, message: &str, typed: &TypedConnection) -> Option<S
             "It belongs to another project, or your role does not allow this; ask an operator of the service."
         }
         403 if message.contains("Policy") => "Your role does not allow this; ask an operator of the service.",
+        404 if message.contains("URL was not found") => CHECK_ADDRESS,
         404 => {
-            let (leases, hosts) = (typed.command(&["lease", "list"])?, typed.command(&["host", "list"])?);
-            return Some(format!(
-                "It may have ended or been deleted; `{leases}` and `{hosts}` show what there is."
-            ));
+            let (_, kind) = MISSING.iter().find(|(words, _)| message.contains(words))?;
+            let list = typed.hint(Hint::List(*kind))?;
+            return Some(format!("It may have been deleted; `{list}` shows what there is."));
         }
         503 if message.contains("the database") => {
             "The service cannot use its database: tell its operator; its log names the reason under the request id."

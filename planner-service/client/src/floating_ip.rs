@@ -9,8 +9,10 @@ use crate::ConnectionArguments;
 use crate::answer::{list, member};
 use crate::api::{Api, segment};
 use crate::error::ClientError;
+use crate::hint::Kind;
 use crate::lease::only_one;
-use crate::output::{Output, cell_of, text_of};
+use crate::output::{Output, cell_of};
+use crate::several::{each, targets};
 
 const PATH: &str = "/v1/floatingips";
 
@@ -51,7 +53,9 @@ pub(crate) async fn run(action: FloatingIpAction, api: &Api, output: &mut Output
     match action {
         FloatingIpAction::Create { network, address } => {
             let body = json!({"floating_network_id": network, "floating_ip_address": address});
-            print_one(api.post(PATH, &body).await?, output)
+            let answer = api.post(PATH, &body).await?;
+            output.note(format!("Floating IP {address} is registered."));
+            print_one(answer, output)
         }
         FloatingIpAction::List => {
             let answer = api.get(PATH, &[]).await?;
@@ -61,18 +65,19 @@ pub(crate) async fn run(action: FloatingIpAction, api: &Api, output: &mut Output
             print(&list(answer, "floatingips")?, output)
         }
         FloatingIpAction::Show { floating_ip } => {
-            let id = find(api, &floating_ip).await?;
+            let id = meant(&list(api.get(PATH, &[]).await?, "floatingips")?, &floating_ip)?;
             print_one(api.get(&format!("{PATH}/{}", segment(&id)), &[]).await?, output)
         }
         FloatingIpAction::Delete { floating_ips } => {
-            for floating_ip in &floating_ips {
-                let id = find(api, floating_ip).await?;
-                api.delete(&format!("{PATH}/{}", segment(&id))).await?;
-                if !output.json {
-                    output.line(&format!("Removed floating IP {floating_ip}."))?;
-                }
-            }
-            Ok(())
+            let known = list(api.get(PATH, &[]).await?, "floatingips")?;
+            let found = floating_ips.iter().map(|reference| meant(&known, reference));
+            let floating_ips = targets(&floating_ips, found)?;
+            each(&floating_ips, &["deleted"], output, async |floating_ip, output| {
+                api.delete(&format!("{PATH}/{}", segment(&floating_ip.id))).await?;
+                output.change(&format!("Removed floating IP {}.", floating_ip.name))?;
+                Ok(("deleted", json!({"id": floating_ip.id})))
+            })
+            .await
         }
     }
 }
@@ -97,10 +102,6 @@ fn print(floating_ips: &[Value], output: &mut Output<'_>) -> Result<(), ClientEr
 }
 
 /// The id of a floating IP by id or address.
-async fn find(api: &Api, reference: &str) -> Result<String, ClientError> {
-    let found = list(api.get(PATH, &[]).await?, "floatingips")?;
-    if found.iter().any(|known| text_of(known, "id") == reference) {
-        return Ok(reference.to_owned());
-    }
-    only_one(&found, "floating IP", "floating_ip_address", reference)
+fn meant(known: &[Value], reference: &str) -> Result<String, ClientError> {
+    only_one(known, Kind::FloatingIp, "floating_ip_address", reference)
 }

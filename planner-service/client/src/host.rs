@@ -12,9 +12,11 @@ use crate::ConnectionArguments;
 use crate::answer::{list, member};
 use crate::api::{Api, segment};
 use crate::error::ClientError;
+use crate::hint::{Hint, Kind};
 use crate::key_values::{Property, distinct, nearest, question};
 use crate::lease::only_one;
 use crate::output::{Cell, Output, cell_of, counted, text_of};
+use crate::several::{Target, each, targets};
 use crate::size::{gibibytes, mebibytes};
 
 /// `berth host`.
@@ -119,18 +121,17 @@ pub(crate) async fn run(action: HostAction, api: &Api, output: &mut Output<'_>) 
         HostAction::Down(arguments) => set_reservable(&arguments.hosts, false, api, output).await,
         HostAction::Up(arguments) => set_reservable(&arguments.hosts, true, api, output).await,
         HostAction::Delete(arguments) => {
-            for host in &arguments.hosts {
-                let id = find(api, host).await?;
-                let removed = api.delete(&format!("/v1/os-hosts/{}", segment(&id))).await;
-                let allocations = ["allocation", "show", id.as_str()];
+            let hosts = find_all(api, &arguments.hosts).await?;
+            each(&hosts, &["deleted"], output, async |host, output| {
+                let removed = api.delete(&format!("/v1/os-hosts/{}", segment(&host.id))).await;
                 removed.map_err(|refusal| {
-                    ClientError::conflict(refusal, &allocations, "shows which leases have it.", api)
+                    let hint = Hint::ShowAllocation(&host.id);
+                    ClientError::conflict(refusal, hint, "shows which leases have it.", api)
                 })?;
-                if !output.json {
-                    output.line(&format!("Removed host {host}."))?;
-                }
-            }
-            Ok(())
+                output.change(&format!("Removed host {}.", host.name))?;
+                Ok(("deleted", json!({"id": host.id})))
+            })
+            .await
         }
     }
 }
@@ -156,10 +157,16 @@ async fn create(arguments: CreateArguments, api: &Api, output: &mut Output<'_>) 
             refuse_twice(body.insert(name.to_owned(), json!(value)).as_ref(), name)?;
         }
     }
-    refuse_twice(body.insert("name".to_owned(), json!(arguments.name)).as_ref(), "name")?;
+    refuse_twice(body.insert("name".to_owned(), json!(&arguments.name)).as_ref(), "name")?;
     let answer = api.post("/v1/os-hosts", &Value::Object(body)).await;
-    let update = ["host", "update", "--help"];
-    let answer = answer.map_err(|refusal| ClientError::conflict(refusal, &update, "says how to change it.", api))?;
+    let answer = answer.map_err(|refusal| {
+        if refusal.to_string().contains("is already registered") {
+            ClientError::conflict(refusal, Hint::UpdateHost, "says how to change it.", api)
+        } else {
+            refusal.into()
+        }
+    })?;
+    output.note(format!("Host {} is registered.", arguments.name));
     let sizes = ["vcpus", "memory_mb", "local_gb"];
     let is_zero = |name: &&&str| answer.pointer(&format!("/host/{name}")) == Some(&json!(0));
     let zero: Vec<&str> = sizes.iter().filter(is_zero).copied().collect();
@@ -209,11 +216,11 @@ async fn update(arguments: UpdateArguments, api: &Api, output: &mut Output<'_>) 
             )));
         }
     }
-    print(
-        api.put(&format!("/v1/os-hosts/{}", segment(&id)), &Value::Object(body))
-            .await?,
-        output,
-    )
+    let answer = api
+        .put(&format!("/v1/os-hosts/{}", segment(&id)), &Value::Object(body))
+        .await?;
+    output.note(format!("Host {} has been changed.", arguments.host));
+    print(answer, output)
 }
 
 async fn set_reservable(
@@ -222,24 +229,25 @@ async fn set_reservable(
     api: &Api,
     output: &mut Output<'_>,
 ) -> Result<(), ClientError> {
-    for host in hosts {
-        let id = find(api, host).await?;
-        let path = format!("/capacity/v1/hosts/{}", segment(&id));
-        let answer = api.patch(&path, &json!({"reservable": reservable})).await?;
-        if output.json {
-            output.value(&answer)?;
-            continue;
-        }
+    let hosts = find_all(api, hosts).await?;
+    each(&hosts, &["hosts"], output, async |host, output| {
+        let path = format!("/capacity/v1/hosts/{}", segment(&host.id));
+        let mut answer = api.patch(&path, &json!({"reservable": reservable})).await?;
         let count = |name: &str, one, many| counted(answer.get(name).and_then(Value::as_u64).unwrap_or(0), one, many);
-        output.line(&format!(
-            "Host {host} is {}: {} moved, {} resources now, {} again.",
+        output.change(&format!(
+            "Host {} is {}: {} moved, {} resources now, {} again.",
+            host.name,
             if reservable { "up" } else { "down" },
             count("moved", "reservation", "reservations"),
             count("lost", "more lease lacks", "more leases lack"),
             count("refilled", "has its resources", "have their resources"),
         ))?;
-    }
-    Ok(())
+        if let Value::Object(members) = &mut answer {
+            members.insert("id".to_owned(), json!(host.id));
+        }
+        Ok(("hosts", answer))
+    })
+    .await
 }
 
 async fn show_all(api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
@@ -275,11 +283,10 @@ async fn show_all(api: &Api, output: &mut Output<'_>) -> Result<(), ClientError>
         "RESERVABLE",
         "PROPERTIES",
     ];
-    output.table(
-        &header,
-        rows,
-        "No hosts are registered; `berth host create --help` says how to register one.",
-    )
+    let how = api.typed().hint(Hint::CreateHost);
+    let how = how.map(|create| format!("; `{create}` says how operators register one"));
+    let none = format!("No hosts are registered{}.", how.unwrap_or_default());
+    output.table(&header, rows, &none)
 }
 
 fn print(answer: Value, output: &mut Output<'_>) -> Result<(), ClientError> {
@@ -314,8 +321,13 @@ fn capabilities(host: &Value) -> BTreeSet<&str> {
 /// The id of the host that has this id or, alone, this name.
 pub(crate) async fn find(api: &Api, reference: &str) -> Result<String, ClientError> {
     let hosts = list(api.get("/v1/os-hosts", &[]).await?, "hosts")?;
-    if hosts.iter().any(|host| text_of(host, "id") == reference) {
-        return Ok(reference.to_owned());
-    }
-    only_one(&hosts, "host", "hypervisor_hostname", reference)
+    only_one(&hosts, Kind::Host, "hypervisor_hostname", reference)
+}
+
+/// The hosts that these names and ids stand for.
+async fn find_all(api: &Api, references: &[String]) -> Result<Vec<Target>, ClientError> {
+    let hosts = list(api.get("/v1/os-hosts", &[]).await?, "hosts")?;
+    let found = references.iter();
+    let found = found.map(|reference| only_one(&hosts, Kind::Host, "hypervisor_hostname", reference));
+    targets(references, found)
 }

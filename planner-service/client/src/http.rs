@@ -34,7 +34,7 @@ pub(crate) fn without_password(address: &str) -> String {
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     match host.rfind('@') {
-        Some(at) => format!("{scheme}…{}", &rest[at..]),
+        Some(at) => format!("{scheme}...{}", &rest[at..]),
         None => address.to_owned(),
     }
 }
@@ -54,10 +54,10 @@ mod tests {
     #[test]
     fn v26_what_is_shown_of_an_address_is_not_its_password() {
         for (address, shown) in [
-            ("https://ann:SE@CRET@h:1/v1?a=b@c", "https://…@h:1/v1?a=b@c"),
+            ("https://ann:SE@CRET@h:1/v1?a=b@c", "https://...@h:1/v1?a=b@c"),
             ("http://h/a@b", "http://h/a@b"),
             ("h:1234", "h:1234"),
-            ("ann:SECRET@h:1234/v1", "…@h:1234/v1"),
+            ("ann:SECRET@h:1234/v1", "...@h:1234/v1"),
         ] {
             assert_eq!(without_password(address), shown);
         }

@@ -25,7 +25,8 @@ const CONDITIONS: [&str; 2] = ["hypervisor_properties", "resource_properties"];
 
 /// The name that was meant, if one is alike.
 pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let like = |name: &str| strsim::jaro_winkler(given, name);
+    let given = given.to_lowercase();
+    let like = |name: &str| strsim::jaro_winkler(&given, &name.to_lowercase());
     let nearest = known
         .into_iter()
         .max_by(|left, right| like(left).total_cmp(&like(right)))?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use api_types::capacity::Offer;
 use chrono::{DateTime, Utc};
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -13,11 +14,13 @@ use crate::ConnectionArguments;
 use crate::answer::{list, member};
 use crate::api::{Api, ApiError, segment};
 use crate::error::ClientError;
+use crate::hint::{Hint, Kind};
 use crate::moment::{Moment, from_wire, time_for_people, to_wire};
-use crate::output::{Cell, Output, cell_of, text_of};
+use crate::output::{Cell, Output, cell_of, counted, scalar, text_of};
 use crate::report;
 use crate::request::{Request, at, operand, option};
 use crate::reservation::{ReservationArguments, noun};
+use crate::several::{Target, each, targets};
 
 /// Between two attempts while work on a lease is under way.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -36,6 +39,23 @@ const STATUSES: [&str; 9] = [
     "terminated",
     "deleting",
     "error",
+];
+
+/// Every member of a lease that `--field` prints.
+const MEMBERS: [&str; 13] = [
+    "id",
+    "name",
+    "user_id",
+    "project_id",
+    "start_date",
+    "end_date",
+    "trust_id",
+    "status",
+    "degraded",
+    "created_at",
+    "updated_at",
+    "reservations",
+    "events",
 ];
 
 /// `berth lease`.
@@ -94,8 +114,8 @@ pub(crate) struct CreateArguments {
     before_end: Option<Moment>,
     #[command(flatten)]
     reservation: ReservationArguments,
-    /// Print only this member, e.g. id
-    #[arg(long, value_name = "NAME")]
+    /// Print only this member
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(MEMBERS))]
     field: Option<String>,
 }
 
@@ -110,8 +130,12 @@ pub(crate) struct ListArguments {
 pub(crate) struct ShowArguments {
     /// Id or name
     lease: String,
-    /// Print only this member, e.g. status, or hosts (one a line)
-    #[arg(long, value_name = "NAME")]
+    /// Print only this member; lists one item a line
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = PossibleValuesParser::new(MEMBERS.into_iter().chain([report::HOSTS]))
+    )]
     field: Option<String>,
 }
 
@@ -143,7 +167,7 @@ pub(crate) struct DeleteArguments {
     /// Ids or names
     #[arg(required = true, value_name = "LEASE")]
     leases: Vec<String>,
-    /// Do not wait until what is being done with a lease has ended
+    /// Do not wait: neither until what is being done with a lease has ended, nor until its resources are given back
     #[arg(long)]
     no_wait: bool,
 }
@@ -202,12 +226,15 @@ async fn create(
 ) -> Result<(), ClientError> {
     let answer = api.post("/v1/leases", &arguments.body(now)?).await;
     let answer = answer.map_err(|refusal| ClientError::refused(refusal, &arguments, api))?;
+    let id = answer.pointer("/lease/id").map(scalar).unwrap_or_default();
+    output.note(format!("Lease {} is booked, with the id {id}.", arguments.name));
     if output.json && arguments.field.is_none() {
         return output.value(&answer);
     }
     let lease = member(answer, "lease")?;
     match &arguments.field {
-        Some(field) => output.field(&lease, field),
+        // The lease is booked whatever the answer lacks.
+        Some(field) => output.member(lease.get(field).unwrap_or(&Value::Null)),
         None => report::show_done(lease, api, output).await,
     }
 }
@@ -251,18 +278,77 @@ impl Request for CreateArguments {
     }
 }
 
+impl UpdateArguments {
+    /// The body of the request that changes this lease.
+    fn body(&self, lease: &Value, now: DateTime<Utc>) -> Result<Map<String, Value>, ClientError> {
+        let date = |name: &'static str| from_wire(&text_of(lease, name)).ok_or(ClientError::Answer(name));
+        let mut body = Map::new();
+        if let Some(name) = &self.name {
+            body.insert("name".to_owned(), json!(name));
+        }
+        if let Some(start) = self.start {
+            body.insert(
+                "start_date".to_owned(),
+                json!(to_wire(start.resolve(now, date("start_date")?)?)),
+            );
+        }
+        let mut end = date("end_date")?;
+        if let Some(new_end) = self.end {
+            end = new_end.resolve(now, end)?;
+            body.insert("end_date".to_owned(), json!(to_wire(end)));
+        }
+        if let Some(before_end) = self.before_end {
+            body.insert(
+                "before_end_date".to_owned(),
+                json!(to_wire(before_end.resolve(now, end)?)),
+            );
+        }
+        let reservations = self.reservation.for_update(lease)?;
+        if !reservations.is_empty() {
+            body.insert("reservations".to_owned(), json!(reservations));
+        }
+        Ok(body)
+    }
+}
+
 /// A change of a lease that exists.
 struct Change<'a> {
     arguments: UpdateArguments,
     /// As it is.
     lease: &'a Value,
+    now: DateTime<Utc>,
 }
 
 impl Change<'_> {
+    /// The reservations that the lease has.
+    fn held(&self) -> &[Value] {
+        let held = self.lease.get("reservations").and_then(Value::as_array);
+        held.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether the entry of a request says anything of its reservation but what is so.
+    fn changes(&self, entry: &Value) -> bool {
+        let held = self.held().iter().find(|held| held.get("id") == entry.get("id"));
+        let members = entry.as_object().into_iter().flatten();
+        let mut members = members.map(|(name, value)| (held.and_then(|held| held.get(name)), value));
+        members.any(|(held, value)| held != Some(value))
+    }
+
+    /// This change with another condition, or none, in the place of one of the reservation at this place.
+    fn with_condition(&self, reservation: u32, condition: &str, other: Option<&str>) -> Option<ReservationArguments> {
+        let held = self.held().get(usize::try_from(reservation).ok()?)?;
+        let is_only = self.held().len() == 1;
+        let other = match other {
+            Some(other) => Some(from_text(other)?),
+            None => None,
+        };
+        let reservation = &self.arguments.reservation;
+        reservation.with_condition_of(held, is_only, &from_text(condition)?, other.as_ref())
+    }
+
     /// A member of the reservation at this place.
     fn member(&self, reservation: u32, name: &str) -> Option<&str> {
-        let existing = self.lease.get("reservations")?.as_array()?;
-        existing.get(usize::try_from(reservation).ok()?)?.get(name)?.as_str()
+        self.held().get(usize::try_from(reservation).ok()?)?.get(name)?.as_str()
     }
 }
 
@@ -281,25 +367,38 @@ impl Request for Change<'_> {
                     self.member(*reservation, "id")?,
                     self.member(*reservation, "resource_type")?,
                 );
-                let existing = self.lease.get("reservations").and_then(Value::as_array);
-                let is_only = existing.is_some_and(|existing| existing.len() == 1);
+                let is_only = self.held().len() == 1;
                 arguments.reservation = arguments.reservation.with_amount(id, kind, is_only, *amount)?;
             }
-            Offer::Drop { condition, .. } => {
-                // What is left of a condition that the lease has already cannot be told from what was asked for.
-                arguments.reservation = arguments.reservation.with_condition(&from_text(condition)?, None)?;
-            }
+            Offer::Drop {
+                reservation, condition, ..
+            } => arguments.reservation = self.with_condition(*reservation, condition, None)?,
             Offer::Replace {
-                condition, replacement, ..
-            } => {
-                let (condition, replacement) = (from_text(condition)?, from_text(replacement)?);
-                arguments.reservation = arguments.reservation.with_condition(&condition, Some(&replacement))?;
-            }
+                reservation,
+                condition,
+                replacement,
+                ..
+            } => arguments.reservation = self.with_condition(*reservation, condition, Some(replacement))?,
         }
         let of_time = matches!(offer, Offer::Start { .. } | Offer::End { .. });
         (!of_time || moves_with_end(arguments.before_end)).then_some(Self {
             arguments,
             lease: self.lease,
+            now: self.now,
+        })
+    }
+
+    fn is_change(&self) -> bool {
+        let Ok(body) = self.arguments.body(self.lease, self.now) else {
+            return true;
+        };
+        body.iter().any(|(name, value)| match name.as_str() {
+            "reservations" => value.as_array().into_iter().flatten().any(|entry| self.changes(entry)),
+            "start_date" | "end_date" => {
+                let held = from_wire(&text_of(self.lease, name)).map(to_wire);
+                held.as_deref() != value.as_str()
+            }
+            _ => self.lease.get(name) != Some(value),
         })
     }
 
@@ -322,6 +421,7 @@ impl Request for Change<'_> {
 
 async fn show_all(arguments: ListArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
     let mut answer = api.get("/v1/leases", &[]).await?;
+    let all = answer.get("leases").and_then(Value::as_array).map_or(0, Vec::len);
     if let (Some(status), Some(leases)) = (
         &arguments.status,
         answer.get_mut("leases").and_then(Value::as_array_mut),
@@ -352,10 +452,17 @@ async fn show_all(arguments: ListArguments, api: &Api, output: &mut Output<'_>) 
             ]
         })
         .collect();
+    let none = match &arguments.status {
+        Some(status) if all > 0 => {
+            let all = counted(u64::try_from(all).unwrap_or(u64::MAX), "lease", "leases");
+            format!("No lease is in status {status}; {all} in all.")
+        }
+        _ => "There are no leases.".to_owned(),
+    };
     output.table(
         &["NAME", "STATUS", "START (UTC)", "END (UTC)", "RESERVED", "ID"],
         rows,
-        "There are no leases.",
+        &none,
     )?;
     if is_degraded {
         output.line("! is degraded: a host was lost or replaced.")?;
@@ -380,32 +487,7 @@ async fn update(
     let id = find(api, &arguments.lease).await?;
     let path = format!("/v1/leases/{}", segment(&id));
     let lease = member(api.get(&path, &[]).await?, "lease")?;
-    let date = |name: &'static str| from_wire(&text_of(&lease, name)).ok_or(ClientError::Answer(name));
-    let mut body = Map::new();
-    if let Some(name) = &arguments.name {
-        body.insert("name".to_owned(), json!(name));
-    }
-    if let Some(start) = arguments.start {
-        body.insert(
-            "start_date".to_owned(),
-            json!(to_wire(start.resolve(now, date("start_date")?)?)),
-        );
-    }
-    let mut end = date("end_date")?;
-    if let Some(new_end) = arguments.end {
-        end = new_end.resolve(now, end)?;
-        body.insert("end_date".to_owned(), json!(to_wire(end)));
-    }
-    if let Some(before_end) = arguments.before_end {
-        body.insert(
-            "before_end_date".to_owned(),
-            json!(to_wire(before_end.resolve(now, end)?)),
-        );
-    }
-    let reservations = arguments.reservation.for_update(&lease)?;
-    if !reservations.is_empty() {
-        body.insert("reservations".to_owned(), json!(reservations));
-    }
+    let body = arguments.body(&lease, now)?;
     if body.is_empty() {
         return Err(ClientError::Usage(
             "nothing to change: give --name, a time or what to reserve, e.g. --end +1h or --hosts 2".to_owned(),
@@ -420,6 +502,7 @@ async fn update(
         let change = Change {
             arguments: arguments.clone(),
             lease: &lease,
+            now,
         };
         let refused = ClientError::refused(refusal, &change, api);
         let ClientError::Api(refusal) = refused else {
@@ -427,6 +510,7 @@ async fn update(
         };
         state_shown(refusal, &id, api)
     })?;
+    output.note(format!("Lease {} has been changed.", arguments.lease));
     if output.json {
         output.value(&answer)
     } else {
@@ -435,32 +519,47 @@ async fn update(
 }
 
 async fn delete(arguments: DeleteArguments, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
+    let mut found = Vec::new();
     for lease in &arguments.leases {
-        let id = find(api, lease).await?;
-        let path = format!("/v1/leases/{}", segment(&id));
-        let deleted = when_idle(lease, arguments.no_wait, output, async || api.delete(&path).await).await;
-        deleted.map_err(|refusal| state_shown(refusal, &id, api))?;
-        // The service has waited for a while; what it could not give back in this time keeps the lease there.
-        let left = api.get(&path, &[]).await.ok();
-        match left {
-            Some(answer) if output.json => output.value(&answer)?,
-            Some(answer) => {
-                let status = answer
-                    .pointer("/lease/status")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                output.line(&format!(
-                    "Lease {lease} is {status}: its resources are still being given back, then it is deleted."
-                ))?;
-                if let Some(show) = api.typed().command(&["lease", "show", id.as_str()]) {
-                    output.line(&format!("`{show}` tells how far that is."))?;
-                }
-            }
-            None if output.json => {}
-            None => output.line(&format!("Deleted lease {lease}."))?,
-        }
+        found.push(find(api, lease).await);
     }
-    Ok(())
+    let leases = targets(&arguments.leases, found)?;
+    each(&leases, &["deleted", "deleting"], output, async |lease, output| {
+        delete_one(lease, arguments.no_wait, api, output).await
+    })
+    .await
+}
+
+async fn delete_one(
+    lease: &Target,
+    no_wait: bool,
+    api: &Api,
+    output: &mut Output<'_>,
+) -> Result<(&'static str, Value), ClientError> {
+    let Target { name, id } = lease;
+    let path = format!("/v1/leases/{}", segment(id));
+    let deleted = when_idle(name, no_wait, output, async || {
+        if no_wait {
+            api.begin_deletion(&path).await
+        } else {
+            api.delete(&path).await
+        }
+    });
+    let deleted = deleted.await;
+    deleted.map_err(|refusal| state_shown(refusal, id, api))?;
+    // The service may have waited for a while; what it could not give back in this time keeps the lease there.
+    let Ok(Ok(left)) = api.get(&path, &[]).await.map(|answer| member(answer, "lease")) else {
+        output.change(&format!("Deleted lease {name}."))?;
+        return Ok(("deleted", json!({"id": id})));
+    };
+    let status = text_of(&left, "status");
+    output.change(&format!(
+        "Lease {name} is {status}: its resources are still being given back, then it is deleted."
+    ))?;
+    if let Some(show) = api.typed().hint(Hint::ShowLease(id)).filter(|_| !output.json) {
+        output.line(&format!("`{show}` tells how far that is."))?;
+    }
+    Ok(("deleting", left))
 }
 
 /// Makes a call that the service refuses while something is being done with the lease: again and again until that has
@@ -502,7 +601,7 @@ fn is_of_work(message: &str) -> bool {
 
 /// A refusal that the state of the lease may explain.
 fn state_shown(refusal: ApiError, id: &str, api: &Api) -> ClientError {
-    ClientError::conflict(refusal, &["lease", "show", id], "tells the state it is in now.", api)
+    ClientError::conflict(refusal, Hint::ShowLease(id), "tells the state it is in now.", api)
 }
 
 /// The id of the lease that has this id or, alone, this name.
@@ -516,24 +615,22 @@ pub(crate) async fn find(api: &Api, reference: &str) -> Result<String, ClientErr
         }
     }
     let leases = list(api.get("/v1/leases", &[]).await?, "leases")?;
-    only_one(&leases, "lease", "name", reference)
+    only_one(&leases, Kind::Lease, "name", reference)
 }
 
 /// Fewest characters of an id that stand for the whole of it: what tables show of one in a narrow terminal.
 const SHORTEST_PREFIX: usize = 7;
 
-/// The id of the only item whose member `name` is `reference`, or whose id begins with it.
-pub(crate) fn only_one(
-    items: &[Value],
-    kind: &'static str,
-    name: &str,
-    reference: &str,
-) -> Result<String, ClientError> {
+/// The id of the item with this id; else of the only one whose member `name` is `reference`, or whose id begins with it.
+pub(crate) fn only_one(items: &[Value], kind: Kind, name: &str, reference: &str) -> Result<String, ClientError> {
     let ids_of = |is_meant: &dyn Fn(&Value) -> bool| -> Vec<String> {
         let meant = items.iter().filter(|item| is_meant(item));
         meant.map(|item| text_of(item, "id")).collect()
     };
-    let mut ids = ids_of(&|item| text_of(item, name) == reference);
+    let mut ids = ids_of(&|item| text_of(item, "id") == reference);
+    if ids.is_empty() {
+        ids = ids_of(&|item| text_of(item, name) == reference);
+    }
     if ids.is_empty() && reference.len() >= SHORTEST_PREFIX {
         ids = ids_of(&|item| text_of(item, "id").starts_with(reference));
     }

@@ -1,7 +1,8 @@
 //! The client commands.
 //!
-//! Invariant: what is printed as JSON is what the API answered, unchanged; everything else on the
-//! screen is derived from it. Nothing here decides: the service does.
+//! Invariant: with `--json` each command prints one document, which is what the API answered, unchanged; only commands that
+//! make a call for each name they are given print a list for what became of them, and errors that the service did not answer
+//! an object `error`. Everything else on the screen is derived from answers. Nothing here decides: the service does.
 //!
 //! [`Command`] is flattened into the program's command line; [`run_from_terminal`] does everything a
 //! command needs, [`run`] is the same with the endpoint and the output chosen by the caller.
@@ -14,6 +15,7 @@ mod condition;
 mod endpoint;
 mod error;
 mod floating_ip;
+mod hint;
 mod host;
 mod http;
 mod key_values;
@@ -25,6 +27,7 @@ mod property;
 mod report;
 mod request;
 mod reservation;
+mod several;
 mod size;
 mod timeline;
 mod timeline_chart;
@@ -43,6 +46,7 @@ pub use condition::{ConditionError, parse_condition};
 pub use endpoint::{Endpoint, EndpointError, TypedConnection};
 pub use error::ClientError;
 pub use floating_ip::FloatingIpArguments;
+pub use hint::Kind;
 pub use host::HostArguments;
 pub use keystone::{Environment, KeystoneError};
 pub use lease::LeaseArguments;
@@ -50,6 +54,7 @@ pub use moment::{Moment, MomentError};
 pub use output::Output;
 use output::{broken, escaped};
 pub use property::PropertyArguments;
+pub use several::Failure;
 pub use timeline::TimelineArguments;
 pub use what_if::WhatIfArguments;
 
@@ -99,8 +104,13 @@ pub struct ConnectionArguments {
         help_heading = "Connection and output"
     )]
     pub token: Option<String>,
-    /// Print the API's JSON
-    #[arg(long, global = true, help_heading = "Connection and output")]
+    /// Print one JSON document
+    #[arg(
+        long,
+        help = "Print one JSON document: what the API answered, or what went wrong",
+        global = true,
+        help_heading = "Connection and output"
+    )]
     pub json: bool,
 }
 
@@ -131,17 +141,24 @@ pub async fn run(
     mut output: Output<'_>,
     now: DateTime<Utc>,
 ) -> Result<ExitCode, ClientError> {
-    let api = Api::new(endpoint)?;
-    let done = carry_out(command, &api, &mut output, now).await;
-    if let Some(answer) = done
-        .as_ref()
-        .err()
-        .and_then(ClientError::answer)
-        .filter(|_| output.json)
-    {
-        output.value(answer)?;
+    let typed = endpoint.typed.clone();
+    let done = async {
+        let api = Api::new(endpoint)?;
+        carry_out(command, &api, &mut output, now).await
+    };
+    let done = done.await.map_err(|error| output.with_notes(error));
+    if let Err(error) = &done {
+        say(error, &typed, &mut output)?;
     }
     done
+}
+
+/// Prints the document of an error where JSON is printed, once for each command.
+fn say(error: &ClientError, typed: &TypedConnection, output: &mut Output<'_>) -> Result<(), ClientError> {
+    if output.json && !matches!(error, ClientError::Output(_) | ClientError::Unwritten { .. }) {
+        output.value(&error.document(typed))?;
+    }
+    Ok(())
 }
 
 async fn carry_out(
@@ -174,25 +191,34 @@ pub async fn run_from_terminal(command: Command) -> ExitCode {
 /// Finds the service, runs the command, prints what went wrong and what to do next on standard error.
 pub async fn execute(command: Command, environment: Environment<'_>, now: DateTime<Utc>) -> ExitCode {
     let connection = command.connection().clone();
-    let result = async {
-        let endpoint = Endpoint::resolve(&connection, environment).await?;
-        let mut standard_output = std::io::stdout();
-        let output = Output::for_terminal(&mut standard_output, connection.json, environment);
-        run(command, endpoint, output, now).await
-    }
-    .await;
+    let typed = TypedConnection::of(&connection);
+    let mut standard_output = std::io::stdout();
+    let mut output = Output::for_terminal(&mut standard_output, connection.json, environment);
+    let result = match Endpoint::resolve(&connection, environment).await {
+        Ok(endpoint) => run(command, endpoint, output, now).await,
+        Err(error) => {
+            let error = ClientError::from(error);
+            say(&error, &typed, &mut output).and(Err(error))
+        }
+    };
     match result {
         Ok(code) => code,
         // The reader has seen enough, as in `berth host list | head`.
-        Err(ClientError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(ClientError::Output(error) | ClientError::Unwritten { error, .. })
+            if error.kind() == std::io::ErrorKind::BrokenPipe =>
+        {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             // Nobody is left to tell when standard error is closed; the exit code still does.
             let mut standard_error = std::io::stderr().lock();
             let width = output::width_of_errors(environment);
-            for line in broken(&escaped(&format!("berth: {error}")), width) {
-                let _ = writeln!(standard_error, "{line}");
+            for said in error.said() {
+                for line in broken(&escaped(&format!("berth: {said}")), width) {
+                    let _ = writeln!(standard_error, "{line}");
+                }
             }
-            for next in error.next_steps(&TypedConnection::of(&connection)) {
+            for next in error.next_steps(&typed) {
                 let _ = writeln!(standard_error, "  {}", escaped(&next));
             }
             ExitCode::from(error.exit_code())

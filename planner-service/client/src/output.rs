@@ -41,12 +41,16 @@ pub struct Output<'a> {
     writer: &'a mut (dyn Write + Send),
     /// Print the API's JSON instead of tables.
     pub json: bool,
-    /// Colours and block characters are welcome.
+    /// Colours are welcome.
     pub colour: bool,
+    /// Block characters are, too: the terminal's locale has them.
+    pub blocks: bool,
     /// Columns; `None`: nobody limits them.
     pub width: Option<u16>,
     /// Somebody watches standard error.
     watched: bool,
+    /// What has been changed so far, in sentences.
+    done: Vec<String>,
 }
 
 impl<'a> Output<'a> {
@@ -56,8 +60,10 @@ impl<'a> Output<'a> {
             writer,
             json,
             colour: false,
+            blocks: false,
             width: None,
             watched: false,
+            done: Vec::new(),
         }
     }
 
@@ -71,8 +77,10 @@ impl<'a> Output<'a> {
             writer,
             json,
             colour,
+            blocks: colour && is_utf8(environment),
             width,
             watched: std::io::stderr().is_terminal(),
+            done: Vec::new(),
         }
     }
 
@@ -88,6 +96,30 @@ impl<'a> Output<'a> {
             writeln!(self.writer, "{line}")?;
         }
         Ok(())
+    }
+
+    /// Notes what has been changed. It is said where the output itself cannot be written.
+    pub(crate) fn note(&mut self, sentence: String) {
+        self.done.push(sentence);
+    }
+
+    /// An error, with what had been changed if the output could not be written.
+    pub(crate) fn with_notes(&mut self, error: ClientError) -> ClientError {
+        let done = std::mem::take(&mut self.done);
+        if done.is_empty() {
+            return error;
+        }
+        if let ClientError::Output(error) = error {
+            ClientError::Unwritten { error, done }
+        } else {
+            error
+        }
+    }
+
+    /// Notes what has been changed, and prints it if no JSON is printed.
+    pub(crate) fn change(&mut self, sentence: &str) -> Result<(), ClientError> {
+        self.note(sentence.to_owned());
+        if self.json { Ok(()) } else { self.line(sentence) }
     }
 
     /// Prints one line as it is, to be copied or read by a program.
@@ -118,7 +150,7 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Prints one member of an object: text without quotation marks, a list one item a line; or as JSON.
+    /// Prints the member of an object that has this name, as [`Self::member`].
     pub(crate) fn field(&mut self, object: &Value, name: &str) -> Result<(), ClientError> {
         let Some(value) = object.get(name) else {
             let known: Vec<&str> = object
@@ -130,6 +162,11 @@ impl<'a> Output<'a> {
                 suggestion(name, &known)
             )));
         };
+        self.member(value)
+    }
+
+    /// Prints one member of an object: text without quotation marks, a list one item a line; or as JSON.
+    pub(crate) fn member(&mut self, value: &Value) -> Result<(), ClientError> {
         match value.as_array() {
             _ if self.json => self.value(value),
             Some(items) => items.iter().try_for_each(|item| self.unbroken(&scalar(item))),
@@ -346,6 +383,16 @@ pub(crate) fn broken(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Whether the characters of the locale are UTF-8: the first of these variables that is set says so. Without one it is the
+/// locale C, which is not.
+fn is_utf8(environment: Environment<'_>) -> bool {
+    let set = |name: &&str| environment(name).filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set).unwrap_or_default();
+    let locale = locale.to_ascii_lowercase();
+    let characters = locale.split('@').next().unwrap_or_default();
+    characters.ends_with("utf-8") || characters.ends_with("utf8")
+}
+
 /// How many columns there are to print in; `None`: nobody limits them.
 fn columns(terminal: bool, environment: Environment<'_>) -> Option<u16> {
     let columns = environment("COLUMNS").and_then(|columns| columns.parse().ok());
@@ -433,6 +480,14 @@ pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// The name of a host, with the number of places there if they are several.
+pub(crate) fn with_places(host: &str, places: u64) -> String {
+    match places {
+        0 | 1 => host.to_owned(),
+        places => format!("{host} ({places} places)"),
+    }
+}
+
 /// A JSON value as one piece of text.
 pub(crate) fn scalar(value: &Value) -> String {
     match value {
@@ -450,4 +505,30 @@ pub(crate) fn text_of(object: &Value, name: &str) -> String {
 /// A cell with the member `name`.
 pub(crate) fn cell_of(object: &Value, name: &str) -> Cell {
     Cell::new(text_of(object, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_utf8;
+
+    #[test]
+    fn the_locale_says_whether_its_characters_are_utf_8() {
+        for (variables, expected) in [
+            (&[][..], false),
+            (&[("LANG", "en_US.UTF-8")], true),
+            (&[("LANG", "C.utf8")], true),
+            (&[("LANG", "de_DE.UTF-8@euro")], true),
+            (&[("LANG", "de_DE@euro")], false),
+            (&[("LANG", "POSIX")], false),
+            (&[("LC_ALL", "C"), ("LC_CTYPE", "C.UTF-8"), ("LANG", "C.UTF-8")], false),
+            (&[("LC_ALL", ""), ("LC_CTYPE", "C.UTF-8"), ("LANG", "C")], true),
+            (&[("LC_CTYPE", "POSIX"), ("LANG", "C.UTF-8")], false),
+        ] {
+            let value = |name: &str| {
+                let found = variables.iter().find(|(variable, _)| *variable == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            assert_eq!(is_utf8(&value), expected, "{variables:?}");
+        }
+    }
 }

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::ConnectionArguments;
 use crate::answer::list;
-use crate::api::{Api, segment};
+use crate::api::{Api, ApiError, segment};
 use crate::error::ClientError;
+use crate::hint::Kind;
 use crate::output::{Cell, Output, cell_of, scalar, text_of};
 
 /// `berth property`.
@@ -53,8 +54,23 @@ pub(crate) struct Visibility {
     public: bool,
 }
 
+const PATH: &str = "/v1/os-hosts/properties";
+
+/// Every property that the caller may see, with its values.
+async fn all(api: &Api) -> Result<Vec<Value>, ClientError> {
+    let answer = api.get(PATH, &[("detail", "True"), ("all", "True")]).await?;
+    list(answer, "resource_properties")
+}
+
+fn find<'a>(properties: &'a [Value], name: &str) -> Result<&'a Value, ClientError> {
+    let found = properties.iter().find(|found| text_of(found, "property") == name);
+    found.ok_or_else(|| {
+        let known = properties.iter().filter_map(|known| known.get("property")?.as_str());
+        ClientError::no_such(Kind::Property, name, known)
+    })
+}
+
 pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
-    const PATH: &str = "/v1/os-hosts/properties";
     match action {
         PropertyAction::List { all } => {
             let mut query = vec![("detail", "True")];
@@ -65,39 +81,48 @@ pub(crate) async fn run(action: PropertyAction, api: &Api, output: &mut Output<'
             if output.json {
                 output.value(&answer)
             } else {
-                print(&list(answer, "resource_properties")?, output)
+                let none = if all {
+                    NONE
+                } else {
+                    "No host has properties that everybody may see; --all shows operators the others."
+                };
+                print(&list(answer, "resource_properties")?, none, output)
             }
         }
         PropertyAction::Show { property } => {
-            let answer = api.get(PATH, &[("detail", "True"), ("all", "True")]).await?;
-            let properties = list(answer, "resource_properties")?;
-            let Some(found) = properties.iter().find(|found| text_of(found, "property") == property) else {
-                let known = properties.iter().filter_map(|known| known.get("property")?.as_str());
-                return Err(ClientError::no_such("property", &property, known));
-            };
+            let properties = all(api).await?;
+            let found = find(&properties, &property)?;
             if output.json {
                 output.value(found)
             } else {
-                print(std::slice::from_ref(found), output)
+                print(std::slice::from_ref(found), NONE, output)
             }
         }
         PropertyAction::Set { property, visibility } => {
             let body = json!({"private": visibility.private});
-            let answer = api.patch(&format!("{PATH}/{}", segment(&property)), &body).await?;
-            if output.json {
-                return output.value(&answer);
-            }
+            let answer = match api.patch(&format!("{PATH}/{}", segment(&property)), &body).await {
+                Err(refusal @ ApiError::Refused { status: 404, .. }) => {
+                    // Which ones there are says more.
+                    find(&all(api).await?, &property)?;
+                    return Err(refusal.into());
+                }
+                answer => answer?,
+            };
             let who = if visibility.private {
                 "operators only"
             } else {
                 "everybody"
             };
-            output.line(&format!("Property {property} is now shown to {who}."))
+            output.change(&format!("Property {property} is now shown to {who}."))?;
+            if output.json { output.value(&answer) } else { Ok(()) }
         }
     }
 }
 
-fn print(properties: &[Value], output: &mut Output<'_>) -> Result<(), ClientError> {
+/// That there is no property at all.
+const NONE: &str = "No host has properties.";
+
+fn print(properties: &[Value], none: &str, output: &mut Output<'_>) -> Result<(), ClientError> {
     let rows = properties
         .iter()
         .map(|property| {
@@ -117,5 +142,5 @@ fn print(properties: &[Value], output: &mut Output<'_>) -> Result<(), ClientErro
             ]
         })
         .collect();
-    output.table(&["PROPERTY", "PRIVATE", "VALUES"], rows, "No host has properties.")
+    output.table(&["PROPERTY", "PRIVATE", "VALUES"], rows, none)
 }

@@ -12,9 +12,12 @@ use crate::answer::{list, member};
 use crate::api::{Api, ApiError, segment};
 use crate::error::ClientError;
 use crate::moment::time_for_people;
-use crate::output::{Cell, Output, cell_of, text_of};
+use crate::output::{Cell, Output, cell_of, text_of, with_places};
 use crate::reservation::noun;
 use crate::timeline_chart::day_and_time;
+
+/// The names of a lease's hosts, as a member beside those of `/v1`.
+pub(crate) const HOSTS: &str = "hosts";
 
 /// Everything known about a lease.
 struct View {
@@ -76,32 +79,40 @@ impl View {
         known.unwrap_or(&host.host_id)
     }
 
-    /// Reservation id, host name, whether it may still be exchanged; by name.
-    fn hosts(&self) -> Vec<(&str, &str, bool)> {
-        let mut hosts: Vec<(&str, &str, bool)> = self
-            .report
-            .iter()
-            .flat_map(|(_, report)| &report.reservations)
-            .flat_map(|reservation| {
-                reservation
-                    .hosts
-                    .iter()
-                    .map(|host| (reservation.id.as_str(), self.host_name(host), host.tentative))
+    /// The hosts that it has, by name; one that serves several reservations stands there for each.
+    fn hosts(&self) -> Vec<HeldHost<'_>> {
+        let reservations = self.report.iter().flat_map(|(_, report)| &report.reservations);
+        let hosts = reservations.flat_map(|reservation| &reservation.hosts);
+        let mut hosts: Vec<HeldHost<'_>> = hosts
+            .map(|host| HeldHost {
+                name: self.host_name(host),
+                tentative: host.tentative,
+                places: host.places.into(),
             })
             .collect();
-        hosts.sort_by(|left, right| left.1.cmp(right.1));
+        hosts.sort_by_key(|host| host.name);
         hosts
     }
 }
 
-/// Prints one member of a lease; besides those of `/v1`, `hosts` are the names of its hosts.
+/// A host of a lease.
+struct HeldHost<'a> {
+    name: &'a str,
+    /// Whether it may still be exchanged.
+    tentative: bool,
+    /// Instances of one reservation that have their place there; 1 of a host held whole.
+    places: u64,
+}
+
+/// Prints one member of a lease, or its [`HOSTS`].
 pub(crate) async fn show_field(id: &str, field: &str, api: &Api, output: &mut Output<'_>) -> Result<(), ClientError> {
-    let mut view = View::fetch(id, api).await?;
-    let hosts: Vec<Value> = view.hosts().into_iter().map(|(_, name, _)| json!(name)).collect();
-    if let Value::Object(members) = &mut view.lease {
-        members.insert("hosts".to_owned(), Value::Array(hosts));
+    if field != HOSTS {
+        let lease = member(api.get(&format!("/v1/leases/{}", segment(id)), &[]).await?, "lease")?;
+        return output.member(lease.get(field).unwrap_or(&Value::Null));
     }
-    output.field(&view.lease, field)
+    let view = View::fetch(id, api).await?;
+    let hosts: Vec<Value> = view.hosts().into_iter().map(|host| json!(host.name)).collect();
+    output.member(&Value::Array(hosts))
 }
 
 /// Prints a lease that has just been booked or changed. That is done whatever becomes of the questions that follow, so
@@ -179,8 +190,13 @@ fn show_hosts(view: &View, output: &mut Output<'_>) -> Result<(), ClientError> {
         return Ok(());
     }
     output.heading("Hosts")?;
-    let tentative: Vec<&str> = hosts.iter().filter(|host| host.2).map(|host| host.1).collect();
-    let fixed: Vec<&str> = hosts.iter().filter(|host| !host.2).map(|host| host.1).collect();
+    let named = |tentative: bool| {
+        let hosts = hosts.iter().filter(|host| host.tentative == tentative);
+        hosts
+            .map(|host| with_places(host.name, host.places))
+            .collect::<Vec<_>>()
+    };
+    let (fixed, tentative) = (named(false), named(true));
     let mut rows = Vec::new();
     if !fixed.is_empty() {
         rows.push(("fixed", Cell::new(fixed.join(" "))));

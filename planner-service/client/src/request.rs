@@ -16,6 +16,11 @@ pub(crate) trait Request: Sized {
     /// The request that the offer describes; `None` if the options of the command cannot say it.
     fn with(&self, offer: &Offer) -> Option<Self>;
 
+    /// Whether it asks for anything but what there is.
+    fn is_change(&self) -> bool {
+        true
+    }
+
     /// The words of its command line, without `berth`; options that were not given are left out.
     fn words(&self) -> Vec<String>;
 
@@ -33,7 +38,11 @@ pub(crate) fn accepted(request: &impl Request, offers: &[Offer], typed: &TypedCo
     let mut lines = Vec::new();
     let mut is_copied = false;
     for offer in offers {
-        let shown = request.with(offer).and_then(|changed| typed.command(&changed.words()));
+        let changed = request.with(offer);
+        if changed.as_ref().is_some_and(|changed| !changed.is_change()) {
+            continue;
+        }
+        let shown = changed.and_then(|changed| typed.command(&changed.words()));
         is_copied |= shown.is_some();
         let shown = shown.unwrap_or_else(|| described(request, offer));
         let (Offer::Start { without_moves, .. }

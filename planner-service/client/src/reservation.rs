@@ -367,6 +367,56 @@ impl ReservationArguments {
         Some(changed)
     }
 
+    /// These changes with another condition, or none, in the place of one of the reservation `held`: of one that the change
+    /// asks for, else of one that the reservation has and keeps. `None` if it has neither. The plain options are its own if
+    /// the lease has no other.
+    pub(crate) fn with_condition_of(
+        &self,
+        held: &Value,
+        is_only: bool,
+        condition: &Value,
+        other: Option<&Value>,
+    ) -> Option<Self> {
+        let names = ["resource_properties", "hypervisor_properties"];
+        let (id, kind) = (text_of(held, "id"), text_of(held, "resource_type"));
+        let rest_of = |name: &str, text: Option<&Value>| {
+            let rest = replaced(text?.as_str()?, condition, other)?;
+            Some((name.to_owned(), json!(rest)))
+        };
+        let mut changed = self.clone();
+        for text in &mut changed.reservation {
+            let mut members = key_values::reservation(text, &kind).ok()?;
+            if members.get("id").and_then(Value::as_str) == Some(&id) {
+                let rest = names
+                    .iter()
+                    .find_map(|name| rest_of(name, members.get(*name).or_else(|| held.get(*name))));
+                members.extend([rest?]);
+                *text = key_values::reservation_text(&members);
+                return Some(changed);
+            }
+        }
+        let takes_options = is_only && matches!(kind.as_str(), HOST_TYPE | INSTANCE_TYPE);
+        if takes_options && let Some(changed) = self.with_condition(condition, other) {
+            return Some(changed);
+        }
+        let asks = self.condition.is_some() || self.resource_properties.is_some();
+        let kept = names.iter().filter(|name| match **name {
+            _ if !takes_options => true,
+            "resource_properties" => !asks,
+            _ => self.hypervisor_properties.is_none(),
+        });
+        let (name, rest) = kept.into_iter().find_map(|name| rest_of(name, held.get(*name)))?;
+        if !takes_options {
+            let members = Map::from_iter([("id".to_owned(), json!(id)), (name, rest)]);
+            changed.reservation.push(key_values::reservation_text(&members));
+        } else if name == "resource_properties" {
+            changed.resource_properties = rest.as_str().map(str::to_owned);
+        } else {
+            changed.hypervisor_properties = rest.as_str().map(str::to_owned);
+        }
+        Some(changed)
+    }
+
     /// Puts another condition, or none, in the place of one of a new reservation; `None` if it does not have it.
     fn put_condition(&mut self, place: u32, condition: &str, other: Option<&str>) -> Option<()> {
         let condition: Value = serde_json::from_str(condition).ok()?;
@@ -422,6 +472,16 @@ impl ReservationArguments {
     pub(crate) fn for_creation(&self) -> Result<Vec<Value>, ClientError> {
         let mut reservations = Vec::new();
         let mut plain = self.plain_members()?;
+        let counts = ["min", "amount"];
+        if let Some(member) = plain.keys().next().filter(|_| !self.reservation.is_empty())
+            && !counts.iter().any(|count| plain.contains_key(*count))
+        {
+            return Err(ClientError::Usage(format!(
+                "{}: it would make a reservation of its own beside --reservation; write it within --reservation, or say how \
+                 many with --hosts or --instances",
+                self.option_of(member)
+            )));
+        }
         if !plain.is_empty() {
             let kind = self.plain_kind();
             let known = key_values::members_of(kind);
@@ -619,6 +679,72 @@ fn replaced(expression: &str, condition: &Value, other: Option<&Value>) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn c10_options_beside_a_whole_reservation_say_how_many() {
+        let beside = |plain: ReservationArguments| {
+            let whole = vec!["min=2".to_owned()];
+            let made = ReservationArguments {
+                reservation: whole,
+                ..plain
+            }
+            .for_creation();
+            made.map(|made| made.len()).map_err(|error| error.to_string())
+        };
+        let none = ReservationArguments::default;
+        for (plain, option) in [
+            (
+                ReservationArguments {
+                    condition: Some("gpu=True".to_owned()),
+                    ..none()
+                },
+                "--where: ",
+            ),
+            (
+                ReservationArguments {
+                    vcpus: Some(2),
+                    ..none()
+                },
+                "--vcpus: ",
+            ),
+            (
+                ReservationArguments {
+                    affinity: Some("same".to_owned()),
+                    ..none()
+                },
+                "--affinity: ",
+            ),
+            (
+                ReservationArguments {
+                    flavor: Some("f".to_owned()),
+                    ..none()
+                },
+                "--flavor: ",
+            ),
+        ] {
+            let refused = beside(plain).unwrap_err();
+            assert!(refused.starts_with(option), "{refused}");
+        }
+        let hosts = Some(HostCount { min: 1, max: 1 });
+        let condition = Some("gpu=True".to_owned());
+        assert_eq!(
+            beside(ReservationArguments {
+                hosts,
+                condition,
+                ..none()
+            }),
+            Ok(2)
+        );
+        assert_eq!(
+            beside(ReservationArguments {
+                instances: Some(1),
+                vcpus: Some(1),
+                ..none()
+            }),
+            Ok(2)
+        );
+        assert_eq!(beside(none()), Ok(1));
+    }
 
     #[test]
     fn plain_options_make_a_complete_reservation() {

@@ -12,6 +12,7 @@ use crate::ConnectionArguments;
 use crate::answer::list;
 use crate::api::Api;
 use crate::error::ClientError;
+use crate::hint::Kind;
 use crate::moment::{Moment, from_wire};
 use crate::output::{Output, Shown, counted, text_of};
 use crate::request::quoted;
@@ -135,7 +136,7 @@ pub(crate) async fn run(
         let is_meant = |lease: &Value| text_of(lease, "id") == *wanted || text_of(lease, "name") == *wanted;
         if !leases.iter().any(is_meant) {
             let known = leases.iter().filter_map(|lease| lease.get("name")?.as_str());
-            return Err(ClientError::no_such("lease", wanted, known));
+            return Err(ClientError::no_such(Kind::Lease, wanted, known));
         }
     }
     let leases: BTreeMap<String, &Value> = leases.iter().map(|lease| (text_of(lease, "id"), lease)).collect();
@@ -150,6 +151,7 @@ pub(crate) async fn run(
         let shown = shown.filter(|found| arguments.shows(&found.lease_id, leases.get(&found.lease_id).copied()));
         bookings.insert(text_of(allocation, "resource_id"), merged(shown));
     }
+    let registered = hosts.len();
     let mut hosts: Vec<(String, &Value)> = hosts
         .iter()
         .map(|host| (text_of(host, "hypervisor_hostname"), host))
@@ -189,16 +191,19 @@ pub(crate) async fn run(
     if hosts.is_empty() {
         output.line(if arguments.busy || arguments.is_of_leases() {
             "Nothing is booked in this time."
-        } else if arguments.hosts.is_empty() && arguments.after.is_none() {
-            "No hosts are registered."
-        } else {
+        } else if !arguments.hosts.is_empty() {
             "No such host is registered."
+        } else if registered > 0 {
+            "No host follows the one of --after."
+        } else {
+            "No hosts are registered."
         })?;
     } else {
         let chart = chart((first, last, now.timestamp()), &hosts, &bookings, &leases);
         let width = arguments.width.unwrap_or_else(|| output.drawing_width());
         let style = Style {
             colour: output.colour,
+            blocks: output.blocks,
             width: usize::from(width),
         };
         output.line(&format!(

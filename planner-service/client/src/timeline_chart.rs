@@ -67,8 +67,10 @@ pub(crate) struct LeaseLabel {
 /// How to draw.
 #[derive(Clone, Copy)]
 pub(crate) struct Style {
-    /// Colours and block characters; else plain ASCII.
+    /// Colours.
     pub(crate) colour: bool,
+    /// Block characters beside colours; else plain ASCII.
+    pub(crate) blocks: bool,
     /// Columns of the whole drawing.
     pub(crate) width: usize,
 }
@@ -76,9 +78,39 @@ pub(crate) struct Style {
 /// Fewest columns of the time part, however narrow the terminal is.
 const MIN_COLUMNS: usize = 24;
 
-/// What cleaning is drawn with: without colours, and with them.
-const CLEANING: &str = "~";
-const CLEANING_SHADE: &str = "░";
+/// What is drawn with signs.
+struct Signs {
+    now: &'static str,
+    /// Time in which nothing is held, where a label of the axis stands.
+    tick: &'static str,
+    /// The rest of such time.
+    free: &'static str,
+    cleaning: &'static str,
+    /// What fills a bar whose hosts may still be exchanged, where colours tell bars apart.
+    tentative: &'static str,
+}
+
+impl Style {
+    const fn signs(self) -> Signs {
+        if self.blocks {
+            Signs {
+                now: "▼ now",
+                tick: "┊",
+                free: "·",
+                cleaning: "░",
+                tentative: "▒",
+            }
+        } else {
+            Signs {
+                now: "v now",
+                tick: ":",
+                free: ".",
+                cleaning: "~",
+                tentative: "-",
+            }
+        }
+    }
+}
 
 /// Longest host name shown in full.
 const MAX_LABEL: usize = 24;
@@ -151,6 +183,13 @@ pub(crate) fn draw(chart: &Chart, style: Style) -> String {
             text.to_owned()
         }
     };
+    let bold = |text: &str| {
+        if style.colour {
+            format!("\x1b[1m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    };
     let margin = " ".repeat(label_width + 2);
     let mut line = |content: String| {
         text.push_str(content.trim_end());
@@ -160,11 +199,7 @@ pub(crate) fn draw(chart: &Chart, style: Style) -> String {
     line(format!("{margin}{}", axis(grid, tick)));
     let here = grid.column_of(chart.now);
     if (chart.from..chart.until).contains(&chart.now) {
-        line(format!(
-            "{margin}{}{}",
-            " ".repeat(here),
-            if style.colour { "\x1b[1m▼ now\x1b[0m" } else { "v now" }
-        ));
+        line(format!("{margin}{}{}", " ".repeat(here), bold(style.signs().now)));
     }
     let labels = Labels::for_leases(chart.leases.len());
     for row in &chart.rows {
@@ -179,12 +214,8 @@ pub(crate) fn draw(chart: &Chart, style: Style) -> String {
                     column = bar.last + 1;
                 } else {
                     let tick_here = grid.tick_in(column, tick).is_some();
-                    cells.push_str(&dim(match (style.colour, tick_here) {
-                        (true, true) => "┊",
-                        (true, false) => "·",
-                        (false, true) => ":",
-                        (false, false) => ".",
-                    }));
+                    let signs = style.signs();
+                    cells.push_str(&dim(if tick_here { signs.tick } else { signs.free }));
                     column += 1;
                 }
             }
@@ -265,7 +296,7 @@ fn legend(chart: &Chart, labels: Labels, style: Style, line: &mut impl FnMut(Str
     }
     let mut blocks = chart.rows.iter().flat_map(|row| &row.blocks);
     if blocks.any(|block| block.cleaning) {
-        let sign = if style.colour { CLEANING_SHADE } else { CLEANING };
+        let sign = style.signs().cleaning;
         sentence(&format!(
             "{sign} is cleaned after a lease and given to nobody until then."
         ));
@@ -322,11 +353,12 @@ struct Bar {
 fn paint(bar: &Bar, labels: Labels, style: Style) -> String {
     if bar.cleaning {
         let columns = usize::try_from(bar.last + 1 - bar.first).unwrap_or(0);
+        let drawn = style.signs().cleaning.repeat(columns);
         return if style.colour {
             let colour = PALETTE[bar.lease % PALETTE.len()];
-            format!("\x1b[38;5;{colour}m{}\x1b[0m", CLEANING_SHADE.repeat(columns))
+            format!("\x1b[38;5;{colour}m{drawn}\x1b[0m")
         } else {
-            CLEANING.repeat(columns)
+            drawn
         };
     }
     let label = labels.of(bar.lease, bar.tentative);
@@ -344,7 +376,7 @@ fn paint(bar: &Bar, labels: Labels, style: Style) -> String {
     let (head, fill) = if bar.tentative {
         (
             format!("\x1b[1;38;5;{colour}m{label}\x1b[0m"),
-            format!("\x1b[38;5;{colour}m{}\x1b[0m", "▒".repeat(rest)),
+            format!("\x1b[38;5;{colour}m{}\x1b[0m", style.signs().tentative.repeat(rest)),
         )
     } else {
         (
@@ -574,6 +606,7 @@ mod tests {
             &chart(),
             Style {
                 colour: false,
+                blocks: false,
                 width: 55,
             },
         );
@@ -616,6 +649,7 @@ Small letters: not started, the planner may still exchange these hosts.
             &chart,
             Style {
                 colour: false,
+                blocks: false,
                 width: 10,
             },
         );
@@ -627,6 +661,7 @@ Small letters: not started, the planner may still exchange these hosts.
                 &chart,
                 Style {
                     colour: false,
+                    blocks: false,
                     width: 0
                 }
             )
@@ -635,7 +670,14 @@ Small letters: not started, the planner may still exchange these hosts.
     }
 
     fn plain(chart: &Chart, width: usize) -> String {
-        draw(chart, Style { colour: false, width })
+        draw(
+            chart,
+            Style {
+                colour: false,
+                blocks: false,
+                width,
+            },
+        )
     }
 
     fn one_host(blocks: Vec<Block>) -> Chart {
@@ -692,10 +734,18 @@ Small letters: not started, the planner may still exchange these hosts.
             &chart,
             Style {
                 colour: true,
+                blocks: true,
                 width: 30,
             },
         );
         assert!(coloured.contains("░░") && !coloured.contains('~'), "{coloured}");
+        let without_blocks = Style {
+            colour: true,
+            blocks: false,
+            width: 30,
+        };
+        let coloured = draw(&chart, without_blocks);
+        assert!(coloured.is_ascii() && coloured.contains("\x1b["), "{coloured}");
         // Shorter than a column, it shows all the same, and the next lease too.
         let chart = one_host(vec![
             held(0, 0, 6 * HOUR),
@@ -779,6 +829,7 @@ Small letters: not started, the planner may still exchange these hosts.
             &chart,
             Style {
                 colour: true,
+                blocks: true,
                 width: 120,
             },
         );

@@ -20,7 +20,7 @@ use crate::api::{Api, offers_of};
 use crate::error::ClientError;
 use crate::key_values::{Property, distinct};
 use crate::moment::{Moment, time_for_people, to_rfc3339};
-use crate::output::{Cell, Output, counted, text_of};
+use crate::output::{Cell, Output, counted, text_of, with_places};
 use crate::request::{Request, accepted, at, option};
 use crate::reservation::{ReservationArguments, noun};
 
@@ -319,17 +319,14 @@ impl Names {
 
     /// The names of hosts; one that is there several times has so many places.
     fn hosts<'a>(&self, ids: impl Iterator<Item = &'a str>) -> String {
-        let mut counted: BTreeMap<String, usize> = BTreeMap::new();
+        let mut counted: BTreeMap<String, u64> = BTreeMap::new();
         for id in ids {
             let known = self.hosts.iter().find(|host| text_of(host, "id") == id);
             let name = known.map_or_else(|| id.to_owned(), |host| text_of(host, "hypervisor_hostname"));
             *counted.entry(name).or_default() += 1;
         }
-        let places = |(name, count): (String, usize)| match count {
-            1 => name,
-            count => format!("{name} ({count} places)"),
-        };
-        counted.into_iter().map(places).collect::<Vec<_>>().join(" ")
+        let named = counted.iter().map(|(name, places)| with_places(name, *places));
+        named.collect::<Vec<_>>().join(" ")
     }
 }
 

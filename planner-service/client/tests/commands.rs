@@ -447,6 +447,77 @@ async fn a_refused_booking_says_what_would_be_accepted() {
     );
 }
 
+/// B8: an offer beside a change is the command that works, also where it is about what the lease has already, and one that
+/// changes nothing is none.
+#[tokio::test]
+async fn b8_an_offer_for_a_change_is_one_to_copy() {
+    let condition = r#"["==","$gpu","True"]"#;
+    let amount = |amount: u32| json!({"change": "amount", "reservation": 0, "amount": amount, "without_moves": true});
+    let offers = json!([amount(4), amount(5),
+        {"change": "drop", "reservation": 0, "condition": condition, "without_moves": true},
+        {"change": "replace", "reservation": 0, "condition": condition, "replacement": r#"["==","$gpu","1"]"#,
+            "without_moves": true}]);
+    let held = |id: &str, kind: &str| {
+        json!({"id": id, "resource_type": kind, "status": "pending", "min": 4, "max": 4, "amount": 4,
+            "hypervisor_properties": r#"[">=", "$vcpus", "8"]"#, "resource_properties": r#"["=", "$gpu", "True"]"#})
+    };
+    let hosts = "physical:host";
+    for (reservations, words, expected) in [
+        (
+            json!([held("r1", hosts)]),
+            "--hosts 6",
+            &[
+                "lease update --hosts 5 night",
+                "lease update --hosts 6 --resource-properties '' night",
+                r#"lease update --hosts 6 --resource-properties '["==","$gpu","1"]' night"#,
+            ][..],
+        ),
+        (
+            json!([held("r1", hosts), held("r2", hosts)]),
+            "--reservation id=r1,min=6,max=6",
+            &[
+                "lease update --reservation 'id=r1,min=5,max=5' night",
+                "lease update --reservation 'id=r1,min=6,max=6,resource_properties=' night",
+                r#"lease update --reservation 'id=r1,min=6,max=6,resource_properties=["==","$gpu","1"]' night"#,
+            ],
+        ),
+        // Beside another change the number of hosts that it has is an offer.
+        (
+            json!([held("r1", hosts)]),
+            "--end +1h --hosts 6",
+            &[
+                "lease update --end +1h --hosts 4 night",
+                "lease update --end +1h --hosts 5 night",
+                "lease update --end +1h --hosts 6 --resource-properties '' night",
+                r#"lease update --end +1h --hosts 6 --resource-properties '["==","$gpu","1"]' night"#,
+            ],
+        ),
+    ] {
+        let mut night = lease("night", LEASE);
+        night["reservations"] = reservations;
+        let server = MockServer::start().await;
+        answers(&server, "/v1/leases", json!({"leases": [night]})).await;
+        answers(&server, &format!("/v1/leases/{LEASE}"), json!({"lease": night})).await;
+        let refusal = json!({"error_code": 409, "error_message": "Not enough hosts available", "error_name": 409,
+            "offers": offers});
+        Mock::given(method("PUT"))
+            .respond_with(ResponseTemplate::new(409).set_body_json(refusal))
+            .mount(&server)
+            .await;
+        let words: Vec<&str> = ["lease", "update", "night"]
+            .into_iter()
+            .chain(words.split(' '))
+            .collect();
+        let error = berth(&server, &words).await.0.unwrap_err();
+        let offered: Vec<String> = hints(&error)
+            .iter()
+            .filter_map(|line| line.strip_prefix("  berth ").map(str::to_owned))
+            .collect();
+        assert_eq!(offered, expected, "{words:?}");
+        assert_eq!(hints(&error).len(), 2 * expected.len(), "{:?}", hints(&error));
+    }
+}
+
 #[tokio::test]
 async fn floating_ips_are_registered_and_removed_by_id_or_address() {
     let server = MockServer::start().await;
@@ -680,7 +751,162 @@ async fn a10_a_lease_that_still_gives_its_resources_back_is_not_called_deleted()
     );
     let (_, printed) = berth(&server, &["lease", "delete", "night", "--json"]).await;
     let printed: Value = serde_json::from_str(&printed).unwrap();
-    assert_eq!(printed["lease"]["status"], "DELETING");
+    assert_eq!(printed["deleting"][0]["status"], "DELETING");
+    assert_eq!(printed["deleted"], json!([]));
+}
+
+/// Several names are all known before the first is taken, and what fails keeps none of the others from being done.
+#[tokio::test]
+async fn of_several_names_none_is_passed_over_silently() {
+    let hosts = json!({"hosts": [{"id": "1", "hypervisor_hostname": "n1"}, {"id": "2", "hypervisor_hostname": "n2"},
+        {"id": "3", "hypervisor_hostname": "n3"}]});
+    let leases = json!({"leases": [lease("d1", "l1"), lease("d2", "l2"), lease("d3", "l3")]});
+    let known = |id: &str| json!({"id": id, "floating_network_id": "n", "floating_ip_address": id});
+    let floating_ips = json!({"floatingips": [known("f1"), known("f2"), known("f3")]});
+    for (words, unknown) in [
+        ("lease delete d1 nosuch d2 nihil", "lease"),
+        ("host delete n1 nosuch n2 nihil", "host"),
+        ("host down n1 nosuch n2 nihil", "host"),
+        ("host up n1 nosuch n2 nihil", "host"),
+        ("floatingip delete f1 nosuch f2 nihil", "floating IP"),
+    ] {
+        let server = MockServer::start().await;
+        answers(&server, "/v1/leases", leases.clone()).await;
+        answers(&server, "/v1/os-hosts", hosts.clone()).await;
+        answers(&server, "/v1/floatingips", floating_ips.clone()).await;
+        let words: Vec<&str> = words.split(' ').collect();
+        let error = berth(&server, &words).await.0.unwrap_err();
+        assert_eq!(
+            (error.exit_code(), error.to_string()),
+            (
+                1,
+                format!("no {unknown} is called 'nosuch'; no {unknown} is called 'nihil'")
+            )
+        );
+        let requests = server.received_requests().await.unwrap();
+        assert!(
+            requests.iter().all(|request| request.method.as_str() == "GET"),
+            "{words:?}"
+        );
+    }
+    let server = MockServer::start().await;
+    answers(&server, "/v1/os-hosts", hosts).await;
+    let reserved = json!({"error_code": 409, "error_message": "The host is reserved.", "error_name": 409});
+    for (id, answer) in [
+        ("1", ResponseTemplate::new(204)),
+        ("2", ResponseTemplate::new(409).set_body_json(&reserved)),
+        ("3", ResponseTemplate::new(204)),
+    ] {
+        Mock::given(method("DELETE"))
+            .and(path(format!("/v1/os-hosts/{id}")))
+            .respond_with(answer)
+            .expect(2)
+            .mount(&server)
+            .await;
+    }
+    let all = ["host", "delete", "n1", "n2", "1", "n3"];
+    let (result, printed) = berth(&server, &all).await;
+    assert_eq!(printed, "Removed host n1.\nRemoved host n3.\n");
+    let error = result.unwrap_err();
+    assert_eq!(
+        (error.exit_code(), error.to_string().as_str()),
+        (1, "n2: The host is reserved. (HTTP 409)")
+    );
+    assert_eq!(hints(&error), ["`berth allocation show 2` shows which leases have it."]);
+    let (_, printed) = berth(&server, &[&all[..], &["--json"]].concat()).await;
+    assert_eq!(
+        serde_json::from_str::<Value>(&printed).unwrap(),
+        json!({"deleted": [{"id": "1"}, {"id": "3"}], "failed": [
+            {"name": "n2", "error_code": 409, "error_message": "The host is reserved.", "error_name": 409}]})
+    );
+}
+
+/// A list that a filter leaves empty says that it is the filter.
+#[tokio::test]
+async fn a_list_says_that_there_are_others() {
+    let server = with_one_lease().await;
+    let (_, printed) = berth(&server, &["lease", "list", "--status", "error"]).await;
+    assert_eq!(printed, "No lease is in status error; 1 lease in all.\n");
+    let (_, printed) = berth(&server, &["lease", "list", "--status", "pending"]).await;
+    assert!(printed.contains("night"), "{printed}");
+    let empty = MockServer::start().await;
+    answers(&empty, "/v1/leases", json!({"leases": []})).await;
+    let (_, printed) = berth(&empty, &["lease", "list", "--status", "error"]).await;
+    assert_eq!(printed, "There are no leases.\n");
+    answers(&empty, "/v1/os-hosts/properties", json!({"resource_properties": []})).await;
+    let (_, printed) = berth(&empty, &["property", "list"]).await;
+    assert_eq!(
+        printed,
+        "No host has properties that everybody may see; --all shows operators the others.\n"
+    );
+    let (_, printed) = berth(&empty, &["property", "list", "--all"]).await;
+    assert_eq!(printed, "No host has properties.\n");
+    answers(&empty, "/v1/os-hosts", json!({"hosts": []})).await;
+    let (_, printed) = berth(&empty, &["host", "list"]).await;
+    assert_eq!(
+        printed,
+        "No hosts are registered; `berth host create --help` says how operators register one.\n"
+    );
+}
+
+/// A11: a property is changed by its name as it stands, and the one that may have been meant is named.
+#[tokio::test]
+async fn a11_a_misspelt_property_is_answered_with_the_name_that_is_meant() {
+    let server = MockServer::start().await;
+    let known = json!({"resource_properties": [{"property": "GPU", "private": false, "values": ["True"]}]});
+    answers(&server, "/v1/os-hosts/properties", known).await;
+    let missing = json!({"error_message": "Object with {'property_name': 'gpu'} not found"});
+    Mock::given(method("PATCH"))
+        .respond_with(ResponseTemplate::new(404).set_body_json(missing))
+        .mount(&server)
+        .await;
+    for words in [
+        &["property", "set", "gpu", "--private"][..],
+        &["property", "show", "gpu"],
+    ] {
+        let error = berth(&server, words).await.0.unwrap_err();
+        assert_eq!(error.to_string(), "no property is called 'gpu'; did you mean 'GPU'?");
+        assert_eq!(hints(&error), ["`berth property list` shows what there is."]);
+    }
+}
+
+/// C9: where JSON is asked for, each command prints one document, whoever finds what is wrong.
+#[tokio::test]
+async fn c9_whatever_happens_is_one_document() {
+    let server = with_one_lease().await;
+    Mock::given(method("DELETE"))
+        .respond_with(ResponseTemplate::new(204))
+        .mount(&server)
+        .await;
+    for (words, kind, code) in [
+        ("lease show nihil", "no_such_name", 1),
+        ("lease delete nihil", "no_such_name", 1),
+        ("lease create x", "usage", 2),
+        ("lease update night", "usage", 2),
+        ("property list", "refused", 1),
+    ] {
+        let words: Vec<&str> = words.split(' ').chain(["--json"]).collect();
+        let (result, printed) = berth(&server, &words).await;
+        let error = result.unwrap_err();
+        let document: Value = serde_json::from_str(&printed).unwrap_or_else(|_| panic!("{words:?}: {printed}"));
+        assert_eq!(
+            document,
+            json!({"error": {"kind": kind, "message": error.to_string(), "exit_code": code, "next_steps": hints(&error)}}),
+            "{words:?}"
+        );
+    }
+    let (_, printed) = support::berth("http://127.0.0.1:1", &["lease", "list", "--json"]).await;
+    let document: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(
+        (&document["error"]["kind"], &document["error"]["exit_code"]),
+        (&json!("unreachable"), &json!(3))
+    );
+    let (result, printed) = berth(&server, &["host", "delete", "gpu07", "--json"]).await;
+    result.unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(&printed).unwrap(),
+        json!({"deleted": [{"id": "7"}]})
+    );
 }
 
 #[tokio::test]
@@ -715,6 +941,22 @@ async fn a11_a_hint_leads_on_from_what_was_refused() {
                 "the book cannot be written now: the database did not commit: berth.sqlite has been removed",
             ),
             "The service cannot use its database",
+        ),
+        ("host create n1", refused(404, "Flavor 7 could not be found."), ""),
+        (
+            "host create n1",
+            refused(404, "The requested URL was not found on the server."),
+            "Check the address",
+        ),
+        (
+            "host delete gpu07",
+            refused(404, "Host '7' not found!"),
+            "It may have been deleted; `berth host list` shows",
+        ),
+        (
+            "lease delete 6ee55c78-ac52-41a6-99af-2d2d73bcc466",
+            refused(404, "Object with {'lease_id': '6ee55c78'} not found"),
+            "It may have been deleted; `berth lease list` shows",
         ),
         (
             "host create n1",

@@ -7,10 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plugin_api::echo::cut;
+use solver::model::Host;
 use solver::planner::Planner;
 use solver::predicate::{Operator, Predicate, is_number};
 
 use crate::{amounts, properties};
+
+/// The property that is a host's name.
+const NAME: &str = "hypervisor_hostname";
 
 /// Longest value that is repeated in a message, in characters.
 const LONGEST: usize = 40;
@@ -47,6 +51,16 @@ impl Kind {
         }
     }
 
+    /// What such a value is.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Number => "a plain number",
+            Self::WithUnit => "with a unit",
+            Self::Code => "a code",
+            Self::Word => "a word",
+        }
+    }
+
     /// Kinds of values with which one of this kind cannot be compared.
     const fn at_odds(self, is_ordered: bool) -> &'static [Self] {
         match (self, is_ordered) {
@@ -67,14 +81,43 @@ pub struct NotComparable {
     property: String,
     /// What it is compared with.
     asked: String,
-    /// A value that a host has.
+    held: Held,
+    /// One of another kind, with which this one cannot be compared either: whatever is asked is at odds with one of them.
+    other: Option<Held>,
+}
+
+/// A value that a host has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Held {
     value: String,
+    /// The host's name, if the caller may see it.
+    host: Option<String>,
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let host = self.host.as_deref().unwrap_or("a host");
+        let (value, host) = (cut(&self.value, LONGEST), cut(host, LONGEST));
+        write!(formatter, "'{value}' on {host}, {}", Kind::of(&self.value).words())
+    }
 }
 
 impl std::fmt::Display for NotComparable {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (property, asked, value) = (&self.property, cut(&self.asked, LONGEST), cut(&self.value, LONGEST));
-        match (Kind::of(&self.asked), Kind::of(&self.value)) {
+        let (property, asked, value) = (
+            &self.property,
+            cut(&self.asked, LONGEST),
+            cut(&self.held.value, LONGEST),
+        );
+        if let Some(other) = &self.other {
+            return write!(
+                formatter,
+                "hosts disagree about {property}: it is {}, but {other}; nothing is less or more than both, '{asked}' \
+                 neither. Their operator can write it alike on all, with `berth host update HOST --property {property}=...`",
+                self.held
+            );
+        }
+        match (Kind::of(&self.asked), Kind::of(&self.held.value)) {
             (Kind::WithUnit, Kind::Number) => write!(
                 formatter,
                 "the unit of {property} is not known, hosts have plain numbers such as {value}; it cannot be compared with \
@@ -101,22 +144,22 @@ impl std::fmt::Display for NotComparable {
 ///
 /// # Errors
 /// As [`check`].
-pub(crate) fn check_all(expressions: &[&str], planner: &Planner) -> Result<(), NotComparable> {
-    properties::requirement(expressions).map_or(Ok(()), |predicate| check(&predicate, planner))
+pub(crate) fn check_all(expressions: &[&str], planner: &Planner, sees_hosts: bool) -> Result<(), NotComparable> {
+    properties::requirement(expressions).map_or(Ok(()), |predicate| check(&predicate, planner, sees_hosts))
 }
 
-/// Whether all that an expression compares can be compared with what hosts have.
+/// Whether all that an expression compares can be compared with what hosts have; only who `sees_hosts` is told their names.
 ///
 /// # Errors
 /// The first comparison that cannot.
-pub(crate) fn check(predicate: &Predicate, planner: &Planner) -> Result<(), NotComparable> {
+pub(crate) fn check(predicate: &Predicate, planner: &Planner, sees_hosts: bool) -> Result<(), NotComparable> {
     let mut comparisons = Vec::new();
     put_comparisons(predicate, &mut comparisons);
     let names: BTreeSet<&str> = comparisons.iter().map(|comparison| comparison.property).collect();
-    // By property and kind, one of the values.
-    let mut found: BTreeMap<(&str, Kind), &str> = BTreeMap::new();
-    let mut put = |name, value| {
-        found.entry((name, Kind::of(value))).or_insert(value);
+    // By property and kind, one of the values and a host that has it.
+    let mut found: BTreeMap<(&str, Kind), (&str, &Host)> = BTreeMap::new();
+    let mut put = |name, value, host| {
+        found.entry((name, Kind::of(value))).or_insert((value, host));
     };
     if !names.is_empty() {
         for host in planner.hosts() {
@@ -124,10 +167,10 @@ pub(crate) fn check(predicate: &Predicate, planner: &Planner) -> Result<(), NotC
                 let own = names
                     .iter()
                     .filter_map(|&name| Some((name, host.properties.get(name)?)));
-                own.for_each(|(name, value)| put(name, value));
+                own.for_each(|(name, value)| put(name, value, host));
             } else {
                 let own = host.properties.iter().filter(|(name, _)| names.contains(name.as_str()));
-                own.for_each(|(name, value)| put(name, value));
+                own.for_each(|(name, value)| put(name, value, host));
             }
         }
     }
@@ -142,12 +185,24 @@ pub(crate) fn check(predicate: &Predicate, planner: &Planner) -> Result<(), NotC
         if !is_ordered && found.contains_key(&(property, kind)) {
             return None;
         }
-        let mut odd = kind.at_odds(is_ordered).iter();
-        let value = odd.find_map(|&kind| found.get(&(property, kind)))?;
+        let one_of = |kinds: &[Kind]| kinds.iter().find_map(|&kind| found.get(&(property, kind)));
+        let held = |&(value, host): &(&str, &Host)| Held {
+            value: value.to_owned(),
+            host: host.properties.get(NAME).filter(|_| sees_hosts).cloned(),
+        };
+        let odd = one_of(kind.at_odds(is_ordered))?;
+        let kind = Kind::of(odd.0);
+        let others: Vec<Kind> = kind
+            .at_odds(true)
+            .iter()
+            .copied()
+            .filter(|other| *other != kind)
+            .collect();
         Some(NotComparable {
             property: property.to_owned(),
             asked: asked.to_owned(),
-            value: (*value).to_owned(),
+            held: held(odd),
+            other: one_of(&others).filter(|_| is_ordered).map(held),
         })
     });
     odd.map_or(Ok(()), Err)
@@ -196,11 +251,18 @@ mod tests {
     use crate::properties::parse;
 
     fn said(values: &[&str], operator: &str, asked: &str) -> String {
+        said_to(values, operator, asked, true)
+    }
+
+    fn said_to(values: &[&str], operator: &str, asked: &str, sees_hosts: bool) -> String {
         let mut planner = Planner::new(0);
         for (number, value) in values.iter().enumerate() {
             planner.put_host(Host {
                 id: number.to_string().into(),
-                properties: BTreeMap::from([("ram".to_owned(), (*value).to_owned())]),
+                properties: BTreeMap::from([
+                    ("ram".to_owned(), (*value).to_owned()),
+                    ("hypervisor_hostname".to_owned(), format!("c{number}")),
+                ]),
                 zone: None,
                 rack: None,
                 capacity: BTreeMap::new(),
@@ -209,7 +271,7 @@ mod tests {
             });
         }
         let expression = format!(r#"["or", ["==", "$gpu", "1"], ["{operator}", "$ram", "{asked}"]]"#);
-        let said = check(&parse(&expression).unwrap(), &planner).err();
+        let said = check(&parse(&expression).unwrap(), &planner, sees_hosts).err();
         said.map(|error| error.to_string()).unwrap_or_default()
     }
 
@@ -230,6 +292,35 @@ mod tests {
         }
     }
 
+    /// B5: where hosts disagree, whatever is asked is at odds with one of them: it is said whatever is asked.
+    #[test]
+    fn b5_hosts_that_disagree_are_told_apart() {
+        let rest = "Their operator can write it alike on all, with `berth host update HOST --property ram=...`";
+        for (asked, held) in [
+            ("100", "'128GB' on c1, with a unit, but '64' on c0, a plain number"),
+            ("100GB", "'64' on c0, a plain number, but '128GB' on c1, with a unit"),
+        ] {
+            assert_eq!(
+                said(&["64", "128GB"], "<", asked),
+                format!(
+                    "hosts disagree about ram: it is {held}; nothing is less or more than both, '{asked}' neither. {rest}"
+                )
+            );
+            let to_others = said_to(&["64", "128GB"], "<", asked, false);
+            assert!(
+                to_others.contains("'64' on a host") && !to_others.contains("c0"),
+                "{to_others}"
+            );
+        }
+        for asked in ["8", "lots"] {
+            let said = said(&["16", "none"], ">=", asked);
+            assert!(
+                said.contains("'none' on c1, a word") && said.contains("'16' on c0"),
+                "{said}"
+            );
+        }
+    }
+
     #[test]
     fn b5_values_that_have_no_order_are_not_ordered() {
         for operator in ["<", "<=", ">", ">="] {
@@ -243,7 +334,7 @@ mod tests {
                  with '100GB'"
             );
             assert_eq!(
-                said(&["16", "none"], operator, "8"),
+                said(&["none"], operator, "8"),
                 "ram is 'none' on a host, which is neither less nor more than '8'"
             );
             assert_eq!(

@@ -246,6 +246,39 @@ fn c14_every_command_of_the_pages_is_one_that_the_program_knows() {
     assert!(checked > 40, "{checked} commands");
 }
 
+/// A11: what the program prints as a command is one, too. The client's own hints are made of commands, not of texts.
+#[test]
+fn a11_every_command_that_a_text_of_the_program_names_exists() {
+    let mut checked = 0;
+    let mut folders = vec![root().join("planner-service"), root().join("plugins")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("tests") {
+                folders.push(path);
+                continue;
+            }
+            if path.extension().is_none_or(|kind| kind != "rs") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                for command in quoted(line).filter(|text| text.starts_with("berth ")) {
+                    // What follows the names of commands is put in when it is printed.
+                    let is_name = |word: &&str| word.chars().all(|letter| letter.is_ascii_lowercase());
+                    let names: Vec<&str> = command.split_whitespace().take_while(is_name).collect();
+                    checked += 1;
+                    if let Err(error) = is_known(&names.join(" ")) {
+                        panic!("{}: `{command}`: {error}", path.display());
+                    }
+                }
+            }
+        }
+    }
+    assert!(checked > 5, "{checked} commands");
+}
+
 #[test]
 fn c14_every_option_that_the_pages_name_exists() {
     let mut known = BTreeSet::new();

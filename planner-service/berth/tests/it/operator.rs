@@ -155,19 +155,66 @@ fn c1_tokens_are_made_listed_and_revoked() {
     contains(&revoked, &["ann"]);
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("# Tokens of the lab\n"), "{text}");
-    assert!(
-        !text.contains("ann") && !text.contains("Ann") && text.contains(&digits),
-        "{text}"
-    );
-    succeeded(&run(
-        &folder,
-        &["token", "revoke", "--file", "tokens.toml", &digits[..8]],
-    ));
+    assert!(!text.contains("ann") && text.contains(&digits), "{text}");
+    let revoke = ["token", "revoke", "--file", "tokens.toml", &digits[..8], "--json"];
+    let revoked: Value = serde_json::from_str(&succeeded(&run(&folder, &revoke))).unwrap();
+    assert_eq!(revoked, serde_json::json!({"revoked": [listed["tokens"][1]]}));
     let listed = succeeded(&run(&folder, &["token", "list", "--file", "tokens.toml", "--json"]));
     assert_eq!(
         serde_json::from_str::<Value>(&listed).unwrap()["tokens"],
         serde_json::json!([])
     );
+}
+
+/// C1: every comment stays, wherever it stands.
+#[test]
+fn c1_comments_of_a_token_file_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = |user: &str, comment: &str| {
+        let digits = user.repeat(64);
+        format!(
+            "[[tokens]]{comment}\ntoken_sha256 = \"{digits}\"\nuser_id = \"{user}#\" # who\nproject_id = \"p\"\n\
+             roles = [ # several\n  \"member\",\n]\n"
+        )
+    };
+    let (a, b, c) = (entry("a", " # c1"), entry("b", ""), entry("c", ""));
+    let path = file(
+        &folder,
+        "tokens.toml",
+        &format!("# note\n{a}\n# of b\n{b}{c}# the end\n"),
+    );
+    let revoke = |user: &str| {
+        let arguments = ["token", "revoke", "--file", "tokens.toml", "--user", user];
+        succeeded(&run(&folder, &arguments));
+        std::fs::read_to_string(&path).unwrap()
+    };
+    let own = "# c1\n# who\n# several\n";
+    assert_eq!(revoke("a#"), format!("# note\n{own}\n# of b\n{b}{c}# the end\n"));
+    assert_eq!(
+        revoke("c#"),
+        format!("# note\n{own}\n# of b\n{b}# who\n# several\n# the end\n")
+    );
+}
+
+/// C1: no token is added that nobody could read.
+#[test]
+fn c1_a_token_that_cannot_be_printed_is_not_added() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, "tokens.toml", "# none\n");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (reader, gone) = std::io::pipe().unwrap();
+    drop(reader);
+    for output in [Stdio::from(full), Stdio::from(gone)] {
+        let mut create = berth(&folder, &["token", "create", "--file", "tokens.toml"]);
+        let failed = create
+            .args(["--user", "x", "--project", "p"])
+            .stdout(output)
+            .output()
+            .unwrap();
+        assert_eq!(failed.status.code(), Some(2));
+        contains(&printed(&failed), &["was not added"]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "# none\n");
+    }
 }
 
 #[test]

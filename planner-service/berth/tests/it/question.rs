@@ -147,7 +147,7 @@ async fn an_operator_takes_a_host_out_of_planning_and_back() {
     let output = berth(&program, &["host", "down", "poor", "--json"]);
     assert_eq!(
         printed(&output),
-        json!({"reservable": false, "moved": 1, "lost": 0, "refilled": 0}),
+        json!({"hosts": [{"id": "1", "reservable": false, "moved": 1, "lost": 0, "refilled": 0}]}),
         "{output:?}"
     );
     let output = berth(&program, &["host", "down", "rich"]);

@@ -120,8 +120,15 @@ async fn c8_allocations_and_the_timeline_show_what_the_service_holds() {
     }
     let output = berth(&program.url, &["allocation", "list"]);
     let printed = text(&output.stdout);
-    assert_eq!(printed.matches("tentative").count(), 6, "{printed}");
+    assert_eq!(printed.matches("tentative, 2 places").count(), 3, "{printed}");
+    assert_eq!(printed.lines().count(), 6, "{printed}");
     assert_eq!(printed.matches("(free)").count(), 2, "{printed}");
+
+    let output = berth(&program.url, &["lease", "show", "one"]);
+    assert!(
+        text(&output.stdout).contains("tentative  c1 (2 places)\n"),
+        "{output:?}"
+    );
 
     let output = berth(&program.url, &["timeline", "--width", "60"]);
     let printed = text(&output.stdout);
@@ -139,6 +146,8 @@ async fn c8_allocations_and_the_timeline_show_what_the_service_holds() {
         (&["--limit", "1"], "2 hosts follow: --after c1 goes on", "c2 "),
         (&["--lease", "two"], "two", "three"),
         (&["--project", "other"], "Nothing is booked", "c1"),
+        (&["--after", "zzz"], "No host follows", "registered"),
+        (&["--host", "zzz"], "No such host is registered", "c1"),
         (&["--busy"], "c1", "c2"),
         (&["--from", "+4h"], "c1", "places"),
     ] {
@@ -150,6 +159,12 @@ async fn c8_allocations_and_the_timeline_show_what_the_service_holds() {
             "{options:?}\n{printed}"
         );
     }
+    let output = berth(&program.url, &["allocation", "list", "--reservation", "nosuch"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        text(&output.stderr).contains("no reservation is called 'nosuch'"),
+        "{output:?}"
+    );
     let output = berth(&program.url, &["timeline", "--json", "--lease", "one"]);
     let document: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
     assert_eq!(document["hosts"][0]["leases"][0]["places"], 2, "{document}");
@@ -190,6 +205,10 @@ async fn c10_what_is_misspelt_books_nothing() {
             "vcpus is given besides",
         ),
         (&["host", "create", "x", "--property", "gpu="], "NAME=VALUE"),
+        (
+            &["lease", "create", "x", "--hosts", "1", "--field", "nosuch"],
+            "possible values: id, name",
+        ),
         (&["host", "show", "c1", "--field", "vcpu"], "did you mean 'vcpus'?"),
     ] {
         let output = berth(&program.url, arguments);
@@ -200,6 +219,75 @@ async fn c10_what_is_misspelt_books_nothing() {
     assert_eq!(leases, json!({"leases": []}));
     let (_, hosts) = program.get("/v1/os-hosts").await;
     assert_eq!(hosts["hosts"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c10_every_member_of_a_lease_can_be_printed_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::start(&["--data", folder.path().to_str().expect("text")], &[]);
+    let (status, body) = program.post("/v1/os-hosts", &host("c1")).await;
+    assert_eq!(status, 201, "{body}");
+    let made = berth(&program.url, &["lease", "create", "x", "--hosts", "1", "--field", "id"]);
+    let (_, answer) = program.get(&format!("/v1/leases/{}", text(&made.stdout).trim())).await;
+    let members = answer["lease"].as_object().expect("a lease is answered");
+    for member in members.keys().map(String::as_str).chain(["hosts"]) {
+        let output = berth(&program.url, &["lease", "show", "x", "--field", member]);
+        assert!(output.status.success(), "{member}: {output:?}");
+    }
+}
+
+/// C9: an address that is none, or leads to no service, is a document as well.
+#[test]
+fn c9_an_error_before_the_first_call_is_json_too() {
+    for (url, kind, code) in [("ftp://h", "usage", 2), ("http://127.0.0.1:1", "unreachable", 3)] {
+        let output = berth(url, &["lease", "list", "--json"]);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let document: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
+        assert_eq!(document["error"]["kind"], kind, "{document}");
+        assert_eq!(document["error"]["exit_code"], code, "{document}");
+        let message = document["error"]["message"].as_str().expect("text");
+        assert!(text(&output.stderr).contains(message), "{output:?}");
+    }
+}
+
+/// What has been changed is said where the output cannot be written.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_is_said_although_the_output_is_full() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::start(&["--data", folder.path().to_str().expect("text")], &[]);
+    for (words, done) in [
+        ("host create c1", "Host c1 is registered."),
+        ("host update c1 --property gpu=True", "Host c1 has been changed."),
+        (
+            "lease create x --hosts 1 --start +1h",
+            "Lease x is booked, with the id ",
+        ),
+        (
+            "lease create y --hosts 1 --start +2d --json",
+            "Lease y is booked, with the id ",
+        ),
+        ("lease update x --name z", "Lease x has been changed."),
+        ("lease delete z y", "Deleted lease z."),
+        ("lease delete y --json", "Deleted lease y."),
+        ("host delete c1", "Removed host c1."),
+    ] {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("it is there");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        command.args(words.split(' ')).stdout(full);
+        command.env("BERTH_URL", &program.url).env_remove("OS_AUTH_URL");
+        let output = command.output().expect("the command runs");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words}: {said}");
+        assert!(
+            said.contains("cannot write the output") && said.contains(done),
+            "{words}: {said}"
+        );
+    }
+    let (_, leases) = program.get("/v1/leases").await;
+    assert_eq!(leases, json!({"leases": []}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -337,4 +425,35 @@ async fn a9_a_lease_that_was_just_made_can_be_deleted() {
     let deleted = berth(&program.url, &["lease", "delete", id]);
     assert!(deleted.status.success(), "{deleted:?}");
     assert_eq!(text(&deleted.stdout), format!("Deleted lease {id}.\n"));
+
+    // A deletion that is under way is not waited for either.
+    let made = berth(&program.url, &["lease", "create", "y", "--hosts", "1", "--field", "id"]);
+    let id = text(&made.stdout).trim();
+    program.wait_for_status(id, "ACTIVE").await;
+    let deleted = berth(&program.url, &["lease", "delete", "y", "--no-wait"]);
+    assert!(deleted.status.success(), "{deleted:?}");
+    assert!(
+        text(&deleted.stdout).contains("its resources are still being given back"),
+        "{deleted:?}"
+    );
+}
+
+/// A number stands for one host: the book gives none as an id that is a name, and says so of a name that is an id.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_the_name_or_the_id_of_one_host() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::start(&["--data", folder.path().to_str().expect("text")], &[]);
+    for (name, id) in [("1", "1"), ("3", "2"), ("x", "4")] {
+        let output = berth(&program.url, &["host", "create", name]);
+        assert!(output.status.success(), "{output:?}");
+        let shown = berth(&program.url, &["host", "show", name, "--field", "id"]);
+        assert_eq!(text(&shown.stdout).trim(), id, "{name}");
+    }
+    let output = berth(&program.url, &["host", "create", "4"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("it is the id of host 'x'") && !said.contains("berth host update"),
+        "{said}"
+    );
 }

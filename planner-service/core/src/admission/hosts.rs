@@ -17,12 +17,19 @@ use crate::service::ServiceError;
 /// Longest capability name, in characters.
 pub(crate) const MAX_CAPABILITY_NAME: usize = 64;
 
-/// Refuses a reference that is already registered, before anything outside is touched.
+/// Refuses a reference that is already registered, before anything outside is touched. A name that is the id of another host
+/// would stand for two.
 pub(crate) fn check_new(book: &Book, reference: &str) -> Result<(), ServiceError> {
-    if book.host(reference).is_some() || book.host_by_name(reference).is_some() {
+    if book.host_by_name(reference).is_some() {
         return Err(already_registered(reference));
     }
-    Ok(())
+    match book.host(reference) {
+        Some(other) => Err(ServiceError::Conflict(format!(
+            "Host '{reference}' cannot be registered by this name: it is the id of host '{}'",
+            other.hypervisor_hostname
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn already_registered(reference: &str) -> ServiceError {
@@ -36,11 +43,16 @@ pub(crate) fn register(
     trust_id: Option<&str>,
     identifiers: &dyn Identifiers,
 ) -> Result<Vec<Arc<Host>>, ServiceError> {
-    let next_ids = next_id(draft.book())..;
+    let mut next_id = next_id(draft.book());
+    let new: BTreeSet<&str> = facts.iter().map(|facts| facts.hypervisor_hostname.as_str()).collect();
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut hosts = Vec::new();
-    for (facts, next_id) in facts.iter().zip(next_ids) {
+    for facts in facts {
+        // A number that is the name of another host would stand for two.
+        let is_free = |id: &u64| !is_name_of_another(&id.to_string(), facts, &new, draft.book());
+        next_id = (next_id..=u64::MAX).find(is_free).unwrap_or(next_id);
         let host = registered(facts, next_id, trust_id, draft.now());
+        next_id = next_id.saturating_add(1);
         for name in [&host.id, &host.hypervisor_hostname] {
             check_new(draft.book(), name)?;
         }
@@ -53,6 +65,11 @@ pub(crate) fn register(
     }
     write(draft, &hosts, identifiers)?;
     Ok(hosts)
+}
+
+/// Whether a host of the book, or another one that is registered with this one, has this name.
+fn is_name_of_another(name: &str, facts: &HostFacts, new: &BTreeSet<&str>, book: &Book) -> bool {
+    book.host_by_name(name).is_some() || (new.contains(name) && facts.hypervisor_hostname != name)
 }
 
 fn registered(facts: &HostFacts, next_id: u64, trust_id: Option<&str>, now: Timestamp) -> Host {

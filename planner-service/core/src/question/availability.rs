@@ -84,7 +84,7 @@ impl Questions {
                     .map_err(|error| error.to_string())
             })
             .map_err(|reason| ServiceError::Invalid(format!("Malformed requirements: {reason}")))?;
-        comparable::check(&predicate, book.planner())?;
+        comparable::check(&predicate, book.planner(), reach.sees_hosts())?;
         let range = Interval::new(question.start, question.end);
         let (policy, asking_caller) = (Arc::clone(&self.policy), caller.clone());
         let most_steps = question.most_steps.clamp(1, MOST_STEPS);

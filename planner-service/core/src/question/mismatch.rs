@@ -10,6 +10,7 @@ use solver::model::{Host, Request, RequestedReservation, Resource};
 use solver::planner::Planner;
 use solver::predicate::{Operator, Predicate};
 
+use crate::amounts;
 use crate::properties::{
     DISK_GB, HYPERVISOR, MEMORY_MB, NAMES_OF_HOSTS, VCPU, is_derived, resource_class, said_as_written, trait_name,
 };
@@ -133,14 +134,16 @@ fn meant(condition: &Predicate, hosts: &[&Host], reach: &Reach<'_>) -> Option<Pr
     };
     let values = values(property, hosts, reach)?;
     let (property, value) = if values.is_empty() {
-        (meant_name(property, hosts, reach)?, value.as_str())
+        let name = meant_name(property, hosts, reach)?;
+        (name, amounts::carried_over(value, &said_as_written(property), name)?)
     } else {
-        (property.as_str(), meant_value(*operator, value, &values)?)
+        let value = meant_value(*operator, value, &values)?;
+        (property.as_str(), value.to_owned())
     };
     Some(Predicate::Compare {
         operator: *operator,
         property: property.to_owned(),
-        value: value.to_owned(),
+        value,
     })
 }
 
@@ -198,7 +201,16 @@ fn unsatisfied(condition: &Predicate, hosts: &[&Host], reach: &Reach<'_>) -> Str
                 return no_host;
             };
             if values.is_empty() {
-                let instead = meant_name(property, hosts, reach).map(|name| format!("; did you mean '{name}'?"));
+                let instead = meant_name(property, hosts, reach).map(|name| {
+                    match meant(condition, hosts, reach) {
+                        // Names may say units, and another unit is another number.
+                        Some(Predicate::Compare { value: other, .. }) if other == *value => {
+                            format!("; did you mean '{name}'?")
+                        }
+                        Some(other) => format!("; did you mean '{}'?", other.in_words()),
+                        None => format!("; did you mean '{name}', whose unit is another?"),
+                    }
+                });
                 return format!("no host has a property '{property}'{}", instead.unwrap_or_default());
             }
             match meant_value(*operator, value, &values) {
@@ -232,8 +244,14 @@ fn values<'h>(property: &str, hosts: &[&'h Host], reach: &Reach<'_>) -> Option<B
 fn listed(values: &BTreeSet<&str>) -> String {
     let all: Vec<&str> = values.iter().copied().collect();
     match all[..] {
+        [""] => "the only value is empty".to_owned(),
         [only] => format!("the only value is {only}"),
-        _ if all.len() <= MOST_LISTED => format!("there are {}", all.join(", ")),
+        _ if all.len() <= MOST_LISTED => {
+            let all = all
+                .into_iter()
+                .map(|value| if value.is_empty() { "an empty one" } else { value });
+            format!("there are {}", all.collect::<Vec<_>>().join(", "))
+        }
         _ => format!("there are {} other values", all.len()),
     }
 }
@@ -256,7 +274,15 @@ fn meant_value<'h>(operator: Operator, written: &str, values: &BTreeSet<&'h str>
         return None;
     }
     let same = truth(written).and_then(|asked| values.iter().find(|value| truth(value) == Some(asked)));
-    same.copied().or_else(|| nearest(written, values))
+    let same = same.or_else(|| {
+        values
+            .iter()
+            .find(|value| amounts::is_as_much(written, value) == Some(true))
+    });
+    // As many of another unit is another amount, however alike it looks.
+    let others = values.iter().copied();
+    let others = others.filter(|value| amounts::is_as_much(written, value).is_none());
+    same.copied().or_else(|| nearest(written, &others.collect()))
 }
 
 /// Whether a text says true or false.

@@ -338,7 +338,12 @@ pub(super) fn instead(
         }
         let (without_moves, with_moves) = question.most(request, reservation);
         let amount = with_moves.hosts;
-        if amount > 0 && amount < asked.min {
+        let is_less = || {
+            let mut fewer = request.clone();
+            (fewer.reservations[reservation].min, fewer.reservations[reservation].max) = (amount, amount);
+            changes(question.planner, &fewer, asked.window.end)
+        };
+        if amount > 0 && amount < asked.min && is_less() {
             offers.push(Offer::Amount {
                 reservation,
                 amount,
@@ -381,7 +386,7 @@ pub(super) fn instead(
     Instead { conflict, offers }
 }
 
-/// Whether the request up to an end is anything but the lease that it replaces.
+/// Whether the request up to an end is anything but the lease that it replaces: what changes nothing is no offer.
 fn changes(planner: &Planner, request: &Request, end: Timestamp) -> bool {
     let Some(replaced) = request.replaces.as_ref().and_then(|lease| planner.lease(lease)) else {
         return true;

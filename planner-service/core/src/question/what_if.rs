@@ -120,7 +120,7 @@ impl Questions {
         let reach = Reach::of_bookings(self.policy.as_ref(), caller, &book);
         for spec in &mut question.reservations {
             spec.map_expressions(|expression| reach.within(expression));
-            comparable::check_all(&spec.expressions(), book.planner())?;
+            comparable::check_all(&spec.expressions(), book.planner(), reach.sees_hosts())?;
         }
         let request = request(&question, now, &book, &self.settings)?;
         let changes = changes(&question.hosts, &book, minute(now))?;

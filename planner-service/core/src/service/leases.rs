@@ -287,7 +287,7 @@ impl Service {
         for spec in &mut draft.reservations {
             self.check_supported(spec.resource_type())?;
             spec.map_expressions(|expression| reach.within(expression));
-            comparable::check_all(&spec.expressions(), book.planner())?;
+            comparable::check_all(&spec.expressions(), book.planner(), reach.sees_hosts())?;
         }
         let identifiers = LeaseIdentifiers::draw(self.identifiers.as_ref(), draft.reservations.len());
         let identifiers = Arc::new(identifiers);
@@ -360,7 +360,7 @@ impl Service {
                     (*same).clone_into(expression);
                 } else {
                     *expression = reach.within(expression);
-                    comparable::check_all(&[expression.as_str()], book.planner())?;
+                    comparable::check_all(&[expression.as_str()], book.planner(), reach.sees_hosts())?;
                 }
             }
         }
@@ -395,16 +395,7 @@ impl Service {
     /// When it does not exist, the rule forbids it, or an operation on it is under way.
     pub async fn delete_lease(&self, caller: &Caller, id: &str) -> Result<(), ServiceError> {
         let mut published = self.book.subscribe();
-        let event_id = self.identifiers.next();
-        let deletion = {
-            let (service, asking, id) = (self.clone(), caller.clone(), id.to_owned());
-            self.submit(caller, move |draft| {
-                let lease = service.lease_to(draft.book(), rules::LEASES_DELETE, &asking, &id)?;
-                delete::delete(draft, &lease, &event_id, !service.lifecycle.filters.is_empty())
-            })
-            .await?
-        };
-        if deletion == Deletion::Done {
+        if self.deletion(caller, id).await? == Deletion::Done {
             return Ok(());
         }
         let gone = async {
@@ -420,6 +411,24 @@ impl Service {
             () = self.lifecycle.shutdown.cancelled() => {}
         }
         Ok(())
+    }
+
+    /// Deletes a lease, or has the deletion of one that has started begin, without waiting for it.
+    ///
+    /// # Errors
+    /// As [`Self::delete_lease`].
+    pub async fn begin_deletion(&self, caller: &Caller, id: &str) -> Result<(), ServiceError> {
+        self.deletion(caller, id).await.map(|_| ())
+    }
+
+    async fn deletion(&self, caller: &Caller, id: &str) -> Result<Deletion, ServiceError> {
+        let event_id = self.identifiers.next();
+        let (service, asking, id) = (self.clone(), caller.clone(), id.to_owned());
+        self.submit(caller, move |draft| {
+            let lease = service.lease_to(draft.book(), rules::LEASES_DELETE, &asking, &id)?;
+            delete::delete(draft, &lease, &event_id, !service.lifecycle.filters.is_empty())
+        })
+        .await
     }
 }
 

@@ -390,6 +390,18 @@ async fn b4_the_condition_that_no_host_meets_is_named() {
         ),
         (r#"["==", "$colour", "red"]"#, "no host has a property 'colour'"),
         (
+            r#"[">=", "$memory_gb", "8"]"#,
+            "no host has a property 'memory_gb'; did you mean 'memory_mb >= 8192'?",
+        ),
+        (
+            r#"[">=", "$local_tb", "1"]"#,
+            "no host has a property 'local_tb'; did you mean 'local_gb >= 1024'?",
+        ),
+        (
+            r#"[">=", "$memory", "8"]"#,
+            "no host has a property 'memory'; did you mean 'memory_mb', whose unit is another?",
+        ),
+        (
             r#"["==", "$gpu", "true"]"#,
             "no host has gpu = true; did you mean 'True'?",
         ),
@@ -473,6 +485,11 @@ async fn b4_the_condition_that_is_meant_is_offered_before_none() {
             r#"["==", "$reservable", "yes"]"#,
             r#"["==","$reservable","yes"]"#,
             r#"["==","$reservable","1"]"#,
+        ),
+        (
+            r#"[">=", "$memory_gb", "8"]"#,
+            r#"[">=","$memory_gb","8"]"#,
+            r#"[">=","$memory_mb","8192"]"#,
         ),
         (
             r#"["and", ["==", "$gpu", "true"], ["==", "$zone_name", "north"]]"#,
