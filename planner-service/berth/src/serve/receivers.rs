@@ -18,6 +18,7 @@ use presentation::notification::NoticePayload;
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
+use crate::file_mode::private_text;
 use crate::options::{CloudKind, ServeArguments};
 
 /// Seconds for which a notice is tried: what happened to a lease a day ago is no news.
@@ -117,8 +118,7 @@ fn secret(arguments: &ServeArguments) -> anyhow::Result<Option<Secret>> {
 
 fn secret_of_file(path: &Path) -> anyhow::Result<Secret> {
     let name = || path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(name)?;
-    Secret::read(&text).with_context(name)
+    Secret::read(&private_text(path).with_context(name)?).with_context(name)
 }
 
 /// Those who are told what happens to leases, each with an outlet of its own, so that none waits for another.

@@ -21,6 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use planner_core::ports::Epoch;
+use regular_file::FileError;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions, Connection, Executor};
 
@@ -342,6 +343,11 @@ fn lock(path: &Path, may_be_new: bool) -> Result<File, EmbeddedError> {
         }
         opened => opened.map_err(|source| opening(path, source))?,
     };
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Err(opening(path, FileError::NotRegular.into())),
+        Err(source) => return Err(opening(path, source)),
+    }
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
