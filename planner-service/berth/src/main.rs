@@ -129,7 +129,8 @@ fn run(given: Vec<OsString>, service: Option<serve::Process>, remarks: &Remarks)
                     Some(_) => !layered.is_blazars(option),
                 }
             };
-            configuration::refuse_without_effect(&arguments, &is_given)?;
+            let is_set = |variable: &str| secret::variable(variable).is_some();
+            configuration::refuse_without_effect(&arguments, &is_given, &is_set)?;
             let service = service.map_or_else(serve::Process::begin, Ok)?;
             service.serve(*arguments)
         }

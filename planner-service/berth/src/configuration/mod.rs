@@ -21,7 +21,7 @@ use toml::Value;
 pub(crate) use unused::refuse_without_effect;
 
 use crate::output::Remarks;
-use crate::secret::{environment, values_of};
+use crate::secret::{environment, values_of, variable};
 
 /// The arguments of the program, with those that stand in files.
 #[derive(Debug)]
@@ -124,8 +124,7 @@ pub(crate) fn with_files(arguments: Vec<OsString>, program: &Command, remarks: &
 fn named_files(arguments: &[OsString]) -> Vec<PathBuf> {
     let named = values_of(arguments, "config");
     if named.is_empty() {
-        let variable = std::env::var_os("BERTH_CONFIG").filter(|value| !value.is_empty());
-        return variable.map(PathBuf::from).into_iter().collect();
+        return variable("BERTH_CONFIG").map(PathBuf::from).into_iter().collect();
     }
     named.into_iter().map(PathBuf::from).collect()
 }

@@ -627,6 +627,7 @@ fn d5_what_would_have_no_effect_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     file(&folder, "tokens.toml", "");
     file(&folder, "berth.toml", "max_lease_duration = 60\n");
+    file(&folder, "blank.toml", "data = \" \"\n");
     for (arguments, parts) in [
         (
             &["--max-lease-duration", "60"][..],
@@ -656,9 +657,36 @@ fn d5_what_would_have_no_effect_is_refused() {
         (&["--trusts"], ["--trusts", "--cloud openstack"]),
         (&["--log", "verbose"], ["--log", "error, warn, info, debug, trace"]),
         (&["--auth", "tokens"], ["--token-file", "berth token create"]),
+        (&["--data", " "], ["--data", "a blank names no file or folder"]),
+        (
+            &["--config", "blank.toml"],
+            ["--data", "a blank names no file or folder"],
+        ),
+        (&["--public-url", "not a url"], ["--public-url", "http or https URL"]),
+        (
+            &["--public-url", "ftp://berth.example/"],
+            ["--public-url", "http or https URL"],
+        ),
+        (&["--public-url", " "], ["--public-url", "http or https URL"]),
+        (
+            &["--public-url", "https://berth.example/?a"],
+            ["--public-url", "without ? and #"],
+        ),
     ] {
         contains(&refusal(&folder, arguments), &parts);
     }
+    // A secret that nothing is signed with, or of which there are two.
+    let secret = [("BERTH_WEBHOOK_SECRET", "open sesame")];
+    contains(
+        &refusal_with(&folder, &[], &secret),
+        &["BERTH_WEBHOOK_SECRET has no effect without --webhook"],
+    );
+    file(&folder, "secret", "another");
+    let both = ["--webhook", "http://127.0.0.1:1/", "--webhook-secret-file", "secret"];
+    contains(
+        &refusal_with(&folder, &both, &secret),
+        &["BERTH_WEBHOOK_SECRET has no effect beside --webhook-secret-file"],
+    );
     // OpenStack's variables stand in many a shell, and upstream's options in its file.
     file(
         &folder,
