@@ -136,7 +136,7 @@ async fn start_hangs(progress: &Progress, patience: Duration) {
         .await
         .is_ok()
     {
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -152,7 +152,7 @@ pub(crate) async fn restore(
     remove(&beside(target, "-shm"))?;
     remove(&record_path)?;
     let epoch = copied.epoch;
-    RecordFile::open(record_path.clone(), Record { epoch, generation }).map_err(writing(&record_path))?;
+    RecordFile::open(&record_path, Record { epoch, generation }).map_err(writing(&record_path))?;
     std::fs::rename(&partial.0, target)
         .and_then(|()| sync_folder(target))
         .map_err(writing(target))?;

@@ -125,8 +125,7 @@ impl Embedded {
             epoch: found.epoch,
             generation: found.log,
         };
-        let mut record =
-            RecordFile::open(record_path.clone(), record).map_err(|source| opening(&record_path, source))?;
+        let mut record = RecordFile::open(&record_path, record).map_err(|source| opening(&record_path, source))?;
         let mut connection = options.connect().await.map_err(|source| database(path, source))?;
         let generation = mark_in_use(&mut connection, found.log)
             .await

@@ -55,16 +55,16 @@ pub(super) struct RecordFile {
 
 impl RecordFile {
     /// Opens the record, or makes it with what is acknowledged now.
-    pub(super) fn open(path: PathBuf, record: Record) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, record: Record) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(&path)?;
-        let number = std::fs::read(&path)
+        let file = options.open(path)?;
+        let number = std::fs::read(path)
             .ok()
             .and_then(|bytes| newest(&bytes))
             .map_or(0, |(number, _)| number);
         let mut opened = Self {
-            watched: Watched::new(path.clone(), file),
+            watched: Watched::new(path.to_owned(), file),
             number,
             last: record,
         };
@@ -72,7 +72,7 @@ impl RecordFile {
         opened.write(record)?;
         opened.write(record)?;
         opened.watched.file().sync_all()?;
-        super::sync_folder(&path)?;
+        super::sync_folder(path)?;
         Ok(opened)
     }
 
@@ -143,7 +143,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("record");
         assert_eq!(read(&path).unwrap(), None);
-        let mut file = RecordFile::open(path.clone(), record(1)).unwrap();
+        let mut file = RecordFile::open(&path, record(1)).unwrap();
         for epoch in 2..10 {
             file.write(record(epoch)).unwrap();
             assert_eq!(read(&path).unwrap(), Some(record(epoch)));
@@ -163,7 +163,7 @@ mod tests {
             assert!([8, 9].contains(&found.epoch), "{index}: {found:?}");
         }
         // It goes on after a restart, and is missed when it was taken away.
-        let mut file = RecordFile::open(path.clone(), record(10)).unwrap();
+        let mut file = RecordFile::open(&path, record(10)).unwrap();
         file.write(record(11)).unwrap();
         assert_eq!(read(&path).unwrap(), Some(record(11)));
         file.check().unwrap();

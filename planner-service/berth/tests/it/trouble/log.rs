@@ -113,7 +113,7 @@ async fn a1_a_start_with_its_log_on_a_full_disk_serves() {
 fn clogged() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     // As much as a pipe holds.
-    writer.write_all(&[b'x'; 64 << 10]).unwrap();
+    writer.write_all(&vec![b'x'; 64 << 10]).unwrap();
     (reader, writer)
 }
 
