@@ -8,6 +8,7 @@ mod crash;
 mod file_mode;
 mod generate;
 mod import;
+mod log_writer;
 mod options;
 mod output;
 mod policy_file;
@@ -23,7 +24,7 @@ use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use planner_core::environment::RandomIdentifiers;
 
-use crate::output::{print, remark};
+use crate::output::{Remarks, print};
 
 /// Reservations and capacity planning for OpenStack and for machines without one.
 #[derive(Debug, Parser)]
@@ -74,37 +75,46 @@ enum Command {
 fn main() -> ExitCode {
     // Two TLS back-ends are linked; libraries that ask for the process's default must find one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    match run() {
-        Ok(code) => code,
-        Err(error) => {
-            report(&error);
-            ExitCode::from(2)
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let service = configuration::is_for_serve(&given).then(serve::Process::begin);
+    let (ended, remarks) = match service.transpose() {
+        Ok(service) => {
+            let remarks = service.as_ref().map_or(Remarks::OfCommand, serve::Process::remarks);
+            (run(given, service, &remarks), remarks)
         }
-    }
+        Err(error) => (Err(error), Remarks::OfCommand),
+    };
+    let code = ended.unwrap_or_else(|error| {
+        report(&error, &remarks);
+        ExitCode::from(2)
+    });
+    remarks.finish();
+    code
 }
 
 /// One line per cause.
-fn report(error: &anyhow::Error) {
-    remark(format_args!("berth: {error}"));
+fn report(error: &anyhow::Error, remarks: &Remarks) {
+    remarks.say(format_args!("berth: {error}"));
     for cause in error.chain().skip(1) {
-        remark(format_args!("  because: {cause}"));
+        remarks.say(format_args!("  because: {cause}"));
     }
 }
 
-fn run() -> anyhow::Result<ExitCode> {
-    let given: Vec<OsString> = std::env::args_os().collect();
+/// Runs what the arguments ask for; `service` is there if that is `serve`.
+fn run(given: Vec<OsString>, service: Option<serve::Process>, remarks: &Remarks) -> anyhow::Result<ExitCode> {
     let command = secret::guarded(Program::command());
     for warning in secret::warnings(&given, &command) {
-        remark(format_args!("berth: {warning}"));
+        remarks.say(format_args!("berth: {warning}"));
     }
-    let layered = configuration::with_files(given, &command)?;
+    let layered = configuration::with_files(given, &command, remarks)?;
     let matches = command
         .args_override_self(true)
         .try_get_matches_from(&layered.arguments)
         .unwrap_or_else(|error| {
             if let Some(place) = layered.place_of(&error) {
-                remark(format_args!("berth: {place}"));
+                remarks.say(format_args!("berth: {place}"));
             }
+            remarks.finish();
             error.exit()
         });
     let program = Program::from_arg_matches(&matches)?;
@@ -119,12 +129,10 @@ fn run() -> anyhow::Result<ExitCode> {
                     Some(_) => !layered.is_blazars(option),
                 }
             };
-            configuration::refuse_without_effect(&arguments, &is_given)?;
-            let runtime = runtime()?;
-            let served = runtime.block_on(serve::run(&arguments));
-            // What still blocks a thread changes nothing, and is not waited for.
-            runtime.shutdown_background();
-            served
+            let is_set = |variable: &str| secret::variable(variable).is_some();
+            configuration::refuse_without_effect(&arguments, &is_given, &is_set)?;
+            let service = service.map_or_else(serve::Process::begin, Ok)?;
+            service.serve(*arguments)
         }
         Command::Migrate(arguments) => runtime()?.block_on(serve::migrate(&arguments)),
         Command::Backup(arguments) => runtime()?.block_on(backup::backup(&arguments)),

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use url::Url;
 
 use crate::secret;
 
@@ -146,6 +147,9 @@ pub(crate) struct NotificationArguments {
     pub(crate) publisher_id: String,
 }
 
+/// The variable with the secret of --webhook: an argument would be seen by every user of the machine.
+pub(crate) const WEBHOOK_SECRET: &str = "BERTH_WEBHOOK_SECRET";
+
 /// What `serve` is told.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArguments {
@@ -162,7 +166,7 @@ pub(crate) struct ServeArguments {
     )]
     pub(crate) listen: SocketAddr,
     /// URL under which clients reach the service, without /v1 (default: `http://LISTEN`)
-    #[arg(long, env = "BERTH_PUBLIC_URL", value_name = "URL")]
+    #[arg(long, env = "BERTH_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub(crate) public_url: Option<String>,
     /// Most clients connected at once (default: what the limit on open files allows, at most 10000)
     #[arg(long, env = "BERTH_MAX_CONNECTIONS", value_name = "NUMBER",
@@ -366,6 +370,22 @@ impl ServeArguments {
             CloudKind::Standalone => AuthenticationKind::None,
         })
     }
+}
+
+/// Checks the URL under which clients reach the service; links are made by writing paths behind it.
+fn public_url(text: &str) -> Result<String, &'static str> {
+    let url = http_url(text)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("a URL without ? and # is allowed");
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// Reads a URL that is spoken to, or links to, over HTTP.
+pub(crate) fn http_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https"))
+        .ok_or("an http or https URL is allowed")
 }
 
 /// Checks what is to be logged. A word alone that is no level would name a target, and silence everything else.

@@ -7,8 +7,9 @@ use std::any::TypeId;
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
-use clap::builder::Resettable;
+use clap::builder::{PathBufValueParser, Resettable, TypedValueParser as _};
 use clap::{Arg, Command};
 use secrecy::SecretString;
 
@@ -25,17 +26,32 @@ pub(crate) fn is_secret(option: &Arg) -> bool {
 
 /// The value of an option's environment variable; a blank one is unset.
 pub(crate) fn environment(option: &Arg) -> Option<OsString> {
-    let value = option.get_env().and_then(std::env::var_os)?;
-    let is_blank = value.to_str().is_some_and(|text| text.trim().is_empty());
-    (!is_blank).then_some(value)
+    option.get_env().and_then(variable)
 }
 
-/// The program's options with what holds for all of them: help shows no values from the environment, and a blank
-/// environment variable is unset.
+/// The value of an environment variable; a blank one is unset.
+pub(crate) fn variable(name: impl AsRef<OsStr>) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !is_blank(value))
+}
+
+fn is_blank(value: &OsStr) -> bool {
+    value.to_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// The program's options with what holds for all of them: help shows no values from the environment, a blank environment
+/// variable is unset, and a blank names no file or folder.
 pub(crate) fn guarded(command: Command) -> Command {
     command
         .mut_args(|option| {
-            let option = option.hide_env_values(true);
+            let mut option = option.hide_env_values(true);
+            if option.get_value_parser().type_id() == TypeId::of::<PathBuf>() {
+                option = option.value_parser(PathBufValueParser::new().try_map(|path| {
+                    if is_blank(path.as_os_str()) {
+                        return Err("a blank names no file or folder");
+                    }
+                    Ok(path)
+                }));
+            }
             if option.get_env().is_some() && environment(&option).is_none() {
                 // The name stays in the help only while the variable is not set to a blank.
                 let is_set = option.get_env().and_then(std::env::var_os).is_some();

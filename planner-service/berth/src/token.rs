@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +15,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use planner_core::ports::Identifiers;
+use regular_file::{FileError, LONGEST, RegularFile};
 use serde_json::{Value, json};
 use server::identity::token_sha256;
 use server::identity::tokens::{TokenEntry, TokenFile};
@@ -138,7 +139,8 @@ fn create(arguments: &CreateArguments, identifiers: &dyn Identifiers) -> anyhow:
 }
 
 fn list(arguments: &FileArguments) -> anyhow::Result<ExitCode> {
-    let text = std::fs::read_to_string(&arguments.file).with_context(|| arguments.file.display().to_string())?;
+    let text = RegularFile::open(&arguments.file).and_then(|file| file.text(LONGEST));
+    let text = text.with_context(|| arguments.file.display().to_string())?;
     let file = arguments.read(&text)?;
     if arguments.json {
         let entries: Vec<Value> = file.entries().iter().map(document).collect();
@@ -303,8 +305,8 @@ struct Editing {
     path: PathBuf,
     /// As it was, empty if it was not there.
     text: String,
-    /// The file, if it was there.
-    file: Option<File>,
+    /// Its owner and mode, if it was there.
+    before: Option<Metadata>,
     /// Its folder, locked.
     _folder: File,
 }
@@ -317,19 +319,15 @@ impl Editing {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = File::open(folder.unwrap_or(Path::new("."))).with_context(failed)?;
         folder.lock().with_context(failed)?;
-        let mut text = String::new();
-        let file = match File::open(&path) {
-            Ok(mut file) => {
-                file.read_to_string(&mut text).with_context(failed)?;
-                Some(file)
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        let (text, before) = match RegularFile::open(&path) {
+            Ok(file) => (file.text(LONGEST).with_context(failed)?, Some(file.metadata().clone())),
+            Err(FileError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => (String::new(), None),
             Err(error) => return Err(error).with_context(failed),
         };
         Ok(Self {
             path,
             text,
-            file,
+            before,
             _folder: folder,
         })
     }
@@ -346,8 +344,7 @@ impl Editing {
                 .create_new(true)
                 .mode(PRIVATE)
                 .open(&new)?;
-            if let Some(old) = &self.file {
-                let old = old.metadata()?;
+            if let Some(old) = &self.before {
                 let own = file.metadata()?;
                 if (old.uid(), old.gid()) != (own.uid(), own.gid()) {
                     fchown(&file, Some(old.uid()), Some(old.gid()))?;

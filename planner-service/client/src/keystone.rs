@@ -3,7 +3,10 @@
 //! Invariant: the variables mean what they mean to `openstackclient`; a variable that is missing is
 //! named, and no secret is ever part of a message.
 
+use std::path::Path;
+
 use http_client::{Client, Method, beginning_of, body_up_to, deepest_cause, send};
+use regular_file::{LONGEST, RegularFile};
 use serde_json::{Map, Value, json};
 
 use crate::http::{LONGEST_REFUSAL, http_client, message_of, without_password};
@@ -107,7 +110,7 @@ impl Trust {
     pub(crate) fn from_environment(environment: Environment<'_>) -> Result<Self, KeystoneError> {
         let certificates = match variable(environment, &["OS_CACERT"]) {
             None => None,
-            Some(path) => match std::fs::read(&path) {
+            Some(path) => match RegularFile::open(Path::new(&path)).and_then(|file| file.bytes(LONGEST)) {
                 Ok(bytes) => Some(bytes),
                 Err(error) => {
                     return Err(KeystoneError::Certificate {

@@ -34,6 +34,8 @@ struct Progress<E> {
     confirmed: Instant,
     /// Since then one has failed, or somebody has waited in vain.
     is_failing: bool,
+    /// Until when successes have been belied by something else.
+    belied: Option<Instant>,
 }
 
 /// Attempts at one thing. Cheap to clone.
@@ -63,6 +65,7 @@ impl<E: Send + Sync + 'static> Attempts<E> {
             result: Ok(()),
             confirmed: Instant::now(),
             is_failing: false,
+            belied: None,
         });
         Self {
             asked: Arc::default(),
@@ -103,10 +106,17 @@ impl<E: Send + Sync + 'static> Attempts<E> {
         progress.is_failing.then(|| progress.confirmed.elapsed())
     }
 
-    /// Whether an attempt that began at most so long ago succeeded, and none has failed since.
+    /// Whether an attempt that began at most so long ago succeeded, and nothing has failed since.
     pub fn has_succeeded_within(&self, age: Duration) -> bool {
         let progress = self.progress.borrow();
-        progress.through > 0 && !progress.is_failing && progress.confirmed.elapsed() < age
+        let is_belied = progress.belied.is_some_and(|belied| progress.confirmed <= belied);
+        progress.through > 0 && !progress.is_failing && !is_belied && progress.confirmed.elapsed() < age
+    }
+
+    /// What began before now, and succeeds, proves nothing: something else has just failed.
+    pub fn belie(&self) {
+        self.progress
+            .send_modify(|progress| progress.belied = Some(Instant::now()));
     }
 
     /// Attempts until nobody has asked since the last one began.
@@ -190,6 +200,12 @@ mod tests {
         assert_eq!(work.begun.load(Ordering::SeqCst), 2);
         assert_eq!(attempts.failing_for(), None);
         assert!(attempts.has_succeeded_within(PATIENCE) && !attempts.has_succeeded_within(Duration::ZERO));
+        // Something else fails: only what begins after that counts again.
+        attempts.belie();
+        assert!(!attempts.has_succeeded_within(PATIENCE));
+        work.permits.add_permits(1);
+        attempts.join(PATIENCE, move || work.clone().attempt()).await.unwrap();
+        assert!(attempts.has_succeeded_within(PATIENCE));
     }
 
     #[tokio::test]

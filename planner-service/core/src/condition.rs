@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attempts::{Attempts, Missed};
+use crate::attempts::Missed;
 use crate::book::handle::BookHandle;
 use crate::book::time::{BookClock, ClockError};
 use crate::causes::causes;
@@ -16,7 +16,8 @@ use crate::ports::{Epoch, Store, StoreError};
 /// How long the database may take to answer.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// How long an answer of the database is good for whoever asks next: asking must not be work for the disk.
+/// How long an answer of the database is good for whoever asks next, unless a commit fails: asking must not be work for the
+/// disk.
 const GOOD_FOR: Duration = Duration::from_secs(1);
 
 /// What became of the writer's commits.
@@ -59,7 +60,6 @@ impl Condition {
 pub(crate) struct Examiner {
     pub(crate) book: BookHandle,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) probes: Attempts<StoreError>,
     pub(crate) clock: BookClock,
 }
 
@@ -81,7 +81,7 @@ impl Examiner {
     }
 
     async fn probe(&self) -> Result<(), Missed<StoreError>> {
-        if self.probes.has_succeeded_within(GOOD_FOR) {
+        if self.book.probes().has_succeeded_within(GOOD_FOR) {
             return Ok(());
         }
         let store = Arc::clone(&self.store);
@@ -89,6 +89,6 @@ impl Examiner {
             let store = Arc::clone(&store);
             async move { store.probe().await }
         };
-        self.probes.join(LIMIT, probe).await
+        self.book.probes().join(LIMIT, probe).await
     }
 }

@@ -3,7 +3,6 @@
 //! Exit codes: 0 when every instance was read, proved or not; 2 when one cannot be read.
 
 use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -12,6 +11,7 @@ use anyhow::{Context, bail};
 use benches::smptsp::{Answer, Instance, Settings, read, solve};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use regular_file::RegularFile;
 use serde_json::{Value, json};
 
 use super::report;
@@ -64,7 +64,8 @@ pub(crate) fn run(arguments: &SmptspArguments) -> anyhow::Result<ExitCode> {
     // All are read before the first is solved: a bad file is known at once, not after an hour.
     let mut instances = Vec::new();
     for file in &files {
-        let text = contents(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = RegularFile::open(file).and_then(|file| file.text(MOST_BYTES));
+        let text = text.with_context(|| format!("cannot read {}", file.display()))?;
         let instance = read(&text).with_context(|| format!("cannot read {}", file.display()))?;
         instances.push((name(file), instance));
     }
@@ -121,15 +122,6 @@ fn stem_is(file: &Path, name: &str) -> bool {
 fn name(file: &Path) -> String {
     file.file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
-fn contents(file: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    fs::File::open(file)?.take(MOST_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MOST_BYTES {
-        return Err(io::Error::other(format!("it is longer than {MOST_BYTES} bytes")));
-    }
-    Ok(text)
 }
 
 /// A bar on standard error, if that is a terminal.

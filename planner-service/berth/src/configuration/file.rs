@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use clap::Command;
+use regular_file::{LONGEST, RegularFile};
 use toml::{Table, Value};
 
 use super::{Key, blazar, option_of};
@@ -30,7 +31,9 @@ pub(super) struct Read {
 /// When it cannot be read or is neither of the two; the texts never quote it.
 pub(super) fn read(path: &Path, serve: &Command) -> anyhow::Result<Read> {
     let failed = || format!("the configuration file {}", path.display());
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", failed()))?;
+    let unreadable = || format!("{} cannot be read", failed());
+    let file = RegularFile::open(path).with_context(unreadable)?;
+    let text = file.text(LONGEST).with_context(unreadable)?;
     let mut read = if is_blazars(path, &text, serve) {
         let read = blazar::read(&text).with_context(failed)?;
         let notes = read.ignored.iter().map(|ignored| format!("not used: {ignored}"));
@@ -55,7 +58,7 @@ pub(super) fn read(path: &Path, serve: &Command) -> anyhow::Result<Read> {
     };
     let mut keys = read.options.keys();
     let secret = keys.find(|key| option_of(serve, key).is_ok_and(is_secret));
-    if let (Some(secret), Some(mode)) = (secret, file_mode::readable_by_everybody(path)) {
+    if let (Some(secret), Some(mode)) = (secret, file_mode::readable_by_everybody(file.metadata())) {
         read.notes.push(format!(
             "it holds {secret}, and every user of this machine can read it (mode {mode:o}); chmod o= {} keeps it private",
             path.display()

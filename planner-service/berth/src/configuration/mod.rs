@@ -20,8 +20,8 @@ use toml::Value;
 
 pub(crate) use unused::refuse_without_effect;
 
-use crate::output::remark;
-use crate::secret::{environment, values_of};
+use crate::output::Remarks;
+use crate::secret::{environment, values_of, variable};
 
 /// The arguments of the program, with those that stand in files.
 #[derive(Debug)]
@@ -67,11 +67,15 @@ impl Layered {
     }
 }
 
+/// Whether the arguments are those of `serve`.
+pub(crate) fn is_for_serve(arguments: &[OsString]) -> bool {
+    arguments.get(1).is_some_and(|command| command == "serve")
+}
+
 /// The arguments with those of the configuration files put in, if `serve` was given some.
-pub(crate) fn with_files(arguments: Vec<OsString>, program: &Command) -> anyhow::Result<Layered> {
-    let is_for_serve = arguments.get(1).is_some_and(|command| command == "serve");
+pub(crate) fn with_files(arguments: Vec<OsString>, program: &Command, remarks: &Remarks) -> anyhow::Result<Layered> {
     let asks_for_help = |argument: &OsString| argument == "--help" || argument == "-h";
-    if !is_for_serve || arguments.iter().any(asks_for_help) {
+    if !is_for_serve(&arguments) || arguments.iter().any(asks_for_help) {
         return Ok(Layered {
             arguments,
             places: BTreeMap::new(),
@@ -85,7 +89,7 @@ pub(crate) fn with_files(arguments: Vec<OsString>, program: &Command) -> anyhow:
         let read = file::read(&path, serve)?;
         for note in &read.notes {
             // The log is not there yet: options say how it is written.
-            remark(format_args!("berth: {}: {note}", path.display()));
+            remarks.say(format_args!("berth: {}: {note}", path.display()));
         }
         let mut keys = read.keys;
         for (name, value) in read.options {
@@ -120,8 +124,7 @@ pub(crate) fn with_files(arguments: Vec<OsString>, program: &Command) -> anyhow:
 fn named_files(arguments: &[OsString]) -> Vec<PathBuf> {
     let named = values_of(arguments, "config");
     if named.is_empty() {
-        let variable = std::env::var_os("BERTH_CONFIG").filter(|value| !value.is_empty());
-        return variable.map(PathBuf::from).into_iter().collect();
+        return variable("BERTH_CONFIG").map(PathBuf::from).into_iter().collect();
     }
     named.into_iter().map(PathBuf::from).collect()
 }

@@ -1,12 +1,12 @@
 //! Options that have no effect beside the others are refused at the start, because the operator believes that they hold.
 //!
-//! Invariant: every option of `serve` stands in one table, with what it needs to have an effect. (The monitors are refused
+//! Invariant: every option of `serve`, and every variable without one, stands in one table, with what it needs to have an effect. (The monitors are refused
 //! where clouds are chosen, with what to do instead.)
 
 use anyhow::bail;
 use secrecy::ExposeSecret as _;
 
-use crate::options::{AuthenticationKind, CloudKind, FilterKind, ServeArguments};
+use crate::options::{AuthenticationKind, CloudKind, FilterKind, ServeArguments, WEBHOOK_SECRET};
 
 /// What an option needs: whether it is there, and how that is said after "has no effect".
 type Need = (fn(&ServeArguments) -> bool, &'static str);
@@ -50,6 +50,10 @@ const TOLD: Need = (
     "without --cloud standalone or --countables",
 );
 const WEBHOOK: Need = (|arguments| arguments.webhook.is_some(), "without --webhook");
+const NO_SECRET_FILE: Need = (
+    |arguments| arguments.webhook_secret_file.is_none(),
+    "beside --webhook-secret-file",
+);
 const RECEIVER: Need = (
     |arguments| arguments.webhook.is_some() || arguments.command.is_some() || arguments.countables.is_some(),
     "without --webhook, --command or --countables",
@@ -131,6 +135,9 @@ const NEEDS: &[(&str, Need)] = &[
     ("log", NOTHING),
 ];
 
+/// What each variable needs that no option stands for.
+const NEEDS_OF_VARIABLES: &[(&str, Need)] = &[(WEBHOOK_SECRET, WEBHOOK), (WEBHOOK_SECRET, NO_SECRET_FILE)];
+
 fn is_openstack(arguments: &ServeArguments) -> bool {
     arguments.cloud == CloudKind::Openstack
 }
@@ -157,18 +164,23 @@ fn has_filter(arguments: &ServeArguments, filter: FilterKind) -> bool {
     arguments.enforcement.enabled_filters.contains(&filter)
 }
 
-/// Refuses options that nothing would look at. `is_given` says whether an option is set for this service: not by default,
-/// nor where it stands for other services, too.
+/// Refuses what nothing would look at. `is_given` says whether an option is set for this service: not by default, nor where
+/// it stands for other services, too; `is_set` whether a variable is.
 ///
 /// # Errors
-/// Names the option and what it needs.
-pub(crate) fn refuse_without_effect(arguments: &ServeArguments, is_given: &dyn Fn(&str) -> bool) -> anyhow::Result<()> {
-    for (option, (has_effect, clause)) in NEEDS {
-        if is_given(option) && !has_effect(arguments) {
-            bail!(
-                "--{} has no effect {clause}; change that, or leave it out",
-                option.replace('_', "-")
-            );
+/// Names the option or variable and what it needs.
+pub(crate) fn refuse_without_effect(
+    arguments: &ServeArguments,
+    is_given: &dyn Fn(&str) -> bool,
+    is_set: &dyn Fn(&str) -> bool,
+) -> anyhow::Result<()> {
+    let options = NEEDS.iter().filter(|(option, _)| is_given(option));
+    let options = options.map(|(option, need)| (format!("--{}", option.replace('_', "-")), need));
+    let variables = NEEDS_OF_VARIABLES.iter().filter(|(variable, _)| is_set(variable));
+    let variables = variables.map(|(variable, need)| ((*variable).to_owned(), need));
+    for (name, (has_effect, clause)) in options.chain(variables) {
+        if !has_effect(arguments) {
+            bail!("{name} has no effect {clause}; change that, or leave it out");
         }
     }
     Ok(())
@@ -194,7 +206,7 @@ mod tests {
             .unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
         let program = Program::from_arg_matches(&matches).unwrap();
         let is_given = |option: &str| matches.value_source(option) == Some(clap::parser::ValueSource::CommandLine);
-        refuse_without_effect(&program.serve, &is_given)
+        refuse_without_effect(&program.serve, &is_given, &|_| false)
             .err()
             .map(|error| error.to_string())
     }

@@ -7,6 +7,7 @@ use countable_plugin::Countable;
 use planner_core::book::countables::Countables;
 use plugin_action::Receivers;
 use plugin_api::{Plugins, StepObserver};
+use regular_file::{LONGEST, RegularFile};
 use tokio_util::sync::CancellationToken;
 
 use super::receivers;
@@ -18,8 +19,8 @@ pub(super) fn listed(arguments: &ServeArguments) -> anyhow::Result<Vec<Countable
         return Ok(Vec::new());
     };
     let option = || format!("--countables {}", path.display());
-    let text = std::fs::read_to_string(path).with_context(option)?;
-    countable_plugin::read(&text).with_context(option)
+    let text = RegularFile::open(path).and_then(|file| file.text(LONGEST));
+    countable_plugin::read(&text.with_context(option)?).with_context(option)
 }
 
 /// The plugins with one more for each of them. One without a webhook of its own tells the receivers of everything.

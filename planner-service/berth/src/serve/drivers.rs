@@ -14,6 +14,7 @@ use plugin_action::Receivers;
 use plugin_api::{
     FlavorSource, FloatingIpInventory, HostInventory, HostMonitor, Plugins, ResourcePlugin, StepObserver,
 };
+use regular_file::{LONGEST, RegularFile};
 use tokio_util::sync::CancellationToken;
 
 use super::receivers;
@@ -170,6 +171,7 @@ fn flavors(arguments: &ServeArguments) -> anyhow::Result<ListedFlavors> {
     let Some(path) = &arguments.flavors else {
         return Ok(ListedFlavors::default());
     };
-    let text = std::fs::read_to_string(path).with_context(|| format!("--flavors {}", path.display()))?;
-    ListedFlavors::read(&text).with_context(|| format!("--flavors {}", path.display()))
+    let option = || format!("--flavors {}", path.display());
+    let text = RegularFile::open(path).and_then(|file| file.text(LONGEST));
+    ListedFlavors::read(&text.with_context(option)?).with_context(option)
 }

@@ -8,7 +8,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use planner_core::service::Service;
 use plugin_api::HostRegistration;
-use solver_format::{HostEntry, Problem};
+use regular_file::RegularFile;
+use solver_format::{HostEntry, MAX_BYTES, Problem};
 
 /// Registers the document's hosts, unless hosts are registered already.
 ///
@@ -23,7 +24,8 @@ pub(super) async fn load(service: &Service, path: &Path) -> anyhow::Result<()> {
         );
         return Ok(());
     }
-    let text = std::fs::read_to_string(path)
+    let text = RegularFile::open(path)
+        .and_then(|file| file.text(MAX_BYTES as u64))
         .with_context(|| format!("--fleet {}: the file cannot be read", path.display()))?;
     let problem = Problem::parse(&text).with_context(|| format!("--fleet {}", path.display()))?;
     if let Some(host) = problem

@@ -1,5 +1,6 @@
 //! Where notifications go.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -7,6 +8,7 @@ use messaging::{BrokerSettings, NewsSettings, RabbitNews, RabbitSettings, Rabbit
 use planner_core::notification::Notifications;
 use plugin_api::HostNews;
 use presentation::notification::LeasePayload;
+use regular_file::{LONGEST, RegularFile};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::options::{NotificationArguments, ServeArguments};
@@ -51,7 +53,9 @@ pub(super) fn news(arguments: &ServeArguments) -> anyhow::Result<Option<Arc<dyn 
 fn broker(address: &str) -> anyhow::Result<BrokerSettings> {
     let url = TransportUrl::parse(address).context("--transport-url")?;
     let read = |path: &str| {
-        std::fs::read_to_string(path).with_context(|| format!("--transport-url: ssl_ca_file {path} cannot be read"))
+        RegularFile::open(Path::new(path))
+            .and_then(|file| file.text(LONGEST))
+            .with_context(|| format!("--transport-url: ssl_ca_file {path} cannot be read"))
     };
     Ok(BrokerSettings {
         authority: url.authority_file().map(read).transpose()?,

@@ -18,13 +18,12 @@ use presentation::notification::NoticePayload;
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::options::{CloudKind, ServeArguments};
+use crate::file_mode::private_text;
+use crate::options::{CloudKind, ServeArguments, WEBHOOK_SECRET, http_url};
+use crate::secret::variable;
 
 /// Seconds for which a notice is tried: what happened to a lease a day ago is no news.
 const NOTICE_LIFETIME: i64 = 24 * 3600;
-
-/// The variable with the secret of --webhook: an argument would be seen by every user of the machine.
-const SECRET_VARIABLE: &str = "BERTH_WEBHOOK_SECRET";
 
 /// What a program is given of the service's environment: enough to find other programs, and no secret.
 const INHERITED: [&str; 3] = ["PATH", "HOME", "LANG"];
@@ -96,10 +95,7 @@ fn timeout(arguments: &ServeArguments) -> Duration {
 }
 
 fn webhook(url: &str, secret: Option<Secret>, timeout: Duration) -> anyhow::Result<Arc<dyn Receiver>> {
-    let parsed = url::Url::parse(url).ok();
-    if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https")) {
-        bail!("an http or https URL is allowed");
-    }
+    http_url(url).map_err(anyhow::Error::msg)?;
     let now = Arc::new(|| SystemClock.now());
     Ok(Arc::new(Webhook::new(url.to_owned(), timeout, secret, now)?))
 }
@@ -109,16 +105,18 @@ fn secret(arguments: &ServeArguments) -> anyhow::Result<Option<Secret>> {
     if let Some(path) = &arguments.webhook_secret_file {
         return secret_of_file(path).context("--webhook-secret-file").map(Some);
     }
-    match std::env::var(SECRET_VARIABLE) {
-        Ok(text) if !text.trim().is_empty() => Ok(Some(Secret::read(&text).context(SECRET_VARIABLE)?)),
-        Ok(_) | Err(_) => Ok(None),
-    }
+    let Some(value) = variable(WEBHOOK_SECRET) else {
+        return Ok(None);
+    };
+    let text = value
+        .to_str()
+        .with_context(|| format!("{WEBHOOK_SECRET}: it is not UTF-8"))?;
+    Secret::read(text).context(WEBHOOK_SECRET).map(Some)
 }
 
 fn secret_of_file(path: &Path) -> anyhow::Result<Secret> {
     let name = || path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(name)?;
-    Secret::read(&text).with_context(name)
+    Secret::read(&private_text(path).with_context(name)?).with_context(name)
 }
 
 /// Those who are told what happens to leases, each with an outlet of its own, so that none waits for another.

@@ -3,22 +3,17 @@
 //! Invariant: a file that cannot be used changes nothing; the log says why, and what was read before stays in force.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{Metadata, OpenOptions};
-use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use policy::{Defaults, Rules};
+use regular_file::{LONGEST, RegularFile};
 use server::authorization::RulePolicy;
 use server::identity::tokens::{TokenFile, Tokens};
 
-use crate::file_mode::too_open;
+use crate::file_mode::private_text;
 use crate::options::{AuthenticationKind, CloudKind, ServeArguments};
-
-/// Longest file that is read, in bytes.
-const LONGEST: u64 = 4 << 20;
 
 /// What was read from files, and where from.
 pub(super) struct Reloadable {
@@ -89,8 +84,8 @@ pub(crate) fn overrides(path: Option<&Path>) -> anyhow::Result<BTreeMap<String, 
         return Ok(BTreeMap::new());
     };
     let failed = || format!("--policy-file {}", path.display());
-    let (text, _) = text_of(path).with_context(failed)?;
-    policy::rules_of_file(&text).with_context(failed)
+    let text = RegularFile::open(path).and_then(|file| file.text(LONGEST));
+    policy::rules_of_file(&text.with_context(failed)?).with_context(failed)
 }
 
 /// The default rules, with those of the policy file over them.
@@ -109,34 +104,10 @@ fn rules(defaults: Defaults, path: Option<&Path>) -> anyhow::Result<Rules> {
 /// The tokens of a file, which must be private.
 fn tokens(path: &Path, roles: &BTreeSet<String>) -> anyhow::Result<TokenFile> {
     let failed = || format!("--token-file {}", path.display());
-    let (text, state) = text_of(path).with_context(failed)?;
-    if let Some(mode) = too_open(&state) {
-        bail!(
-            "{}: others than its owner can read or write it (mode {mode:o}); chmod 600 makes it private",
-            failed()
-        );
-    }
+    let text = private_text(path).with_context(failed)?;
     if text.is_empty() {
         // `berth token revoke` leaves none: it was cut off, and would lock everybody out.
         bail!("{}: it is empty", failed());
     }
     TokenFile::parse_with_roles(&text, roles).with_context(failed)
-}
-
-/// What a file holds, with its state. A pipe or device is not waited for: the service goes on meanwhile.
-fn text_of(path: &Path) -> anyhow::Result<(String, Metadata)> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
-        .open(path)?;
-    let state = file.metadata()?;
-    if !state.is_file() {
-        bail!("it is no regular file");
-    }
-    if state.len() > LONGEST {
-        bail!("it is longer than {} MiB", LONGEST >> 20);
-    }
-    let mut text = String::new();
-    file.take(LONGEST).read_to_string(&mut text)?;
-    Ok((text, state))
 }

@@ -1,4 +1,6 @@
 //! Signals: SIGINT and SIGTERM stop the service, a second one ends it at once, SIGHUP has files read again.
+//!
+//! Invariant: SIGHUP never ends the process. SIGINT and SIGTERM end it by themselves until there is something to close.
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -13,14 +15,22 @@ pub(super) struct Signals {
     hangup: Signal,
 }
 
+/// Takes SIGHUP over from now on; what comes before it is asked for is kept.
+pub(super) fn take_hangup() -> anyhow::Result<Signal> {
+    take(SignalKind::hangup())
+}
+
+fn take(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("signals cannot be received")
+}
+
 impl Signals {
-    /// Takes the signals over from now on.
-    pub(super) fn take_over() -> anyhow::Result<Self> {
-        let take = |kind| signal(kind).context("signals cannot be received");
+    /// Takes the others over from now on.
+    pub(super) fn take_over(hangup: Signal) -> anyhow::Result<Self> {
         Ok(Self {
             interrupt: take(SignalKind::interrupt())?,
             terminate: take(SignalKind::terminate())?,
-            hangup: take(SignalKind::hangup())?,
+            hangup,
         })
     }
 

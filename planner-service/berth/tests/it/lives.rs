@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -27,6 +28,7 @@ use plugin_api::{HostRegistration, NoObserver, Plugins};
 use serde_json::Value;
 use solver_highs::Highs;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -635,6 +637,126 @@ fn v7_receivers_that_hang_for_one_project_do_not_delay_another() {
     }
     assert_eq!(clock.now(), NOON, "no time has passed");
     assert_eq!(*receiver.told.lock().expect("nothing panics"), ["start"]);
+}
+
+/// Writes down what it is told, and takes its time for changes until it is let go.
+struct Slow {
+    told: Mutex<Vec<Value>>,
+    may_answer: Semaphore,
+    answer: fn() -> Result<(), Undelivered>,
+}
+
+#[async_trait]
+impl Receiver for Slow {
+    async fn deliver(&self, delivery: &Delivery) -> Result<(), Undelivered> {
+        let document: Value = serde_json::from_slice(&delivery.document).expect("it is JSON");
+        self.told.lock().expect("nothing panics").push(document);
+        if delivery.event != "change" {
+            return Ok(());
+        }
+        self.may_answer.acquire().await.expect("it is not closed").forget();
+        (self.answer)()
+    }
+}
+
+/// A host of a running lease fails, and while the receiver is being told of it the host that took its place fails, too.
+/// Gives what was removed by each `change`, and the first two hosts.
+fn two_failures(answer: fn() -> Result<(), Undelivered>) -> (Vec<BTreeSet<String>>, [String; 2]) {
+    let receiver = Arc::new(Slow {
+        told: Mutex::default(),
+        may_answer: Semaphore::new(0),
+        answer,
+    });
+    let (store, clock) = (Arc::new(MemoryStore::default()), ManualClock::at(NOON));
+    let process = Process::on(store, clock, receiver.clone(), life_settings());
+    for host in HOSTS {
+        let registration = HostRegistration {
+            reference: host.to_owned(),
+            values: BTreeMap::new(),
+        };
+        process
+            .ask(LONG, process.service.register_host(&caller(), registration))
+            .expect("it registers");
+    }
+    let draft = LeaseDraft {
+        name: "one".to_owned(),
+        start: NOON,
+        end: NOON + 3_600,
+        before_end: None,
+        reservations: vec![ReservationSpec::Host(HostReservation {
+            min: 1,
+            max: 1,
+            hypervisor_properties: String::new(),
+            resource_properties: String::new(),
+            before_end: String::new(),
+        })],
+    };
+    let lease = process.ask(LONG, process.service.create_lease(&caller(), draft));
+    let id = lease.expect("it is booked").id.clone();
+    let until = |wanted: &dyn Fn(&Lease) -> bool| {
+        let mut waited = 0;
+        while !process
+            .ask(LONG, process.service.lease(&caller(), &id))
+            .is_some_and(|lease| wanted(&lease))
+        {
+            process.work(20);
+            waited += 1;
+            assert!(waited < 20_000, "it does not come");
+        }
+    };
+    let changes = || -> Vec<BTreeSet<String>> {
+        let told = receiver.told.lock().expect("nothing panics");
+        let changes = told.iter().filter(|document| document["event"] == "change");
+        changes
+            .map(|change| resources(&change["removed"]).into_keys().collect())
+            .collect()
+    };
+    let fail_its_host = || {
+        let lease = process
+            .ask(LONG, process.service.lease(&caller(), &id))
+            .expect("it is there");
+        let host = lease.reservations[0].allocations[0].host_id.clone();
+        process
+            .ask(LONG, process.service.set_reservable(&caller(), &host, false))
+            .expect("it is marked");
+        host
+    };
+    until(&|lease| lease.status == LeaseStatus::Active);
+    let first = fail_its_host();
+    until(&|_| changes().len() == 1);
+    let second = fail_its_host();
+    receiver.may_answer.add_permits(2);
+    until(&|lease| {
+        changes().len() == 2
+            && lease
+                .events
+                .iter()
+                .all(|event| event.event_type != EventType::ApplyChange)
+    });
+    (changes(), [first, second])
+}
+
+#[test]
+fn a4_a_host_whose_removal_was_acknowledged_is_not_removed_again() {
+    let (removed, [first, second]) = two_failures(|| Ok(()));
+    assert_eq!(removed, [BTreeSet::from([first]), BTreeSet::from([second])]);
+}
+
+/// What certainly did not arrive is not allowed for, either: the host that took the first one's place was never handed over.
+#[test]
+fn a4_a_host_that_was_certainly_never_handed_over_is_not_removed() {
+    static WAS_AWAY: AtomicBool = AtomicBool::new(false);
+    let (removed, [first, _]) = two_failures(|| {
+        if WAS_AWAY.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(Undelivered::Unreached {
+            service: "webhook",
+            reason: "it is away".to_owned(),
+        })
+    });
+    let first = BTreeSet::from([first]);
+    assert_eq!(removed, [first.clone(), first]);
 }
 
 #[test]

@@ -67,21 +67,23 @@ fn refusal(folder: &TempDir, arguments: &[&str]) -> String {
 fn refusal_with(folder: &TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let mut command = berth(folder, &["serve", "--listen", "127.0.0.1:0"]);
     command.args(arguments).envs(environment.iter().copied());
-    // A program that does not refuse would serve for ever.
+    refused(&mut command)
+}
+
+/// What a command says when it refuses to do anything.
+fn refused(command: &mut Command) -> String {
+    // A program that does not refuse might serve, or wait, for ever.
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + PATIENCE;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {
             child.kill().unwrap();
-            panic!(
-                "it serves with {arguments:?}: {}",
-                printed(&child.wait_with_output().unwrap())
-            );
+            panic!("{command:?} goes on: {}", printed(&child.wait_with_output().unwrap()));
         }
         std::thread::sleep(Duration::from_millis(5));
     }
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", printed(&output));
+    assert_eq!(output.status.code(), Some(2), "{command:?}: {}", printed(&output));
     printed(&output)
 }
 
@@ -272,6 +274,109 @@ fn c1_a_token_file_that_others_can_read_is_refused() {
         set_mode(&path, mode);
         let refused = refusal(&folder, &["--token-file", "tokens.toml"]);
         contains(&refused, &["tokens.toml", &format!("mode {mode:o}"), "chmod 600"]);
+    }
+}
+
+/// Commands and options with a file each: `FILE` stands for it.
+const OF_FILES: &[&[&str]] = &[
+    &["serve", "--config", "FILE"],
+    &["serve", "--data", "data", "--fleet", "FILE"],
+    &["serve", "--countables", "FILE"],
+    &["serve", "--flavors", "FILE"],
+    &["serve", "--token-file", "FILE"],
+    &["serve", "--policy-file", "FILE"],
+    &[
+        "serve",
+        "--webhook",
+        "http://127.0.0.1:1/",
+        "--webhook-secret-file",
+        "FILE",
+    ],
+    &["serve", "--countables", "countables.json"],
+    &[
+        "serve",
+        "--transport-url",
+        "rabbit://127.0.0.1:1/?ssl=1&ssl_ca_file=FILE",
+    ],
+    &[
+        "serve",
+        "--config",
+        "cloud.toml",
+        "--data",
+        "data",
+        "--os-cacert",
+        "FILE",
+    ],
+    &["serve", "--database", "sqlite://FOLDER/FILE"],
+    &["token", "list", "--file", "FILE"],
+    &["token", "create", "--user", "u", "--project", "p", "--file", "FILE"],
+    &["token", "revoke", "--user", "u", "--file", "FILE"],
+    &["policy", "--policy-file", "FILE"],
+    &["backup", "--database", "sqlite://FOLDER/FILE", "copy"],
+    &["restore", "--data", "other", "FILE"],
+    &["restore", "--data", "other", "--accept-loss", "FILE"],
+];
+
+/// A pipe has nobody who writes to it, a device no end: neither is waited for, whichever option names it.
+#[test]
+fn d5_only_regular_files_are_read_whatever_names_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+    set_mode(&folder.path().join("pipe"), 0o600);
+    std::os::unix::fs::symlink("/dev/zero", path("endless")).unwrap();
+    file(
+        &folder,
+        "cloud.toml",
+        "cloud = \"openstack\"\nos_auth_url = \"http://127.0.0.1:1/v3\"\nos_username = \"u\"\nos_password = \"p\"\n\
+         os_project_name = \"p\"\n",
+    );
+    for name in ["pipe", "endless"] {
+        let entry = format!(
+            r#"[{{"resource_type": "licence", "units": 1, "webhook": "http://127.0.0.1:1/", "secret_file": "{}"}}]"#,
+            path(name)
+        );
+        file(&folder, "countables.json", &entry);
+        for arguments in OF_FILES {
+            let with_file = arguments
+                .iter()
+                .map(|part| part.replace("FOLDER/FILE", &path(name)).replace("FILE", name));
+            let arguments: Vec<String> = with_file.collect();
+            let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            let mut command = berth(&folder, &words);
+            if words[0] == "serve" {
+                command.args(["--listen", "127.0.0.1:0"]);
+            }
+            contains(&refused(&mut command), &["it is no regular file"]);
+        }
+        let mut client = berth(&folder, &["lease", "list"]);
+        client
+            .env("OS_AUTH_URL", "http://127.0.0.1:1/v3")
+            .env("OS_CACERT", name);
+        contains(&refused(&mut client), &["OS_CACERT", "it is no regular file"]);
+    }
+}
+
+#[test]
+fn f13_the_secret_of_a_webhook_that_others_can_read_is_refused_as_a_token_file_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = file(&folder, "secret", "open sesame");
+    let entry =
+        r#"[{"resource_type": "licence", "units": 1, "webhook": "http://127.0.0.1:1/", "secret_file": "secret"}]"#;
+    file(&folder, "countables.json", entry);
+    let tokens = file(&folder, "tokens.toml", "");
+    for mode in [0o644, 0o660, 0o602] {
+        set_mode(&secret, mode);
+        set_mode(&tokens, mode);
+        for arguments in [
+            &["--webhook", "http://127.0.0.1:1/", "--webhook-secret-file", "secret"][..],
+            &["--countables", "countables.json"],
+            &["--token-file", "tokens.toml"],
+        ] {
+            let said = refusal(&folder, arguments);
+            contains(&said, &[arguments[0], &format!("mode {mode:o}"), "chmod 600"]);
+            assert!(!said.contains("sesame"), "{said}");
+        }
     }
 }
 
@@ -569,6 +674,7 @@ fn d5_what_would_have_no_effect_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     file(&folder, "tokens.toml", "");
     file(&folder, "berth.toml", "max_lease_duration = 60\n");
+    file(&folder, "blank.toml", "data = \" \"\n");
     for (arguments, parts) in [
         (
             &["--max-lease-duration", "60"][..],
@@ -598,9 +704,36 @@ fn d5_what_would_have_no_effect_is_refused() {
         (&["--trusts"], ["--trusts", "--cloud openstack"]),
         (&["--log", "verbose"], ["--log", "error, warn, info, debug, trace"]),
         (&["--auth", "tokens"], ["--token-file", "berth token create"]),
+        (&["--data", " "], ["--data", "a blank names no file or folder"]),
+        (
+            &["--config", "blank.toml"],
+            ["--data", "a blank names no file or folder"],
+        ),
+        (&["--public-url", "not a url"], ["--public-url", "http or https URL"]),
+        (
+            &["--public-url", "ftp://berth.example/"],
+            ["--public-url", "http or https URL"],
+        ),
+        (&["--public-url", " "], ["--public-url", "http or https URL"]),
+        (
+            &["--public-url", "https://berth.example/?a"],
+            ["--public-url", "without ? and #"],
+        ),
     ] {
         contains(&refusal(&folder, arguments), &parts);
     }
+    // A secret that nothing is signed with, or of which there are two.
+    let secret = [("BERTH_WEBHOOK_SECRET", "open sesame")];
+    contains(
+        &refusal_with(&folder, &[], &secret),
+        &["BERTH_WEBHOOK_SECRET has no effect without --webhook"],
+    );
+    file(&folder, "secret", "another");
+    let both = ["--webhook", "http://127.0.0.1:1/", "--webhook-secret-file", "secret"];
+    contains(
+        &refusal_with(&folder, &both, &secret),
+        &["BERTH_WEBHOOK_SECRET has no effect beside --webhook-secret-file"],
+    );
     // OpenStack's variables stand in many a shell, and upstream's options in its file.
     file(
         &folder,

@@ -203,11 +203,18 @@ async fn d7_a_program_sees_no_secret_of_the_service() {
         ("OS_PASSWORD", "hidden-two"),
         ("AWS_SECRET_ACCESS_KEY", "hidden-three"),
     ];
+    let receiver = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(204))
+        .mount(&receiver)
+        .await;
     let arguments = [
         "--data",
         folder.path().to_str().expect("text"),
         "--command",
         script.to_str().expect("text"),
+        "--webhook",
+        &receiver.uri(),
     ];
     let program = Program::start(&arguments, &secrets);
     register(&program, "rack-1").await;

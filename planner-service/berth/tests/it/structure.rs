@@ -62,6 +62,60 @@ fn crates_depend_on_each_other_as_drawn() {
     assert_eq!(real(), drawn(), "left: the workspace; right: ARCHITECTURE.md");
 }
 
+/// Sources that open files for reading themselves, and why they may.
+const READERS: &[(&str, &str)] = &[
+    (
+        "planner-service/berth/src/solve.rs",
+        "documents may come from a pipe, and are bounded",
+    ),
+    ("planner-service/berth/src/bench/fleet.rs", "/proc"),
+    ("planner-service/berth/src/bench/report.rs", "/proc"),
+    ("planner-service/berth/src/token.rs", "a folder, to lock it"),
+    (
+        "planner-service/store/src/embedded/backup.rs",
+        "what it has written itself",
+    ),
+    (
+        "planner-service/store/src/embedded/mod.rs",
+        "the log that SQLite has just made",
+    ),
+    ("planner-service/store/src/embedded/record.rs", "its own record"),
+];
+
+/// Pipes and devices are refused in one crate: no other may read a file that somebody names.
+#[test]
+fn d5_files_are_read_by_one_crate() {
+    let mut readers = BTreeSet::new();
+    let mut folders: Vec<PathBuf> = ["planner-service", "plugins", "solver", "migrations", "benches"]
+        .iter()
+        .map(|folder| root().join(folder))
+        .collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("it can be listed").flatten() {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.extend((!matches!(name.as_str(), "tests" | "benches" | "examples")).then_some(path));
+            } else if path.extension().is_some_and(|kind| kind == "rs") && name != "tests.rs" {
+                let text = std::fs::read_to_string(&path).expect("it is text");
+                let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+                let reads = ["fs::read(", "fs::read_to_string(", "File::open("];
+                // `RegularFile::open` and `RecordFile::open` are others.
+                let is_reader = code.lines().any(|line| {
+                    let line = line.replace("RegularFile::open", "").replace("RecordFile::open", "");
+                    reads.iter().any(|call| line.contains(call))
+                });
+                if is_reader {
+                    let within = path.strip_prefix(root()).expect("it is within");
+                    readers.insert(within.to_string_lossy().into_owned());
+                }
+            }
+        }
+    }
+    let known: BTreeSet<String> = READERS.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(readers, known);
+}
+
 /// Redirects with secrets, and answers without an end, are avoided in one crate: no other may send HTTP requests.
 #[test]
 fn v9_http_is_sent_by_one_crate() {

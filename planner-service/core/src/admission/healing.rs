@@ -409,7 +409,7 @@ fn settle(lease: &mut Lease, seen: Seen<'_>, identifiers: &dyn Identifiers) {
     lease.updated_at = Some(seen.now);
     let started = lease.event(EventType::StartLease).map(|event| event.status);
     if matches!(started, Some(EventStatus::Done | EventStatus::InProgress)) {
-        // One that is being carried out knows the plan before; its end is not recorded any more, and this one follows.
+        // One that is being carried out knows the plan before. What it tells is still put on record, and this one follows.
         lease.events.retain(|event| event.event_type != EventType::ApplyChange);
         let event = Event::undone(identifiers.next(), EventType::ApplyChange, seen.now, seen.now);
         lease.events.push(event);

@@ -35,6 +35,8 @@ pub struct BookHandle {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: BookClock,
     pub(super) refreshes: Attempts<StoreError>,
+    /// Transactions that find out whether the store can be written.
+    pub(super) probes: Attempts<StoreError>,
     pub(super) commits: watch::Sender<Commits>,
     /// Whether others write to the store: as configured, or found out.
     pub(super) shared: Arc<AtomicBool>,
@@ -72,6 +74,11 @@ impl BookHandle {
         !self.stopped.is_cancelled()
     }
 
+    /// Attempts at [`Store::probe`]; one that succeeded before a commit failed counts no more.
+    pub(crate) const fn probes(&self) -> &Attempts<StoreError> {
+        &self.probes
+    }
+
     /// What became of the writer's commits.
     pub fn commits(&self) -> Commits {
         self.commits.borrow().clone()
@@ -93,6 +100,7 @@ impl BookHandle {
     }
 
     pub(super) fn commit_failed(&self, reason: String, now: Timestamp) {
+        self.probes.belie();
         self.commits.send_modify(|commits| commits.failed = Some((reason, now)));
     }
 

@@ -88,6 +88,7 @@ impl Writer {
             store: parts.store,
             clock: parts.clock.clone(),
             refreshes: Attempts::new(parts.tasks.clone()),
+            probes: Attempts::new(parts.tasks.clone()),
             commits: watch::channel(Commits::default()).0,
             shared: Arc::new(AtomicBool::new(parts.settings.shared)),
         };

@@ -314,6 +314,15 @@ impl Handover {
         }
     }
 
+    /// Whether the message with this key is the one that waits to be acknowledged.
+    pub fn waits_for(&self, purpose: Purpose, key: &str) -> bool {
+        let attempt = match purpose {
+            Purpose::BeforeEnd => &self.before_end,
+            Purpose::HandOver | Purpose::TakeBack => &self.attempt,
+        };
+        attempt.as_ref().is_some_and(|attempt| attempt.key == key)
+    }
+
     /// The call for this purpose has succeeded.
     pub fn acknowledge(&mut self, purpose: Purpose) {
         match purpose {

@@ -9,7 +9,7 @@ use plugin_api::{Assignment, Created, PluginError, ResourcePlugin, foreign_text}
 use super::Lifecycle;
 use super::claim::Unclaimed;
 use super::eligibility::gives_back;
-use super::transition::{self, Begun, Skip, Work};
+use super::transition::{self, Begun, Skip, UnderWay, Work};
 use crate::book::DueEntry;
 use crate::book::job::{Origin, WriteError};
 use crate::domain::{EventType, Lease, Reservation, ReservationStatus, Timestamp};
@@ -83,6 +83,7 @@ impl Lifecycle {
             Ok(Begun::Delayed) => return None,
             Err(error) => return self.could_not_record(work, &error),
         };
+        let under_way = UnderWay::new(work, event_type, &assignments);
         tracing::info!(lease = %lease.id, event = %event_type, "carrying out");
         self.steps.reached("event:begun");
         let carried_out = async {
@@ -106,9 +107,10 @@ impl Lifecycle {
         self.steps.reached("event:acted");
         let recorded = match acted {
             Ok(created) => {
-                let work = work.clone();
                 self.book
-                    .submit(Origin::Event, move |draft| transition::succeed(draft, &work, &created))
+                    .submit(Origin::Event, move |draft| {
+                        transition::succeed(draft, &under_way, &created)
+                    })
                     .await
             }
             Err(Failure { error, missed }) => {
@@ -117,10 +119,9 @@ impl Lifecycle {
                 tracing::warn!(lease = %lease.id, event = %event_type, %reason, "put off");
                 let settings = Arc::clone(&self.settings);
                 let waiting = matches!(error, PluginError::Waiting(_));
-                let work = work.clone();
                 self.book
                     .submit(Origin::Event, move |draft| {
-                        transition::put_off(draft, &work, &reason, &missed, |attempts| {
+                        transition::put_off(draft, &under_way, &reason, &missed, |attempts| {
                             if waiting {
                                 polling_delay(attempts, &settings)
                             } else {

@@ -13,6 +13,7 @@ use super::message;
 use crate::admission::healing::heal_alone;
 use crate::book::DueEntry;
 use crate::book::job::Draft;
+use crate::domain::handover::Purpose;
 use crate::domain::{
     Event, EventStatus, EventType, InstanceObjects, Lease, LeaseStatus, NotificationType, Reservation,
     ReservationStatus, Timestamp,
@@ -59,6 +60,53 @@ impl Work {
         draft
             .change(changes)
             .map_err(|contradiction| Skip::Contradiction(contradiction.to_string()))
+    }
+}
+
+/// An event that is being carried out.
+#[derive(Debug, Clone)]
+pub(super) struct UnderWay {
+    work: Work,
+    event_type: EventType,
+    /// Keys of the messages, by reservation.
+    keys: BTreeMap<String, String>,
+}
+
+impl UnderWay {
+    pub(super) fn new(work: &Work, event_type: EventType, assignments: &[Assignment]) -> Self {
+        let keys = assignments.iter().filter_map(|assignment| {
+            let message = assignment.message.as_ref()?;
+            Some((assignment.reservation_id.clone(), message.key.clone()))
+        });
+        Self {
+            work: work.clone(),
+            event_type,
+            keys: keys.collect(),
+        }
+    }
+
+    /// Puts on record how what was told ended, where another event has taken the place of this one meanwhile: the other
+    /// tells only the rest. Nothing else of the lease is this event's to change any more.
+    fn note_outcome(
+        &self,
+        draft: &mut Draft,
+        created: &BTreeMap<String, Created>,
+        outcome: impl Fn(&mut Reservation, Purpose),
+    ) -> Result<(), Skip> {
+        let before = draft.book().lease(&self.work.lease_id).ok_or(Skip::Nothing)?;
+        let mut lease = (**before).clone();
+        let purpose = message::purpose(self.event_type);
+        for reservation in &mut lease.reservations {
+            let key = self.keys.get(&reservation.id);
+            if key.is_some_and(|key| reservation.handover.waits_for(purpose, key)) {
+                outcome(reservation, purpose);
+            }
+        }
+        note_created(&mut lease, created);
+        if lease == **before {
+            return Err(Skip::Nothing);
+        }
+        self.work.write(draft, vec![Change::PutLease(Arc::new(lease))])
     }
 }
 
@@ -161,8 +209,17 @@ fn close_start(lease: &mut Lease, now: Timestamp) {
 }
 
 /// Records that the event has been carried out, and what was made for the reservations.
-pub(super) fn succeed(draft: &mut Draft, work: &Work, created: &BTreeMap<String, Created>) -> Result<(), Skip> {
-    let (mut lease, event_type) = work.find(draft)?;
+pub(super) fn succeed(
+    draft: &mut Draft,
+    under_way: &UnderWay,
+    created: &BTreeMap<String, Created>,
+) -> Result<(), Skip> {
+    let work = &under_way.work;
+    let Ok((mut lease, event_type)) = work.find(draft) else {
+        return under_way.note_outcome(draft, created, |reservation, purpose| {
+            reservation.handover.acknowledge(purpose);
+        });
+    };
     let now = draft.now();
     if event_type == EventType::DeleteLease {
         let findings = Change::PutFindings {
@@ -230,12 +287,19 @@ pub(super) fn succeed(draft: &mut Draft, work: &Work, created: &BTreeMap<String,
 /// attempt certainly did not arrive.
 pub(super) fn put_off(
     draft: &mut Draft,
-    work: &Work,
+    under_way: &UnderWay,
     reason: &str,
     missed: &BTreeSet<String>,
     delay: impl Fn(u32) -> i64,
 ) -> Result<(), Skip> {
-    let (mut lease, event_type) = work.find(draft)?;
+    let work = &under_way.work;
+    let Ok((mut lease, event_type)) = work.find(draft) else {
+        return under_way.note_outcome(draft, &BTreeMap::new(), |reservation, purpose| {
+            if missed.contains(&reservation.id) {
+                reservation.handover.miss(purpose);
+            }
+        });
+    };
     for reservation in &mut lease.reservations {
         if missed.contains(&reservation.id) && takes_part(reservation, event_type) {
             reservation.handover.miss(message::purpose(event_type));

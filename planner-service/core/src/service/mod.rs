@@ -29,7 +29,6 @@ pub use listings::{AllocationFilter, HostAllocations, HostUse, Listing, Property
 pub use settings::Settings;
 
 use crate::allowance::Allowances;
-use crate::attempts::Attempts;
 use crate::authority::{Caller, Policy, Target, rules};
 use crate::book::handle::BookHandle;
 use crate::book::job::{Draft, Origin, WriteError};
@@ -184,7 +183,6 @@ impl Service {
         let examiner = Examiner {
             book: handle.clone(),
             store: Arc::clone(&store),
-            probes: Attempts::new(tasks.clone()),
             clock: book_clock.clone(),
         };
         // The writer stops last, so that it is on record how the work that is under way ends.

@@ -10,11 +10,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use planner_core::ports::Epoch;
+use regular_file::RegularFile;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sea_orm::sqlx::{self, ConnectOptions, Connection};
 
 use super::record::{self, Record, RecordFile};
-use super::{EmbeddedError, beside, epoch_of, lock, look, new_generation, reading, real, set_generation, sync_folder};
+use super::{
+    EmbeddedError, beside, epoch_of, lock, look, new_generation, opening, reading, real, set_generation, sync_folder,
+};
 use crate::convert::{handover_from_text, handover_text};
 
 /// What a copy holds.
@@ -83,7 +86,7 @@ fn writing(path: &Path) -> impl Fn(io::Error) -> BackupError + '_ {
 pub(crate) async fn backup(source: &Path, target: &Path) -> Result<Copied, BackupError> {
     let source = &real(source);
     refuse_existing(target)?;
-    verify(source).await?;
+    verify(source, opened(source)?).await?;
     let partial = Partial(beside(target, ".partial"));
     let (copied, _) = copy(source, &partial.0, Use::Backup).await?;
     refuse_existing(target)?;
@@ -122,8 +125,9 @@ pub(crate) async fn restore(
             path: target.display().to_string(),
         });
     }
+    let file = opened(source)?;
     if !accept_loss {
-        verify(source).await?;
+        verify(source, file).await?;
     }
     let partial = Partial(beside(target, ".restoring"));
     let (copied, generation) = copy(source, &partial.0, Use::Restore).await?;
@@ -148,7 +152,7 @@ pub(crate) async fn restore(
     remove(&beside(target, "-shm"))?;
     remove(&record_path)?;
     let epoch = copied.epoch;
-    RecordFile::open(record_path.clone(), Record { epoch, generation }).map_err(writing(&record_path))?;
+    RecordFile::open(&record_path, Record { epoch, generation }).map_err(writing(&record_path))?;
     std::fs::rename(&partial.0, target)
         .and_then(|()| sync_folder(target))
         .map_err(writing(target))?;
@@ -207,14 +211,20 @@ impl Drop for Partial {
     }
 }
 
+/// The file to copy: SQLite would wait for whoever writes into a pipe.
+fn opened(path: &Path) -> Result<File, EmbeddedError> {
+    match RegularFile::open(path) {
+        Ok(file) => Ok(file.into_file()),
+        Err(error) => Err(opening(path, error.into())),
+    }
+}
+
 /// Whether everything that was acknowledged is in a file. A service that uses it has found that out itself.
-async fn verify(path: &Path) -> Result<(), BackupError> {
-    let opening = |source| super::opening(path, source);
-    let file = File::open(path).map_err(opening)?;
+async fn verify(path: &Path, file: File) -> Result<(), BackupError> {
     if file.try_lock_shared().is_err() {
         return Ok(());
     }
-    let recorded = record::read(&record::path_beside(path)).map_err(opening)?;
+    let recorded = record::read(&record::path_beside(path)).map_err(|source| opening(path, source))?;
     look(path, &file, recorded).await?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! A SQLite file that one process alone uses, and what must be true of it before and after each change.
 //!
 //! Invariants: one process holds the lock of the file itself, by whatever path it came to it; a file is opened only if
-//! everything that was acknowledged is in it ([`generation`], [`record`]); a change is acknowledged only if file and log
-//! are, after it, still where others will look for them ([`watched`]).
+//! everything that was acknowledged is in it ([`generation`], [`record`]); a change is acknowledged only if file, log and
+//! record are, after it, still where others will look for them ([`watched`]).
 //!
 //! The file is opened read-only for the first look, because the last writer that closes a file moves its log into it,
 //! whatever log that is. One connection, the keeper, stays open for as long as the file is used: without it SQLite would
@@ -17,10 +17,11 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use planner_core::ports::Epoch;
+use regular_file::FileError;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions, Connection, Executor};
 
@@ -124,8 +125,7 @@ impl Embedded {
             epoch: found.epoch,
             generation: found.log,
         };
-        let mut record =
-            RecordFile::open(record_path.clone(), record).map_err(|source| opening(&record_path, source))?;
+        let mut record = RecordFile::open(&record_path, record).map_err(|source| opening(&record_path, source))?;
         let mut connection = options.connect().await.map_err(|source| database(path, source))?;
         let generation = mark_in_use(&mut connection, found.log)
             .await
@@ -155,10 +155,11 @@ impl Embedded {
         Ok(Turn { embedded: self, keeper })
     }
 
-    /// Whether file and log are where others look for them, and whole.
+    /// Whether file, log and record are where others look for them, and whole.
     pub(crate) fn check(&self) -> Result<(), FileTrouble> {
         self.database.check()?;
-        self.log.check()
+        self.log.check()?;
+        self.acknowledged().check()
     }
 
     /// Whether the disk has room for the next changes. A transaction that changes next to nothing does not tell: it fits into
@@ -201,9 +202,12 @@ impl Embedded {
         }
     }
 
+    fn acknowledged(&self) -> MutexGuard<'_, RecordFile> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn record(&self, epoch: Option<Epoch>, generation: i32) {
-        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = record.update(epoch, generation) {
+        if let Err(error) = self.acknowledged().update(epoch, generation) {
             // The commit is on the disk; a record that is behind accuses nobody.
             tracing::warn!(%error, epoch, "what has been acknowledged could not be recorded");
         }
@@ -342,6 +346,11 @@ fn lock(path: &Path, may_be_new: bool) -> Result<File, EmbeddedError> {
         }
         opened => opened.map_err(|source| opening(path, source))?,
     };
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Err(opening(path, FileError::NotRegular.into())),
+        Err(source) => return Err(opening(path, source)),
+    }
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

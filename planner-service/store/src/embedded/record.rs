@@ -4,14 +4,14 @@
 //! ahead of the database and, as long as the machine runs, never behind what was told. It is written over itself, so
 //! that it needs no room on a full disk; two places take turns, so that a record that was half written is not the only one.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use planner_core::ports::Epoch;
 
-use super::watched::is_named;
+use super::watched::{FileTrouble, Watched};
 
 /// Bytes of one place: no disk writes half of it.
 const PLACE: usize = 512;
@@ -47,8 +47,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Record>> {
 /// The record as it is being written.
 #[derive(Debug)]
 pub(super) struct RecordFile {
-    path: PathBuf,
-    file: File,
+    watched: Watched,
     /// How many records have been written.
     number: u64,
     last: Record,
@@ -56,26 +55,30 @@ pub(super) struct RecordFile {
 
 impl RecordFile {
     /// Opens the record, or makes it with what is acknowledged now.
-    pub(super) fn open(path: PathBuf, record: Record) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, record: Record) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(&path)?;
-        let number = std::fs::read(&path)
+        let file = options.open(path)?;
+        let number = std::fs::read(path)
             .ok()
             .and_then(|bytes| newest(&bytes))
             .map_or(0, |(number, _)| number);
         let mut opened = Self {
-            path,
-            file,
+            watched: Watched::new(path.to_owned(), file),
             number,
             last: record,
         };
         // Both places, to have the room for them.
         opened.write(record)?;
         opened.write(record)?;
-        opened.file.sync_all()?;
-        super::sync_folder(&opened.path)?;
+        opened.watched.file().sync_all()?;
+        super::sync_folder(path)?;
         Ok(opened)
+    }
+
+    /// Whether the record is where the next start looks for it.
+    pub(super) fn check(&self) -> Result<(), FileTrouble> {
+        self.watched.check()
     }
 
     /// Records a newer epoch, if there is one, and the generation.
@@ -84,25 +87,12 @@ impl RecordFile {
         self.write(Record { epoch, generation })
     }
 
-    /// Writes a record; makes the file anew if somebody has taken it away.
+    /// Writes a record.
     fn write(&mut self, record: Record) -> io::Result<()> {
-        if is_named(&self.path, &self.file)? != Some(true) && self.number > 0 {
-            tracing::warn!(path = %self.path.display(), "the record of what is acknowledged was taken away; it is made anew");
-            std::fs::remove_file(&self.path).or_else(ignore_missing)?;
-            *self = Self::open(self.path.clone(), record)?;
-        }
         self.number += 1;
         self.last = record;
         let offset = if self.number.is_multiple_of(2) { 0 } else { PLACE as u64 };
-        self.file.write_all_at(&written(self.number, record), offset)
-    }
-}
-
-fn ignore_missing(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::NotFound {
-        Ok(())
-    } else {
-        Err(error)
+        self.watched.file().write_all_at(&written(self.number, record), offset)
     }
 }
 
@@ -153,7 +143,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("record");
         assert_eq!(read(&path).unwrap(), None);
-        let mut file = RecordFile::open(path.clone(), record(1)).unwrap();
+        let mut file = RecordFile::open(&path, record(1)).unwrap();
         for epoch in 2..10 {
             file.write(record(epoch)).unwrap();
             assert_eq!(read(&path).unwrap(), Some(record(epoch)));
@@ -172,10 +162,12 @@ mod tests {
             let (_, found) = newest(&damaged).unwrap();
             assert!([8, 9].contains(&found.epoch), "{index}: {found:?}");
         }
-        // It goes on after a restart, and comes back when it was taken away.
-        let mut file = RecordFile::open(path.clone(), record(10)).unwrap();
-        std::fs::remove_file(&path).unwrap();
+        // It goes on after a restart, and is missed when it was taken away.
+        let mut file = RecordFile::open(&path, record(10)).unwrap();
         file.write(record(11)).unwrap();
         assert_eq!(read(&path).unwrap(), Some(record(11)));
+        file.check().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(file.check().is_err());
     }
 }

@@ -73,6 +73,10 @@ impl Watched {
         }
     }
 
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
     /// The greatest length seen, in bytes.
     pub(super) fn length(&self) -> u64 {
         self.length.load(Ordering::Relaxed)
@@ -107,7 +111,7 @@ impl Watched {
 }
 
 /// Whether `path` names this very file; nothing if it names none.
-pub(super) fn is_named(path: &Path, file: &File) -> io::Result<Option<bool>> {
+fn is_named(path: &Path, file: &File) -> io::Result<Option<bool>> {
     match std::fs::metadata(path) {
         Ok(named) => {
             let held = file.metadata()?;

@@ -15,6 +15,7 @@ use openstack_sdk_core::catalog::Catalog;
 use openstack_sdk_core::config::CloudConfig;
 use openstack_sdk_core::utils::expand_tilde;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use regular_file::{LONGEST, RegularFile};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -231,7 +232,8 @@ impl Session {
         login::body(&config)?;
         let pem = config.cacert.as_ref().map(|path| {
             let path = expand_tilde(path).unwrap_or_else(|| path.into());
-            std::fs::read(&path).map_err(|error| CredentialsError::CaBundle {
+            let read = RegularFile::open(&path).and_then(|file| file.bytes(LONGEST));
+            read.map_err(|error| CredentialsError::CaBundle {
                 path: path.display().to_string(),
                 reason: error.to_string(),
             })

@@ -26,6 +26,8 @@ async fn is_noticed(deed: impl Fn(&Path), reason: &str) {
     let program = on(&data);
     register(&program).await;
     let kept = book_all(&program, 0..3).await;
+    // What was true a moment ago is not the answer to a question after a commit that failed.
+    assert_eq!(readiness(&program).await.0, 200);
     deed(&data);
     for number in 3..6 {
         assert_eq!(book(&program, number).await, None, "{reason}");
@@ -69,6 +71,21 @@ async fn v18_a_database_file_that_is_removed_replaced_or_emptied_is_noticed() {
 async fn v18_a_log_that_is_removed_or_emptied_is_noticed() {
     is_noticed(|data| fs::remove_file(file(data, "-wal")).unwrap(), "has been removed").await;
     is_noticed(|data| cut(&file(data, "-wal")), "has been cut").await;
+}
+
+/// Without it the next start could not tell an old copy from the book.
+#[tokio::test(flavor = "multi_thread")]
+async fn v18_a_record_of_what_is_acknowledged_that_is_removed_or_replaced_is_noticed() {
+    is_noticed(
+        |data| fs::remove_file(file(data, "-acknowledged")).unwrap(),
+        "has been removed",
+    )
+    .await;
+    let replace = |data: &Path| {
+        fs::copy(file(data, "-acknowledged"), file(data, ".copy")).unwrap();
+        fs::rename(file(data, ".copy"), file(data, "-acknowledged")).unwrap();
+    };
+    is_noticed(replace, "has been replaced").await;
 }
 
 /// The lock is the file's own, so no other path gets round it, and there is no lock file to delete.

@@ -1,9 +1,11 @@
 //! Logs and terminals that cannot be written.
 
 use std::fs::{File, OpenOptions};
+use std::io::{PipeReader, PipeWriter, Write as _};
 use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use http_client::Method;
@@ -105,6 +107,88 @@ async fn a1_a_start_with_its_log_on_a_full_disk_serves() {
         assert!(Instant::now() < deadline, "it does not stop");
         poll.tick().await;
     }
+}
+
+/// The end of a pipe that takes nothing more, with the other one, which nobody reads.
+fn clogged() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    // As much as a pipe holds.
+    writer.write_all(&vec![b'x'; 64 << 10]).unwrap();
+    (reader, writer)
+}
+
+fn ends_soon(mut running: Running) -> ExitStatus {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = running.0.try_wait().unwrap() {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "it does not end");
+        std::thread::yield_now();
+    }
+}
+
+/// `berth` with standard error in a pipe that nobody reads.
+fn unread(arguments: &[&str], folder: &Path) -> (Running, PipeReader) {
+    let (reader, writer) = clogged();
+    let child = Command::new(env!("CARGO_BIN_EXE_berth"))
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(writer)
+        .spawn()
+        .unwrap();
+    (Running(child), reader)
+}
+
+#[test]
+fn a1_the_last_words_of_a_start_that_fails_wait_for_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("notes.conf"), "[DEFAULT]\nlog_exchange = true\n").unwrap();
+    for arguments in [
+        &["--data", "data", "--fleet", "nothing"][..],
+        &["--token-file", "nothing"],
+        &["--config", "nothing"],
+        &["--config", "notes.conf"],
+        &["--listen", "0.0.0.0:0"],
+        &["--trusts"],
+        &["--database", "postgres://127.0.0.1:1/none", "--database-wait", "0"],
+    ] {
+        let (running, _unread) = unread(&[&["serve"], arguments].concat(), folder.path());
+        assert_eq!(ends_soon(running).code(), Some(2), "{arguments:?}");
+    }
+}
+
+/// What a signal does to a process, by the masks that Linux shows of it.
+fn is_caught(process: u32, signal: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let mask = mask.map_or(0, |mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+    mask & (1 << (signal - 1)) != 0
+}
+
+fn send(signal: &str, process: u32) {
+    let sent = Command::new("kill").args(["-s", signal, &process.to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// The start does not get beyond the complaint, which nobody reads: the earliest moment at which it can be held.
+#[test]
+fn c1_sighup_ends_no_service_that_has_hardly_begun_and_sigterm_does() {
+    const SIGHUP: u32 = 1;
+    const SIGTERM: i32 = 15;
+    let folder = tempfile::tempdir().unwrap();
+    let (running, _unread) = unread(&["serve", "--no-such-option"], folder.path());
+    let process = running.0.id();
+    let deadline = Instant::now() + PATIENCE;
+    while !is_caught(process, SIGHUP) {
+        assert!(Instant::now() < deadline, "SIGHUP would end it");
+        std::thread::yield_now();
+    }
+    send("HUP", process);
+    send("TERM", process);
+    assert_eq!(ends_soon(running).signal(), Some(SIGTERM));
 }
 
 #[tokio::test(flavor = "multi_thread")]

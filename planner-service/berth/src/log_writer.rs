@@ -25,7 +25,7 @@ enum Entry {
 
 /// The way to the thread that writes. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct LogWriter {
+pub(crate) struct LogWriter {
     entries: SyncSender<Entry>,
     lost: Arc<AtomicU64>,
 }
@@ -35,7 +35,7 @@ impl LogWriter {
     ///
     /// # Errors
     /// When there can be no thread.
-    pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
         let (sender, entries) = sync_channel(WAITING);
         let lost = Arc::<AtomicU64>::default();
         let counted = Arc::clone(&lost);
@@ -46,7 +46,7 @@ impl LogWriter {
     }
 
     /// Waits a moment until everything logged so far is written.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         let (end, written) = sync_channel(0);
         if self.entries.try_send(Entry::End(end)).is_ok() {
             let _ = written.recv_timeout(LAST_LINES);
