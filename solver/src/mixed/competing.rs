@@ -17,7 +17,9 @@ pub(super) fn reservations<'a>(world: &World<'a>) -> BTreeSet<&'a ReservationId>
             standing[host].push(number);
         }
     }
-    let mut is_listed: Vec<bool> = (0..world.demands.len()).map(|number| number < world.requested).collect();
+    let mut is_listed: Vec<bool> = (0..world.demands.len())
+        .map(|number| number < world.requested)
+        .collect();
     let mut open: Vec<DemandNumber> = (0..world.requested).collect();
     let mut listed: BTreeSet<&'a ReservationId> = BTreeSet::new();
     while let Some(number) = open.pop() {
@@ -25,13 +27,14 @@ pub(super) fn reservations<'a>(world: &World<'a>) -> BTreeSet<&'a ReservationId>
         let during = demand.occupation;
         listed.insert(demand.reservation);
         for (host, place) in world.places.iter().enumerate() {
-            if !world.suits(demand, host) && !demand.holds.contains_key(&host) {
+            let keeps = demand.kept.contains_key(&host);
+            if !keeps && !world.suits(demand, host) && !demand.holds.contains_key(&host) {
                 continue;
             }
             let fixed = place.fixed.iter().filter(|fixed| fixed.interval.overlaps(&during));
             listed.extend(fixed.map(|fixed| fixed.reservation));
             // Beside what stays there it may not come here: then nobody has to make room for it.
-            if world.room_alone(number, host) == 0 {
+            if !keeps && world.room_alone(number, host) == 0 {
                 continue;
             }
             for &other in &standing[host] {

@@ -108,7 +108,8 @@ fn look(
         return;
     }
     without_any_part(&problem(), case);
-    let loose = members.iter().any(|member| {
+    let is_asked = |member: &ReservationId| request.reservations.iter().any(|asked| asked.id == *member);
+    let loose = members.iter().filter(|member| !is_asked(member)).any(|member| {
         let mut others = members.clone();
         others.remove(*member);
         asked(&others) && fails_with(state, request, &others)
