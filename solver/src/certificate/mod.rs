@@ -170,12 +170,7 @@ struct Contest {
 ///
 /// The numbers of the conflict and of its text are those of its members, a minimal set. Where more reservations than these
 /// compete, the text says besides what they leave of the hosts, because so much the request could have.
-fn too_few(
-    members: &[Member<'_>],
-    hosts: Vec<HostId>,
-    contest: Contest,
-    condition: Option<&Predicate>,
-) -> Conflict {
+fn too_few(members: &[Member<'_>], hosts: Vec<HostId>, contest: Contest, condition: Option<&Predicate>) -> Conflict {
     let Contest {
         at,
         interval,
