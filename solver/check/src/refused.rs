@@ -78,9 +78,8 @@ fn by_search(book: &Book, request: &Request, conflict: &ConflictEntry, findings:
         "the time is not that of what is asked for".to_owned()
     });
     let whole: u64 = asked().map(|asked| u64::from(asked.min)).sum();
-    let beside_kept = |asked: &RequestedReservation| {
-        u64::from(asked.min).saturating_sub(book.kept(request, asked).len() as u64)
-    };
+    let beside_kept =
+        |asked: &RequestedReservation| u64::from(asked.min).saturating_sub(book.kept(request, asked).len() as u64);
     let more: u64 = asked().map(beside_kept).sum();
     let exist = conflict.hosts_matching.len() as u64;
     findings.require(conflict.exist == exist, "conflict.exist", || {

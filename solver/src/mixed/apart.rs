@@ -29,11 +29,7 @@ pub(super) fn of_request(world: &World<'_>) -> Option<Conflict> {
 }
 
 /// Looks at these hosts, when anything begins at an instant that is wanted.
-fn of_hosts(
-    world: &World<'_>,
-    hosts: &BTreeSet<HostNumber>,
-    wanted: &dyn Fn(&Seconds) -> bool,
-) -> Option<Conflict> {
+fn of_hosts(world: &World<'_>, hosts: &BTreeSet<HostNumber>, wanted: &dyn Fn(&Seconds) -> bool) -> Option<Conflict> {
     let confined = shortage::confined(world, hosts);
     let apart = || confined.iter().filter(|confined| confined.demand.is_apart());
     let mut starts: BTreeSet<Seconds> = confined
