@@ -32,6 +32,7 @@ impl Place {
 
 /// Hosts, pools and leases at one point of the plan. Leases that have ended stay, and what they leave to be
 /// cleaned counts until it is; nothing else of the past does.
+#[derive(Clone)]
 pub(super) struct Book {
     pub(super) now: Seconds,
     freeze: Seconds,

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use solver_format::model::{HostId, Reservation, ReservationId, Resource};
-use solver_format::{Plan, Summary, UnkeptEntry, VerdictName};
+use solver_format::model::{Host, HostId, Reservation, ReservationId, Resource};
+use solver_format::{ConflictEntry, Plan, Summary, UnkeptEntry, VerdictName};
 
 use super::Findings;
 use super::book::Book;
@@ -100,19 +100,17 @@ fn unkept(before: &Book, after: &Book, stated: &[UnkeptEntry], proved: bool, fin
         for id in kept.filter(|id| incomplete.contains(*id)) {
             findings.add("conflict.reservations", format!("`{id}` is not kept itself"));
         }
+        let hosts: BTreeSet<&HostId> = entry.conflict.hosts_matching.iter().collect();
+        let known = hosts.iter().all(|host| before.hosts.contains_key(*host));
+        let single = hosts.len() == entry.conflict.hosts_matching.len();
+        findings.require(known && single, "conflict.hosts_matching", || {
+            "a host is unknown or stands twice".to_owned()
+        });
         match entry.conflict.reason.as_str() {
-            "capacity" => {
-                let hosts: BTreeSet<&HostId> = entry.conflict.hosts_matching.iter().collect();
-                let known = hosts.iter().all(|host| before.hosts.contains_key(*host));
-                let single = hosts.len() == entry.conflict.hosts_matching.len();
-                findings.require(known && single, "conflict.hosts_matching", || {
-                    "a host is unknown or stands twice".to_owned()
-                });
-                shortage::at_an_instant(before, None, &entry.conflict, &hosts, findings);
-            }
+            "capacity" => shortage::at_an_instant(before, None, &entry.conflict, &hosts, findings),
             "search" if !proved => findings.add("conflict.reason", "nothing says that all was tried"),
             "undecided" if proved => findings.add("conflict.reason", "a proved answer leaves nothing undecided"),
-            "search" | "undecided" => {}
+            "search" | "undecided" => uncounted(before, held, &entry.conflict, &hosts, findings),
             other => findings.add("conflict.reason", format!("no reason is called `{other}`")),
         }
         match keepable(before, &incomplete, held) {
@@ -126,6 +124,34 @@ fn unkept(before: &Book, after: &Book, stated: &[UnkeptEntry], proved: bool, fin
     findings.place.clear();
     for id in lost.keys() {
         findings.add("summary.unkept", format!("`{id}` has become smaller and is missing"));
+    }
+}
+
+/// The numbers of a promise that is not kept although no single instant shows why.
+fn uncounted(
+    before: &Book,
+    held: &Reservation,
+    conflict: &ConflictEntry,
+    hosts: &BTreeSet<&HostId>,
+    findings: &mut Findings,
+) {
+    let window = before.ahead(held.window);
+    let stays =
+        |host: &HostId| !before.is_fixed(held) && held.holds.contains(host) && !is_out_of_order(before, held, host);
+    let suits = |host: &&Host| host.suits(&held.predicate, window) || stays(&host.id);
+    let suitable: BTreeSet<&HostId> = before.hosts.values().filter(suits).map(|host| &host.id).collect();
+    // A rule may confine instances further, to where others of them are or are not.
+    let has_rule = matches!(&held.resource, Resource::Instances(instances) if instances.affinity.is_some());
+    let as_stated = *hosts == suitable || has_rule && hosts.is_subset(&suitable);
+    findings.require(as_stated, "conflict.hosts_matching", || {
+        format!("are not the {} that suit", suitable.len())
+    });
+    let exist = hosts.len() as u64;
+    findings.require(conflict.exist == exist, "conflict.exist", || {
+        format!("{} is stated, {exist} are listed", conflict.exist)
+    });
+    for id in conflict.reservations.iter().filter(|id| before.find(id).is_none()) {
+        findings.add(&format!("conflict.reservations.{id}"), "is unknown");
     }
 }
 

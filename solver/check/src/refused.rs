@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use solver_format::ConflictEntry;
-use solver_format::model::{HostId, Request, RequestedReservation, Resource};
+use solver_format::model::{HostId, Interval, Request, RequestedReservation, ReservationId, Resource};
 
 use super::accepted::newly_blocked;
 use super::book::{Book, times};
@@ -41,22 +41,71 @@ pub(super) fn reason(book: &Book, request: &Request, conflict: &ConflictEntry, f
         "occupied" => occupied::check(book, request, conflict, &hosts, findings),
         "capacity" | "resources" => shortage::at_an_instant(book, Some(request), conflict, &hosts, findings),
         "started" => {
-            let contradicted = |asked| contradicts_start(book, request, asked);
-            findings.require(request.reservations.iter().any(contradicted), "conflict.reason", || {
+            let contradicted = |asked: &&RequestedReservation| contradicts_start(book, request, asked);
+            let mut contradicted = request.reservations.iter().filter(contradicted).peekable();
+            findings.require(contradicted.peek().is_some(), "conflict.reason", || {
                 "nothing that has started is contradicted".to_owned()
+            });
+            let as_stated = |asked| states_start(book, request, asked, conflict, &hosts);
+            findings.require(contradicted.any(as_stated), "conflict", || {
+                "what has started is not as stated".to_owned()
             });
         }
         "malformed" => {
             let malformed = book.lacks_replaced(request) || book.starts_in_the_past(request);
             findings.require(malformed, "conflict.reason", || "the request is well formed".to_owned());
         }
-        "search" => match searched(book, request) {
-            Found::Yes => findings.add("conflict.reason", "an assignment exists that keeps every promise"),
-            Found::No => {}
-            Found::Unknown => findings.believe("conflict.reason", "there is too much to try all of it again"),
-        },
+        "search" => by_search(book, request, conflict, findings),
         "rows" => findings.add("conflict.certificate", "missing"),
         other => findings.add("conflict.reason", format!("no reason is called `{other}`")),
+    }
+}
+
+/// No assignment exists, even if nobody but those listed had asked for anything.
+fn by_search(book: &Book, request: &Request, conflict: &ConflictEntry, findings: &mut Findings) {
+    let known =
+        |id: &ReservationId| book.find(id).is_some() || request.reservations.iter().any(|asked| asked.id == *id);
+    for id in conflict.reservations.iter().filter(|id| !known(id)) {
+        findings.add(&format!("conflict.reservations.{id}"), "is unknown");
+    }
+    let stated = |asked: &&RequestedReservation| conflict.reservations.contains(&asked.id);
+    let asked = || request.reservations.iter().filter(stated);
+    let start = asked().map(|asked| book.ahead(asked.window).start).min();
+    let end = asked().map(|asked| asked.window.end).max();
+    let cleaned = asked().map(|asked| asked.occupation().end).max();
+    let in_time = start == Some(conflict.from) && [end, cleaned].contains(&Some(conflict.until));
+    findings.require(in_time, "conflict", || {
+        "the time is not that of what is asked for".to_owned()
+    });
+    let whole: u64 = asked().map(|asked| u64::from(asked.min)).sum();
+    let beside_kept =
+        |asked: &RequestedReservation| u64::from(asked.min).saturating_sub(book.kept(request, asked).len() as u64);
+    let more: u64 = asked().map(beside_kept).sum();
+    let exist = conflict.hosts_matching.len() as u64;
+    findings.require(conflict.exist == exist, "conflict.exist", || {
+        format!("{} is stated, {exist} are listed", conflict.exist)
+    });
+    findings.require([whole, more].contains(&conflict.needed), "conflict.needed", || {
+        format!("{} is stated, {whole} are asked for", conflict.needed)
+    });
+    let mut listed = book.clone();
+    for (lease, held) in &book.leases {
+        if request.replaces.as_ref() != Some(lease) {
+            let of_conflict = held.iter().filter(|held| conflict.reservations.contains(&held.id));
+            listed.put(lease.clone(), of_conflict.cloned().collect());
+        }
+    }
+    let among_listed = grantable(&listed, request, &|held| !book.is_fixed(held), SMALL);
+    if among_listed == Found::No {
+        return;
+    }
+    findings.require(among_listed != Found::Yes, "conflict.reservations", || {
+        "if there were only these, the request could be granted".to_owned()
+    });
+    match searched(book, request) {
+        Found::Yes => findings.add("conflict.reason", "an assignment exists that keeps every promise"),
+        Found::No => {}
+        Found::Unknown => findings.believe("conflict.reason", "there is too much to try all of it again"),
     }
 }
 
@@ -93,6 +142,37 @@ fn contradicts_start(book: &Book, request: &Request, asked: &RequestedReservatio
             || old.holds.iter().any(|host| newly_blocked(book, host, old, asked))
             || stands_wrong(&old.resource, asked, &old.holds)
     })
+}
+
+/// Whether a conflict states what a reservation keeps that has started, or one host of it and how long that is out of
+/// service in the added time.
+fn states_start(
+    book: &Book,
+    request: &Request,
+    asked: &RequestedReservation,
+    conflict: &ConflictEntry,
+    hosts: &BTreeSet<&HostId>,
+) -> bool {
+    let Some(old) = book.fixed_before(request, asked) else {
+        return false;
+    };
+    let kept: BTreeSet<&HostId> = old.holds.iter().collect();
+    let during = Interval::new(conflict.from, conflict.until);
+    let all_kept = *hosts == kept
+        && [asked.window, book.ahead(asked.window)].contains(&during)
+        && (conflict.needed, conflict.exist) == (old.holds.len() as u64, u64::from(asked.max));
+    let is_blocked = |name: &&HostId| {
+        let blocks = book.hosts.get(*name).map_or(&[][..], |host| &host.blocks);
+        let within = |block: &Interval, window: Interval| {
+            Interval::new(block.start.max(window.start), block.end.min(window.end)) == during
+        };
+        let as_stated = |block: &Interval| within(block, asked.window) || within(block, book.ahead(asked.window));
+        newly_blocked(book, name, old, asked) && blocks.iter().any(as_stated)
+    };
+    let one_blocked = hosts.len() == 1
+        && hosts.iter().all(|name| kept.contains(name) && is_blocked(name))
+        && (conflict.needed, conflict.exist) == (1, 0);
+    conflict.reservations == [asked.id.clone()] && (all_kept || one_blocked)
 }
 
 /// Whether what is kept of one resource cannot be part of another.

@@ -74,6 +74,17 @@ pub(super) fn check<'a>(
             by_host.entry(name).or_default().push(row);
         }
     }
+    let listed: BTreeSet<&HostId> = conflict.hosts_matching.iter().collect();
+    findings.require(by_host.keys().eq(&listed), "conflict.hosts_matching", || {
+        "are not the hosts of the rows".to_owned()
+    });
+    let instants = || rows.iter().map(|row| row.at);
+    let span = instants()
+        .min()
+        .zip(instants().max().map(|last| last.saturating_add(1)));
+    findings.require(span == Some((conflict.from, conflict.until)), "conflict", || {
+        "the time is not that of the rows".to_owned()
+    });
     let mut staying = pool.map_or_else(Staying::on_hosts, Staying::on_units);
     let mut placed: Vec<Placed<'_>> = Vec::new();
     for id in &conflict.reservations {
@@ -115,8 +126,11 @@ pub(super) fn check<'a>(
     findings.require(u128::from(conflict.exist) == exist, "conflict.exist", || {
         format!("{} is stated, {exist} is counted", conflict.exist)
     });
-    findings.require(u128::from(conflict.needed) <= needed, "conflict.needed", || {
-        format!("{} is stated, {needed} is counted", conflict.needed)
+    // For what has no place at all there is no count: then one more is needed than exists.
+    let stated = u64::try_from(needed).ok().filter(|&needed| needed < u64::MAX);
+    let stated = stated.unwrap_or(conflict.exist.saturating_add(1));
+    findings.require(conflict.needed == stated, "conflict.needed", || {
+        format!("{} is stated, {stated} is counted", conflict.needed)
     });
     findings.require(conflict.needed > conflict.exist, "conflict", || {
         "there is no shortage".to_owned()

@@ -135,7 +135,8 @@ pub struct ConflictEntry {
 ///
 /// Such rows prove a refusal (Farkas' lemma) if the reservations of the conflict, whatever hosts they use,
 /// use more of them than the hosts have, each row counted with its weight. `needed` and `exist` of the
-/// conflict are these two sums; its reason is `rows`.
+/// conflict are these two sums, or `needed` is one more than `exist` where a reservation has no place at all; its reason is
+/// `rows`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowEntry {

@@ -110,6 +110,7 @@ fn no_conflict_names_a_reservation_without_need() {
     refusals(0..700, |refusal| {
         let conflict = refusal.conflict;
         *reasons.entry(conflict.reason.to_owned()).or_default() += 1;
+        assert!(!conflict.text.contains("  "), "{}: {}", refusal.case, conflict.text);
         if matches!(conflict.reason, "started" | "malformed" | "search") {
             return;
         }

@@ -249,7 +249,14 @@ fn a_stream_decides_as_single_problems_do() {
             entry.at = Some(*at);
         }
         let plan = replay::run(&problem, "", SETTINGS, &Highs, || 0, |_| ()).unwrap();
-        assert_eq!(check(&problem, "", &plan), [], "seed {seed}");
+        let violations = check(&problem, "", &plan);
+        assert_eq!(
+            violations,
+            [],
+            "seed {seed}\n{}\n{}",
+            serde_json::to_string(&problem).unwrap(),
+            serde_json::to_string(&plan).unwrap()
+        );
         for (number, (decision, single)) in plan.decisions.iter().zip(&single).enumerate() {
             let decision = serde_json::to_value(decision).unwrap();
             assert_eq!(decision["verdict"], single["verdict"], "seed {seed}, request {number}");

@@ -155,7 +155,7 @@ impl<'s, 'a> Instants<'s, 'a> {
         }
     }
 
-    /// Whether at an instant one reservation is two members, or several use one host together.
+    /// Whether at an instant one reservation takes part only with what it keeps, or several use one host together.
     fn several_at(&self, at: Seconds, found: &Shortage<'a>) -> bool {
         let shared = |&host: &HostNumber| {
             let here = self.scene.fixed[host].iter();
@@ -164,9 +164,8 @@ impl<'s, 'a> Instants<'s, 'a> {
         found.members.iter().any(|member| member.own && member.kind.is_none()) || found.hosts.iter().any(shared)
     }
 
-    /// A shortage of all members but one. What is requested beside hosts it keeps is two members of one
-    /// reservation, and stays asked for even if the shortage counts only the kept ones; so in that case
-    /// the others are tried one by one.
+    /// A shortage of all members but one. What is requested beside hosts it keeps stays asked for even if the
+    /// shortage counts only the kept ones; so in that case the others are tried one by one.
     fn without_one(&self, found: &Shortage<'a>) -> Option<Shortage<'a>> {
         let keeps = found.members.iter().any(|member| member.own && member.kind.is_none());
         if !keeps || found.members.len() > MOST_MEMBERS {
@@ -236,10 +235,10 @@ impl<'s, 'a> Instants<'s, 'a> {
                 .collect(),
         };
         let violator = transport.violator()?;
-        let mut hosts: Vec<HostNumber> = transport
-            .groups_of(&violator)
-            .into_iter()
-            .flat_map(|class| self.classes.fine[class].hosts.iter().copied())
+        let groups = transport.groups_of(&violator);
+        let mut hosts: Vec<HostNumber> = groups
+            .iter()
+            .flat_map(|&class| self.classes.fine[class].hosts.iter().copied())
             .collect();
         hosts.sort_unstable();
         let competing: Vec<&Vec<DemandNumber>> = by_kind.values().collect();
@@ -252,7 +251,20 @@ impl<'s, 'a> Instants<'s, 'a> {
                 own: scene.demands[number].requested,
             }));
         }
-        members.extend(self.fixed_members(at, view, &hosts));
+        // What is requested beside hosts it keeps is one member with them, and counts in full wherever it can use no others.
+        let is_confined = |kind: usize| self.kinds[kind].iter().all(|class| groups.binary_search(class).is_ok());
+        for mut fixed in self.fixed_members(at, view, &hosts) {
+            let same = |member: &&mut Member<'_>| member.reservation == fixed.reservation;
+            if let Some(member) = members.iter_mut().filter(|_| fixed.own).find(same) {
+                member.amount += fixed.amount;
+                continue;
+            }
+            let asked = by_kind.iter().filter(|(kind, _)| fixed.own && is_confined(**kind));
+            let beside = asked.flat_map(|(_, demands)| demands).copied();
+            let beside = beside.filter(|&number| scene.demands[number].reservation == fixed.reservation);
+            fixed.amount += beside.map(amount).sum::<u64>();
+            members.push(fixed);
+        }
         let others = needed_by_others(&members);
         let members = minimal(members, hosts.len() as u64);
         Some(self.describe(at, members, others, hosts))

@@ -22,6 +22,7 @@ use instant::{Instants, Shortage};
 use minimal::{Member, needed_by_others};
 use rows::Proof;
 
+use crate::classes::Classes;
 use crate::decision::Conflict;
 use crate::model::{HostId, Interval, ReservationId, Seconds};
 use crate::predicate::Predicate;
@@ -81,7 +82,8 @@ fn explained(scope: &mut Scope<'_>, at: Seconds, cells: BTreeSet<CellNumber>) ->
     let demands = cut::confined(scope, at, &cells);
     let opened = scope.confined(cells, &demands);
     let shortage = Instants::new(&opened.scene, &opened.classes).shortage_at(at)?;
-    Some(of_shortage(&opened.scene, &shortage))
+    let condition = condition(&opened.scene, &shortage);
+    Some(of_shortage(&opened.scene, &shortage, false, condition))
 }
 
 /// The conflict if some requested demand has too few hosts without fixed work to come.
@@ -128,40 +130,45 @@ fn named(scene: &Scene<'_>, hosts: impl IntoIterator<Item = HostNumber>) -> Vec<
     hosts.into_iter().map(|host| scene.hosts[host].id.clone()).collect()
 }
 
-fn of_shortage(scene: &Scene<'_>, shortage: &Shortage<'_>) -> Conflict {
-    let hosts = named(scene, shortage.hosts.iter().copied());
+/// The conflict if those in the scene need more hosts at an instant than they may use. Instances on different hosts may be
+/// among them, those of one reservation, `apart`.
+pub(crate) fn at_instant(scene: &Scene<'_>, at: Seconds, apart: Option<&ReservationId>) -> Option<Conflict> {
+    let classes = Classes::new(scene);
+    let shortage = Instants::new(scene, &classes).shortage_at(at)?;
+    let one_each = |member: &Member<'_>| member.own && apart == Some(member.reservation);
+    let one_each = shortage.members.iter().any(one_each);
+    Some(of_shortage(scene, &shortage, one_each, None))
+}
+
+fn of_shortage(scene: &Scene<'_>, shortage: &Shortage<'_>, one_each: bool, condition: Option<&Predicate>) -> Conflict {
     let contest = Contest {
         at: shortage.at,
         interval: shortage.interval,
         others: shortage.others,
-        one_each: false,
+        one_each,
     };
-    too_few(&shortage.members, hosts, contest, condition(scene, shortage))
+    let hosts = named(scene, shortage.hosts.iter().copied());
+    too_few(&shortage.members, hosts, contest, condition)
 }
 
 /// When hosts are too few.
 #[derive(Clone, Copy)]
-pub(crate) struct Contest {
+struct Contest {
     /// The instant that was counted.
-    pub(crate) at: Seconds,
+    at: Seconds,
     /// Around it: while all members need hosts.
-    pub(crate) interval: Interval,
+    interval: Interval,
     /// What everything but the request needs at the instant, beyond the members of a minimal conflict, too.
-    pub(crate) others: u64,
+    others: u64,
     /// Whether the request is of instances of which each needs a host of its own.
-    pub(crate) one_each: bool,
+    one_each: bool,
 }
 
 /// More hosts needed at once by the members than these, which are all that any of them can use.
 ///
-/// The conflict names a minimal set of reservations. The text counts everybody at the instant, because what is left for the
-/// request follows from that.
-pub(crate) fn too_few(
-    members: &[Member<'_>],
-    hosts: Vec<HostId>,
-    contest: Contest,
-    condition: Option<&Predicate>,
-) -> Conflict {
+/// The numbers of the conflict and of its text are those of its members, a minimal set. Where more reservations than these
+/// compete, the text says besides what they leave of the hosts, because so much the request could have.
+fn too_few(members: &[Member<'_>], hosts: Vec<HostId>, contest: Contest, condition: Option<&Predicate>) -> Conflict {
     let Contest {
         at,
         interval,
@@ -169,17 +176,23 @@ pub(crate) fn too_few(
         one_each,
     } = contest;
     let needed: u64 = members.iter().map(|member| member.amount).sum();
-    let asked = needed - needed_by_others(members);
+    let earlier = needed_by_others(members);
+    let asked = needed - earlier;
     let exist = hosts.len() as u64;
     let mut reservations: Vec<ReservationId> = members.iter().map(|member| member.reservation.clone()).collect();
     reservations.dedup();
-    let wanted = wording::hosts(asked + others, condition);
-    let are = if asked + others == 1 { "is" } else { "are" };
+    let wanted = wording::hosts(needed, condition);
+    let are = if needed == 1 { "is" } else { "are" };
     let each = if one_each { ", one for each instance" } else { "" };
-    let by = if others == 0 {
+    let by = if earlier == 0 {
         "your request".to_owned()
     } else {
-        format!("your request ({asked}{each}) and by earlier leases ({others})")
+        format!("your request ({asked}{each}) and by earlier leases ({earlier})")
+    };
+    let all = if others == earlier {
+        String::new()
+    } else {
+        format!("; all earlier leases together need {others}")
     };
     let left = match exist.saturating_sub(others) {
         0 => "none is left for your request".to_owned(),
@@ -195,7 +208,7 @@ pub(crate) fn too_few(
         reservations,
         certificate: Vec::new(),
         text: format!(
-            "at {}, {wanted} {are} needed by {by}; {exist} {}, so {left} (too few until {})",
+            "at {}, {wanted} {are} needed by {by}; {exist} {}{all}, so {left} (too few until {})",
             wording::instant(at),
             if exist == 1 { "exists" } else { "exist" },
             wording::instant(interval.end),

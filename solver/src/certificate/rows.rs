@@ -22,7 +22,7 @@ pub(super) struct Proof<'a> {
     pub(super) rows: Vec<CapacityRow>,
     /// The hosts of all rows, sorted.
     pub(super) hosts: BTreeSet<HostNumber>,
-    /// What the members use of them at least, weighted.
+    /// What the members use of them at least, weighted; one more than there is if one of them has no place at all.
     pub(super) needed: u64,
     /// What they have, weighted.
     pub(super) exist: u64,
@@ -68,7 +68,7 @@ pub(super) fn of_contradiction<'a>(
             hosts.extend(&classes.fine[class].hosts);
         }
     }
-    proof(scene, rows, &uses)
+    proof(scene, classes, rows, &uses)
 }
 
 /// Gives hosts that fixed work to come keeps from a demand rows that the fixed work fills.
@@ -114,12 +114,13 @@ pub(super) fn of_fixed<'a>(scene: &Scene<'a>, classes: &Classes) -> Option<Proof
         if free >= u64::from(demand.least) {
             return None;
         }
-        proof(scene, rows, &BTreeMap::from([(number, 1)]))
+        proof(scene, classes, rows, &BTreeMap::from([(number, 1)]))
     })
 }
 
 fn proof<'a>(
     scene: &Scene<'a>,
+    classes: &Classes,
     mut rows: BTreeMap<(Seconds, u64), Vec<HostNumber>>,
     uses: &BTreeMap<DemandNumber, u64>,
 ) -> Option<Proof<'a>> {
@@ -163,7 +164,7 @@ fn proof<'a>(
         return None;
     }
     let members = minimal(members, exist);
-    let needed: u64 = members.iter().map(|member| member.amount).sum();
+    let needed = recounted(scene, classes, &rows, &members).unwrap_or(exist + 1);
     let named = |hosts: Vec<HostNumber>| hosts.into_iter().map(|host| scene.hosts[host].id.clone()).collect();
     Some(Proof {
         members,
@@ -182,4 +183,53 @@ fn proof<'a>(
         exist,
         span: Interval::new(first, last + 1),
     })
+}
+
+/// What the members use of the rows at least, each demand in the cheapest hosts that it may have beside the fixed work among
+/// them; `None` if those are too few for one of them.
+fn recounted(
+    scene: &Scene<'_>,
+    classes: &Classes,
+    rows: &BTreeMap<(Seconds, u64), Vec<HostNumber>>,
+    members: &[Member<'_>],
+) -> Option<u64> {
+    let listed: BTreeSet<&ReservationId> = members.iter().map(|member| member.reservation).collect();
+    let stays = |host: HostNumber| {
+        scene.fixed[host]
+            .iter()
+            .filter(|fixed| listed.contains(fixed.reservation))
+    };
+    let mut by_host: BTreeMap<HostNumber, Vec<(Seconds, u64)>> = BTreeMap::new();
+    for (&row, hosts) in rows {
+        for &host in hosts {
+            by_host.entry(host).or_default().push(row);
+        }
+    }
+    let mut needed: u64 = 0;
+    for (&host, rows) in &by_host {
+        let taken = rows
+            .iter()
+            .filter(|row| stays(host).any(|fixed| fixed.interval.contains(row.0)));
+        needed = taken.fold(needed, |needed, row| needed.saturating_add(row.1));
+    }
+    let demands = scene.demands.iter().enumerate();
+    for (number, demand) in demands.filter(|(_, demand)| demand.least > 0 && listed.contains(demand.reservation)) {
+        let has_room = |&host: &HostNumber| {
+            classes.suitable(scene, number, classes.fine_of[host])
+                && !stays(host).any(|fixed| fixed.interval.overlaps(&demand.occupation))
+        };
+        let cost = |host: HostNumber| -> u64 {
+            let rows = by_host.get(&host).into_iter().flatten();
+            rows.filter(|row| demand.occupation.contains(row.0))
+                .map(|row| row.1)
+                .sum()
+        };
+        let mut costs: Vec<u64> = (0..scene.hosts.len()).filter(has_room).map(cost).collect();
+        costs.sort_unstable();
+        let cheapest = costs.get(..demand.least as usize)?;
+        needed = cheapest
+            .iter()
+            .fold(needed, |needed, &cost| needed.saturating_add(cost));
+    }
+    Some(needed)
 }

@@ -1,32 +1,20 @@
 //! Why not: instances that may not share a host need more hosts at one instant than whole hosts leave.
 //!
-//! Invariant: the count is the checker's. The listed reservations that are to be placed can use none but the hosts in
-//! question, the fixed ones occupy some of them whole, and one reservation has instances of which each needs a host of
-//! its own. Together they need more hosts than there are; without any one of the earlier ones they do not.
+//! Invariant: where this finds an instant, `whole` finds the fewest members. At it, reservations that can use none but
+//! some hosts, fixed ones that occupy some of them whole, and one reservation of instances of which each needs a host of
+//! its own, need more of these hosts together than there are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::shortage::{self, Confined};
+use super::whole;
 use super::world::{Demand, Kind, Takes, World};
-use crate::certificate::minimal::{Member, minimal, needed};
+use crate::decision::Conflict;
 use crate::hosts::HostNumber;
-use crate::model::{Interval, ReservationId, Seconds};
-
-/// Too few hosts.
-pub(super) struct Apart<'a> {
-    pub(super) hosts: BTreeSet<HostNumber>,
-    /// The instant that was counted, and the time around it for which the same is true.
-    pub(super) at: Seconds,
-    pub(super) interval: Interval,
-    pub(super) members: Vec<Member<'a>>,
-    /// What everything but the request needs at the instant, what no member stands for included.
-    pub(super) others: u64,
-    /// Whether the instances are the request's.
-    pub(super) own: bool,
-}
+use crate::model::{Interval, Seconds};
 
 /// Looks at the hosts that suit requested reservations, when anything begins.
-pub(super) fn of_request<'a>(world: &World<'a>) -> Option<Apart<'a>> {
+pub(super) fn of_request(world: &World<'_>) -> Option<Conflict> {
     if !world.demands.iter().any(Demand::is_apart) {
         return None;
     }
@@ -41,11 +29,7 @@ pub(super) fn of_request<'a>(world: &World<'a>) -> Option<Apart<'a>> {
 }
 
 /// Looks at these hosts, when anything begins at an instant that is wanted.
-fn of_hosts<'a>(
-    world: &World<'a>,
-    hosts: &BTreeSet<HostNumber>,
-    wanted: &dyn Fn(&Seconds) -> bool,
-) -> Option<Apart<'a>> {
+fn of_hosts(world: &World<'_>, hosts: &BTreeSet<HostNumber>, wanted: &dyn Fn(&Seconds) -> bool) -> Option<Conflict> {
     let confined = shortage::confined(world, hosts);
     let apart = || confined.iter().filter(|confined| confined.demand.is_apart());
     let mut starts: BTreeSet<Seconds> = confined
@@ -56,7 +40,7 @@ fn of_hosts<'a>(
         starts.extend(world.places[host].fixed.iter().map(|fixed| fixed.interval.start));
     }
     let whole = whole_hosts(world, hosts, &confined);
-    let mut worst: Option<(u64, Seconds, &Demand<'a>)> = None;
+    let mut worst: Option<(u64, Seconds, &Demand<'_>)> = None;
     for Confined { demand, .. } in apart() {
         let own = hosts_of(demand, hosts);
         for &at in starts
@@ -71,7 +55,7 @@ fn of_hosts<'a>(
         }
     }
     let (_, at, demand) = worst?;
-    Some(at_instant(world, hosts, &confined, at, demand))
+    whole::at_instant(world, at, Some(demand))
 }
 
 /// How many of these hosts a reservation needs whose instances stand apart, with those it keeps.
@@ -106,54 +90,4 @@ fn whole_hosts(
         (at, count)
     });
     counts.collect()
-}
-
-fn at_instant<'a>(
-    world: &World<'a>,
-    hosts: &BTreeSet<HostNumber>,
-    confined: &[Confined<'_, 'a>],
-    at: Seconds,
-    apart: &Demand<'a>,
-) -> Apart<'a> {
-    let mut amounts: BTreeMap<&'a ReservationId, (u64, Interval)> = BTreeMap::new();
-    let mut add = |reservation: &'a ReservationId, interval: Interval, count: u64| {
-        amounts.entry(reservation).or_insert((0, interval)).0 += count;
-    };
-    add(apart.reservation, apart.occupation, hosts_of(apart, hosts));
-    for Confined { demand, .. } in confined {
-        if demand.kind == Kind::Whole && demand.occupation.contains(at) {
-            add(demand.reservation, demand.occupation, u64::from(demand.least));
-        }
-    }
-    for &host in hosts {
-        let fixed = world.places[host].fixed.iter();
-        for fixed in fixed.filter(|fixed| fixed.takes == Takes::Whole && fixed.interval.contains(at)) {
-            add(fixed.reservation, fixed.interval, 1);
-        }
-    }
-    let requested = &world.demands[..world.requested];
-    let own = |reservation: &ReservationId| requested.iter().any(|demand| demand.reservation == reservation);
-    let members: Vec<Member<'a>> = amounts
-        .iter()
-        .map(|(&reservation, &(amount, _))| Member {
-            reservation,
-            amount,
-            kind: None,
-            own: own(reservation),
-        })
-        .collect();
-    let others = needed(members.iter().filter(|member| !member.own));
-    let members = minimal(members, hosts.len() as u64);
-    let intervals = members.iter().map(|member| amounts[member.reservation].1);
-    let interval = intervals.fold(Interval::new(Seconds::MIN, Seconds::MAX), |all, other| {
-        Interval::new(all.start.max(other.start), all.end.min(other.end))
-    });
-    Apart {
-        hosts: hosts.clone(),
-        at,
-        interval,
-        own: apart.requested && members.iter().any(|member| member.reservation == apart.reservation),
-        others: u64::try_from(others).unwrap_or(u64::MAX),
-        members,
-    }
 }

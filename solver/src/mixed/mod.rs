@@ -11,6 +11,7 @@
 mod answer;
 mod apart;
 mod at_hand;
+mod competing;
 mod exhaustive;
 mod greedy;
 mod groups;
@@ -28,6 +29,7 @@ mod shortage;
 mod standing;
 mod units;
 mod verify;
+mod whole;
 mod world;
 
 use answer::Answer;

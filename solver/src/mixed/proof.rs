@@ -20,6 +20,8 @@ const NOISE: f64 = 1e-7;
 const FACTORS: [f64; 14] = [
     1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 12.0, 24.0, 60.0, 120.0, 840.0, 1e4, 1e6,
 ];
+/// The cost of what has no place at all.
+const NO_PLACE: u64 = u64::MAX;
 /// Work that leaving out members one by one may take, in looks at a host.
 const MOST_LOOKS: usize = 4_000_000;
 
@@ -36,7 +38,7 @@ pub(super) struct Proof<'a> {
     /// With weights of at least 1.
     pub(super) rows: Vec<(Row, u64)>,
     pub(super) members: BTreeSet<&'a ReservationId>,
-    /// What the members use of the rows at least, weighted.
+    /// What the members use of the rows at least, weighted; one more than there is if one of them has no place at all.
     pub(super) needed: u64,
     /// What the rows have, weighted.
     pub(super) exist: u64,
@@ -216,7 +218,7 @@ impl<'w, 'a> Count<'w, 'a> {
                 return sum;
             }
         }
-        u128::from(u64::MAX)
+        u128::from(NO_PLACE)
     }
 
     /// What all hosts of the rows have, empty.
@@ -295,13 +297,26 @@ impl<'w, 'a> Count<'w, 'a> {
             }
             drop_placed(&mut placed, taken, exist);
         }
-        let needed = placed.iter().fold(taken, |sum, (_, cost)| sum.saturating_add(*cost));
+        let beside_listed = Self {
+            beside: Beside::Fixed,
+            by_host: self.by_host.clone(),
+            fixed: BTreeMap::new(),
+            demands: Vec::new(),
+            ..*self
+        };
+        let needed = beside_listed
+            .costs(weights, &placed, &listed)
+            .iter()
+            .fold(taken, |sum, (_, cost)| sum.saturating_add(*cost));
         let demands = placed.iter().map(|&(number, _)| self.world.demands[number].reservation);
+        let exist = u64::try_from(exist).unwrap_or(u64::MAX);
+        // For what has no place at all there is no count.
+        let countable = u64::try_from(needed).ok().filter(|&needed| needed < NO_PLACE);
         Proof {
             rows: self.rows.iter().cloned().zip(weights.iter().copied()).collect(),
             members: demands.chain(listed).collect(),
-            needed: u64::try_from(needed).unwrap_or(u64::MAX),
-            exist: u64::try_from(exist).unwrap_or(u64::MAX),
+            needed: countable.unwrap_or(exist.saturating_add(1)),
+            exist,
         }
     }
 

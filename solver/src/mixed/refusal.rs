@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::apart::{self, Apart};
+use super::apart;
+use super::competing;
 use super::measure::Measure;
 use super::occupied::{self, Occupied};
 use super::proof::Proof;
 use super::shortage::{self, Shortage};
 use super::standing::Standing;
+use super::whole;
 use super::world::{DemandNumber, Kind, Place, Takes, World, fitting};
-use crate::certificate::minimal::needed_by_others;
-use crate::certificate::{Contest, too_few};
 use crate::decision::{CapacityRow, Conflict, Counted};
 use crate::hosts::HostNumber;
 use crate::model::{HostId, Interval, Request, ReservationId, Resource, Seconds};
@@ -74,7 +74,7 @@ pub(super) fn displaced(world: &World<'_>) -> Option<Conflict> {
 pub(super) fn counted(world: &World<'_>) -> Option<Conflict> {
     let occupied = occupied::search(world).map(|occupied| of_occupied(world, &occupied));
     occupied
-        .or_else(|| Some(of_apart(world, &apart::of_request(world)?)))
+        .or_else(|| apart::of_request(world))
         .or_else(|| Some(of_shortage(world, &shortage::of_request(world)?)))
 }
 
@@ -94,16 +94,6 @@ pub(super) fn proved(world: &World<'_>, proof: &Proof<'_>) -> Conflict {
 fn named(world: &World<'_>, hosts: impl IntoIterator<Item = HostNumber>) -> Vec<HostId> {
     let name = |host: HostNumber| world.places[host].host.id.clone();
     hosts.into_iter().map(name).collect()
-}
-
-fn of_apart(world: &World<'_>, apart: &Apart<'_>) -> Conflict {
-    let contest = Contest {
-        at: apart.at,
-        interval: apart.interval,
-        others: apart.others,
-        one_each: apart.own,
-    };
-    too_few(&apart.members, named(world, apart.hosts.iter().copied()), contest, None)
 }
 
 fn of_occupied(world: &World<'_>, occupied: &Occupied<'_>) -> Conflict {
@@ -152,16 +142,12 @@ fn of_occupied(world: &World<'_>, occupied: &Occupied<'_>) -> Conflict {
 fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
     let class = world.resource_classes[shortage.resource_class];
     let Interval { start, end } = shortage.interval;
-    let hosts = named(world, shortage.hosts.iter().copied());
-    if let Some(members) = &shortage.whole {
-        let contest = Contest {
-            at: shortage.at,
-            interval: shortage.interval,
-            others: needed_by_others(members),
-            one_each: false,
-        };
-        return too_few(members, hosts, contest, None);
+    if shortage.is_whole
+        && let Some(conflict) = whole::at_instant(world, shortage.at, None)
+    {
+        return conflict;
     }
+    let hosts = named(world, shortage.hosts.iter().copied());
     Conflict {
         reason: "resources",
         from: start,
@@ -367,15 +353,8 @@ pub(super) fn by_search(world: &World<'_>) -> Conflict {
     let requested = &world.demands[..world.requested];
     let from = requested.iter().map(|demand| demand.window.start).min().unwrap_or(0);
     let until = requested.iter().map(|demand| demand.occupation.end).max().unwrap_or(0);
-    let span = Interval::new(from, until);
     let hosts = (0..world.places.len()).filter(|&host| (0..world.requested).any(|number| permits(world, number, host)));
     let hosts: Vec<HostId> = hosts.map(|host| world.places[host].host.id.clone()).collect();
-    let competing = world
-        .demands
-        .iter()
-        .filter(|demand| demand.requested || demand.occupation.overlaps(&span));
-    let mut reservations: Vec<ReservationId> = competing.map(|demand| demand.reservation.clone()).collect();
-    reservations.sort();
     Conflict {
         reason: "search",
         from,
@@ -383,7 +362,7 @@ pub(super) fn by_search(world: &World<'_>) -> Conflict {
         needed: requested.iter().map(|demand| u64::from(demand.least)).sum(),
         exist: hosts.len() as u64,
         hosts_matching: hosts,
-        reservations,
+        reservations: competing::reservations(world).into_iter().cloned().collect(),
         certificate: Vec::new(),
         text: format!(
             "between {} and {} no choice of hosts serves your request and keeps every earlier lease; all were tried",

@@ -26,9 +26,9 @@ pub(super) struct Shortage<'a> {
     earlier: Needs,
     /// The instant that was counted.
     pub(super) at: Seconds,
-    /// The members counted in hosts, if all are of whole hosts. Then hosts are short, too: the fewest amounts that so many
-    /// hosts have, beside those of hosts that are taken, do not exceed the sum unless the hosts do.
-    pub(super) whole: Option<Vec<Member<'a>>>,
+    /// Whether all members are of whole hosts. Then hosts are short, too: the fewest amounts that so many hosts have, beside
+    /// those of hosts that are taken, do not exceed the sum unless the hosts do.
+    pub(super) is_whole: bool,
 }
 
 /// What members need of the hosts together.
@@ -67,10 +67,8 @@ impl Shortage<'_> {
                     asked.instances, self.exist
                 )
             }
-            (0, 0) => format!(
-                "{} {class} are needed by your request ({}) and by earlier leases ({}); the {hosts} {}",
-                self.needed, asked.instances, earlier.instances, self.exist,
-            ),
+            (0, 0) => self.in_amounts(class, &hosts),
+            _ if self.is_whole => self.in_amounts(class, &hosts),
             (0, _) if earlier.instances == 0 => format!(
                 "earlier leases need {} whole {all}; {left} your request of {}",
                 counted(earlier.hosts),
@@ -86,7 +84,8 @@ impl Shortage<'_> {
                 earlier.hosts,
             ),
             _ => format!(
-                "{} {class} are needed by the instances of your request ({}) and of earlier leases ({}); beside the {}                  that {} needed whole, the {hosts} {} at most",
+                "{} {class} are needed by the instances of your request ({}) and of earlier leases ({}); beside the {} that \
+                 {} needed whole, the {hosts} {} at most",
                 asked.instances + earlier.instances,
                 asked.instances,
                 earlier.instances,
@@ -96,6 +95,17 @@ impl Shortage<'_> {
             ),
         };
         format!("at {at} (until {until}), {why}")
+    }
+
+    fn in_amounts(&self, class: &str, hosts: &str) -> String {
+        let amount = |needs: &Needs| needs.with_hosts + needs.instances;
+        format!(
+            "{} {class} are needed by your request ({}) and by earlier leases ({}); the {hosts} {}",
+            self.needed,
+            amount(&self.asked),
+            amount(&self.earlier),
+            self.exist,
+        )
     }
 
     /// How many instances the request needs, with those it keeps.
@@ -314,14 +324,6 @@ fn at_instant<'a>(
         }
         needs
     };
-    let in_hosts = members.iter().map(|member| {
-        let amount = hosts_of(member)?;
-        Some(Member {
-            amount,
-            ..member.clone()
-        })
-    });
-    let in_hosts = in_hosts.collect();
     let intervals = || members.iter().map(|member| amounts[member.reservation].1);
     let start = intervals().map(|interval| interval.start).max()?;
     let end = intervals().map(|interval| interval.end).min()?;
@@ -335,6 +337,6 @@ fn at_instant<'a>(
         exist,
         members: members.iter().map(|member| member.reservation).collect(),
         at,
-        whole: in_hosts,
+        is_whole: members.iter().all(|member| hosts_of(member).is_some()),
     })
 }

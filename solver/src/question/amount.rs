@@ -23,6 +23,10 @@ impl Most {
     pub const fn is_proved(self) -> bool {
         self.hosts == self.at_most
     }
+
+    const fn below(at_most: u32) -> Self {
+        Self { hosts: 0, at_most }
+    }
 }
 
 impl Question<'_> {
@@ -43,14 +47,10 @@ impl Question<'_> {
             request,
             position,
             kept,
-            self.suitable(wanted, kept),
-            |answer| match answer {
-                Answer::Works(_) => Some(true),
-                Answer::Fails => Some(false),
-                Answer::Open => None,
-            },
+            Most::below(self.suitable(wanted, kept)),
+            works,
         );
-        let most = self.room(request, wanted).min(with_moves.at_most);
+        let most = Most::below(self.room(request, wanted).min(with_moves.at_most));
         let without = greatest(&mut asked, request, position, kept, most, |answer| match answer {
             Answer::Works(moves) => Some(moves == 0),
             Answer::Fails => Some(false),
@@ -111,17 +111,27 @@ impl Question<'_> {
     }
 }
 
-/// The greatest number that works, no less than what is kept, by what the answers to single numbers say.
-fn greatest(
+/// Whether something works, whatever has to move.
+pub(super) const fn works(answer: Answer) -> Option<bool> {
+    match answer {
+        Answer::Works(_) => Some(true),
+        Answer::Fails => Some(false),
+        Answer::Open => None,
+    }
+}
+
+/// The greatest number that works, no less than what is kept, by what the answers to single numbers say; between what is
+/// known of it.
+pub(super) fn greatest(
     asked: &mut Asked<'_>,
     request: &Request,
     position: usize,
     kept: &[HostId],
-    bound: u32,
+    known: Most,
     says: impl Fn(Answer) -> Option<bool>,
 ) -> Most {
     let least = u32::try_from(kept.len()).unwrap_or(u32::MAX).max(1);
-    let (mut works, mut bound) = (0, bound);
+    let (mut works, mut bound) = (known.hosts, known.at_most);
     let mut next = bound;
     while works < bound {
         if bound < least {

@@ -3,17 +3,21 @@
 //! Two counts for each instant: hosts free as the plan stands, and hosts that could be free if the pending
 //! promises were chosen anew. The second is the value of a maximum flow at that instant: a promise leaves
 //! a matching host for a free one it may use as well, possibly by way of another promise that does the
-//! same. Instances stay where they are.
+//! same. Where instances stand that may be put elsewhere, this is a lower bound; from there the planner is asked how many
+//! hosts could be had at the instant if nothing but what is active then had ever been promised.
 //!
-//! Invariant: both counts are exact for each instant taken alone. A request that lasts longer than an
-//! instant may get fewer; [`super::Question::most`] tells how many it gets.
+//! Invariant: the first count is exact, and so is the second for each instant taken alone, unless the planner was not
+//! asked, or left open, whether instances can be put together any closer: then it is a lower bound. A request that lasts
+//! longer than an instant may get fewer; [`super::Question::most`] tells how many it gets.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::Question;
+use super::amount::{Most, greatest, works};
 use super::kinds::{KindNumber, Kinds};
-use crate::model::{Interval, Request, RequestedReservation, ReservationId, Resource, Seconds};
+use super::{Asked, Question};
+use crate::model::{Interval, Request, RequestedReservation, Reservation, ReservationId, Resource, Seconds};
+use crate::planner::Planner;
 use crate::predicate::Predicate;
 
 /// From one instant to the next step.
@@ -23,13 +27,18 @@ pub struct Step {
     pub from: Seconds,
     /// Matching hosts that take new work and are in service.
     pub in_service: u32,
-    /// Of these, hosts that nothing uses as the plan stands.
+    /// Of these, hosts that nothing uses as the plan stands, nor has to be cleaned after. Hosts count as free between two
+    /// leases however little time there is, even if it is too little for another lease and the cleaning after it.
     pub free: u32,
-    /// Of these, hosts that could be free at this instant if pending promises were chosen anew.
+    /// Of these, hosts that could be free at this instant if pending promises were chosen anew: at least so many; see
+    /// [`Availability`].
     pub free_with_moves: u32,
 }
 
 /// A step function of time.
+///
+/// It is exact for each instant taken alone, but for [`Step::free_with_moves`] where instances may be put together any
+/// closer and one answer's effort does not suffice to tell: then that is a lower bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Availability {
     /// Its steps, ascending; neighbours differ.
@@ -58,11 +67,13 @@ impl Question<'_> {
         }
         let kinds = Kinds::new(self.planner, self.now);
         let mut sweep = Sweep::new(self, &kinds, predicate, range);
+        let mut packing = Packing::new(self, predicate);
         let mut steps: Vec<Step> = Vec::new();
         let mut from = range.start;
         while from < range.end {
             let next = sweep.advance(from).map_or(range.end, |next| next.min(range.end));
-            let step = sweep.step(from);
+            let mut step = sweep.step(from);
+            packing.improve(&mut step);
             let differs = steps.last().is_none_or(|last| Step { from, ..*last } != step);
             let is_over = !steps.is_empty() && (self.expired)();
             if is_over || differs && steps.len() >= most_steps.max(1) {
@@ -75,6 +86,86 @@ impl Question<'_> {
         }
         sweep.answer(steps, range.end)
     }
+}
+
+/// Most pairs of a host and a reservation that are looked at, over all steps of one answer, to put instances together.
+const MOST_PAIRS: usize = 1_000_000;
+
+/// Puts instances together that may be put elsewhere, as far as the effort of one answer goes.
+struct Packing<'q, 'a> {
+    question: &'q Question<'a>,
+    predicate: &'q Predicate,
+    /// When instances stand somewhere that may be put elsewhere.
+    waiting: Vec<Interval>,
+    decisions: u32,
+    pairs: usize,
+}
+
+impl<'q, 'a> Packing<'q, 'a> {
+    fn new(question: &'q Question<'a>, predicate: &'q Predicate) -> Self {
+        let Question { planner, now, .. } = question;
+        let may_move = |held: &&Reservation| {
+            matches!(held.resource, Resource::Instances(_))
+                && !held.holds.is_empty()
+                && !held.is_fixed(*now, planner.freeze)
+        };
+        let held = planner.leases().flat_map(|lease| &lease.reservations);
+        Self {
+            question,
+            predicate,
+            waiting: held.filter(may_move).map(Reservation::occupation).collect(),
+            decisions: question.decisions,
+            pairs: MOST_PAIRS,
+        }
+    }
+
+    /// Counts the hosts that could be free with it at the beginning of a step.
+    fn improve(&mut self, step: &mut Step) {
+        let known = Most {
+            hosts: step.free_with_moves,
+            at_most: step.in_service,
+        };
+        let is_there = |during: &Interval| during.contains(step.from);
+        if known.is_proved() || self.decisions == 0 || !self.waiting.iter().any(is_there) {
+            return;
+        }
+        let planner = self.question.planner;
+        let held = planner.leases().flat_map(|lease| &lease.reservations);
+        let active = held.filter(|held| held.occupation().contains(step.from)).count();
+        let Some(left) = self.pairs.checked_sub(active.saturating_mul(planner.hosts.len())) else {
+            return;
+        };
+        self.pairs = left;
+        let Some(planner) = at_instant(planner, step.from) else {
+            return;
+        };
+        let mut asked = Asked {
+            question: Question {
+                planner: &planner,
+                ..*self.question
+            },
+            left: self.decisions,
+        };
+        let request = asking(self.predicate, Interval::new(step.from, step.from.saturating_add(1)));
+        step.free_with_moves = greatest(&mut asked, &request, 0, &[], known, works).hosts;
+        self.decisions = asked.left;
+    }
+}
+
+/// The planner without all that is not active at an instant.
+fn at_instant(planner: &Planner, at: Seconds) -> Option<Planner> {
+    let mut there = planner.clone();
+    for lease in planner.leases() {
+        let mut lease = lease.clone();
+        let all = lease.reservations.len();
+        lease.reservations.retain(|held| held.occupation().contains(at));
+        if lease.reservations.is_empty() {
+            there.remove_lease(&lease.id);
+        } else if lease.reservations.len() < all {
+            there.put_lease(lease).ok()?;
+        }
+    }
+    Some(there)
 }
 
 /// A request for a host that satisfies the predicate.

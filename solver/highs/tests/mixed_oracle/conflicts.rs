@@ -87,7 +87,8 @@ fn look(
     tallies: &mut BTreeMap<&'static str, Tally>,
     case: &str,
 ) {
-    if matches!(conflict.reason, "started" | "malformed" | "search") {
+    in_words(conflict, case);
+    if matches!(conflict.reason, "started" | "malformed") {
         tallies.entry(conflict.reason).or_default().conflicts += 1;
         return;
     }
@@ -103,13 +104,35 @@ fn look(
     let tally = tallies.entry(conflict.reason).or_default();
     tally.conflicts += 1;
     tally.members += members.len();
+    if conflict.reason == "search" {
+        return;
+    }
     without_any_part(&problem(), case);
-    let loose = members.iter().any(|member| {
+    let is_asked = |member: &ReservationId| request.reservations.iter().any(|asked| asked.id == *member);
+    let loose = members.iter().filter(|member| !is_asked(member)).any(|member| {
         let mut others = members.clone();
         others.remove(*member);
         asked(&others) && fails_with(state, request, &others)
     });
     tally.not_minimal += u32::from(loose);
+    assert!(
+        !(loose && conflict.reason == "capacity"),
+        "{case}: {conflict:?}\n{}",
+        problem()
+    );
+}
+
+/// The text has the numbers of the conflict: what is needed first, then whose it is in brackets.
+fn in_words(conflict: &Conflict, case: &str) {
+    assert!(!conflict.text.contains("  "), "{case}: {}", conflict.text);
+    let Some((what, by)) = conflict.text.split_once(" needed by your request (") else {
+        return;
+    };
+    let number = |text: &str| -> u64 { text.split([' ', ',', ')']).next().unwrap().parse().unwrap() };
+    let needed = number(what.split_once(", ").unwrap().1);
+    let earlier = by.split_once("by earlier leases (").map_or(0, |(_, more)| number(more));
+    assert_eq!(needed, conflict.needed, "{case}: {}", conflict.text);
+    assert_eq!(number(by) + earlier, needed, "{case}: {}", conflict.text);
 }
 
 /// The checker accepts the conflict as it is, and no longer when a member is left out or less is said to

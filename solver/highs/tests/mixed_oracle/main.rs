@@ -10,6 +10,7 @@
 )]
 
 mod audit;
+mod availability;
 mod binaries;
 mod conflicts;
 mod history;

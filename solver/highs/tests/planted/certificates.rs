@@ -41,6 +41,10 @@ fn conflict(plan: &mut Value) -> &mut Value {
     &mut plan["decisions"][0]["conflict"]
 }
 
+fn search(plan: &mut Value) -> &mut Value {
+    &mut plan["decisions"][1]["conflict"]
+}
+
 const PLANTED: &[Planted] = &[
     (
         "a row without weight",
@@ -84,6 +88,51 @@ const PLANTED: &[Planted] = &[
         "a use overstated",
         |plan| conflict(plan)["needed"] = json!(4),
         "4 is stated, 3 is counted",
+    ),
+    (
+        "a use understated",
+        |plan| conflict(plan)["needed"] = json!(2),
+        "2 is stated, 3 is counted",
+    ),
+    (
+        "a host of the rows withheld",
+        |plan| drop(list(conflict(plan), "hosts_matching").pop()),
+        "not the hosts of the rows",
+    ),
+    (
+        "rows that begin earlier",
+        |plan| conflict(plan)["from"] = json!(100),
+        "not that of the rows",
+    ),
+    (
+        "rows that end later",
+        |plan| conflict(plan)["until"] = json!(120),
+        "not that of the rows",
+    ),
+    (
+        "a search at another time",
+        |plan| search(plan)["from"] = json!(101),
+        "not that of what is asked for",
+    ),
+    (
+        "a search for more",
+        |plan| search(plan)["needed"] = json!(2),
+        "2 is stated, 1 are asked for",
+    ),
+    (
+        "a search among more hosts",
+        |plan| search(plan)["exist"] = json!(3),
+        "3 is stated, 2 are listed",
+    ),
+    (
+        "a search of one that fits beside those listed",
+        |plan| drop(list(search(plan), "reservations").pop()),
+        "if there were only these",
+    ),
+    (
+        "a search beside a ghost",
+        |plan| list(search(plan), "reservations").push(json!("ghost")),
+        "is unknown",
     ),
     (
         "a user left out",

@@ -260,6 +260,31 @@ const PLANTED: &[Planted] = &[
         "matching hosts",
     ),
     (
+        "too few that match at another time",
+        |plan| conflict(plan, 1)["from"] = json!(2001),
+        "matching hosts",
+    ),
+    (
+        "too few that match for longer",
+        |plan| conflict(plan, 1)["until"] = json!(2101),
+        "matching hosts",
+    ),
+    (
+        "too few that match, and a ghost",
+        |plan| list(conflict(plan, 1), "reservations").push(json!("ghost")),
+        "matching hosts",
+    ),
+    (
+        "more needed than match miscounted",
+        |plan| conflict(plan, 1)["needed"] = json!(31),
+        "matching hosts",
+    ),
+    (
+        "an amount understated",
+        |plan| conflict(plan, 4)["needed"] = json!(35),
+        "35 is stated, 36 is counted",
+    ),
+    (
         "units that exist miscounted",
         |plan| conflict(plan, 2)["exist"] = json!(0),
         "matching hosts",

@@ -14,7 +14,7 @@ mod kinds;
 mod modes;
 
 use serde_json::{Value, json};
-use solver_check::check;
+use solver_check::{check, report};
 use solver_format::{Plan, Problem, fingerprint};
 
 /// What is planted, how, and a part of what the checker says.
@@ -42,6 +42,14 @@ fn all_found(problem: &str, right: &Value, planted: &[Planted]) {
         }
     }
     assert!(missed.is_empty(), "{missed:#?}\n{right:#}");
+}
+
+/// Where a plan in which nothing is wrong had to be believed.
+fn believed(problem: &str, plan: &Value) -> Vec<String> {
+    let plan = Plan::parse(&plan.to_string()).unwrap();
+    let found = report(&Problem::parse(problem).unwrap(), &fingerprint(problem), &plan);
+    assert_eq!(found.violations, []);
+    found.believed.into_iter().map(|claim| claim.place).collect()
 }
 
 fn list<'a>(value: &'a mut Value, member: &str) -> &'a mut Vec<Value> {

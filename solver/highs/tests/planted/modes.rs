@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Planted, accepted, all_found, list, plan, refused, remove};
+use super::{Planted, accepted, all_found, believed, list, plan, refused, remove};
 
 fn whole(id: &str, window: (i64, i64), hosts: u32, condition: &Value) -> Value {
     json!({"id": id, "type": "host", "start": window.0, "end": window.1, "min": hosts, "max": hosts, "where": condition})
@@ -25,6 +25,7 @@ fn stream() -> (String, Value) {
         {"id": "Q3", "at": 12, "replaces": "Q1", "reservations": [whole("q1", (0, 15), 1, &any)]},
         {"id": "Q4", "at": 25, "reservations": [whole("q4", (26, 29), 2, &any)]},
         {"id": "Q5", "at": 26, "reservations": [whole("q5", (26, 40), 1, &any)]},
+        {"id": "Q6", "at": 28, "replaces": "Q5", "reservations": [whole("q5", (30, 40), 1, &any)]},
     ]})
     .to_string();
     let none = json!([]);
@@ -34,8 +35,9 @@ fn stream() -> (String, Value) {
         refused("Q3", "malformed", (0, 12), (0, 0), &[], &["q1"]),
         refused("Q4", "capacity", (26, 29), (3, 2), &["a", "b"], &["q2", "q4"]),
         accepted("Q5", &json!({"q5": {"b": 1}}), &none),
+        refused("Q6", "started", (30, 40), (1, 1), &["b"], &["q5"]),
     ];
-    let summary = json!({"accepted": 3, "refused": 2, "undecided": 0, "host_seconds_accepted": 34, "moves": 0,
+    let summary = json!({"accepted": 3, "refused": 3, "undecided": 0, "host_seconds_accepted": 34, "moves": 0,
         "value": 34});
     let last = json!({"q2": {"a": 1}, "q5": {"b": 1}});
     let plan = plan(&problem, "replay", &decisions, &last, &summary);
@@ -75,6 +77,21 @@ const STREAM: &[Planted] = &[
         "a host in use",
         |plan| plan["decisions"][4]["holds"] = json!({"q5": {"a": 1}}),
         "both occupy",
+    ),
+    (
+        "what has started stated at another time",
+        |plan| plan["decisions"][5]["conflict"]["from"] = json!(26),
+        "not as stated",
+    ),
+    (
+        "what has started stated to keep more",
+        |plan| plan["decisions"][5]["conflict"]["needed"] = json!(2),
+        "not as stated",
+    ),
+    (
+        "what has started stated to keep another host",
+        |plan| plan["decisions"][5]["conflict"]["hosts_matching"] = json!(["a"]),
+        "not as stated",
     ),
     (
         "cleaning is skipped",
@@ -249,6 +266,30 @@ fn every_error_in_healing_is_found() {
     open["decisions"][0]["verdict"] = json!("undecided");
     open["decisions"][0]["proved"] = json!(false);
     all_found(&problem, &open, &[]);
+    // That it cannot be kept is shown where it is counted, and else said to be believed.
+    open["summary"]["unkept"][0]["conflict"]["reason"] = json!("search");
+    assert_eq!(believed(&problem, &open), ["summary.unkept[0].conflict.reason"]);
+    all_found(
+        &problem,
+        &open,
+        &[
+            (
+                "a host that does not suit",
+                |plan| plan["summary"]["unkept"][0]["conflict"]["hosts_matching"] = json!(["e"]),
+                "are not the 0 that suit",
+            ),
+            (
+                "hosts that are not listed",
+                |plan| plan["summary"]["unkept"][0]["conflict"]["exist"] = json!(1),
+                "1 is stated, 0 are listed",
+            ),
+            (
+                "a ghost",
+                |plan| plan["summary"]["unkept"][0]["conflict"]["reservations"] = json!(["w1", "ghost"]),
+                "is unknown",
+            ),
+        ],
+    );
 }
 
 /// `Q1` and `Q3` are worth most; `r1` makes room.
@@ -285,6 +326,27 @@ fn batch() -> (String, Value) {
 }
 
 const BATCH: &[Planted] = &[
+    (
+        "a bound in another mode",
+        |plan| plan["mode"] = json!("admit"),
+        "summary.bound: must not be there",
+    ),
+    (
+        "a proof in another mode",
+        |plan| {
+            plan["mode"] = json!("replay");
+            plan["summary"]["proved"] = json!(true);
+        },
+        "summary.proved: must not be there",
+    ),
+    (
+        "a receipt in another mode",
+        |plan| {
+            plan["mode"] = json!("admit");
+            plan["summary"]["receipt"] = json!({"denominator": 1, "prices": []});
+        },
+        "summary.receipt: must not be there",
+    ),
     ("no bound", |plan| remove(&mut plan["summary"], "bound"), "missing"),
     (
         "a bound below the value",

@@ -2,7 +2,9 @@
 //!
 //! Invariant: everything but a `search` is counted in units of the pool, as the checker does.
 
-use super::{Asked, Pool};
+use std::collections::BTreeSet;
+
+use super::{Asked, Held, Pool};
 use crate::certificate::minimal::{self, Member};
 use crate::certificate::short_throughout;
 use crate::decision::{Conflict, Tier, Verdict};
@@ -27,7 +29,7 @@ impl Pool<'_> {
             needed: self.asked.iter().map(|asked| u64::from(asked.ask.asked.min)).sum(),
             exist: self.units.len() as u64,
             hosts_matching: self.units.to_vec(),
-            reservations: self.asked.iter().map(|asked| asked.ask.asked.id.clone()).collect(),
+            reservations: self.competing().into_iter().cloned().collect(),
             certificate: Vec::new(),
             text: format!(
                 "between {} and {} no choice of {} serves your request and keeps every earlier lease; all were tried",
@@ -37,6 +39,22 @@ impl Pool<'_> {
             )
             .into(),
         }
+    }
+
+    /// Who has to do with the request: who has units at the same time as a requested reservation, or as one of these that
+    /// may be given others. Without the rest there would be no more room.
+    fn competing(&self) -> BTreeSet<&ReservationId> {
+        let asked = || self.asked.iter().map(|asked| asked.ask.asked);
+        let mut listed: BTreeSet<&ReservationId> = asked().map(|asked| &asked.id).collect();
+        let mut reached: Vec<Interval> = asked().map(|asked| asked.window).collect();
+        while let Some(during) = reached.pop() {
+            for Held { reservation, fixed, .. } in &self.held {
+                if reservation.window.overlaps(&during) && listed.insert(&reservation.id) && !fixed {
+                    reached.push(reservation.window);
+                }
+            }
+        }
+        listed
     }
 
     /// A reservation of more units than the pool has, or of one that it does not have.
