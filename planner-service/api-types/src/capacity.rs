@@ -45,13 +45,13 @@ pub struct AvailabilityStep {
     /// Matching hosts that take new work and are in service.
     #[schema(example = 38)]
     pub in_service: u32,
-    /// Of these, hosts that nothing uses as the plan stands, nor has to be cleaned after. Between two leases they are free
-    /// however little time there is, even if it is too little for a lease and the cleaning after it.
+    /// Of these, hosts that nothing uses as the plan stands, nor has to be cleaned after. Between two leases they are
+    /// free however little time there is, even if it is too little for a lease and the cleaning after it.
     #[schema(example = 12)]
     pub free: u32,
-    /// Of these, hosts that could be free at an instant if leases that have not started were given other hosts. Exact for
-    /// each instant taken alone, unless instances could be put together in more ways than one answer can try: then at least
-    /// so many. A lease that lasts longer may get fewer (`what-if` tells).
+    /// Of these, hosts that could be free at an instant if leases that have not started were given other hosts. Exact
+    /// for each instant taken alone, unless instances could be put together in more ways than one answer can try: then
+    /// at least so many. A lease that lasts longer may get fewer (`what-if` tells).
     #[schema(example = 15)]
     pub free_with_moves: u32,
 }

@@ -143,8 +143,8 @@ pub(super) fn at_an_instant(
             Some(class) => format!("{} is stated, the hosts listed have {exist} {class}", conflict.exist),
         },
     );
-    // What is beyond the range of the document is written as its greatest number. A promise may need more than what was lost
-    // of it.
+    // What is beyond the range of the document is written as its greatest number. A promise may need more than what was
+    // lost of it.
     let stated = u64::try_from(counted).unwrap_or(u64::MAX);
     let is_counted = conflict.needed == stated || request.is_none() && conflict.needed < stated;
     findings.require(is_counted, "conflict.needed", || {

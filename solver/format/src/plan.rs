@@ -133,10 +133,9 @@ pub struct ConflictEntry {
 /// host reservations as they are; or, if the row counts a resource class, at most so many multiples of
 /// `divisor` of it as fit each host, when what each instance takes is divided and rounded down, too.
 ///
-/// Such rows prove a refusal (Farkas' lemma) if the reservations of the conflict, whatever hosts they use,
-/// use more of them than the hosts have, each row counted with its weight. `needed` and `exist` of the
-/// conflict are these two sums, or `needed` is one more than `exist` where a reservation has no place at all; its reason is
-/// `rows`.
+/// Such rows prove a refusal (Farkas' lemma) if the reservations of the conflict, whatever hosts they use, use more of
+/// them than the hosts have, each row counted with its weight. `needed` and `exist` of the conflict are these two sums,
+/// or `needed` is one more than `exist` where a reservation has no place at all; its reason is `rows`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowEntry {

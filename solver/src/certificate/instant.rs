@@ -251,7 +251,8 @@ impl<'s, 'a> Instants<'s, 'a> {
                 own: scene.demands[number].requested,
             }));
         }
-        // What is requested beside hosts it keeps is one member with them, and counts in full wherever it can use no others.
+        // What is requested beside hosts it keeps is one member with them, and counts in full wherever it can use no
+        // others.
         let is_confined = |kind: usize| self.kinds[kind].iter().all(|class| groups.binary_search(class).is_ok());
         for mut fixed in self.fixed_members(at, view, &hosts) {
             let same = |member: &&mut Member<'_>| member.reservation == fixed.reservation;

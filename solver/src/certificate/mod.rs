@@ -130,8 +130,8 @@ fn named(scene: &Scene<'_>, hosts: impl IntoIterator<Item = HostNumber>) -> Vec<
     hosts.into_iter().map(|host| scene.hosts[host].id.clone()).collect()
 }
 
-/// The conflict if those in the scene need more hosts at an instant than they may use. Instances on different hosts may be
-/// among them, those of one reservation, `apart`.
+/// The conflict if those in the scene need more hosts at an instant than they may use. Instances on different hosts may
+/// be among them, those of one reservation, `apart`.
 pub(crate) fn at_instant(scene: &Scene<'_>, at: Seconds, apart: Option<&ReservationId>) -> Option<Conflict> {
     let classes = Classes::new(scene);
     let shortage = Instants::new(scene, &classes).shortage_at(at)?;
@@ -166,8 +166,8 @@ struct Contest {
 
 /// More hosts needed at once by the members than these, which are all that any of them can use.
 ///
-/// The numbers of the conflict and of its text are those of its members, a minimal set. Where more reservations than these
-/// compete, the text says besides what they leave of the hosts, because so much the request could have.
+/// The numbers of the conflict and of its text are those of its members, a minimal set. Where more reservations than
+/// these compete, the text says besides what they leave of the hosts, because so much the request could have.
 fn too_few(members: &[Member<'_>], hosts: Vec<HostId>, contest: Contest, condition: Option<&Predicate>) -> Conflict {
     let Contest {
         at,

@@ -185,8 +185,8 @@ fn proof<'a>(
     })
 }
 
-/// What the members use of the rows at least, each demand in the cheapest hosts that it may have beside the fixed work among
-/// them; `None` if those are too few for one of them.
+/// What the members use of the rows at least, each demand in the cheapest hosts that it may have beside the fixed work
+/// among them; `None` if those are too few for one of them.
 fn recounted(
     scene: &Scene<'_>,
     classes: &Classes,

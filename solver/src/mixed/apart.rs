@@ -1,8 +1,8 @@
 //! Why not: instances that may not share a host need more hosts at one instant than whole hosts leave.
 //!
 //! Invariant: where this finds an instant, `whole` finds the fewest members. At it, reservations that can use none but
-//! some hosts, fixed ones that occupy some of them whole, and one reservation of instances of which each needs a host of
-//! its own, need more of these hosts together than there are.
+//! some hosts, fixed ones that occupy some of them whole, and one reservation of instances of which each needs a host
+//! of its own, need more of these hosts together than there are.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! Who has to do with a request that no choice of hosts serves: directly, or by way of others that would have to move.
 //!
-//! Invariant: the listed reservations suffice. Where a listed one may be put, nothing stands at the same time that is not
-//! listed; so if the listed ones could all be served without the others, they could beside them, each of which would stay
-//! where it is.
+//! Invariant: the listed reservations suffice. Where a listed one may be put, nothing stands at the same time that is
+//! not listed; so if the listed ones could all be served without the others, they could beside them, each of which
+//! would stay where it is.
 
 use std::collections::BTreeSet;
 

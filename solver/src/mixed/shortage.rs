@@ -26,8 +26,8 @@ pub(super) struct Shortage<'a> {
     earlier: Needs,
     /// The instant that was counted.
     pub(super) at: Seconds,
-    /// Whether all members are of whole hosts. Then hosts are short, too: the fewest amounts that so many hosts have, beside
-    /// those of hosts that are taken, do not exceed the sum unless the hosts do.
+    /// Whether all members are of whole hosts. Then hosts are short, too: the fewest amounts that so many hosts have,
+    /// beside those of hosts that are taken, do not exceed the sum unless the hosts do.
     pub(super) is_whole: bool,
 }
 
@@ -84,8 +84,8 @@ impl Shortage<'_> {
                 earlier.hosts,
             ),
             _ => format!(
-                "{} {class} are needed by the instances of your request ({}) and of earlier leases ({}); beside the {} that \
-                 {} needed whole, the {hosts} {} at most",
+                "{} {class} are needed by the instances of your request ({}) and of earlier leases ({}); beside the {} \
+                 that {} needed whole, the {hosts} {} at most",
                 asked.instances + earlier.instances,
                 asked.instances,
                 earlier.instances,

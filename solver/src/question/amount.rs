@@ -120,8 +120,8 @@ pub(super) const fn works(answer: Answer) -> Option<bool> {
     }
 }
 
-/// The greatest number that works, no less than what is kept, by what the answers to single numbers say; between what is
-/// known of it.
+/// The greatest number that works, no less than what is kept, by what the answers to single numbers say; between what
+/// is known of it.
 pub(super) fn greatest(
     asked: &mut Asked<'_>,
     request: &Request,

@@ -1,14 +1,14 @@
 //! How many hosts of a kind are free at every instant of a range.
 //!
-//! Two counts for each instant: hosts free as the plan stands, and hosts that could be free if the pending
-//! promises were chosen anew. The second is the value of a maximum flow at that instant: a promise leaves
-//! a matching host for a free one it may use as well, possibly by way of another promise that does the
-//! same. Where instances stand that may be put elsewhere, this is a lower bound; from there the planner is asked how many
-//! hosts could be had at the instant if nothing but what is active then had ever been promised.
+//! Two counts for each instant: hosts free as the plan stands, and hosts that could be free if the pending promises
+//! were chosen anew. The second is the value of a maximum flow at that instant: a promise leaves a matching host for a
+//! free one it may use as well, possibly by way of another promise that does the same. Where instances stand that may
+//! be put elsewhere, this is a lower bound; from there the planner is asked how many hosts could be had at the instant
+//! if nothing but what is active then had ever been promised.
 //!
 //! Invariant: the first count is exact, and so is the second for each instant taken alone, unless the planner was not
-//! asked, or left open, whether instances can be put together any closer: then it is a lower bound. A request that lasts
-//! longer than an instant may get fewer; [`super::Question::most`] tells how many it gets.
+//! asked, or left open, whether instances can be put together any closer: then it is a lower bound. A request that
+//! lasts longer than an instant may get fewer; [`super::Question::most`] tells how many it gets.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -27,8 +27,8 @@ pub struct Step {
     pub from: Seconds,
     /// Matching hosts that take new work and are in service.
     pub in_service: u32,
-    /// Of these, hosts that nothing uses as the plan stands, nor has to be cleaned after. Hosts count as free between two
-    /// leases however little time there is, even if it is too little for another lease and the cleaning after it.
+    /// Of these, hosts that nothing uses as the plan stands, nor has to be cleaned after. Hosts count as free between
+    /// two leases however little time there is, even if it is too little for another lease and the cleaning after it.
     pub free: u32,
     /// Of these, hosts that could be free at this instant if pending promises were chosen anew: at least so many; see
     /// [`Availability`].

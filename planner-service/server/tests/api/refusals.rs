@@ -27,8 +27,8 @@ async fn b1_what_is_left_agrees_with_the_offer() {
     for _ in 0..9 {
         api.lease(OTHER).await;
     }
-    let reason = "at 2050-12-26T12:00Z, 11 hosts are needed by your request (10) and by earlier leases (1); 10 exist; all \
-                  earlier leases together need 9, so at most 1 can be yours (too few until 2050-12-27T12:00Z)";
+    let reason = "at 2050-12-26T12:00Z, 11 hosts are needed by your request (10) and by earlier leases (1); 10 exist; \
+                  all earlier leases together need 9, so at most 1 can be yours (too few until 2050-12-27T12:00Z)";
     let body = refused(&api, lease_body(&json!([physical_host(10, 10)])), reason).await;
     assert_eq!(
         (&body["conflict"]["hosts_needed"], &body["conflict"]["hosts_exist"]),

@@ -41,8 +41,8 @@ impl Pool<'_> {
         }
     }
 
-    /// Who has to do with the request: who has units at the same time as a requested reservation, or as one of these that
-    /// may be given others. Without the rest there would be no more room.
+    /// Who has to do with the request: who has units at the same time as a requested reservation, or as one of these
+    /// that may be given others. Without the rest there would be no more room.
     fn competing(&self) -> BTreeSet<&ReservationId> {
         let asked = || self.asked.iter().map(|asked| asked.ask.asked);
         let mut listed: BTreeSet<&ReservationId> = asked().map(|asked| &asked.id).collect();
