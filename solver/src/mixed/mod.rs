@@ -4,9 +4,11 @@
 //! instant either one host reservation or instances whose amounts fit its capacity.
 //!
 //! Each step only when the one before left it open: [`greedy`] looks for room as everything stands, at first
-//! on the hosts [`at_hand`] alone, [`occupied`], [`apart`] and [`shortage`] count why there can be none, [`repair`] tries to put a few
-//! promises elsewhere, [`search`] chooses counts per group of hosts by growing integer programs, [`pack`] turns them into hosts,
-//! [`exhaustive`] settles in whole numbers what only the solver's word supports, [`verify`] counts the result once more. [`units`] of pools are decided apart, as they depend on no host.
+//! on the hosts [`at_hand`] alone, [`occupied`], [`apart`] and [`shortage`] count why there can be none ([`whole`] where
+//! whole hosts are short), [`repair`] tries to put a few promises elsewhere, [`search`] chooses counts per group of hosts
+//! by growing integer programs, [`pack`] turns them into hosts, [`exhaustive`] settles in whole numbers what only the
+//! solver's word supports ([`competing`] names who took part), [`verify`] counts the result once more. [`units`] of pools
+//! are decided apart, as they depend on no host.
 
 mod answer;
 mod apart;

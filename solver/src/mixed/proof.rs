@@ -304,8 +304,16 @@ impl<'w, 'a> Count<'w, 'a> {
             demands: Vec::new(),
             ..*self
         };
+        // What a listed reservation asks for besides what it keeps is counted with it.
+        let mut counted = placed.clone();
+        for number in 0..self.world.requested {
+            let is_placed = placed.iter().any(|&(other, _)| other == number);
+            if !is_placed && listed.contains(self.world.demands[number].reservation) {
+                counted.push((number, 0));
+            }
+        }
         let needed = beside_listed
-            .costs(weights, &placed, &listed)
+            .costs(weights, &counted, &listed)
             .iter()
             .fold(taken, |sum, (_, cost)| sum.saturating_add(*cost));
         let demands = placed.iter().map(|&(number, _)| self.world.demands[number].reservation);

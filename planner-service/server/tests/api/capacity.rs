@@ -337,7 +337,8 @@ async fn a_refused_change_says_why_and_what_else() {
     let body = refused.json();
     assert_eq!(body["conflict"]["other_reservations"], 1, "{}", refused.text);
     assert_eq!(body["offers"][0]["start"], "2050-12-27T12:00:00Z", "{}", refused.text);
-    assert_eq!(body["offers"][1]["amount"], 1, "{}", refused.text);
+    // As many as it has already are no offer.
+    assert_eq!(body["offers"].as_array().map(Vec::len), Some(1), "{}", refused.text);
     assert!(!refused.text.contains(&other), "{}", refused.text);
 }
 
