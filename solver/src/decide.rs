@@ -39,7 +39,7 @@ impl Planner {
         if let Some(verdict) = tails::exchange(self, &asks, request, now) {
             return (Tier::Count, verdict);
         }
-        if mixed::may_move_instances(self, now) {
+        if mixed::reaches_instances(self, request, now) {
             return mixed::decide(self, &asks, request, now, budget, solver);
         }
         let mut scope = Scope::new(self, &asks, request, now);

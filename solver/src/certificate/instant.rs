@@ -164,11 +164,10 @@ impl<'s, 'a> Instants<'s, 'a> {
         found.members.iter().any(|member| member.own && member.kind.is_none()) || found.hosts.iter().any(shared)
     }
 
-    /// A shortage of all members but one. What is requested beside hosts it keeps stays asked for even if the
-    /// shortage counts only the kept ones; so in that case the others are tried one by one.
+    /// A shortage of all members but one. What is requested beside hosts it keeps stays asked for even if the shortage
+    /// counts only the kept ones, and hosts that several use together are there still when one of them is left out.
     fn without_one(&self, found: &Shortage<'a>) -> Option<Shortage<'a>> {
-        let keeps = found.members.iter().any(|member| member.own && member.kind.is_none());
-        if !keeps || found.members.len() > MOST_MEMBERS {
+        if found.members.len() > MOST_MEMBERS {
             return None;
         }
         let all = || found.members.iter().map(|member| member.reservation);

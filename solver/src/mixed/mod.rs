@@ -39,7 +39,7 @@ use search::Searched;
 use world::{Counts, World};
 
 use crate::decision::{Conflict, Tier, Unfinished, Verdict};
-use crate::model::{Request, Resource, Seconds};
+use crate::model::{Interval, Request, Reservation, Resource, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner};
 use crate::request::Ask;
 
@@ -55,6 +55,51 @@ pub(crate) fn has_other_kinds(request: &Request) -> bool {
 pub(crate) fn may_move_instances(planner: &Planner, now: Seconds) -> bool {
     let last = planner.last_start_of_instances();
     last.is_some_and(|start| start > now && start >= now.saturating_add(planner.freeze))
+}
+
+/// Whether a request for whole hosts may have to put instances elsewhere: such as are held at the same time as what it
+/// asks for, or as promises that would have to move for it, for those, and so on.
+pub(crate) fn reaches_instances(planner: &Planner, request: &Request, now: Seconds) -> bool {
+    if !may_move_instances(planner, now) {
+        return false;
+    }
+    let is_pending = |held: &&Reservation| {
+        !held.holds.is_empty() && !held.is_fixed(now, planner.freeze) && !matches!(held.resource, Resource::Units(_))
+    };
+    let held = planner.leases().flat_map(|lease| &lease.reservations);
+    let pending = held.filter(is_pending).map(|held| {
+        let is_shared = held.resource != Resource::Host;
+        (held.occupation(), Sort::Pending { is_shared })
+    });
+    let asked = request.reservations.iter();
+    let asked = asked.map(|asked| (asked.occupation(), Sort::Asked));
+    let mut all: Vec<(Interval, Sort)> = pending.chain(asked).collect();
+    all.sort_unstable_by_key(|&(occupation, _)| (occupation.start, occupation.end));
+    // Whether what is held without a gap in time asks for hosts, and has instances.
+    let (mut is_asked, mut is_shared, mut end) = (false, false, Seconds::MIN);
+    for (occupation, sort) in all {
+        if occupation.start >= end {
+            (is_asked, is_shared) = (false, false);
+        }
+        end = end.max(occupation.end);
+        match sort {
+            Sort::Asked => is_asked = true,
+            Sort::Pending { is_shared: shared } => is_shared |= shared,
+        }
+        if is_asked && is_shared {
+            return true;
+        }
+    }
+    false
+}
+
+/// What occupies hosts in [`reaches_instances`].
+#[derive(Clone, Copy)]
+enum Sort {
+    /// What the request asks for.
+    Asked,
+    /// A promise that may be put elsewhere; of instances, which share hosts, or of whole ones.
+    Pending { is_shared: bool },
 }
 
 /// Decides such a request.

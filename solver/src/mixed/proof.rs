@@ -307,8 +307,9 @@ impl<'w, 'a> Count<'w, 'a> {
         // What a listed reservation asks for besides what it keeps is counted with it.
         let mut counted = placed.clone();
         for number in 0..self.world.requested {
+            let demand = &self.world.demands[number];
             let is_placed = placed.iter().any(|&(other, _)| other == number);
-            if !is_placed && listed.contains(self.world.demands[number].reservation) {
+            if demand.least > 0 && !is_placed && listed.contains(demand.reservation) {
                 counted.push((number, 0));
             }
         }
