@@ -56,8 +56,8 @@ async fn b3_whole_hosts_are_counted_in_hosts_beside_instances() {
     (far["start_date"], far["end_date"]) = (json!("2050-12-30 12:00"), json!("2050-12-31 12:00"));
     assert_eq!(api.post("/v1/leases", OTHER, far).await.status, StatusCode::CREATED);
     api.lease(OTHER).await;
-    let reason = "at 2050-12-26T12:00Z, 3 matching hosts are needed by your request (2) and by earlier leases (1); 2 exist, \
-                  so at most 1 can be yours (too few until 2050-12-27T12:00Z)";
+    let reason = "at 2050-12-26T12:00Z, 3 hosts are needed by your request (2) and by earlier leases (1); 2 exist, so at \
+                  most 1 can be yours (too few until 2050-12-27T12:00Z)";
     let body = refused(&api, lease_body(&json!([physical_host(2, 2)])), reason).await;
     assert_eq!(body["conflict"]["hosts_needed"], 3);
 }
