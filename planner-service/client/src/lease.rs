@@ -548,9 +548,14 @@ async fn delete_one(
     let deleted = deleted.await;
     deleted.map_err(|refusal| state_shown(refusal, id, api))?;
     // The service may have waited for a while; what it could not give back in this time keeps the lease there.
-    let Ok(Ok(left)) = api.get(&path, &[]).await.map(|answer| member(answer, "lease")) else {
-        output.change(&format!("Deleted lease {name}."))?;
-        return Ok(("deleted", json!({"id": id})));
+    let left = match api.get(&path, &[]).await {
+        Ok(answer) => member(answer, "lease")?,
+        Err(ApiError::Refused { .. }) => {
+            output.change(&format!("Deleted lease {name}."))?;
+            return Ok(("deleted", json!({"id": id})));
+        }
+        // The deletion has begun; nothing tells how far it is.
+        Err(error) => return Err(error.into()),
     };
     let status = text_of(&left, "status");
     output.change(&format!(

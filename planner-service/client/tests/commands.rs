@@ -755,6 +755,25 @@ async fn a10_a_lease_that_still_gives_its_resources_back_is_not_called_deleted()
     assert_eq!(printed["deleted"], json!([]));
 }
 
+/// A service that took the deletion and stops to answer has not said that the lease is gone.
+#[tokio::test]
+async fn a10_a_lease_of_which_nothing_more_is_heard_is_not_called_deleted() {
+    let server = MockServer::start().await;
+    answers(&server, "/v1/leases", json!({"leases": [lease("night", LEASE)]})).await;
+    Mock::given(method("DELETE"))
+        .respond_with(ResponseTemplate::new(204))
+        .mount(&server)
+        .await;
+    Mock::given(method("GET"))
+        .and(path(format!("/v1/leases/{LEASE}")))
+        .respond_with(ResponseTemplate::new(502))
+        .mount(&server)
+        .await;
+    let (result, printed) = berth(&server, &["lease", "delete", "night"]).await;
+    assert_eq!(result.unwrap_err().exit_code(), 3);
+    assert_eq!(printed, "");
+}
+
 /// Several names are all known before the first is taken, and what fails keeps none of the others from being done.
 #[tokio::test]
 async fn of_several_names_none_is_passed_over_silently() {
