@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use solver_format::model::{LeaseId, Request};
-use solver_format::{
-    ConflictEntry, DecisionEntry, MoveEntry, Plan, Problem, ReceiptEntry, RequestEntry, Summary, VerdictName,
-};
+use solver_format::{MoveEntry, Plan, Problem, ReceiptEntry, RequestEntry, Summary, VerdictName};
 
 use super::accepted::{clashes, given, grant};
+use super::apart::{Alone, LARGEST, merged};
 use super::book::Book;
+use super::decided::{Decided, read};
 use super::moves::{self, Rule};
 use super::refused::grantable;
 use super::search::Found;
@@ -20,73 +20,8 @@ use super::{Findings, offers, receipt, sums};
 
 /// Most requests of a batch all subsets of which are looked at.
 const FEW: usize = 6;
-/// Most pairs of something to place and a place to look at, for one subset.
-const LARGEST: usize = 20_000;
 /// Most pairs of a request's reservation and a place to look at, beside everything as it stands.
 const FLEET: usize = 2_000_000;
-/// The reason of a refusal in favour of other requests.
-pub(super) const OTHERS: &str = "value";
-
-/// A request as it stands beside the state, and what became of it.
-pub(super) struct Decided<'a> {
-    pub(super) number: usize,
-    pub(super) entry: &'a RequestEntry,
-    /// What replaces a request of the batch asks for a new lease of that name.
-    pub(super) request: Request,
-    /// Whether it replaces a request of the batch.
-    pub(super) follows: bool,
-    decision: &'a DecisionEntry,
-}
-
-impl Decided<'_> {
-    pub(super) fn lease(&self) -> &LeaseId {
-        self.request.replaces.as_ref().unwrap_or(&self.request.id)
-    }
-
-    fn is_accepted(&self) -> bool {
-        self.decision.verdict == VerdictName::Accepted
-    }
-
-    /// Whether it was refused, but not in favour of others.
-    fn is_impossible(&self) -> bool {
-        let reason = self.decision.conflict.as_ref().map(|conflict| conflict.reason.as_str());
-        self.decision.verdict == VerdictName::Refused && reason != Some(OTHERS)
-    }
-
-    /// Why it was refused by itself, if it was.
-    pub(super) fn impossible(&self) -> Option<&ConflictEntry> {
-        let conflict = self.decision.conflict.as_ref();
-        conflict.filter(|_| self.is_impossible())
-    }
-}
-
-/// The requests and their decisions.
-fn read<'a>(before: &Book, problem: &'a Problem, plan: &'a Plan) -> Vec<Decided<'a>> {
-    let mut new: BTreeSet<&LeaseId> = BTreeSet::new();
-    let mut all = Vec::new();
-    for (number, (entry, decision)) in problem.requests.iter().zip(&plan.decisions).enumerate() {
-        let mut request = entry.to_request(problem.cleaning);
-        let mut follows = false;
-        match &entry.replaces {
-            None => _ = new.insert(&entry.id),
-            Some(lease) if new.contains(lease) && !before.leases.contains_key(lease) => {
-                follows = true;
-                request.id = lease.clone();
-                request.replaces = None;
-            }
-            Some(_) => {}
-        }
-        all.push(Decided {
-            number,
-            entry,
-            request,
-            follows,
-            decision,
-        });
-    }
-    all
-}
-
 /// Checks the decisions and makes them.
 pub(super) fn check(
     before: &Book,
@@ -196,46 +131,6 @@ fn refusal(before: &Book, decided: &[Decided<'_>], this: &Decided<'_>, best: boo
     }
 }
 
-/// The fleet with no other lease than the one a request replaces.
-pub(super) struct Alone {
-    book: Book,
-}
-
-impl Alone {
-    fn new(before: &Book, problem: &Problem) -> Self {
-        let mut book = Book::new(problem);
-        for lease in before.leases.keys() {
-            book.put(lease.clone(), Vec::new());
-        }
-        Self { book }
-    }
-
-    /// Does something with only the lease in the book that the request replaces.
-    fn with<T>(&mut self, before: &Book, request: &Request, mut act: impl FnMut(&mut Book) -> T) -> T {
-        let lease = request.replaces.as_ref().unwrap_or(&request.id);
-        self.book.put(lease.clone(), before.replaced(request).to_vec());
-        let result = act(&mut self.book);
-        self.book.put(lease.clone(), Vec::new());
-        result
-    }
-
-    /// Checks an acceptance that a later one replaces.
-    fn accepted(&mut self, before: &Book, request: &Request, decision: &DecisionEntry, findings: &mut Findings) {
-        self.with(before, request, |book| {
-            let Some(given) = given(book, request, decision, findings) else {
-                return;
-            };
-            let mut touched = BTreeSet::new();
-            grant(book, request, given, &mut touched);
-            clashes(book, &touched, findings);
-        });
-    }
-
-    pub(super) fn is_possible(&mut self, before: &Book, request: &Request) -> Found {
-        self.with(before, request, |book| grantable(book, request, &|_| false, LARGEST))
-    }
-}
-
 /// The stated bound, if it can be one.
 fn bound(problem: &Problem, summary: &Summary, findings: &mut Findings) -> u64 {
     let Some(bound) = summary.bound else {
@@ -340,35 +235,4 @@ fn together<'a>(before: &Book, problem: &Problem, requests: impl Iterator<Item =
     let (merged, together) = merged(before, problem, requests);
     let book = merged.as_ref().unwrap_or(before);
     grantable(book, &together, &|held| !book.is_fixed(held), LARGEST)
-}
-
-/// Requests for different leases as one request, for the one lease that all leases they replace are made; and the
-/// state with that lease, if they are several.
-pub(super) fn merged<'a>(
-    before: &Book,
-    problem: &Problem,
-    requests: impl Iterator<Item = &'a Request>,
-) -> (Option<Book>, Request) {
-    let mut together = Request {
-        id: LeaseId::from("together"),
-        replaces: None,
-        reservations: Vec::new(),
-    };
-    let mut replaced: Vec<&LeaseId> = Vec::new();
-    for request in requests {
-        together.reservations.extend(request.reservations.iter().cloned());
-        replaced.extend(&request.replaces);
-    }
-    together.replaces = replaced.first().map(|&lease| lease.clone());
-    if replaced.len() < 2 {
-        return (None, together);
-    }
-    let mut merged = Book::new(problem);
-    let mut parts = Vec::new();
-    for lease in &replaced {
-        parts.extend(before.leases.get(*lease).into_iter().flatten().cloned());
-        merged.put((*lease).clone(), Vec::new());
-    }
-    merged.put(replaced[0].clone(), parts);
-    (Some(merged), together)
 }

@@ -9,11 +9,14 @@
 //! `book` knows who holds what, `load` what fits on one place. `accepted`, `held` and `moves` are the rules
 //! of what is given; `refused`, `shortage`, `occupied` and `rows` those of why nothing is; `offers` what is
 //! offered instead. `scene` and `search` find out what is possible. `batch`, with `receipt` for its bound, and `heal`
-//! are the modes that do not take one request after another.
+//! are the modes that do not take one request after another; `decided` has the requests of a batch, `apart` the states in
+//! which some of them are looked at by themselves.
 
 mod accepted;
+mod apart;
 mod batch;
 mod book;
+mod decided;
 mod heal;
 mod held;
 mod load;

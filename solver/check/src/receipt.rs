@@ -11,8 +11,9 @@ use solver_format::model::{HostId, LeaseId, Reservation, Resource};
 use solver_format::{ConflictEntry, Problem, ReceiptEntry};
 
 use super::Findings;
-use super::batch::{Alone, Decided, merged};
+use super::apart::{Alone, merged};
 use super::book::{Book, times};
+use super::decided::Decided;
 use super::occupied::{Staying, Wanted};
 use super::refused;
 use super::rows::{ByHost, Placed, Rows, taken, whole};
