@@ -5,7 +5,6 @@
 //! requests and decisions alone: nothing of the planner is used beyond its types.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use solver::decision::{Decision, Verdict};
 use solver::model::{
@@ -65,15 +64,7 @@ impl Ledger {
         for lease in leases {
             for held in &lease.reservations {
                 let promise = Promise {
-                    part: RequestedReservation {
-                        id: held.id.clone(),
-                        resource: held.resource.clone(),
-                        window: held.window,
-                        cleaning: held.cleaning,
-                        min: held.min,
-                        max: held.max,
-                        predicate: Arc::clone(&held.predicate),
-                    },
+                    part: held.requested(),
                     holds: held.holds.clone(),
                 };
                 ledger.stand(&promise, &mut touched)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use solver_format::DecisionEntry;
-use solver_format::model::{HostId, Request, RequestedReservation, Reservation};
+use solver_format::model::{HostId, Request, RequestedReservation, Reservation, Resource};
 
 use super::Findings;
 use super::book::{Book, Place, less};
@@ -153,7 +153,7 @@ pub(super) fn grant(book: &mut Book, request: &Request, given: Given<'_>, touche
 
 /// Whether a block meets the part of the new window that was not in the old one.
 pub(super) fn newly_blocked(book: &Book, host: &HostId, old: &Reservation, asked: &RequestedReservation) -> bool {
-    if matches!(old.resource, solver_format::model::Resource::Units(_)) {
+    if matches!(old.resource, Resource::Units(_)) {
         return false;
     }
     let blocks = book.hosts.get(host).map_or(&[][..], |host| &host.blocks);

@@ -22,6 +22,7 @@ use super::{Findings, offers, receipt, sums};
 const FEW: usize = 6;
 /// Most pairs of a request's reservation and a place to look at, beside everything as it stands.
 const FLEET: usize = 2_000_000;
+
 /// Checks the decisions and makes them.
 pub(super) fn check(
     before: &Book,

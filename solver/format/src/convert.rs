@@ -144,15 +144,7 @@ impl ReservationEntry {
         Self {
             holds: Some(units(&reservation.holds)),
             pinned: Some(reservation.pinned),
-            ..Self::asked(&RequestedReservation {
-                id: reservation.id.clone(),
-                resource: reservation.resource.clone(),
-                window: reservation.window,
-                cleaning: reservation.cleaning,
-                min: reservation.min,
-                max: reservation.max,
-                predicate: Arc::clone(&reservation.predicate),
-            })
+            ..Self::asked(&reservation.requested())
         }
     }
 

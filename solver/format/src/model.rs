@@ -190,6 +190,19 @@ impl Reservation {
         occupation(self.window, self.cleaning)
     }
 
+    /// The same, as it would be asked for.
+    pub fn requested(&self) -> RequestedReservation {
+        RequestedReservation {
+            id: self.id.clone(),
+            resource: self.resource.clone(),
+            window: self.window,
+            cleaning: self.cleaning,
+            min: self.min,
+            max: self.max,
+            predicate: Arc::clone(&self.predicate),
+        }
+    }
+
     /// Whether its hosts may not change at `now`: it says so, it has started, or it starts within the
     /// next `freeze` seconds.
     pub const fn is_fixed(&self, now: Seconds, freeze: Seconds) -> bool {

@@ -170,12 +170,17 @@ impl<'s, 'a> Instants<'s, 'a> {
         if found.members.len() > MOST_MEMBERS {
             return None;
         }
+        let keeps = found.members.iter().any(|member| member.own && member.kind.is_none());
         let all = || found.members.iter().map(|member| member.reservation);
         let others = found.members.iter().filter(|member| !member.own);
         others.map(|member| member.reservation).find_map(|left_out| {
             let part = self.part(&all().filter(|member| *member != left_out).collect());
-            let mut instants = self.starts(&part.view()).into_iter();
-            instants.find_map(|at| self.at(at, &part.view()))
+            let instants = if keeps {
+                self.starts(&part.view())
+            } else {
+                BTreeSet::from([found.at])
+            };
+            instants.into_iter().find_map(|at| self.at(at, &part.view()))
         })
     }
 

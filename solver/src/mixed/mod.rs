@@ -39,7 +39,7 @@ use search::Searched;
 use world::{Counts, World};
 
 use crate::decision::{Conflict, Tier, Unfinished, Verdict};
-use crate::model::{Interval, Request, Reservation, Resource, Seconds};
+use crate::model::{Interval, Request, Resource, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner};
 use crate::request::Ask;
 
@@ -63,43 +63,24 @@ pub(crate) fn reaches_instances(planner: &Planner, request: &Request, now: Secon
     if !may_move_instances(planner, now) {
         return false;
     }
-    let is_pending = |held: &&Reservation| {
-        !held.holds.is_empty() && !held.is_fixed(now, planner.freeze) && !matches!(held.resource, Resource::Units(_))
-    };
-    let held = planner.leases().flat_map(|lease| &lease.reservations);
-    let pending = held.filter(is_pending).map(|held| {
-        let is_shared = held.resource != Resource::Host;
-        (held.occupation(), Sort::Pending { is_shared })
-    });
+    // Each with whether the request asks for it, and whether it is of instances.
+    let pending = planner.movable(now);
+    let pending = pending.map(|held| (held.occupation(), false, held.resource != Resource::Host));
     let asked = request.reservations.iter();
-    let asked = asked.map(|asked| (asked.occupation(), Sort::Asked));
-    let mut all: Vec<(Interval, Sort)> = pending.chain(asked).collect();
-    all.sort_unstable_by_key(|&(occupation, _)| (occupation.start, occupation.end));
-    // Whether what is held without a gap in time asks for hosts, and has instances.
-    let (mut is_asked, mut is_shared, mut end) = (false, false, Seconds::MIN);
-    for (occupation, sort) in all {
+    let asked = asked.map(|asked| (asked.occupation(), true, false));
+    let mut all: Vec<(Interval, bool, bool)> = pending.chain(asked).collect();
+    all.sort_unstable();
+    // The same of what is held without a gap in time.
+    let (mut end, mut is_asked, mut has_instances) = (Seconds::MIN, false, false);
+    all.into_iter().any(|(occupation, asked, instances)| {
         if occupation.start >= end {
-            (is_asked, is_shared) = (false, false);
+            (is_asked, has_instances) = (false, false);
         }
         end = end.max(occupation.end);
-        match sort {
-            Sort::Asked => is_asked = true,
-            Sort::Pending { is_shared: shared } => is_shared |= shared,
-        }
-        if is_asked && is_shared {
-            return true;
-        }
-    }
-    false
-}
-
-/// What occupies hosts in [`reaches_instances`].
-#[derive(Clone, Copy)]
-enum Sort {
-    /// What the request asks for.
-    Asked,
-    /// A promise that may be put elsewhere; of instances, which share hosts, or of whole ones.
-    Pending { is_shared: bool },
+        is_asked |= asked;
+        has_instances |= instances;
+        is_asked && has_instances
+    })
 }
 
 /// Decides such a request.

@@ -305,14 +305,13 @@ impl<'w, 'a> Count<'w, 'a> {
             ..*self
         };
         // What a listed reservation asks for besides what it keeps is counted with it.
-        let mut counted = placed.clone();
-        for number in 0..self.world.requested {
-            let demand = &self.world.demands[number];
-            let is_placed = placed.iter().any(|&(other, _)| other == number);
-            if demand.least > 0 && !is_placed && listed.contains(demand.reservation) {
-                counted.push((number, 0));
-            }
-        }
+        let beside_kept = (0..self.world.requested).filter(|number| {
+            let demand = &self.world.demands[*number];
+            let is_placed = || placed.iter().any(|(other, _)| other == number);
+            demand.least > 0 && listed.contains(demand.reservation) && !is_placed()
+        });
+        let beside_kept = beside_kept.map(|number| (number, 0));
+        let counted: Vec<(DemandNumber, u128)> = placed.iter().copied().chain(beside_kept).collect();
         let needed = beside_listed
             .costs(weights, &counted, &listed)
             .iter()

@@ -15,7 +15,7 @@ mod occupy;
 
 use crate::hosts::{Carried, Hosts, ReservationNumber};
 use crate::index::{Eligible, Index, Interner, Learnt, Part, PredicateNumber, Stored};
-use crate::model::{Host, HostId, Interval, Lease, LeaseId, Pool, PoolId, Request, Seconds};
+use crate::model::{Host, HostId, Interval, Lease, LeaseId, Pool, PoolId, Request, Reservation, Resource, Seconds};
 use crate::predicate::Predicate;
 pub use crate::program::ModelSolver;
 
@@ -278,6 +278,14 @@ impl Planner {
     /// The leases held, by identifier.
     pub fn leases(&self) -> impl Iterator<Item = &Lease> {
         self.leases.values().map(|stored| &stored.lease)
+    }
+
+    /// The reservations of hosts or instances that may be put elsewhere at `now`.
+    pub(crate) fn movable(&self, now: Seconds) -> impl Iterator<Item = &Reservation> {
+        let held = self.leases().flat_map(|lease| &lease.reservations);
+        held.filter(move |held| {
+            !held.holds.is_empty() && !held.is_fixed(now, self.freeze) && !matches!(held.resource, Resource::Units(_))
+        })
     }
 
     /// The lease with its numbers, if it is held.

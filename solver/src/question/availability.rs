@@ -103,17 +103,12 @@ struct Packing<'q, 'a> {
 
 impl<'q, 'a> Packing<'q, 'a> {
     fn new(question: &'q Question<'a>, predicate: &'q Predicate) -> Self {
-        let Question { planner, now, .. } = question;
-        let may_move = |held: &&Reservation| {
-            matches!(held.resource, Resource::Instances(_))
-                && !held.holds.is_empty()
-                && !held.is_fixed(*now, planner.freeze)
-        };
-        let held = planner.leases().flat_map(|lease| &lease.reservations);
+        let movable = question.planner.movable(question.now);
+        let waiting = movable.filter(|held| held.resource != Resource::Host);
         Self {
             question,
             predicate,
-            waiting: held.filter(may_move).map(Reservation::occupation).collect(),
+            waiting: waiting.map(Reservation::occupation).collect(),
             decisions: question.decisions,
             pairs: MOST_PAIRS,
         }

@@ -12,7 +12,7 @@ use solver::question::{MOST_DECISIONS, Question};
 use solver_highs::Highs;
 
 use super::State;
-use super::history::{Random, Setting};
+use super::history::Random;
 use super::per_host::{Answer, World};
 
 const NO_LIMIT: Budget = Budget { seconds: None };
@@ -53,13 +53,7 @@ fn availability_with_moves_equals_the_per_host_model_at_every_instant() {
         let mut predicate = Predicate::All(Vec::new());
         for number in 0..9 {
             let leases = state.leases();
-            let setting = Setting {
-                hosts: &state.hosts,
-                pool: &state.pool,
-                now: state.now,
-                cleaning: state.cleaning,
-            };
-            let request = setting.request(&mut random, &leases, number);
+            let request = state.setting().request(&mut random, &leases, number);
             if random.percent(40) {
                 predicate = (*request.reservations[0].predicate).clone();
             }

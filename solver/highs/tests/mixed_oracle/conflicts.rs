@@ -11,7 +11,7 @@ use solver_format::{ConflictEntry, Problem, fingerprint};
 use solver_highs::Highs;
 
 use super::State;
-use super::history::{Random, Setting};
+use super::history::Random;
 
 /// Histories looked at.
 const HISTORIES: u64 = 120;
@@ -53,13 +53,7 @@ fn the_members_of_a_conflict_suffice_for_it() {
         for number in 0..14 {
             state.disturb(&mut random);
             let leases = state.leases();
-            let setting = Setting {
-                hosts: &state.hosts,
-                pool: &state.pool,
-                now: state.now,
-                cleaning: state.cleaning,
-            };
-            let request = setting.request(&mut random, &leases, number);
+            let request = state.setting().request(&mut random, &leases, number);
             let decision = state
                 .planner
                 .decide(&request, state.now, Budget { seconds: None }, &Highs);

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use solver::admit::{self, Settings};
 use solver::decision::{Decision, Verdict};
-use solver::model::{Host, Interval, Lease, Pool, Request, RequestedReservation, Resource, Seconds};
+use solver::model::{Host, Interval, Lease, Pool, Request, Resource, Seconds};
 use solver::planner::{Budget, Planner};
 use solver_check::check;
 use solver_format::{Problem, fingerprint};
@@ -70,6 +70,15 @@ impl State {
 
     fn leases(&self) -> Vec<Lease> {
         self.planner.leases().cloned().collect()
+    }
+
+    fn setting(&self) -> Setting<'_> {
+        Setting {
+            hosts: &self.hosts,
+            pool: &self.pool,
+            now: self.now,
+            cleaning: self.cleaning,
+        }
     }
 
     /// Time passes, hosts break or change, promises are pinned.
@@ -149,56 +158,38 @@ fn extensions_of_what_runs_equal_the_per_host_model() {
 fn extension(seed: u64, tally: &mut Tally) {
     let mut random = Random(seed);
     let mut state = State::new(&mut random);
-    let others = 1 + usize::try_from(random.count(1, 6)).unwrap();
     let running = Interval::new(state.now, state.now + random.between(2, 6));
-    for number in 0..=others + 1 {
-        let leases = state.leases();
-        let setting = Setting {
-            hosts: &state.hosts,
-            pool: &state.pool,
-            now: state.now,
-            cleaning: state.cleaning,
-        };
-        let mut request = Request {
+    for number in 0..random.between(3, 8) {
+        let mut asked = state.setting().asked(&mut random, format!("r{number}"));
+        asked.window = running;
+        if number > 0 {
+            let start = running.end + random.between(-1, 2);
+            asked.window = Interval::new(start, start + random.between(1, 5));
+        }
+        let request = Request {
             id: format!("l{number}").into(),
             replaces: None,
-            reservations: vec![setting.asked(&mut random, format!("r{number}"))],
+            reservations: vec![asked],
         };
-        let asked = &mut request.reservations[0];
-        asked.window = if number == 0 {
-            running
-        } else {
-            let start = running.end + random.between(-1, 2);
-            Interval::new(start, start + random.between(1, 5))
-        };
-        if number == others + 1 {
-            let Some(held) = leases.iter().find(|lease| *lease.id == *"l0") else {
-                return;
-            };
-            let held = &held.reservations[0];
-            request.replaces = Some("l0".into());
-            *asked = RequestedReservation {
-                id: held.id.clone(),
-                resource: held.resource.clone(),
-                window: Interval::new(running.start, running.end + random.between(1, 5)),
-                cleaning: held.cleaning,
-                min: held.min,
-                max: held.max,
-                predicate: held.predicate.clone(),
-            };
-            if random.percent(30) && !matches!(held.resource, Resource::Units(_)) {
-                asked.min += 1;
-                asked.max = asked.min.max(asked.max);
-            }
-        }
         let case = format!("extension {seed}, request {number}");
-        if number == others + 1 {
-            state.now += random.between(0, 1);
-            decide(&mut state, &leases, &request, &case, tally);
-        } else {
-            decide(&mut state, &leases, &request, &case, &mut Tally::default());
-        }
+        decide(&mut state, &request, &case, &mut Tally::default());
     }
+    let Some(lease) = state.planner.lease(&"l0".into()) else {
+        return;
+    };
+    let mut asked = lease.reservations[0].requested();
+    asked.window.end += random.between(1, 5);
+    if random.percent(30) && !matches!(asked.resource, Resource::Units(_)) {
+        asked.min += 1;
+        asked.max = asked.min.max(asked.max);
+    }
+    let request = Request {
+        id: "extended".into(),
+        replaces: Some(lease.id.clone()),
+        reservations: vec![asked],
+    };
+    state.now += random.between(0, 1);
+    decide(&mut state, &request, &format!("extension {seed}"), tally);
 }
 
 fn history(seed: u64, tally: &mut Tally) {
@@ -207,24 +198,13 @@ fn history(seed: u64, tally: &mut Tally) {
     for number in 0..14 {
         state.disturb(&mut random);
         let leases = state.leases();
-        let setting = Setting {
-            hosts: &state.hosts,
-            pool: &state.pool,
-            now: state.now,
-            cleaning: state.cleaning,
-        };
-        let request = setting.request(&mut random, &leases, number);
-        decide(
-            &mut state,
-            &leases,
-            &request,
-            &format!("seed {seed}, request {number}"),
-            tally,
-        );
+        let request = state.setting().request(&mut random, &leases, number);
+        decide(&mut state, &request, &format!("seed {seed}, request {number}"), tally);
     }
 }
 
-fn decide(state: &mut State, leases: &[Lease], request: &Request, case: &str, tally: &mut Tally) {
+fn decide(state: &mut State, request: &Request, case: &str, tally: &mut Tally) {
+    let leases = &state.leases();
     let decision = state
         .planner
         .decide(request, state.now, Budget { seconds: None }, &Highs);
