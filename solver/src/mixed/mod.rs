@@ -133,11 +133,12 @@ fn as_things_stand(world: &World<'_>) -> Option<Answer> {
 /// Decides everything but units.
 fn on_hosts(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Result<(Tier, Answer), (Tier, Verdict)> {
     let refused = |tier: Tier, conflict: Conflict| Err((tier, Verdict::Refused { conflict }));
-    if let Some(conflict) = refusal::kept_without_room(world) {
-        return refused(Tier::Certificate, conflict);
-    }
+    // First what the request is refused for whatever anybody else has.
     if let Some(conflict) = refusal::never_enough(world) {
         return refused(Tier::Static, conflict);
+    }
+    if let Some(conflict) = refusal::kept_without_room(world) {
+        return refused(Tier::Certificate, conflict);
     }
     let free = greedy::search(world);
     let found = |counts: &[Counts]| {
