@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use planner_core::ports::{Change, Commit, Store};
+use store::testing::options;
 use store::{SqlStore, StoreOptions};
 
 use super::{attempt, book, book_all, file, listed, on, readiness, refused, register};
@@ -148,7 +149,7 @@ async fn f10_a_book_that_another_program_changes_is_taken_for_a_shared_one() {
 async fn f1_a_clock_that_steps_back_costs_no_acknowledged_lease_and_admits_no_second_writer() {
     let folder = tempfile::tempdir().unwrap();
     let address = format!("sqlite://{}", folder.path().join("book.db").display());
-    let open = || SqlStore::connect(&address, StoreOptions::default());
+    let open = || SqlStore::connect(&address, options());
     let mut kept = BTreeSet::new();
     for (round, step) in (0..).zip([0, -7_200, 86_400, -100_000]) {
         let store = open().await.unwrap();
