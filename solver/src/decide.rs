@@ -5,6 +5,7 @@
 use crate::decision::{Conflict, Decision, Tier, Unfinished, Verdict};
 use crate::model::{Request, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner};
+use crate::reach::Reach;
 use crate::reassign::{self, Reassigned};
 use crate::request::Ask;
 use crate::scope::Scope;
@@ -27,8 +28,9 @@ impl Planner {
             Ok(asks) => asks,
             Err(conflict) => return refused(Tier::Static, conflict),
         };
+        let reach = Reach::new(self, &asks, request, now);
         if mixed::has_other_kinds(request) {
-            return mixed::decide(self, &asks, request, now, budget, solver);
+            return mixed::decide(self, &asks, request, now, &reach, budget, solver);
         }
         let free = count::search(self, &asks, request, now);
         if let Some(found) = &free
@@ -36,13 +38,13 @@ impl Planner {
         {
             return (Tier::Count, found.verdict(&asks));
         }
-        if let Some(verdict) = tails::exchange(self, &asks, request, now) {
+        if let Some(verdict) = tails::exchange(self, &asks, request, now, &reach) {
             return (Tier::Count, verdict);
         }
-        if mixed::reaches_instances(self, request, now) {
-            return mixed::decide(self, &asks, request, now, budget, solver);
+        if reach.has_instances() {
+            return mixed::decide(self, &asks, request, now, &reach, budget, solver);
         }
-        let mut scope = Scope::new(self, &asks, request, now);
+        let mut scope = Scope::new(self, &asks, request, now, &reach);
         if free.is_none()
             && let Some(conflict) = certificate::at_likely(&mut scope)
         {
@@ -51,7 +53,7 @@ impl Planner {
         // Without an answer in time, hosts that are free as things stand are an answer still.
         let undecided = |why: Unfinished| {
             let found = free.as_ref().map(|found| (Tier::Count, found.verdict(&asks)));
-            found.unwrap_or_else(|| mixed::settle(self, &asks, request, now, budget, why))
+            found.unwrap_or_else(|| mixed::settle(self, &asks, request, now, &reach, budget, why))
         };
         match reassign::solve(&mut scope, budget, solver) {
             Reassigned::Counts(counts) => {

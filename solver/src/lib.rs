@@ -40,6 +40,7 @@ pub mod offers;
 pub mod planner;
 pub mod program;
 pub mod question;
+mod reach;
 mod rearranged;
 mod reassign;
 pub mod replan;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{BTreeMap, Holder, Holders, Index, IndexClass, PredicateNumber};
 use crate::hosts::{HostNumber, Hosts, ReservationNumber};
-use crate::model::{Interval, Lease, Reservation, ReservationId, Resource, Seconds};
+use crate::model::{Interval, Lease, LeaseId, Reservation, ReservationId, Resource, Seconds};
 
 /// A lease with what the planner looks up often.
 pub(crate) struct Stored {
@@ -59,8 +59,14 @@ impl Held {
         }
     }
 
-    fn reservation(&self) -> &Reservation {
+    /// The reservation as it is promised.
+    pub(crate) fn reservation(&self) -> &Reservation {
         &self.stored.lease.reservations[self.place]
+    }
+
+    /// The order of reservations: by lease, then as the lease lists them.
+    pub(crate) fn order(&self) -> (&LeaseId, usize) {
+        (&self.stored.lease.id, self.place)
     }
 }
 
@@ -135,7 +141,7 @@ impl Index {
             number: held.part.number,
             predicate: held.part.predicate,
             count,
-            stays: instances || reservation.pinned,
+            pinned: reservation.pinned,
             instances,
             suits: admits && self.is_reservable(class) && self.in_service(class, held.window),
         }

@@ -10,6 +10,7 @@ use crate::hosts::{HostNumber, ReservationNumber};
 use crate::index::{Eligible, Held, IndexClass};
 use crate::model::{Interval, Request, Seconds};
 use crate::planner::Planner;
+use crate::reach::Reached;
 use crate::request::Ask;
 
 /// How much of the planner a scene shows.
@@ -22,6 +23,8 @@ pub(crate) struct Extent<'e> {
     pub(crate) asked: Option<&'e [bool]>,
     /// Whether the other pending reservations stand on their hosts all the same, asking for nothing.
     pub(crate) silent: bool,
+    /// Pending reservations that are not reached are left out: nobody can meet them. `None`: all are looked at.
+    pub(crate) reached: Option<&'e Reached>,
 }
 
 /// A scene of some classes, with the planner's names.
@@ -94,7 +97,11 @@ impl<'a> Scene<'a> {
                         reservation: &taken.reservation,
                         interval: taken.interval,
                     });
-                } else if extent.silent || extent.pending.is_none_or(|pending| pending.contains(&taken.number)) {
+                    continue;
+                }
+                let is_reached = extent.reached.is_none_or(|reached| reached.contains(taken.number));
+                let speaks = extent.pending.is_none_or(|pending| pending.contains(&taken.number));
+                if is_reached && (extent.silent || speaks) {
                     holders.entry(taken.number).or_default().push(hosts.len());
                 }
             }

@@ -90,9 +90,10 @@ impl Scope<'_> {
             pending: None,
             asked: None,
             silent: false,
+            reached: self.reached,
         };
         let part = Scene::part(self.planner, self.asks, self.request, self.now, &extent);
-        let classes = Classes::from(&part.scene, self.earliest);
+        let classes = Classes::from(&part.scene, self.earliest, |_| self.until(group));
         let demands: Vec<Option<DemandNumber>> = part.reservations.iter().map(|&number| self.know(number)).collect();
         let requested = self.asks.len();
         let first = self.cells.len();

@@ -34,9 +34,9 @@ impl Scope<'_> {
 
     fn is_pending(&self, holder: &Holder) -> bool {
         let starts = holder.interval.start;
-        !holder.stays
-            && starts > self.now
-            && starts >= self.now.saturating_add(self.planner.freeze)
+        !holder.pinned
+            && !holder.instances
+            && starts >= self.planner.movable_from(self.now)
             && !self.freed.contains(&holder.number)
     }
 
