@@ -41,9 +41,6 @@ impl Planner {
         if let Some(verdict) = tails::exchange(self, &asks, request, now, &reach) {
             return (Tier::Count, verdict);
         }
-        if reach.has_instances() {
-            return mixed::decide(self, &asks, request, now, &reach, budget, solver);
-        }
         let mut scope = Scope::new(self, &asks, request, now, &reach);
         if free.is_none()
             && let Some(conflict) = certificate::at_likely(&mut scope)
@@ -55,10 +52,15 @@ impl Planner {
             let found = free.as_ref().map(|found| (Tier::Count, found.verdict(&asks)));
             found.unwrap_or_else(|| mixed::settle(self, &asks, request, now, &reach, budget, why))
         };
+        // Instances were left aside, so only what they cannot make room for has to be decided beside them.
+        let beside_instances = || mixed::decide(self, &asks, request, now, &reach, budget, solver);
         match reassign::solve(&mut scope, budget, solver) {
             Reassigned::Counts(counts) => {
                 if let Some(verdict) = scope.place(&counts) {
                     return (tier_of(&verdict), verdict);
+                }
+                if reach.has_instances() {
+                    return beside_instances();
                 }
                 let (opened, counts) = scope.changed(&counts);
                 let Some(changed) = decode::changes(&opened.scene, &opened.classes, &counts) else {
@@ -71,6 +73,7 @@ impl Planner {
                 (tier_of(&verdict), verdict)
             }
             Reassigned::Infeasible(conflict) => refused(Tier::Certificate, conflict),
+            Reassigned::Open(_) if reach.has_instances() => beside_instances(),
             Reassigned::Open(why) => undecided(why),
         }
     }

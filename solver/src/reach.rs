@@ -54,8 +54,8 @@ impl<'a> Reach<'a> {
     /// long as somebody may be there, nor work that may move before `movable`.
     pub(crate) fn is_even(&self, class: IndexClass, start: Seconds, movable: Seconds) -> bool {
         let holders = self.planner.index().holders(class);
-        holders.is_even(start, movable, Seconds::MAX)
-            || (self.reached().span(class)).is_some_and(|span| holders.is_even(start, movable, span.end))
+        holders.is_even(start, movable, Seconds::MAX, false)
+            || (self.reached().span(class)).is_some_and(|span| holders.is_even(start, movable, span.end, false))
     }
 
     /// What is reached.

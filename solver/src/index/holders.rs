@@ -143,8 +143,9 @@ impl Holders {
     }
 
     /// Whether every one of them that does not move starts no later than `start` or no earlier than `until`, and the
-    /// class suits all: of those that may move, those do not that start before `fixed`.
-    pub(crate) fn is_even(&self, start: Seconds, fixed: Seconds, until: Seconds) -> bool {
+    /// class suits all: of those that may move, those do not that start before `fixed`. With instances `aside`, those of
+    /// them that may move are not looked at.
+    pub(crate) fn is_even(&self, start: Seconds, fixed: Seconds, until: Seconds, aside: bool) -> bool {
         if self.unsuited > 0 {
             return false;
         }
@@ -156,7 +157,8 @@ impl Holders {
             }
             let uneven = |holder: &Holder| {
                 let begins = holder.interval.start;
-                start < begins && begins < until && (holder.stays() || begins < fixed)
+                let stays = if aside { holder.pinned } else { holder.stays() };
+                start < begins && begins < until && (stays || begins < fixed)
             };
             if block.holders.iter().any(uneven) {
                 return false;
@@ -214,8 +216,14 @@ mod tests {
                         let moves = !holder.stays() && begins >= fixed;
                         holder.suits && (moves || begins <= at || begins >= until)
                     });
-                    prop_assert_eq!(holders.is_even(at, fixed, until), even);
-                    prop_assert_eq!(made.is_even(at, fixed, until), even);
+                    prop_assert_eq!(holders.is_even(at, fixed, until, false), even);
+                    prop_assert_eq!(made.is_even(at, fixed, until, false), even);
+                    let even = list.iter().all(|holder| {
+                        let begins = holder.interval.start;
+                        let moves = !holder.pinned && begins >= fixed;
+                        holder.suits && (moves || begins <= at || begins >= until)
+                    });
+                    prop_assert_eq!(holders.is_even(at, fixed, until, true), even);
                 }
             }
         }

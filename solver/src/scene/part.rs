@@ -25,6 +25,8 @@ pub(crate) struct Extent<'e> {
     pub(crate) silent: bool,
     /// Pending reservations that are not reached are left out: nobody can meet them. `None`: all are looked at.
     pub(crate) reached: Option<&'e Reached>,
+    /// Whether instances that may move are left out, too.
+    pub(crate) aside: bool,
 }
 
 /// A scene of some classes, with the planner's names.
@@ -38,7 +40,7 @@ pub(crate) struct Part<'a> {
 
 impl<'a> Scene<'a> {
     /// The scene of some classes of the index only, each group of them a coarse class: their hosts, and of every
-    /// pending reservation what it holds there; instances stay.
+    /// pending reservation what it holds there; instances stay unless they are left aside.
     pub(crate) fn part(
         planner: &'a Planner,
         asks: &'a [Ask<'a>],
@@ -88,15 +90,18 @@ impl<'a> Scene<'a> {
             fixed.all.extend(kept.remove(&hosts.len()).into_iter().flatten());
             let instances = carried.shares.iter().map(|share| (&share.taken, true));
             let occupations = carried.occupations.iter().map(|taken| (taken, false));
-            for (taken, stays) in occupations.chain(instances) {
+            for (taken, is_share) in occupations.chain(instances) {
                 if taken.interval.end <= now || Ask::frees(request, taken, now) {
                     continue;
                 }
-                if stays || taken.is_fixed(now, planner.freeze) {
+                if is_share && !extent.aside || taken.is_fixed(now, planner.freeze) {
                     fixed.all.push(Fixed {
                         reservation: &taken.reservation,
                         interval: taken.interval,
                     });
+                    continue;
+                }
+                if is_share {
                     continue;
                 }
                 let is_reached = extent.reached.is_none_or(|reached| reached.contains(taken.number));

@@ -29,14 +29,22 @@ impl Scope<'_> {
     pub(crate) fn holders_at(&self, cell: CellNumber, at: Seconds) -> Vec<(Holder, bool)> {
         let classes = self.groups.classes(self.cells[cell].group).iter();
         let holders = classes.flat_map(|&class| self.index.holders(class).at(at));
+        let holders = holders.filter(|holder| !self.is_aside(holder));
         holders.map(|holder| (*holder, self.is_pending(holder))).collect()
     }
 
     fn is_pending(&self, holder: &Holder) -> bool {
-        let starts = holder.interval.start;
+        !holder.instances && self.may_move(holder)
+    }
+
+    /// Whether a holder is of instances that are left aside.
+    pub(super) fn is_aside(&self, holder: &Holder) -> bool {
+        self.aside && holder.instances && self.may_move(holder)
+    }
+
+    fn may_move(&self, holder: &Holder) -> bool {
         !holder.pinned
-            && !holder.instances
-            && starts >= self.planner.movable_from(self.now)
+            && holder.interval.start >= self.planner.movable_from(self.now)
             && !self.freed.contains(&holder.number)
     }
 

@@ -91,6 +91,9 @@ pub(crate) struct Scope<'a> {
     uneven: Vec<bool>,
     /// What the request reaches, where not everything may move that is to come: nobody else is a demand then.
     reached: Option<&'a Reached>,
+    /// Whether promised instances that may move are left aside: then a refusal holds beside them, and an answer once they
+    /// have made room.
+    aside: bool,
     opened: Vec<Option<Rc<[CellNumber]>>>,
     cells: Vec<Cell<'a>>,
     /// The cells of hosts in uneven groups.
@@ -123,10 +126,11 @@ impl<'a> Scope<'a> {
             .iter()
             .map(|ask| ask.asked.window.start)
             .fold(movable, Seconds::min);
+        let aside = reach.has_instances();
         let is_even = |until: &dyn Fn(usize) -> Seconds| -> Vec<bool> {
             let even = (0..groups.len()).map(|group| {
                 let mut classes = groups.classes(group).iter();
-                classes.all(|&class| index.holders(class).is_even(earliest, movable, until(group)))
+                classes.all(|&class| index.holders(class).is_even(earliest, movable, until(group), aside))
             });
             even.collect()
         };
@@ -158,6 +162,7 @@ impl<'a> Scope<'a> {
             keeping: Vec::new(),
             uneven: even.into_iter().map(|even| !even).collect(),
             reached,
+            aside,
             opened: vec![None; groups.len()],
             cells: Vec::new(),
             cell_of: HashMap::new(),

@@ -86,6 +86,7 @@ impl<'a> Scope<'a> {
             asked,
             silent: groups.iter().any(|&group| self.uneven[group]),
             reached: self.reached,
+            aside: self.aside,
         };
         let Part {
             scene,
