@@ -295,6 +295,9 @@ async fn a3_a_lease_can_be_given_back_in_the_minute_in_which_it_started_or_grew(
         // All of it is free.
         let now = minute(alone.service.now());
         let next = alone.book(now, now + 7200, 3).await.unwrap();
+        alone
+            .wait(&next.id, 0, |lease| lease.status == LeaseStatus::Active)
+            .await;
         alone.service.delete_lease(&caller(), &next.id).await.unwrap();
         alone.clock.advance(120);
     }
