@@ -44,6 +44,7 @@ impl Planner {
         let mut scope = Scope::new(self, &asks, request, now, &reach);
         if free.is_none()
             && let Some(conflict) = certificate::at_likely(&mut scope)
+            && !reach.names_instances(&conflict)
         {
             return refused(Tier::Certificate, conflict);
         }
@@ -72,7 +73,10 @@ impl Planner {
                 let verdict = decode::accepted(&opened.scene, &asks, &opened.classes, &changed);
                 (tier_of(&verdict), verdict)
             }
-            Reassigned::Infeasible(conflict) => refused(Tier::Certificate, conflict),
+            Reassigned::Infeasible(conflict) if !reach.names_instances(&conflict) => {
+                refused(Tier::Certificate, conflict)
+            }
+            Reassigned::Infeasible(_) => beside_instances(),
             Reassigned::Open(_) if reach.has_instances() => beside_instances(),
             Reassigned::Open(why) => undecided(why),
         }

@@ -5,11 +5,14 @@
 //! meet a promise that is not, whatever is decided: all others stay where they are.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
+use crate::decision::Conflict;
 use crate::hosts::{HostNumber, ReservationNumber};
 use crate::index::{Held, Holder, Index, IndexClass, PredicateNumber};
-use crate::model::{Interval, Request, Resource, Seconds};
+use crate::model::{Interval, Request, ReservationId, Resource, Seconds};
 use crate::planner::Planner;
 use crate::request::Ask;
 
@@ -42,6 +45,34 @@ impl<'a> Reach<'a> {
             request,
             now,
             found: OnceCell::new(),
+        }
+    }
+
+    /// Which promised instances are left aside where whole hosts are decided: all but those that stand alone by the
+    /// resource class of which most of them do. `None`: there are no instances.
+    pub(crate) fn aside(&self) -> Option<Aside> {
+        if !self.has_instances() {
+            return None;
+        }
+        let mut counts: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
+        for held in self.reached().pending(self.planner.index()) {
+            for class in held.alone() {
+                *counts.entry(class).or_default() += 1;
+            }
+        }
+        let most = counts.into_iter().max_by_key(|&(class, count)| (count, Reverse(class)));
+        Some(Aside {
+            unless: most.map(|(class, _)| Arc::clone(class)),
+        })
+    }
+
+    /// Whether promised instances that may move are among those who compete. A count of hosts does not tell why, then.
+    pub(crate) fn names_instances(&self, conflict: &Conflict) -> bool {
+        let index = self.planner.index();
+        self.has_instances() && {
+            let named: HashSet<&ReservationId> = conflict.reservations.iter().collect();
+            let mut pending = self.reached().pending.iter().filter_map(|&number| index.held(number));
+            pending.any(|held| held.reservation().resource != Resource::Host && named.contains(&held.id))
         }
     }
 
@@ -101,6 +132,20 @@ impl Reached {
         let mut pending: Vec<&Held> = self.pending.iter().filter_map(|&number| index.held(number)).collect();
         pending.sort_unstable_by_key(|held| held.order());
         pending
+    }
+}
+
+/// Which promised instances are left aside.
+#[derive(Debug, Clone)]
+pub(crate) struct Aside {
+    /// Those that stand alone by this resource class are not: each of them needs a host as whole-host work does.
+    unless: Option<Arc<str>>,
+}
+
+impl Aside {
+    /// Whether a promise of instances is left aside.
+    pub(crate) fn leaves_out(&self, held: &Held) -> bool {
+        !self.unless.as_ref().is_some_and(|class| held.stands_alone(class))
     }
 }
 

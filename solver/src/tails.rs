@@ -100,7 +100,7 @@ fn swept(
         asked: None,
         silent: false,
         reached: None,
-        aside: false,
+        aside: None,
     };
     let scene = Scene::part(planner, asks, request, now, &extent).scene;
     let fine = Classes::new(&scene);

@@ -10,7 +10,7 @@ use crate::hosts::{HostNumber, ReservationNumber};
 use crate::index::{Eligible, Held, IndexClass};
 use crate::model::{Interval, Request, Seconds};
 use crate::planner::Planner;
-use crate::reach::Reached;
+use crate::reach::{Aside, Reached};
 use crate::request::Ask;
 
 /// How much of the planner a scene shows.
@@ -25,8 +25,8 @@ pub(crate) struct Extent<'e> {
     pub(crate) silent: bool,
     /// Pending reservations that are not reached are left out: nobody can meet them. `None`: all are looked at.
     pub(crate) reached: Option<&'e Reached>,
-    /// Whether instances that may move are left out, too.
-    pub(crate) aside: bool,
+    /// Which instances that may move are left out, too; the others are demands for whole hosts. `None`: all stay.
+    pub(crate) aside: Option<&'e Aside>,
 }
 
 /// A scene of some classes, with the planner's names.
@@ -94,14 +94,15 @@ impl<'a> Scene<'a> {
                 if taken.interval.end <= now || Ask::frees(request, taken, now) {
                     continue;
                 }
-                if is_share && !extent.aside || taken.is_fixed(now, planner.freeze) {
+                if is_share && extent.aside.is_none() || taken.is_fixed(now, planner.freeze) {
                     fixed.all.push(Fixed {
                         reservation: &taken.reservation,
                         interval: taken.interval,
                     });
                     continue;
                 }
-                if is_share {
+                let leaves_out = |aside: &Aside| index.held(taken.number).is_none_or(|held| aside.leaves_out(held));
+                if is_share && extent.aside.is_some_and(leaves_out) {
                     continue;
                 }
                 let is_reached = extent.reached.is_none_or(|reached| reached.contains(taken.number));

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::{CellNumber, DemandNumber, Scope};
 use crate::classes::{Classes, Fine};
-use crate::hosts::HostNumber;
+use crate::hosts::{HostNumber, Occupation};
 use crate::index::Profile;
 use crate::model::{Interval, Seconds};
 use crate::scene::{Extent, Part, Scene};
@@ -71,7 +71,12 @@ impl Scope<'_> {
             let Some(carried) = self.planner.hosts.at(host) else {
                 continue;
             };
-            let stays = carried.used_beside(|taken| !taken.is_fixed(self.now, self.planner.freeze));
+            let aside = |taken: &Occupation| {
+                let held = self.index.held(taken.number);
+                !taken.is_fixed(self.now, self.planner.freeze)
+                    && held.is_none_or(|held| self.aside.as_ref().is_some_and(|aside| aside.leaves_out(held)))
+            };
+            let stays = carried.used_beside(aside);
             carried
                 .used()
                 .into_iter()
@@ -96,7 +101,7 @@ impl Scope<'_> {
     /// Hosts of a group on which instances stand that are left aside.
     fn cleared(&self, group: usize) -> BTreeSet<HostNumber> {
         let mut cleared = BTreeSet::new();
-        for &class in self.groups.classes(group).iter().filter(|_| self.aside) {
+        for &class in self.groups.classes(group).iter().filter(|_| self.aside.is_some()) {
             let always = Interval::new(self.earliest, self.until(group));
             let holders = self.index.holders(class).within(always);
             let aside = holders.filter(|holder| self.is_aside(holder));
@@ -116,7 +121,7 @@ impl Scope<'_> {
             asked: None,
             silent: false,
             reached: self.reached,
-            aside: self.aside,
+            aside: self.aside.as_ref(),
         };
         let part = Scene::part(self.planner, self.asks, self.request, self.now, &extent);
         let classes = Classes::from(&part.scene, self.earliest, |_| self.until(group));

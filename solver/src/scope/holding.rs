@@ -7,6 +7,7 @@ use super::{CellNumber, Demand, DemandNumber, Scope};
 use crate::hosts::{HostNumber, ReservationNumber};
 use crate::index::{Holder, PredicateNumber};
 use crate::model::Seconds;
+use crate::reach::Aside;
 
 impl Scope<'_> {
     /// How many hosts of a cell pending demands hold at an instant, by expression. Only for groups that are one cell.
@@ -34,12 +35,16 @@ impl Scope<'_> {
     }
 
     fn is_pending(&self, holder: &Holder) -> bool {
-        !holder.instances && self.may_move(holder)
+        self.may_move(holder) && (!holder.instances || self.aside.is_some() && !self.is_aside(holder))
     }
 
     /// Whether a holder is of instances that are left aside.
     pub(super) fn is_aside(&self, holder: &Holder) -> bool {
-        self.aside && holder.instances && self.may_move(holder)
+        let leaves_out = |aside: &Aside| {
+            let held = self.index.held(holder.number);
+            held.is_none_or(|held| aside.leaves_out(held))
+        };
+        holder.instances && self.may_move(holder) && self.aside.as_ref().is_some_and(leaves_out)
     }
 
     fn may_move(&self, holder: &Holder) -> bool {

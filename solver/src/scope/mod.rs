@@ -28,7 +28,7 @@ use crate::index::{Groups, Held, Index, PredicateNumber};
 use crate::model::{HostId, Interval, Request, ReservationId, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
-use crate::reach::{Reach, Reached};
+use crate::reach::{Aside, Reach, Reached};
 use crate::request::Ask;
 
 /// A cell's number, in the order in which they were opened.
@@ -91,9 +91,9 @@ pub(crate) struct Scope<'a> {
     uneven: Vec<bool>,
     /// What the request reaches, where not everything may move that is to come: nobody else is a demand then.
     reached: Option<&'a Reached>,
-    /// Whether promised instances that may move are left aside: then a refusal holds beside them, and an answer once they
-    /// have made room.
-    aside: bool,
+    /// Which promised instances that may move are left aside: a refusal holds beside them, and an answer once they have
+    /// made room. The others are demands for whole hosts. `None`: no instances may move.
+    aside: Option<Aside>,
     opened: Vec<Option<Rc<[CellNumber]>>>,
     cells: Vec<Cell<'a>>,
     /// The cells of hosts in uneven groups.
@@ -126,11 +126,15 @@ impl<'a> Scope<'a> {
             .iter()
             .map(|ask| ask.asked.window.start)
             .fold(movable, Seconds::min);
-        let aside = reach.has_instances();
+        let aside = reach.aside();
         let is_even = |until: &dyn Fn(usize) -> Seconds| -> Vec<bool> {
             let even = (0..groups.len()).map(|group| {
                 let mut classes = groups.classes(group).iter();
-                classes.all(|&class| index.holders(class).is_even(earliest, movable, until(group), aside))
+                classes.all(|&class| {
+                    index
+                        .holders(class)
+                        .is_even(earliest, movable, until(group), aside.is_some())
+                })
             });
             even.collect()
         };

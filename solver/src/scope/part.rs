@@ -86,7 +86,7 @@ impl<'a> Scope<'a> {
             asked,
             silent: groups.iter().any(|&group| self.uneven[group]),
             reached: self.reached,
-            aside: self.aside,
+            aside: self.aside.as_ref(),
         };
         let Part {
             scene,

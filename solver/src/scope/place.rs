@@ -114,8 +114,9 @@ impl Scope<'_> {
                 let (holder, occupation) = (self.holder(number), self.demands[number].occupation);
                 let cleared = self
                     .aside
-                    .then(|| rearranged.give_by_clearing(holder, classes, occupation));
-                if cleared.flatten().is_none() {
+                    .as_ref()
+                    .and_then(|_| rearranged.give_by_clearing(holder, classes, occupation));
+                if cleared.is_none() {
                     rearranged.give_by_exchange(holder, classes, occupation)?;
                 }
             }
