@@ -25,15 +25,11 @@ impl Rearranged<'_> {
             }
         }
         hosts.sort_unstable();
+        // What leaves the emptiest host goes to the fullest ones.
+        let fullest_first: Vec<HostNumber> = hosts.iter().rev().map(|&(.., host)| host).collect();
         let mut looks = 0;
-        let cleared = hosts.iter().map(|&(.., host)| host).find(|&host| {
-            let others = hosts
-                .iter()
-                .rev()
-                .map(|&(.., other)| other)
-                .filter(|&other| other != host);
-            self.clear(host, during, others, &mut looks).is_some()
-        })?;
+        let mut emptiest_first = fullest_first.iter().rev().copied();
+        let cleared = emptiest_first.find(|&host| self.clear(host, during, &fullest_first, &mut looks).is_some())?;
         self.give(holder, cleared, during);
         Some(())
     }
@@ -61,19 +57,13 @@ impl Rearranged<'_> {
 
     /// Takes everything that meets an interval away from a host, to others; `None`, and nothing is changed, if that
     /// does not work out.
-    fn clear(
-        &mut self,
-        host: HostNumber,
-        during: Interval,
-        others: impl Iterator<Item = HostNumber> + Clone,
-        looks: &mut u32,
-    ) -> Option<()> {
+    fn clear(&mut self, host: HostNumber, during: Interval, others: &[HostNumber], looks: &mut u32) -> Option<()> {
         let pieces = self.pieces(host).into_owned();
         let mut gone: Vec<(Piece, HostNumber)> = Vec::new();
         for piece in pieces.into_iter().filter(|piece| piece.during.overlaps(&during)) {
-            let target = others.clone().find(|&other| {
+            let target = others.iter().copied().find(|&other| {
                 *looks += 1;
-                *looks <= MOST_LOOKS && self.takes_in(other, &piece)
+                other != host && *looks <= MOST_LOOKS && self.takes_in(other, &piece)
             });
             if let Some(target) = target {
                 self.touch(host).retain(|other| *other != piece);
@@ -90,7 +80,7 @@ impl Rearranged<'_> {
         Some(())
     }
 
-    /// Whether instances may come to a host, and it keeps in use throughout.
+    /// Whether instances fit on a host beside what stands there, none of it of the same promise.
     fn takes_in(&self, host: HostNumber, piece: &Piece) -> bool {
         let pieces = self.pieces(host);
         !pieces.iter().any(|other| other.holder == piece.holder) && self.fits(host, piece, &pieces)
