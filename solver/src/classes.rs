@@ -76,17 +76,17 @@ impl Classes {
             .map(|demand| demand.occupation.end)
             .max()
             .unwrap_or(Seconds::MIN);
-        Self::during(scene, Interval::new(first_start, last_end))
+        Self::during(scene, first_start, |_| last_end)
     }
 
-    /// As [`Classes::new`], where no demand, known or not, starts before an instant: classes may be finer than the
-    /// scene's demands ask for, but are those of every scene of the same decision.
-    pub(crate) fn from(scene: &Scene<'_>, earliest: Seconds) -> Self {
-        Self::during(scene, Interval::new(earliest, Seconds::MAX))
+    /// As [`Classes::new`], where no demand, known or not, starts before an instant or is on hosts of a coarse class from
+    /// another on: classes may be finer than the scene's demands ask for, but are those of every scene of the same decision.
+    pub(crate) fn from(scene: &Scene<'_>, earliest: Seconds, until: impl Fn(ClassNumber) -> Seconds) -> Self {
+        Self::during(scene, earliest, until)
     }
 
-    /// The classes if all demands lie in a span.
-    fn during(scene: &Scene<'_>, span: Interval) -> Self {
+    /// The classes if no demand starts before an instant or lasts beyond another.
+    fn during(scene: &Scene<'_>, earliest: Seconds, until: impl Fn(ClassNumber) -> Seconds) -> Self {
         let coarse_of = &scene.coarse_of;
         let mut exceptions: Vec<BTreeSet<DemandNumber>> = vec![BTreeSet::new(); scene.hosts.len()];
         for (number, demand) in scene.demands.iter().enumerate() {
@@ -104,14 +104,15 @@ impl Classes {
         let mut numbers: HashMap<(ClassNumber, Vec<Interval>, Option<HostNumber>), ClassNumber> = HashMap::new();
         for (host, exceptions) in exceptions.into_iter().enumerate() {
             let coarse = coarse_of[host];
+            let until = until(coarse);
             let mut release: Option<Seconds> = None;
             let mut calendar: Vec<Interval> = Vec::new();
             for fixed in &scene.fixed[host] {
                 let interval = fixed.interval;
-                if interval.end <= span.start || interval.start >= span.end {
+                if interval.end <= earliest || interval.start >= until {
                     continue;
                 }
-                if interval.start <= span.start {
+                if interval.start <= earliest {
                     release = release.max(Some(interval.end));
                 } else {
                     calendar.push(interval);

@@ -5,6 +5,7 @@
 use crate::decision::{Conflict, Decision, Tier, Unfinished, Verdict};
 use crate::model::{Request, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner};
+use crate::reach::Reach;
 use crate::reassign::{self, Reassigned};
 use crate::request::Ask;
 use crate::scope::Scope;
@@ -27,8 +28,9 @@ impl Planner {
             Ok(asks) => asks,
             Err(conflict) => return refused(Tier::Static, conflict),
         };
+        let reach = Reach::new(self, &asks, request, now);
         if mixed::has_other_kinds(request) {
-            return mixed::decide(self, &asks, request, now, budget, solver);
+            return mixed::decide(self, &asks, request, now, &reach, budget, solver);
         }
         let free = count::search(self, &asks, request, now);
         if let Some(found) = &free
@@ -36,27 +38,30 @@ impl Planner {
         {
             return (Tier::Count, found.verdict(&asks));
         }
-        if let Some(verdict) = tails::exchange(self, &asks, request, now) {
+        if let Some(verdict) = tails::exchange(self, &asks, request, now, &reach) {
             return (Tier::Count, verdict);
         }
-        if mixed::reaches_instances(self, request, now) {
-            return mixed::decide(self, &asks, request, now, budget, solver);
-        }
-        let mut scope = Scope::new(self, &asks, request, now);
+        let mut scope = Scope::new(self, &asks, request, now, &reach);
         if free.is_none()
             && let Some(conflict) = certificate::at_likely(&mut scope)
+            && !reach.names_instances(&conflict)
         {
             return refused(Tier::Certificate, conflict);
         }
         // Without an answer in time, hosts that are free as things stand are an answer still.
         let undecided = |why: Unfinished| {
             let found = free.as_ref().map(|found| (Tier::Count, found.verdict(&asks)));
-            found.unwrap_or_else(|| mixed::settle(self, &asks, request, now, budget, why))
+            found.unwrap_or_else(|| mixed::settle(self, &asks, request, now, &reach, budget, why))
         };
+        // Instances were left aside, so only what they cannot make room for has to be decided beside them.
+        let beside_instances = || mixed::decide(self, &asks, request, now, &reach, budget, solver);
         match reassign::solve(&mut scope, budget, solver) {
             Reassigned::Counts(counts) => {
                 if let Some(verdict) = scope.place(&counts) {
                     return (tier_of(&verdict), verdict);
+                }
+                if reach.has_instances() {
+                    return beside_instances();
                 }
                 let (opened, counts) = scope.changed(&counts);
                 let Some(changed) = decode::changes(&opened.scene, &opened.classes, &counts) else {
@@ -68,7 +73,11 @@ impl Planner {
                 let verdict = decode::accepted(&opened.scene, &asks, &opened.classes, &changed);
                 (tier_of(&verdict), verdict)
             }
-            Reassigned::Infeasible(conflict) => refused(Tier::Certificate, conflict),
+            Reassigned::Infeasible(conflict) if !reach.names_instances(&conflict) => {
+                refused(Tier::Certificate, conflict)
+            }
+            Reassigned::Infeasible(_) => beside_instances(),
+            Reassigned::Open(_) if reach.has_instances() => beside_instances(),
             Reassigned::Open(why) => undecided(why),
         }
     }

@@ -98,12 +98,21 @@ impl Carried {
 
     /// The times at which the host is in use, disjoint.
     pub(crate) fn used(&self) -> Vec<Interval> {
+        self.used_beside(|_| false)
+    }
+
+    /// The times at which the host is in use by others than some of the instances on it, disjoint.
+    pub(crate) fn used_beside(&self, aside: impl Fn(&Occupation) -> bool) -> Vec<Interval> {
         let occupations = self.occupations.iter().map(|taken| taken.interval);
         if self.shares.is_empty() {
             return occupations.collect();
         }
-        let shares = self.shares.iter().map(|share| share.taken.interval);
-        let mut all: Vec<Interval> = occupations.chain(shares).collect();
+        let shares = self
+            .shares
+            .iter()
+            .map(|share| &share.taken)
+            .filter(|taken| !aside(taken));
+        let mut all: Vec<Interval> = occupations.chain(shares.map(|taken| taken.interval)).collect();
         all.sort_unstable();
         let mut used: Vec<Interval> = Vec::with_capacity(all.len());
         for interval in all {

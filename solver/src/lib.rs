@@ -11,8 +11,8 @@
 //! 2. `count` looks for hosts that are free as things stand.
 //! 3. `tails` exchanges what equal hosts carry, when they are free one by one but not throughout; `rearranged` writes
 //!    down what hosts carry then and recounts it.
-//! 4. `scope` reads off the index what of the fleet the request reaches, and no more: classes of equal hosts, how
-//!    full they are, and who holds hosts of them.
+//! 4. `scope` reads off the index what of the fleet the request reaches (`reach`), and no more: classes of equal hosts,
+//!    how full they are, and who holds hosts of them. Promised instances that may move are left aside.
 //! 5. `certificate` looks for an instant at which too few hosts exist.
 //! 6. `reassign` chooses counts per class by linear programming, with the fewest moves.
 //! 7. The counts become hosts: on the hosts that change, with exchanges between equal ones, or, where fixed work to come
@@ -40,6 +40,7 @@ pub mod offers;
 pub mod planner;
 pub mod program;
 pub mod question;
+mod reach;
 mod rearranged;
 mod reassign;
 pub mod replan;

@@ -12,6 +12,7 @@ use crate::decision::Verdict;
 use crate::index::IndexClass;
 use crate::model::{Request, Seconds};
 use crate::planner::Planner;
+use crate::reach::Reach;
 use crate::rearranged::{Holder, Rearranged};
 use crate::request::Ask;
 use crate::scene::{Extent, Scene};
@@ -20,17 +21,21 @@ use crate::{decode, verify};
 
 /// Hosts for the only reservation of a request, as many as it wants at most; `None` if counting does not
 /// show that there are so many, or where fixed work to come makes hosts of a class unequal.
-pub(crate) fn exchange(planner: &Planner, asks: &[Ask<'_>], request: &Request, now: Seconds) -> Option<Verdict> {
+pub(crate) fn exchange(
+    planner: &Planner,
+    asks: &[Ask<'_>],
+    request: &Request,
+    now: Seconds,
+    reach: &Reach<'_>,
+) -> Option<Verdict> {
     let [ask] = asks else { return None };
     if request.replaces.is_some() {
         return None;
     }
     let shares = shares(planner, ask)?;
     let start = ask.asked.window.start;
-    // What may move starts after the clock and the freeze horizon.
-    let movable = (now + 1).max(now.saturating_add(planner.freeze));
-    let mut classes = shares.iter().map(|&(class, _)| planner.index().holders(class));
-    if classes.all(|holders| holders.is_even(start, movable)) {
+    let movable = planner.movable_from(now);
+    if shares.iter().all(|&(class, _)| reach.is_even(class, start, movable)) {
         among_equals(planner, asks, request, now, &shares)
     } else {
         swept(planner, asks, request, now, &shares)
@@ -94,6 +99,8 @@ fn swept(
         pending: None,
         asked: None,
         silent: false,
+        reached: None,
+        aside: None,
     };
     let scene = Scene::part(planner, asks, request, now, &extent).scene;
     let fine = Classes::new(&scene);

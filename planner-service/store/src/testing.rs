@@ -12,6 +12,7 @@
 )]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, Database};
 use url::Url;
@@ -110,9 +111,8 @@ impl TestDatabase {
     /// Another store over the database, as another process would have it; a file may have several.
     pub async fn store(&self) -> SqlStore {
         self.store_with(StoreOptions {
-            connections: 8,
             exclusive: false,
-            ..StoreOptions::default()
+            ..options()
         })
         .await
     }
@@ -129,6 +129,16 @@ impl TestDatabase {
             connection.execute_unprepared(statement).await?;
         }
         connection.close().await
+    }
+}
+
+/// As the service has it, but for a server that a busy machine keeps waiting.
+pub fn options() -> StoreOptions {
+    StoreOptions {
+        connections: 8,
+        operation_timeout: Duration::from_mins(2),
+        write_timeout: Duration::from_mins(2),
+        ..StoreOptions::default()
     }
 }
 

@@ -79,7 +79,7 @@ fn shortage(
     let active = competing.iter().filter(is_there);
     let stays = || {
         let stays = world.stays.iter().filter(|stay| stay.occupation.contains(at));
-        stays.filter(|stay| !out.contains(&stay.held.id))
+        stays.filter(|stay| !out.contains(stay.id))
     };
     let mut kinds: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
     for &other in active {
@@ -124,7 +124,7 @@ fn shortage(
         let amount = here.filter(|&&host| counted_already.insert(host)).count() as u64;
         if amount > 0 {
             members.push(Member {
-                reservation: &stay.held.id,
+                reservation: stay.id,
                 amount,
                 kind: None,
                 own: false,
@@ -134,7 +134,7 @@ fn shortage(
     let members = minimal(members, hosts.len() as u64);
     let listed: BTreeSet<&ReservationId> = members.iter().map(|member| member.reservation).collect();
     let to_place = world.jobs.iter().map(|job| (&job.held.id, job.occupation));
-    let staying = world.stays.iter().map(|stay| (&stay.held.id, stay.occupation));
+    let staying = world.stays.iter().map(|stay| (stay.id, stay.occupation));
     let covered = to_place
         .chain(staying)
         .filter(|(id, occupation)| listed.contains(id) && occupation.contains(at))

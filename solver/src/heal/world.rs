@@ -3,14 +3,15 @@
 //! Invariant: everything that must stay is in [`World::fixed`]; every [`Job`] is what remains to be placed
 //! of one reservation, from now on. Numbers follow identifiers, so equal input gives equal numbers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::occupancy::{Occupancy, Use};
-use crate::columns::Columns;
-use crate::model::{Host, HostId, Instances, Interval, Reservation, Resource, Seconds};
+use crate::hosts::{Carried, HostNumber, ReservationNumber};
+use crate::index::{Held, PredicateNumber};
+use crate::model::{Host, Instances, Interval, LeaseId, Reservation, ReservationId, Resource, Seconds};
 use crate::planner::Planner;
-use crate::predicate::Predicate;
+use crate::reach::Spreading;
 
 /// What remains to be placed of one reservation.
 pub(super) struct Job<'a> {
@@ -27,13 +28,30 @@ pub(super) struct Job<'a> {
     pub(super) stays: Vec<usize>,
     /// Hosts it must leave, likewise.
     pub(super) leaves: Vec<usize>,
-    /// Number of its predicate.
-    predicate: usize,
+    /// What the planner calls it.
+    number: ReservationNumber,
+    /// Its expression.
+    predicate: PredicateNumber,
     /// Hosts on which a fixed part of it stands.
     own: Vec<usize>,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// Without hosts.
+    fn new(held: &'a Held, now: Seconds) -> Self {
+        Self {
+            held: held.reservation(),
+            window: Interval::new(held.window.start.max(now), held.window.end),
+            occupation: ahead(held, now),
+            size: 0,
+            stays: Vec::new(),
+            leaves: Vec::new(),
+            number: held.part.number,
+            predicate: held.part.predicate,
+            own: Vec::new(),
+        }
+    }
+
     /// What one instance takes; nothing for whole hosts.
     pub(super) fn instances(&self) -> Option<&Arc<Instances>> {
         match &self.held.resource {
@@ -72,7 +90,7 @@ impl Job<'_> {
 
 /// Work that stays where it is.
 pub(super) struct Stay<'a> {
-    pub(super) held: &'a Reservation,
+    pub(super) id: &'a ReservationId,
     pub(super) occupation: Interval,
     pub(super) hosts: Vec<usize>,
 }
@@ -85,70 +103,114 @@ pub(super) struct World<'a> {
     /// Class of each host, as moves are counted between: equal under all live predicates and in zone, rack,
     /// blocks, reservability and capacity.
     pub(super) class_of: Vec<usize>,
-    /// Which predicates the hosts of each class satisfy.
-    truth: Vec<Vec<bool>>,
+    /// Which expressions the hosts of each class satisfy.
+    truth: HashMap<usize, HashSet<PredicateNumber>>,
     /// What stays.
     pub(super) fixed: Occupancy<'a>,
     /// The reservations it is of.
     pub(super) stays: Vec<Stay<'a>>,
-    /// What is to be placed: all that is pending, and what stands on hosts that are out of order.
+    /// What is to be placed: what stands on hosts that are out of order, and all that is pending and may have to make room.
     pub(super) jobs: Vec<Job<'a>>,
 }
 
 impl<'a> World<'a> {
+    /// What has to leave hosts that are out of order at `now`, and what that reaches (see [`crate::reach`]).
     pub(super) fn new(planner: &'a Planner, now: Seconds) -> Self {
-        let hosts: Vec<&Host> = planner.hosts.values().map(|carried| carried.host.as_ref()).collect();
-        let numbers: HashMap<&HostId, usize> = planner.hosts.keys().enumerate().map(|(n, id)| (id, n)).collect();
-        let mut predicates: Vec<&Predicate> = Vec::new();
-        let mut numbered: HashMap<&Predicate, usize> = HashMap::new();
-        let mut fixed = Occupancy::new(hosts.clone());
-        let (mut jobs, mut stays) = (Vec::new(), Vec::new());
-        for held in planner.leases().flat_map(|lease| &lease.reservations) {
-            if matches!(held.resource, Resource::Units(_)) || held.occupation().end <= now {
-                continue;
-            }
-            let mut holds: Vec<usize> = held.holds.iter().filter_map(|id| numbers.get(id).copied()).collect();
-            holds.sort_unstable();
-            let window = Interval::new(held.window.start.max(now), held.window.end);
-            let mut job = Job {
-                held,
-                window,
-                occupation: Interval::new(window.start, held.occupation().end),
-                size: 0,
-                stays: Vec::new(),
-                leaves: Vec::new(),
-                predicate: 0,
-                own: Vec::new(),
-            };
-            if held.window.end <= now {
-                // Only the cleaning is left.
-                stays.push(Stay::new(&mut fixed, &job, holds));
-                continue;
-            }
-            job.predicate = *numbered.entry(&*held.predicate).or_insert_with(|| {
-                predicates.push(&held.predicate);
-                predicates.len() - 1
-            });
-            let in_order = |host: &usize| hosts[*host].reservable && hosts[*host].in_service(window);
-            (job.stays, job.leaves) = holds.iter().partition(|host| in_order(host));
-            if held.is_fixed(now, planner.freeze) {
-                job.own = std::mem::take(&mut job.stays);
-                stays.push(Stay::new(&mut fixed, &job, job.own.clone()));
-            }
-            job.size = u32::try_from(job.stays.len() + job.leaves.len()).unwrap_or(u32::MAX);
-            if job.size > 0 {
-                jobs.push(job);
+        let index = planner.index();
+        let harmed = harmed(planner, now);
+        let mut spreading = Spreading::new(planner, now, &[]);
+        for held in &harmed {
+            let rest = ahead(held, now);
+            spreading.send(held.part.predicate, rest);
+            for &host in &held.hosts {
+                spreading.enter(index.class_of(host as HostNumber), rest);
             }
         }
-        let (class_of, truth) = classes(&hosts, &predicates);
+        let reached = spreading.spread();
+        let groups = index.groups(now, &[]);
+        let classes = reached.classes();
+        let mut numbers: Vec<HostNumber> = classes
+            .flat_map(|class| index.hosts_of(class))
+            .map(|&host| host as HostNumber)
+            .collect();
+        numbers.sort_unstable();
+        let carried: Vec<&'a Carried> = numbers
+            .iter()
+            .filter_map(|&host| planner.hosts.at(host).map(AsRef::as_ref))
+            .collect();
+        let hosts: Vec<&Host> = carried.iter().map(|carried| carried.host.as_ref()).collect();
+        let mut jobs: BTreeMap<(&LeaseId, usize), Job<'a>> = BTreeMap::new();
+        for held in harmed.into_iter().chain(reached.pending(index)) {
+            jobs.entry(held.order()).or_insert_with(|| Job::new(held, now));
+        }
+        let mut jobs: Vec<Job<'a>> = jobs.into_values().collect();
+        let of: HashMap<ReservationNumber, usize> = jobs.iter().enumerate().map(|(job, of)| (of.number, job)).collect();
+        let mut fixed = Occupancy::new(hosts.clone());
+        let mut stays: BTreeMap<(&LeaseId, usize), Stay<'a>> = BTreeMap::new();
+        for (host, carried) in carried.iter().enumerate() {
+            let span = reached.span(index.class_of(numbers[host]));
+            let wholes = carried.occupations.iter().map(|taken| (taken, None));
+            let shares = carried.shares.iter().map(|share| (&share.taken, Some(share)));
+            for (taken, share) in wholes.chain(shares) {
+                if taken.interval.end <= now {
+                    continue;
+                }
+                let count = share.map_or(1, |share| share.count as usize);
+                let is_fixed = taken.is_fixed(now, planner.freeze);
+                if let Some(&job) = of.get(&taken.number) {
+                    let job = &mut jobs[job];
+                    let in_order = hosts[host].reservable && hosts[host].in_service(job.window);
+                    let place = match (in_order, is_fixed) {
+                        (false, _) => &mut job.leaves,
+                        (true, true) => &mut job.own,
+                        (true, false) => &mut job.stays,
+                    };
+                    place.extend(std::iter::repeat_n(host, count));
+                    if !(in_order && is_fixed) {
+                        continue;
+                    }
+                } else if !is_fixed || span.is_none_or(|span| span.end <= taken.interval.start) {
+                    // Nobody meets it.
+                    continue;
+                }
+                let used = share.map_or(Use::Whole, |share| Use::Part(Arc::clone(&share.instances), share.count));
+                fixed.take(host, taken.interval, used);
+                let Some(held) = index.held(taken.number) else { continue };
+                let stay = stays.entry(held.order()).or_insert_with(|| Stay {
+                    id: &held.id,
+                    occupation: taken.interval,
+                    hosts: Vec::new(),
+                });
+                stay.hosts.extend(std::iter::repeat_n(host, count));
+            }
+        }
+        for job in &mut jobs {
+            job.size = u32::try_from(job.stays.len() + job.leaves.len()).unwrap_or(u32::MAX);
+        }
+        jobs.retain(|job| job.size > 0);
+        let mut truth: HashMap<usize, HashSet<PredicateNumber>> = HashMap::new();
+        let mut class_of = Vec::with_capacity(hosts.len());
+        for &host in &numbers {
+            let class = index.class_of(host);
+            let group = groups.of(class);
+            class_of.push(group);
+            truth.entry(group).or_insert_with(|| {
+                let predicates = jobs.iter().map(|job| job.predicate);
+                let admits = |number: &PredicateNumber| {
+                    let eligible = index.eligible(*number);
+                    eligible.is_some_and(|eligible| eligible.admits(class))
+                };
+                predicates.filter(admits).collect()
+            });
+        }
         Self {
             now,
-            richness: planner.hosts.values().map(|carried| carried.richness).collect(),
+            richness: carried.iter().map(|carried| carried.richness).collect(),
             hosts,
             class_of,
             truth,
             fixed,
-            stays,
+            stays: stays.into_values().collect(),
             jobs,
         }
     }
@@ -170,21 +232,35 @@ impl<'a> World<'a> {
     /// Whether the host suits the job as new work.
     pub(super) fn suits(&self, job: &Job<'_>, host: usize) -> bool {
         let candidate = self.hosts[host];
-        self.truth[self.class_of[host]][job.predicate] && candidate.reservable && candidate.in_service(job.window)
+        self.truth[&self.class_of[host]].contains(&job.predicate)
+            && candidate.reservable
+            && candidate.in_service(job.window)
     }
 }
 
-impl<'a> Stay<'a> {
-    /// The part of a job's reservation that stays on these hosts; they are taken from now on.
-    fn new(fixed: &mut Occupancy<'_>, job: &Job<'a>, hosts: Vec<usize>) -> Self {
-        let occupation = job.held.occupation();
-        place(fixed, job, occupation, &hosts);
-        Self {
-            held: job.held,
-            occupation,
-            hosts,
+/// The reservations that hold hosts which are not reservable, or out of service at some time still to come of their
+/// windows.
+fn harmed(planner: &Planner, now: Seconds) -> Vec<&Held> {
+    let index = planner.index();
+    let mut harmed: BTreeMap<(&LeaseId, usize), &Held> = BTreeMap::new();
+    for carried in planner.hosts.values() {
+        let host = &carried.host;
+        if host.reservable && host.blocks.is_empty() {
+            continue;
+        }
+        for held in carried.all().filter_map(|taken| index.held(taken.number)) {
+            let window = Interval::new(held.window.start.max(now), held.window.end);
+            if window.start < window.end && !host.takes(window) {
+                harmed.insert(held.order(), held);
+            }
         }
     }
+    harmed.into_values().collect()
+}
+
+/// What a reservation occupies of its hosts from now on.
+fn ahead(held: &Held, now: Seconds) -> Interval {
+    Interval::new(held.occupation.start.max(now), held.occupation.end)
 }
 
 /// Host to how often it stands in the list.
@@ -201,20 +277,4 @@ pub(super) fn place(occupancy: &mut Occupancy<'_>, job: &Job<'_>, during: Interv
     for (host, count) in counted(hosts) {
         occupancy.take(host, during, job.uses(count));
     }
-}
-
-/// Partitions the hosts by everything a promise can ask for.
-fn classes(hosts: &[&Host], predicates: &[&Predicate]) -> (Vec<usize>, Vec<Vec<bool>>) {
-    let admitted = Columns::default().admitted(hosts, predicates);
-    let mut numbers = HashMap::new();
-    let mut truths = Vec::new();
-    let of = hosts.iter().enumerate().map(|(number, host)| {
-        let truth: Vec<bool> = admitted.iter().map(|set| set.contains(number)).collect();
-        let rest = (&host.zone, &host.rack, &host.blocks, host.reservable, &host.capacity);
-        *numbers.entry((truth, rest)).or_insert_with_key(|(truth, _)| {
-            truths.push(truth.clone());
-            truths.len() - 1
-        })
-    });
-    (of.collect(), truths)
 }

@@ -1,10 +1,11 @@
 //! The reservations by number, and the holders of each class kept with them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{BTreeMap, Holder, Holders, Index, IndexClass, PredicateNumber};
 use crate::hosts::{HostNumber, Hosts, ReservationNumber};
-use crate::model::{Interval, Lease, Reservation, ReservationId, Resource, Seconds};
+use crate::model::{Interval, Lease, LeaseId, Reservation, ReservationId, Resource, Seconds};
 
 /// A lease with what the planner looks up often.
 pub(crate) struct Stored {
@@ -42,10 +43,12 @@ pub(crate) struct Held {
     pub(crate) part: Part,
     /// Sorted, each once.
     pub(crate) hosts: Vec<u32>,
+    /// See [`Held::stands_alone`].
+    alone: Vec<Arc<str>>,
 }
 
 impl Held {
-    pub(crate) fn new(stored: &Arc<Stored>, place: usize, hosts: Vec<u32>) -> Self {
+    fn new(index: &Index, stored: &Arc<Stored>, place: usize, hosts: Vec<u32>) -> Self {
         let reservation = &stored.lease.reservations[place];
         let part = stored.parts[place];
         Self {
@@ -55,12 +58,30 @@ impl Held {
             window: reservation.window,
             occupation: part.occupation(reservation).unwrap_or_else(|| reservation.occupation()),
             part,
+            alone: index.alone(reservation, part.predicate, &hosts),
             hosts,
         }
     }
 
-    fn reservation(&self) -> &Reservation {
+    /// Whether each of its instances takes more than half of a resource class of any host that it may use, so that no
+    /// two that do can share one.
+    pub(crate) fn stands_alone(&self, resource_class: &str) -> bool {
+        self.alone.iter().any(|class| &**class == resource_class)
+    }
+
+    /// The resource classes of which its instances take more than half, whatever host they use.
+    pub(crate) fn alone(&self) -> &[Arc<str>] {
+        &self.alone
+    }
+
+    /// The reservation as it is promised.
+    pub(crate) fn reservation(&self) -> &Reservation {
         &self.stored.lease.reservations[self.place]
+    }
+
+    /// The order of reservations: by lease, then as the lease lists them.
+    pub(crate) fn order(&self) -> (&LeaseId, usize) {
+        (&self.stored.lease.id, self.place)
     }
 }
 
@@ -87,7 +108,7 @@ impl Index {
                 }
                 let mut here = std::mem::take(&mut standing[part.number as usize]);
                 here.dedup();
-                let held = Held::new(stored, place, here);
+                let held = Held::new(self, stored, place, here);
                 for (class, holder) in self.holders_of(&held) {
                     holders[class].push(holder);
                 }
@@ -135,7 +156,7 @@ impl Index {
             number: held.part.number,
             predicate: held.part.predicate,
             count,
-            stays: instances || reservation.pinned,
+            pinned: reservation.pinned,
             instances,
             suits: admits && self.is_reservable(class) && self.in_service(class, held.window),
         }
@@ -158,8 +179,31 @@ impl Index {
             .collect()
     }
 
-    /// Takes a reservation in; the profiles are brought up to date by [`Index::use_hosts`].
-    pub(crate) fn hold(&mut self, held: Held) {
+    /// The resource classes of which each instance of a reservation takes more than half on any host that it may use.
+    fn alone(&self, reservation: &Reservation, predicate: PredicateNumber, hosts: &[u32]) -> Vec<Arc<str>> {
+        let Resource::Instances(instances) = &reservation.resource else {
+            return Vec::new();
+        };
+        if hosts.len() < reservation.holds.len() {
+            return Vec::new();
+        }
+        let eligible = self
+            .eligible(predicate)
+            .into_iter()
+            .flat_map(|eligible| &eligible.classes);
+        let standing = hosts.iter().map(|&host| self.class_of(host as HostNumber));
+        let classes: BTreeSet<IndexClass> = eligible.map(|&class| class as IndexClass).chain(standing).collect();
+        let takes_most = |(name, amount): &(&String, &u64)| {
+            let mut capacities = classes.iter().map(|&class| self.capacity_of(class, name));
+            capacities.all(|capacity| **amount > capacity / 2)
+        };
+        let most = instances.resources.iter().filter(takes_most);
+        most.map(|(name, _)| name.as_str().into()).collect()
+    }
+
+    /// Takes a reservation of a lease in, with the hosts it stands on; the profiles are brought up to date by [`Index::use_hosts`].
+    pub(crate) fn hold(&mut self, stored: &Arc<Stored>, place: usize, hosts: Vec<u32>) {
+        let held = Held::new(self, stored, place, hosts);
         for (class, holder) in self.holders_of(&held) {
             Arc::make_mut(&mut self.holders[class]).add(holder);
         }

@@ -23,12 +23,19 @@ pub(crate) struct Holder {
     pub(crate) predicate: PredicateNumber,
     /// Hosts of the class it holds.
     pub(crate) count: u32,
-    /// It says itself that it may not move, or is of instances.
-    pub(crate) stays: bool,
+    /// It says itself that it may not move.
+    pub(crate) pinned: bool,
     /// It is of instances, several of which may share a host.
     pub(crate) instances: bool,
     /// The class would take it as new work.
     pub(crate) suits: bool,
+}
+
+impl Holder {
+    /// Whether it keeps its hosts where whole hosts are exchanged.
+    const fn stays(&self) -> bool {
+        self.pinned || self.instances
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -73,7 +80,7 @@ impl Holders {
     pub(super) fn of(mut holders: Vec<Holder>) -> Self {
         holders.sort_unstable_by_key(key);
         Self {
-            staying: holders.iter().filter(|holder| holder.stays).count(),
+            staying: holders.iter().filter(|holder| holder.stays()).count(),
             unsuited: holders.iter().filter(|holder| !holder.suits).count(),
             blocks: holders
                 .chunks(MOST_HOLDERS / 2)
@@ -83,7 +90,7 @@ impl Holders {
     }
 
     pub(super) fn add(&mut self, holder: Holder) {
-        self.staying += usize::from(holder.stays);
+        self.staying += usize::from(holder.stays());
         self.unsuited += usize::from(!holder.suits);
         let after = self.blocks.partition_point(|block| block.first() <= key(&holder));
         let place = after.saturating_sub(1);
@@ -110,7 +117,7 @@ impl Holders {
         };
         let holders = Arc::make_mut(&mut block.holders);
         let removed = holders.remove(position);
-        self.staying -= usize::from(removed.stays);
+        self.staying -= usize::from(removed.stays());
         self.unsuited -= usize::from(!removed.suits);
         if holders.is_empty() {
             self.blocks.remove(place);
@@ -121,27 +128,38 @@ impl Holders {
 
     /// Those that hold hosts at an instant, by start and number.
     pub(crate) fn at(&self, at: Seconds) -> impl Iterator<Item = &Holder> {
-        let begun = self.blocks.partition_point(|block| block.first().0 <= at);
-        let blocks = self.blocks[..begun].iter().filter(move |block| block.until > at);
-        blocks
-            .flat_map(|block| block.holders.iter())
-            .filter(move |holder| holder.interval.contains(at))
+        self.within(Interval::new(at, at.saturating_add(1)))
     }
 
-    /// Whether every one of them that does not move starts no later than `start`, and the class suits all:
-    /// of those that may move, those do not that start before `fixed`.
-    pub(crate) fn is_even(&self, start: Seconds, fixed: Seconds) -> bool {
+    /// Those that hold hosts some time within an interval, by start and number.
+    pub(crate) fn within(&self, during: Interval) -> impl Iterator<Item = &Holder> {
+        let begun = self.blocks.partition_point(|block| block.first().0 < during.end);
+        let blocks = self.blocks[..begun]
+            .iter()
+            .filter(move |block| block.until > during.start);
+        blocks
+            .flat_map(|block| block.holders.iter())
+            .filter(move |holder| holder.interval.overlaps(&during))
+    }
+
+    /// Whether every one of them that does not move starts no later than `start` or no earlier than `until`, and the
+    /// class suits all: of those that may move, those do not that start before `fixed`. With instances `aside`, those of
+    /// them that may move are not looked at.
+    pub(crate) fn is_even(&self, start: Seconds, fixed: Seconds, until: Seconds, aside: bool) -> bool {
         if self.unsuited > 0 {
             return false;
         }
         let later = |block: &Block| block.holders.last().is_some_and(|last| last.interval.start > start);
         let first = self.blocks.partition_point(|block| !later(block));
         for block in &self.blocks[first..] {
-            if self.staying == 0 && block.first().0 >= fixed {
+            if block.first().0 >= until || self.staying == 0 && block.first().0 >= fixed {
                 break;
             }
-            let uneven =
-                |holder: &Holder| holder.interval.start > start && (holder.stays || holder.interval.start < fixed);
+            let uneven = |holder: &Holder| {
+                let begins = holder.interval.start;
+                let stays = if aside { holder.pinned } else { holder.stays() };
+                start < begins && begins < until && (stays || begins < fixed)
+            };
             if block.holders.iter().any(uneven) {
                 return false;
             }
@@ -176,8 +194,8 @@ mod tests {
                     number,
                     predicate: 0,
                     count: 1,
-                    stays: kind == 0,
-                    instances: false,
+                    pinned: kind == 0,
+                    instances: kind == 2,
                     suits: kind != 1,
                 };
                 holders.add(holder);
@@ -189,13 +207,23 @@ mod tests {
                 let expected: Vec<&Holder> = list.iter().filter(|holder| holder.interval.contains(at)).collect();
                 prop_assert!(holders.at(at).eq(expected.iter().copied()));
                 prop_assert!(made.at(at).eq(expected));
-                for fixed in [at, at + 1, at + 30] {
+                let during = Interval::new(at, at + 25);
+                let expected = list.iter().filter(|holder| holder.interval.overlaps(&during));
+                prop_assert!(holders.within(during).eq(expected));
+                for (fixed, until) in [(at, Seconds::MAX), (at + 1, at + 60), (at + 30, at + 20)] {
                     let even = list.iter().all(|holder| {
-                        let moves = !holder.stays && holder.interval.start >= fixed;
-                        holder.suits && (moves || holder.interval.start <= at)
+                        let begins = holder.interval.start;
+                        let moves = !holder.stays() && begins >= fixed;
+                        holder.suits && (moves || begins <= at || begins >= until)
                     });
-                    prop_assert_eq!(holders.is_even(at, fixed), even);
-                    prop_assert_eq!(made.is_even(at, fixed), even);
+                    prop_assert_eq!(holders.is_even(at, fixed, until, false), even);
+                    prop_assert_eq!(made.is_even(at, fixed, until, false), even);
+                    let even = list.iter().all(|holder| {
+                        let begins = holder.interval.start;
+                        let moves = !holder.pinned && begins >= fixed;
+                        holder.suits && (moves || begins <= at || begins >= until)
+                    });
+                    prop_assert_eq!(holders.is_even(at, fixed, until, true), even);
                 }
             }
         }

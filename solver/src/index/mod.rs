@@ -263,6 +263,12 @@ impl Index {
         self.partition.classes[class].richness
     }
 
+    /// How much of a resource class each host of a class has.
+    fn capacity_of(&self, class: IndexClass, name: &str) -> u64 {
+        let capacity = &self.partition.classes[class].capacity;
+        capacity.get(name).copied().unwrap_or(0)
+    }
+
     /// Whether a class takes new work at all.
     pub(crate) fn is_reservable(&self, class: IndexClass) -> bool {
         self.partition.classes[class].reservable

@@ -19,6 +19,7 @@ pub(super) struct Alike {
     pub(super) kind: u32,
     pub(super) reservable: bool,
     pub(super) blocks: Vec<Interval>,
+    pub(super) capacity: BTreeMap<String, u64>,
     /// The least richness of the hosts.
     pub(super) richness: u64,
 }
@@ -84,6 +85,7 @@ impl Partition {
                     kind: kind_number,
                     reservable: host.reservable,
                     blocks: host.blocks.clone(),
+                    capacity: host.capacity.clone(),
                     richness: carried.richness,
                 });
             }

@@ -4,7 +4,7 @@
 //! instant either one host reservation or instances whose amounts fit its capacity.
 //!
 //! Each step only when the one before left it open: [`greedy`] looks for room as everything stands, at first
-//! on the hosts [`at_hand`] alone, [`occupied`], [`apart`] and [`shortage`] count why there can be none ([`whole`] where
+//! on the hosts at hand alone, [`occupied`], [`apart`] and [`shortage`] count why there can be none ([`whole`] where
 //! whole hosts are short), [`repair`] tries to put a few promises elsewhere, [`search`] chooses counts per group of hosts
 //! by growing integer programs, [`pack`] turns them into hosts, [`exhaustive`] settles in whole numbers what only the
 //! solver's word supports ([`competing`] names who took part), [`verify`] counts the result once more. [`units`] of pools
@@ -12,7 +12,6 @@
 
 mod answer;
 mod apart;
-mod at_hand;
 mod competing;
 mod exhaustive;
 mod greedy;
@@ -39,8 +38,9 @@ use search::Searched;
 use world::{Counts, World};
 
 use crate::decision::{Conflict, Tier, Unfinished, Verdict};
-use crate::model::{Interval, Request, Resource, Seconds};
+use crate::model::{Request, Resource, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner};
+use crate::reach::Reach;
 use crate::request::Ask;
 
 /// Whether a request asks for more than whole hosts.
@@ -51,44 +51,13 @@ pub(crate) fn has_other_kinds(request: &Request) -> bool {
         .any(|asked| asked.resource != Resource::Host)
 }
 
-/// Whether instances are promised that may still be put elsewhere.
-pub(crate) fn may_move_instances(planner: &Planner, now: Seconds) -> bool {
-    let last = planner.last_start_of_instances();
-    last.is_some_and(|start| start > now && start >= now.saturating_add(planner.freeze))
-}
-
-/// Whether a request for whole hosts may have to put instances elsewhere: such as are held at the same time as what it
-/// asks for, or as promises that would have to move for it, for those, and so on.
-pub(crate) fn reaches_instances(planner: &Planner, request: &Request, now: Seconds) -> bool {
-    if !may_move_instances(planner, now) {
-        return false;
-    }
-    // Each with whether the request asks for it, and whether it is of instances.
-    let pending = planner.movable(now);
-    let pending = pending.map(|held| (held.occupation(), false, held.resource != Resource::Host));
-    let asked = request.reservations.iter();
-    let asked = asked.map(|asked| (asked.occupation(), true, false));
-    let mut all: Vec<(Interval, bool, bool)> = pending.chain(asked).collect();
-    all.sort_unstable();
-    // The same of what is held without a gap in time.
-    let (mut end, mut is_asked, mut has_instances) = (Seconds::MIN, false, false);
-    all.into_iter().any(|(occupation, asked, instances)| {
-        if occupation.start >= end {
-            (is_asked, has_instances) = (false, false);
-        }
-        end = end.max(occupation.end);
-        is_asked |= asked;
-        has_instances |= instances;
-        is_asked && has_instances
-    })
-}
-
 /// Decides such a request.
 pub(crate) fn decide(
     planner: &Planner,
     asks: &[Ask<'_>],
     request: &Request,
     now: Seconds,
+    reach: &Reach<'_>,
     budget: Budget,
     solver: &dyn ModelSolver,
 ) -> (Tier, Verdict) {
@@ -103,9 +72,15 @@ pub(crate) fn decide(
     let of_hosts = if asks.iter().all(is_units) {
         Ok((Tier::Count, Answer::default()))
     } else {
-        let at_hand = as_things_stand(&at_hand::world(planner, asks, request, now));
+        let at_hand = as_things_stand(&World::at_hand(planner, asks, request, now));
         at_hand.map_or_else(
-            || on_hosts(&World::new(planner, asks, request, now), budget, solver),
+            || {
+                on_hosts(
+                    &World::reached(planner, asks, request, now, reach.reached()),
+                    budget,
+                    solver,
+                )
+            },
             |answer| Ok((Tier::Count, answer)),
         )
     };
@@ -217,13 +192,14 @@ pub(crate) fn settle(
     asks: &[Ask<'_>],
     request: &Request,
     now: Seconds,
+    reach: &Reach<'_>,
     budget: Budget,
     why: Unfinished,
 ) -> (Tier, Verdict) {
     if exhaustive::looks(budget) == 0 {
         return (Tier::Mip, Verdict::Undecided(why));
     }
-    let world = World::new(planner, asks, request, now);
+    let world = World::reached(planner, asks, request, now, reach.reached());
     let verdict = match recounted(&world, budget, why) {
         Recounted::Counts(counts) => {
             let Answer { holds, moves } = answer::answer(&world, &counts);

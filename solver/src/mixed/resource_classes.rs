@@ -1,12 +1,10 @@
 //! Resource classes by number.
 //!
-//! Invariant: every class of which any instance takes something has a number, in the order of names.
+//! Invariant: every class of which an instance that is to be placed takes something has a number, in the order of names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Host, Instances, Resource};
-use crate::planner::Planner;
-use crate::request::Ask;
 
 /// Amounts by the number of the resource class.
 pub(super) type Amounts = Vec<u64>;
@@ -33,22 +31,12 @@ pub(super) struct ResourceClasses<'a> {
 }
 
 impl<'a> ResourceClasses<'a> {
-    /// Those of the request and of everything promised.
-    pub(super) fn new(planner: &'a Planner, asks: &[Ask<'a>]) -> Self {
-        let asked = asks.iter().map(|ask| (&ask.asked.resource, u64::from(ask.asked.max)));
-        let held = planner.leases().flat_map(|lease| &lease.reservations);
-        Self::of(asked.chain(held.map(|held| (&held.resource, held.holds.len() as u64))))
-    }
-
-    /// Those that the request takes something of: no others can run out.
-    pub(super) fn asked(asks: &[&Ask<'a>]) -> Self {
-        Self::of(asks.iter().map(|ask| (&ask.asked.resource, u64::from(u32::MAX))))
-    }
-
-    fn of(resources: impl Iterator<Item = (&'a Resource, u64)>) -> Self {
+    /// Those that what is to be placed takes something of, each resource with how many there are of it: no others can run
+    /// out. Besides, so many instances stay where they are.
+    pub(super) fn new(placed: impl Iterator<Item = (&'a Resource, u64)>, staying: u64) -> Self {
         let mut names: BTreeSet<&'a str> = BTreeSet::new();
-        let (mut count, mut weightless) = (0_u64, false);
-        for (resource, size) in resources {
+        let (mut count, mut weightless) = (staying, false);
+        for (resource, size) in placed {
             if let Resource::Instances(instances) = resource {
                 let mut taken = instances.resources.iter().filter(|(_, amount)| **amount > 0).peekable();
                 weightless |= taken.peek().is_none();

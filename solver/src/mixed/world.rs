@@ -4,16 +4,16 @@
 //! pending ones by lease, resource classes by name; so equal input gives equal numbers. A host whose capacity
 //! does not list a resource class has 0 of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::resource_classes::ResourceClasses;
 pub(super) use super::resource_classes::{Amounts, Kind};
-use crate::hosts::HostNumber;
-use crate::index::PredicateNumber;
+use crate::hosts::{Carried, HostNumber, ReservationNumber};
+use crate::index::{Held, IndexClass, PredicateNumber};
 use crate::model::{Host, HostId, Interval, Request, ReservationId, Resource, Seconds, times_fitting};
 use crate::planner::Planner;
+use crate::reach::Reached;
 use crate::request::Ask;
-use crate::scene;
 use crate::scene::ClassNumber;
 
 /// A demand's number.
@@ -130,80 +130,168 @@ pub(super) struct World<'a> {
     pub(super) resource_classes: Vec<&'a str>,
 }
 
-/// What becomes of a reservation of the planner.
-#[derive(Clone, Copy)]
-enum Role {
-    /// It is over, or the request frees it.
-    Absent,
-    Fixed,
-    Pending(DemandNumber),
+/// How much of the planner a world shows.
+struct Extent<'e, 'a> {
+    /// The hosts, with the classes that moves are counted between.
+    hosts: BTreeMap<HostNumber, usize>,
+    /// The promises that may be put elsewhere.
+    pending: Vec<&'a Held>,
+    /// When anybody may come to a host, where that is known: nobody meets what stands there at other times, so what may
+    /// move is left out then.
+    span: &'e dyn Fn(HostNumber) -> Option<Interval>,
 }
 
 impl<'a> World<'a> {
-    /// The world of a request on a planner that knows its expressions. Units are left aside.
-    pub(super) fn new(planner: &'a Planner, asks: &[Ask<'a>], request: &Request, now: Seconds) -> Self {
-        let mut predicates = Expressions::default();
-        let classes = ResourceClasses::new(planner, asks);
-        let mut demands = Vec::new();
-        for ask in asks {
-            let predicate = predicates.number(planner.predicate_number(&ask.asked.predicate).unwrap_or(0));
-            if matches!(ask.asked.resource, Resource::Units(_)) {
-                continue;
+    /// The hosts a request may use, with everything that stands on them staying there: all that is needed to see whether
+    /// there is room as things stand, and no lease is read for it. An answer has no moves then, and not finding one says
+    /// nothing.
+    pub(super) fn at_hand(planner: &'a Planner, asks: &[Ask<'a>], request: &Request, now: Seconds) -> Self {
+        let index = planner.index();
+        let of_hosts = asks.iter().filter(|ask| is_on_hosts(ask));
+        let mut hosts: BTreeMap<HostNumber, IndexClass> = BTreeMap::new();
+        for ask in of_hosts {
+            let eligible = planner.eligible(&ask.asked.predicate);
+            for &class in eligible.into_iter().flat_map(|eligible| &eligible.classes) {
+                let class = class as IndexClass;
+                hosts.extend(index.hosts_of(class).iter().map(|&host| (host as HostNumber, class)));
             }
+            let named = ask.kept.iter().chain(ask.before);
+            let named = named.filter_map(|host| planner.hosts.number(host));
+            hosts.extend(named.map(|host| (host, index.class_of(host))));
+        }
+        let extent = Extent {
+            hosts,
+            pending: Vec::new(),
+            span: &|_| None,
+        };
+        Self::new(planner, asks, request, now, &extent)
+    }
+
+    /// What a request reaches, on a planner that knows its expressions.
+    pub(super) fn reached(
+        planner: &'a Planner,
+        asks: &[Ask<'a>],
+        request: &Request,
+        now: Seconds,
+        reached: &Reached,
+    ) -> Self {
+        let index = planner.index();
+        let predicate = |ask: &Ask<'_>| planner.predicate_number(&ask.asked.predicate).unwrap_or_default();
+        let groups = index.groups(now, &asks.iter().map(predicate).collect::<Vec<_>>());
+        let mut hosts: BTreeMap<HostNumber, usize> = BTreeMap::new();
+        for class in reached.classes() {
+            let group = groups.of(class);
+            hosts.extend(index.hosts_of(class).iter().map(|&host| (host as HostNumber, group)));
+        }
+        let liked = asks.iter().filter(|ask| is_on_hosts(ask)).flat_map(|ask| ask.before);
+        let liked = liked.filter_map(|host| planner.hosts.number(host));
+        hosts.extend(liked.map(|host| (host, groups.of(index.class_of(host)))));
+        let extent = Extent {
+            hosts,
+            pending: reached.pending(index),
+            span: &|host| {
+                let nobody = Interval::new(Seconds::MAX, Seconds::MAX);
+                Some(reached.span(index.class_of(host)).unwrap_or(nobody))
+            },
+        };
+        Self::new(planner, asks, request, now, &extent)
+    }
+
+    /// Units are left aside.
+    fn new(planner: &'a Planner, asks: &[Ask<'a>], request: &Request, now: Seconds, extent: &Extent<'_, 'a>) -> Self {
+        let carried = |host: HostNumber| planner.hosts.at(host).map(AsRef::as_ref);
+        let hosts: Vec<(&'a Carried, HostNumber)> = (extent.hosts.keys())
+            .filter_map(|&host| Some((carried(host)?, host)))
+            .collect();
+        let small: HashMap<&HostId, HostNumber> = hosts
+            .iter()
+            .enumerate()
+            .map(|(small, (carried, _))| (&carried.host.id, small))
+            .collect();
+        let counts = |holds: &[HostId]| -> Counts {
+            let held = holds.chunk_by(|one, other| one == other);
+            let counts = held.filter_map(|held| Some((*small.get(&held[0])?, count_of(held.len()))));
+            counts.collect()
+        };
+        let asks: Vec<&Ask<'a>> = asks.iter().filter(|ask| is_on_hosts(ask)).collect();
+        let placed = asks.iter().map(|ask| (&ask.asked.resource, u64::from(ask.asked.max)));
+        let pending = extent.pending.iter().map(|held| held.reservation());
+        let placed = placed.chain(pending.map(|held| (&held.resource, held.holds.len() as u64)));
+        let standing = hosts.iter().flat_map(|(carried, _)| &carried.shares);
+        let classes = ResourceClasses::new(placed, standing.map(|share| u64::from(share.count)).sum());
+        let mut predicates = Expressions::default();
+        let mut demands: Vec<Demand<'a>> = Vec::with_capacity(asks.len() + extent.pending.len());
+        for ask in &asks {
             demands.push(Demand {
                 reservation: &ask.asked.id,
                 window: ask.asked.window,
                 occupation: ask.asked.occupation(),
                 kind: classes.kind(&ask.asked.resource),
-                predicate,
+                predicate: predicates.number(planner.predicate_number(&ask.asked.predicate).unwrap_or(0)),
                 least: ask.least,
                 most: ask.most,
                 holds: Counts::new(),
-                likes: counts(planner, ask.before),
-                kept: counts(planner, ask.kept),
+                likes: counts(ask.before),
+                kept: counts(ask.kept),
                 requested: true,
             });
         }
-        let requested = demands.len();
-        let mut roles = vec![Role::Absent; planner.reservation_numbers() as usize];
-        for stored in planner.stored() {
-            let replaced = request.replaces.as_ref() == Some(&stored.lease.id);
-            for (held, part) in stored.lease.reservations.iter().zip(&stored.parts) {
-                let occupation = held.occupation();
-                if occupation.end <= now {
+        let mut numbers: HashMap<ReservationNumber, DemandNumber> = HashMap::new();
+        for held in &extent.pending {
+            let size = count_of(held.reservation().holds.len());
+            numbers.insert(held.part.number, demands.len());
+            demands.push(Demand {
+                reservation: &held.id,
+                window: held.window,
+                occupation: held.occupation,
+                kind: classes.kind(&held.reservation().resource),
+                predicate: predicates.number(held.part.predicate),
+                least: size,
+                most: size,
+                holds: Counts::new(),
+                likes: Counts::new(),
+                kept: Counts::new(),
+                requested: false,
+            });
+        }
+        let requested = asks.len();
+        let mut places = Vec::with_capacity(hosts.len());
+        for (small, &(carried, host)) in hosts.iter().enumerate() {
+            let span = (extent.span)(host);
+            let mut fixed = kept_on(&demands[..requested], small);
+            let wholes = carried.occupations.iter().map(|taken| (taken, None));
+            let shares = carried.shares.iter().map(|share| (&share.taken, Some(share)));
+            for (taken, share) in wholes.chain(shares) {
+                if taken.interval.end <= now || Ask::frees(request, taken, now) {
                     continue;
                 }
-                let alive = held.window.end > now;
-                let predicate = if alive { predicates.number(part.predicate) } else { 0 };
-                if matches!(held.resource, Resource::Units(_)) || replaced && Ask::frees_reservation(request, held, now)
-                {
+                if let Some(&demand) = numbers.get(&taken.number) {
+                    let count = share.map_or(1, |share| share.count);
+                    demands[demand].holds.insert(small, count);
                     continue;
                 }
-                if held.is_fixed(now, planner.freeze) {
-                    roles[part.number as usize] = Role::Fixed;
-                } else if let Ok(size @ 1..) = u32::try_from(held.holds.len()) {
-                    roles[part.number as usize] = Role::Pending(demands.len());
-                    demands.push(Demand {
-                        reservation: &held.id,
-                        window: held.window,
-                        occupation,
-                        kind: classes.kind(&held.resource),
-                        predicate,
-                        least: size,
-                        most: size,
-                        holds: Counts::new(),
-                        likes: Counts::new(),
-                        kept: Counts::new(),
-                        requested: false,
+                let is_met = span.is_none_or(|span| taken.interval.start < span.end);
+                if is_met && (span.is_none() || taken.is_fixed(now, planner.freeze)) {
+                    fixed.push(Fixed {
+                        reservation: &taken.reservation,
+                        interval: taken.interval,
+                        takes: share.map_or(Takes::Whole, |share| {
+                            Takes::Part(times(&classes.amounts(&share.instances), share.count))
+                        }),
                     });
                 }
             }
+            places.push(Place {
+                host: &carried.host,
+                richness: carried.richness,
+                capacity: classes.capacity(&carried.host),
+                fixed,
+            });
         }
-        let places = places(planner, &classes, &mut demands, requested, &roles);
         for demand in &mut demands[requested..] {
             demand.likes.clone_from(&demand.holds);
         }
-        let (class_of, truth) = scene::coarse(planner, &predicates.known);
+        let (class_of, truth) = told_apart(planner, &extent.hosts, &predicates.known);
         Self {
             places,
             demands,
@@ -314,47 +402,39 @@ pub(super) fn add(sum: &mut [u64], amounts: &[u64]) {
     }
 }
 
-fn places<'a>(
-    planner: &'a Planner,
-    classes: &ResourceClasses<'a>,
-    demands: &mut [Demand<'a>],
-    requested: usize,
-    roles: &[Role],
-) -> Vec<Place<'a>> {
-    let mut places = Vec::with_capacity(planner.hosts.len());
-    for (number, carried) in planner.hosts.values().enumerate() {
-        let mut fixed = kept_on(&demands[..requested], number);
-        let wholes = carried.occupations.iter().map(|taken| (taken, None));
-        let shares = carried.shares.iter().map(|share| (&share.taken, Some(share)));
-        for (taken, share) in wholes.chain(shares) {
-            match roles[taken.number as usize] {
-                Role::Absent => {}
-                Role::Fixed => fixed.push(Fixed {
-                    reservation: &taken.reservation,
-                    interval: taken.interval,
-                    takes: share.map_or(Takes::Whole, |share| {
-                        Takes::Part(times(&classes.amounts(&share.instances), share.count))
-                    }),
-                }),
-                Role::Pending(demand) => {
-                    demands[demand]
-                        .holds
-                        .insert(number, share.map_or(1, |share| share.count));
-                }
-            }
-        }
-        places.push(Place {
-            host: &carried.host,
-            richness: carried.richness,
-            capacity: classes.capacity(&carried.host),
-            fixed,
-        });
-    }
-    places
+/// The class of each host by small numbers, and which expressions the hosts of each satisfy.
+fn told_apart(
+    planner: &Planner,
+    hosts: &BTreeMap<HostNumber, usize>,
+    predicates: &[PredicateNumber],
+) -> (Vec<ClassNumber>, Vec<Vec<bool>>) {
+    let index = planner.index();
+    let eligible: Vec<_> = predicates.iter().map(|&number| index.eligible(number)).collect();
+    let mut numbers: HashMap<usize, ClassNumber> = HashMap::new();
+    let mut truth: Vec<Vec<bool>> = Vec::new();
+    let class_of = hosts.iter().map(|(&host, &class)| {
+        *numbers.entry(class).or_insert_with(|| {
+            let class = index.class_of(host);
+            let admits = eligible
+                .iter()
+                .map(|eligible| eligible.is_some_and(|eligible| eligible.admits(class)));
+            truth.push(admits.collect());
+            truth.len() - 1
+        })
+    });
+    (class_of.collect(), truth)
+}
+
+fn is_on_hosts(ask: &Ask<'_>) -> bool {
+    !matches!(ask.asked.resource, Resource::Units(_))
+}
+
+fn count_of(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 /// What demands keep on a host besides what is looked for.
-pub(super) fn kept_on<'a>(demands: &[Demand<'a>], host: HostNumber) -> Vec<Fixed<'a>> {
+fn kept_on<'a>(demands: &[Demand<'a>], host: HostNumber) -> Vec<Fixed<'a>> {
     let kept = |demand: &Demand<'a>| {
         demand.kept.get(&host).map(|&count| Fixed {
             reservation: demand.reservation,
@@ -363,17 +443,6 @@ pub(super) fn kept_on<'a>(demands: &[Demand<'a>], host: HostNumber) -> Vec<Fixed
         })
     };
     demands.iter().filter_map(kept).collect()
-}
-
-fn counts(planner: &Planner, holds: &[HostId]) -> Counts {
-    let held = holds.chunk_by(|one, other| one == other);
-    held.filter_map(|held| {
-        Some((
-            planner.hosts.number(&held[0])?,
-            u32::try_from(held.len()).unwrap_or(u32::MAX),
-        ))
-    })
-    .collect()
 }
 
 /// The distinct expressions, in the order they are met.

@@ -57,9 +57,10 @@ fn less<K: Ord + Clone>(counts: &mut OrdMap<K, usize>, key: &K) {
 }
 
 impl Planner {
-    /// The latest start of a reservation of instances that is not pinned.
-    pub(crate) fn last_start_of_instances(&self) -> Option<Seconds> {
-        self.kinds.starts.get_max().map(|&(start, _)| start)
+    /// Whether instances are promised that may still be put elsewhere.
+    pub(crate) fn may_move_instances(&self, now: Seconds) -> bool {
+        let last = self.kinds.starts.get_max();
+        last.is_some_and(|&(start, _)| start >= self.movable_from(now))
     }
 
     /// The leases that hold units of a pool, by identifier.

@@ -280,6 +280,11 @@ impl Planner {
         self.leases.values().map(|stored| &stored.lease)
     }
 
+    /// What may move starts no earlier: after the clock and the freeze horizon.
+    pub(crate) fn movable_from(&self, now: Seconds) -> Seconds {
+        now.saturating_add(self.freeze.max(1))
+    }
+
     /// The reservations of hosts or instances that may be put elsewhere at `now`.
     pub(crate) fn movable(&self, now: Seconds) -> impl Iterator<Item = &Reservation> {
         let held = self.leases().flat_map(|lease| &lease.reservations);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Part, Planner, StateError, Stored};
 use crate::hosts::{Carried, HostNumber, Occupation, Share, between};
-use crate::index::{Gap, Held, IndexClass};
+use crate::index::{Gap, IndexClass};
 use crate::model::{Interval, Lease, LeaseId, Reservation, Resource, Seconds};
 
 /// What the index has to learn of hosts.
@@ -244,7 +244,7 @@ impl Planner {
         if let Some(index) = self.index_mut() {
             for (place, mut hosts) in standing {
                 hosts.sort_unstable();
-                index.hold(Held::new(&stored, place, hosts));
+                index.hold(&stored, place, hosts);
             }
         }
         self.leases.insert(stored.lease.id.clone(), stored);

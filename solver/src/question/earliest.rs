@@ -17,7 +17,6 @@ use super::lasting::Lasting;
 use super::sweep::Sweep;
 use super::{Answer, Asked, Question, shifted};
 use crate::decision::{Conflict, Verdict};
-use crate::mixed;
 use crate::model::{Interval, Request, RequestedReservation, Resource, Seconds};
 
 /// A start, and whether none is earlier.
@@ -87,7 +86,7 @@ impl Question<'_> {
         let is_hosts = |asked: &RequestedReservation| asked.resource == Resource::Host;
         request.replaces.is_none()
             && request.reservations.iter().all(is_hosts)
-            && !mixed::may_move_instances(self.planner, self.now)
+            && !self.planner.may_move_instances(self.now)
     }
 
     /// Whether equal hosts may exchange everything that starts after an instant, so that counts of a class

@@ -6,6 +6,7 @@
 //! Invariant: a touched host carries what is written here, every other host what the planner says. An answer is told
 //! only after it was recounted on the planner's hosts, without the index and without what is written here.
 
+mod clearing;
 mod exchange;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 
 use crate::hosts::{Carried, HostNumber, ReservationNumber};
 use crate::index::IndexClass;
-use crate::model::{Interval, Seconds};
+use crate::model::{Instances, Interval, Resource, Seconds};
 use crate::planner::Planner;
 use crate::request::Ask;
 
@@ -35,6 +36,8 @@ pub(crate) enum Holder {
 struct Piece {
     during: Interval,
     holder: Holder,
+    /// The host itself (1), or how many instances stand on it.
+    count: u32,
 }
 
 /// A host that could be given; the first comes first.
@@ -71,13 +74,19 @@ impl<'a> Rearranged<'a> {
 
     /// What a host carried before, in order of time.
     fn before(&self, host: HostNumber) -> Vec<Piece> {
-        let carried = self.planner.hosts.at(host);
-        let all = carried.into_iter().flat_map(|carried| carried.all());
-        let stays = all.filter(|taken| !self.freed.contains(&taken.number));
+        let Some(carried) = self.carried(host) else {
+            return Vec::new();
+        };
+        let wholes = carried.occupations.iter().map(|taken| (taken, 1));
+        let shares = carried.shares.iter().map(|share| (&share.taken, share.count));
+        let stays = wholes
+            .chain(shares)
+            .filter(|(taken, _)| !self.freed.contains(&taken.number));
         let mut pieces: Vec<Piece> = stays
-            .map(|taken| Piece {
+            .map(|(taken, count)| Piece {
                 during: taken.interval,
                 holder: Holder::Standing(taken.number),
+                count,
             })
             .collect();
         pieces.sort_unstable();
@@ -178,9 +187,35 @@ impl<'a> Rearranged<'a> {
 
     /// Gives a host that is idle throughout an interval.
     pub(crate) fn give(&mut self, holder: Holder, host: HostNumber, during: Interval) {
+        let count = 1;
+        self.put(host, Piece { during, holder, count });
+    }
+
+    fn put(&mut self, host: HostNumber, piece: Piece) {
         let pieces = self.touch(host);
-        let place = pieces.partition_point(|piece| piece.during < during);
-        pieces.insert(place, Piece { during, holder });
+        let place = pieces.partition_point(|other| *other < piece);
+        pieces.insert(place, piece);
+    }
+
+    /// What one instance of a holder takes; `None`: it takes whole hosts.
+    fn instances(&self, holder: Holder) -> Option<&'a Instances> {
+        let resource = match holder {
+            Holder::Requested(number) => &self.asks.get(number)?.asked.resource,
+            Holder::Standing(number) => &self.planner.index().held(number)?.reservation().resource,
+        };
+        match resource {
+            Resource::Instances(instances) => Some(instances),
+            Resource::Host | Resource::Units(_) => None,
+        }
+    }
+
+    /// Whether a piece and what meets it among others fit on a host together.
+    fn fits(&self, host: HostNumber, piece: &Piece, others: &[Piece]) -> bool {
+        let met = others.iter().filter(|other| other.during.overlaps(&piece.during));
+        let mut works = vec![(piece.during, self.instances(piece.holder), piece.count)];
+        works.extend(met.map(|other| (other.during, self.instances(other.holder), other.count)));
+        self.carried(host)
+            .is_some_and(|carried| fit_together(&carried.host.capacity, &works))
     }
 
     /// The hosts among these that a holder has.
@@ -191,4 +226,24 @@ impl<'a> Rearranged<'a> {
         };
         hosts.iter().copied().filter(still).collect()
     }
+}
+
+/// Whether whole hosts meet nothing, and amounts of instances nowhere add up to more than there is.
+fn fit_together(capacity: &BTreeMap<String, u64>, works: &[(Interval, Option<&Instances>, u32)]) -> bool {
+    works.iter().enumerate().all(|(number, &(during, instances, _))| {
+        if instances.is_none() {
+            let others = works.iter().enumerate().filter(|&(other, _)| other != number);
+            return others.into_iter().all(|(_, other)| !other.0.overlaps(&during));
+        }
+        // The most is in use when something begins.
+        let mut used: BTreeMap<&str, u64> = BTreeMap::new();
+        for &(_, instances, count) in works.iter().filter(|other| other.0.contains(during.start)) {
+            for (name, &amount) in instances.into_iter().flat_map(|instances| &instances.resources) {
+                let sum = used.entry(name).or_default();
+                *sum = sum.saturating_add(amount.saturating_mul(u64::from(count)));
+            }
+        }
+        used.into_iter()
+            .all(|(name, used)| used <= capacity.get(name).copied().unwrap_or(0))
+    })
 }

@@ -12,6 +12,7 @@ use crate::model::{
 };
 use crate::planner::Planner;
 use crate::predicate::Predicate;
+use crate::reach::Reach;
 use crate::request::Ask;
 use crate::tails;
 
@@ -135,7 +136,7 @@ proptest! {
             }
             let request = request(number, window, room);
             let asks = Ask::read_all(&planner, &request, &request, 0).unwrap();
-            let verdict = tails::exchange(&planner, &asks, &request, 0);
+            let verdict = tails::exchange(&planner, &asks, &request, 0, &Reach::new(&planner, &asks, &request, 0));
             let Some(Verdict::Accepted { ref holds, ref moves }) = verdict else {
                 return Err(TestCaseError::fail("counting shows that there is room"));
             };

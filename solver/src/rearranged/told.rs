@@ -1,8 +1,8 @@
 //! What has changed hands, recounted host by host and told as an answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Holder, Rearranged};
+use super::{Holder, Piece, Rearranged, fit_together};
 use crate::decision::{Move, Verdict};
 use crate::hosts::{HostNumber, Occupation};
 use crate::index::Held;
@@ -13,9 +13,12 @@ use crate::request::Ask;
 /// The hosts a reservation comes to and leaves.
 #[derive(Default)]
 struct Change {
-    given: BTreeSet<HostNumber>,
-    left: BTreeSet<HostNumber>,
+    given: Counts,
+    left: Counts,
 }
+
+/// Hosts, each with 1 or how many instances are meant.
+type Counts = BTreeMap<HostNumber, u32>;
 
 type Changes = BTreeMap<Holder, Change>;
 
@@ -33,10 +36,10 @@ impl Rearranged<'_> {
         for (&host, now) in &self.hosts {
             let before = self.before(host);
             for piece in now.iter().filter(|piece| !before.contains(piece)) {
-                changes.entry(piece.holder).or_default().given.insert(host);
+                changes.entry(piece.holder).or_default().given.insert(host, piece.count);
             }
             for piece in before.iter().filter(|piece| !now.contains(piece)) {
-                changes.entry(piece.holder).or_default().left.insert(host);
+                changes.entry(piece.holder).or_default().left.insert(host, piece.count);
             }
         }
         changes
@@ -45,34 +48,40 @@ impl Rearranged<'_> {
     /// Counts once more, host by host: whoever moves may, has as many hosts as before on hosts that suit, and meets
     /// nobody there.
     fn holds(&self, request: &Request, changes: &Changes) -> bool {
-        let mut come: BTreeMap<HostNumber, Vec<Interval>> = BTreeMap::new();
+        let mut come: BTreeMap<HostNumber, Vec<Piece>> = BTreeMap::new();
         for (&holder, change) in changes {
-            let Some((occupation, window, predicate)) = self.needs(holder, change) else {
+            let Some((during, window, predicate)) = self.needs(holder, change) else {
                 return false;
             };
-            for &host in &change.given {
+            for (&host, &count) in &change.given {
                 let suits = self
                     .carried(host)
                     .is_some_and(|carried| carried.host.suits(predicate, window));
                 if !suits {
                     return false;
                 }
-                come.entry(host).or_default().push(occupation);
+                come.entry(host).or_default().push(Piece { during, holder, count });
             }
         }
-        come.into_iter().all(|(host, mut times)| {
-            times.sort_unstable();
+        come.into_iter().all(|(host, come)| {
             let gone = |taken: &Occupation| {
                 let change = changes.get(&Holder::Standing(taken.number));
-                let left = change.is_some_and(|change| change.left.contains(&host));
+                let left = change.is_some_and(|change| change.left.contains_key(&host));
                 left || Ask::frees(request, taken, self.now)
             };
-            let disjoint = times.windows(2).all(|pair| !pair[0].overlaps(&pair[1]));
-            let beside = |time: &Interval| {
-                let mut met = self.carried(host).into_iter().flat_map(|carried| carried.in_use(*time));
-                met.all(gone)
+            let Some(carried) = self.carried(host) else {
+                return false;
             };
-            disjoint && times.iter().all(beside)
+            let wholes = carried.occupations.iter().map(|taken| (taken, None, 1));
+            let shares = carried.shares.iter();
+            let shares = shares.map(|share| (&share.taken, Some(share.instances.as_ref()), share.count));
+            let stays = wholes.chain(shares).filter(|(taken, ..)| !gone(taken));
+            let stays = stays.filter(|(taken, ..)| come.iter().any(|piece| piece.during.overlaps(&taken.interval)));
+            let stays = stays.map(|(taken, instances, count)| (taken.interval, instances, count));
+            let arrives = come
+                .iter()
+                .map(|piece| (piece.during, self.instances(piece.holder), piece.count));
+            fit_together(&carried.host.capacity, &stays.chain(arrives).collect::<Vec<_>>())
         })
     }
 
@@ -82,37 +91,43 @@ impl Rearranged<'_> {
         match holder {
             Holder::Requested(number) => {
                 let ask = self.asks.get(number)?;
-                let amounts = ask.least as usize..=ask.most as usize;
-                let enough = amounts.contains(&change.given.len()) && change.left.is_empty();
+                let enough = (ask.least..=ask.most).contains(&total(&change.given)) && change.left.is_empty();
                 enough.then(|| (ask.asked.occupation(), ask.asked.window, ask.asked.predicate.as_ref()))
             }
             Holder::Standing(number) => {
                 let held = self.planner.index().held(number)?;
                 let stands =
                     |host: &HostNumber| u32::try_from(*host).is_ok_and(|host| held.hosts.binary_search(&host).is_ok());
-                let as_many = change.given.len() == change.left.len()
-                    && change.left.iter().all(stands)
-                    && !change.given.iter().any(stands);
-                let may = change.left.iter().all(|&host| self.may_leave(held, host));
+                let as_many = total(&change.given) == total(&change.left) && !change.given.keys().any(stands);
+                let mut left = change.left.iter();
+                let may = left.all(|(&host, &count)| self.may_leave(held, host, count));
                 let predicate = self.planner.predicate(held.part.predicate)?;
                 (as_many && may).then(|| (held.occupation, held.window, predicate.as_ref()))
             }
         }
     }
 
-    /// Whether a reservation holds the whole host and is not fixed there.
-    fn may_leave(&self, held: &Held, host: HostNumber) -> bool {
-        let occupations = self.carried(host).map(|carried| carried.overlapping(held.occupation));
-        let own = occupations
-            .into_iter()
-            .flatten()
-            .find(|taken| taken.number == held.part.number);
-        own.is_some_and(|taken| !taken.is_fixed(self.now, self.planner.freeze))
+    /// Whether a reservation holds the whole host, or has so many instances there, and is not fixed.
+    fn may_leave(&self, held: &Held, host: HostNumber, count: u32) -> bool {
+        let Some(carried) = self.carried(host) else {
+            return false;
+        };
+        let wholes = carried.overlapping(held.occupation).iter().map(|taken| (taken, 1));
+        let shares = carried.shares.iter().map(|share| (&share.taken, share.count));
+        let own = wholes.chain(shares).find(|(taken, _)| taken.number == held.part.number);
+        own.is_some_and(|(taken, all)| all == count && !taken.is_fixed(self.now, self.planner.freeze))
     }
 
     fn told(&self, changes: &Changes, group: impl Fn(HostNumber) -> usize) -> Verdict {
         let name = |&host: &HostNumber| self.carried(host).map(|carried| carried.host.id.clone());
-        let names = |hosts: &BTreeSet<HostNumber>| hosts.iter().filter_map(name).collect::<Vec<HostId>>();
+        let names = |counts: &Counts| -> Vec<HostId> {
+            let named = counts
+                .iter()
+                .filter_map(|(host, &count)| Some((name(host)?, count as usize)));
+            named
+                .flat_map(|(name, count)| std::iter::repeat_n(name, count))
+                .collect()
+        };
         let mut holds: BTreeMap<ReservationId, Vec<HostId>> = BTreeMap::new();
         let mut moves: Vec<Move> = Vec::new();
         for (&holder, change) in changes {
@@ -126,11 +141,11 @@ impl Rearranged<'_> {
                 }
                 Holder::Standing(number) => {
                     let mut balance: BTreeMap<usize, i64> = BTreeMap::new();
-                    for &host in &change.left {
-                        *balance.entry(group(host)).or_default() += 1;
+                    for (&host, &count) in &change.left {
+                        *balance.entry(group(host)).or_default() += i64::from(count);
                     }
-                    for &host in &change.given {
-                        *balance.entry(group(host)).or_default() -= 1;
+                    for (&host, &count) in &change.given {
+                        *balance.entry(group(host)).or_default() -= i64::from(count);
                     }
                     let counted: i64 = balance.values().filter(|&&missing| missing > 0).sum();
                     let held = self.planner.index().held(number);
@@ -146,4 +161,8 @@ impl Rearranged<'_> {
         moves.sort_by(|one, other| one.reservation.cmp(&other.reservation));
         Verdict::Accepted { holds, moves }
     }
+}
+
+fn total(counts: &Counts) -> u32 {
+    counts.values().sum()
 }

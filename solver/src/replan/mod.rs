@@ -30,7 +30,7 @@ use crate::classes::Classes;
 use crate::model::{HostId, Request, ReservationId, Resource, Seconds};
 use crate::planner::{Budget, ModelSolver, Planner, StateError};
 use crate::scene::{ClassNumber, HostNumber, Scene};
-use crate::{mixed, verify};
+use crate::verify;
 use charges::Charges;
 
 /// How the least cost is found.
@@ -150,7 +150,7 @@ fn named(scene: &Scene<'_>, placed: &[Vec<HostNumber>]) -> BTreeMap<ReservationI
 
 /// The state in which pending instances may not move; `None` if there are none.
 fn with_instances_pinned(planner: &Planner, now: Seconds) -> Result<Option<Planner>, StateError> {
-    if !mixed::may_move_instances(planner, now) {
+    if !planner.may_move_instances(now) {
         return Ok(None);
     }
     let mut settled = planner.clone();

@@ -47,7 +47,7 @@ impl<'a> Distinct<'a> {
 
 /// Merges the classes of the index that the predicates of the scene do not tell apart. Gives each host's
 /// class and which predicates each class satisfies.
-pub(crate) fn coarse(planner: &Planner, predicates: &[PredicateNumber]) -> (Vec<ClassNumber>, Vec<Vec<bool>>) {
+pub(super) fn coarse(planner: &Planner, predicates: &[PredicateNumber]) -> (Vec<ClassNumber>, Vec<Vec<bool>>) {
     let index = planner.index();
     let eligible: Vec<_> = predicates.iter().map(|&number| index.eligible(number)).collect();
     let mut numbers: HashMap<(u32, Vec<bool>), ClassNumber> = HashMap::new();

@@ -15,7 +15,6 @@ use crate::model::{Host, HostId, Interval, ReservationId};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
 
-pub(crate) use expressions::coarse;
 pub(crate) use part::{Extent, Part};
 
 /// A demand's number.

@@ -10,6 +10,7 @@ use crate::hosts::{HostNumber, ReservationNumber};
 use crate::index::{Eligible, Held, IndexClass};
 use crate::model::{Interval, Request, Seconds};
 use crate::planner::Planner;
+use crate::reach::{Aside, Reached};
 use crate::request::Ask;
 
 /// How much of the planner a scene shows.
@@ -22,6 +23,10 @@ pub(crate) struct Extent<'e> {
     pub(crate) asked: Option<&'e [bool]>,
     /// Whether the other pending reservations stand on their hosts all the same, asking for nothing.
     pub(crate) silent: bool,
+    /// Pending reservations that are not reached are left out: nobody can meet them. `None`: all are looked at.
+    pub(crate) reached: Option<&'e Reached>,
+    /// Which instances that may move are left out, too; the others are demands for whole hosts. `None`: all stay.
+    pub(crate) aside: Option<&'e Aside>,
 }
 
 /// A scene of some classes, with the planner's names.
@@ -35,7 +40,7 @@ pub(crate) struct Part<'a> {
 
 impl<'a> Scene<'a> {
     /// The scene of some classes of the index only, each group of them a coarse class: their hosts, and of every
-    /// pending reservation what it holds there; instances stay.
+    /// pending reservation what it holds there; instances stay unless they are left aside.
     pub(crate) fn part(
         planner: &'a Planner,
         asks: &'a [Ask<'a>],
@@ -85,16 +90,24 @@ impl<'a> Scene<'a> {
             fixed.all.extend(kept.remove(&hosts.len()).into_iter().flatten());
             let instances = carried.shares.iter().map(|share| (&share.taken, true));
             let occupations = carried.occupations.iter().map(|taken| (taken, false));
-            for (taken, stays) in occupations.chain(instances) {
+            for (taken, is_share) in occupations.chain(instances) {
                 if taken.interval.end <= now || Ask::frees(request, taken, now) {
                     continue;
                 }
-                if stays || taken.is_fixed(now, planner.freeze) {
+                if is_share && extent.aside.is_none() || taken.is_fixed(now, planner.freeze) {
                     fixed.all.push(Fixed {
                         reservation: &taken.reservation,
                         interval: taken.interval,
                     });
-                } else if extent.silent || extent.pending.is_none_or(|pending| pending.contains(&taken.number)) {
+                    continue;
+                }
+                let leaves_out = |aside: &Aside| index.held(taken.number).is_none_or(|held| aside.leaves_out(held));
+                if is_share && extent.aside.is_some_and(leaves_out) {
+                    continue;
+                }
+                let is_reached = extent.reached.is_none_or(|reached| reached.contains(taken.number));
+                let speaks = extent.pending.is_none_or(|pending| pending.contains(&taken.number));
+                if is_reached && (extent.silent || speaks) {
                     holders.entry(taken.number).or_default().push(hosts.len());
                 }
             }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::{CellNumber, DemandNumber, Scope};
 use crate::classes::{Classes, Fine};
-use crate::hosts::HostNumber;
+use crate::hosts::{HostNumber, Occupation};
 use crate::index::Profile;
 use crate::model::{Interval, Seconds};
 use crate::scene::{Extent, Part, Scene};
@@ -67,6 +67,22 @@ impl Scope<'_> {
         for &(interval, change) in self.adjusted.get(&group).into_iter().flatten() {
             profile.to_mut().add(interval, change);
         }
+        for host in self.cleared(group) {
+            let Some(carried) = self.planner.hosts.at(host) else {
+                continue;
+            };
+            let aside = |taken: &Occupation| {
+                let held = self.index.held(taken.number);
+                !taken.is_fixed(self.now, self.planner.freeze)
+                    && held.is_none_or(|held| self.aside.as_ref().is_some_and(|aside| aside.leaves_out(held)))
+            };
+            let stays = carried.used_beside(aside);
+            carried
+                .used()
+                .into_iter()
+                .for_each(|used| profile.to_mut().add(used, -1));
+            stays.into_iter().for_each(|used| profile.to_mut().add(used, 1));
+        }
         let hosts = || classes.iter().map(|&class| index.hosts_of(class));
         let richness = classes.iter().map(|&class| index.richness(class)).min();
         let first = hosts().filter_map(|hosts| hosts.first()).min();
@@ -82,6 +98,20 @@ impl Scope<'_> {
         });
     }
 
+    /// Hosts of a group on which instances stand that are left aside.
+    fn cleared(&self, group: usize) -> BTreeSet<HostNumber> {
+        let mut cleared = BTreeSet::new();
+        for &class in self.groups.classes(group).iter().filter(|_| self.aside.is_some()) {
+            let always = Interval::new(self.earliest, self.until(group));
+            let holders = self.index.holders(class).within(always);
+            let aside = holders.filter(|holder| self.is_aside(holder));
+            let held = aside.filter_map(|holder| self.index.held(holder.number));
+            let hosts = held.flat_map(|held| &held.hosts).map(|&host| host as HostNumber);
+            cleared.extend(hosts.filter(|&host| self.index.class_of(host) == class));
+        }
+        cleared
+    }
+
     /// Reads every host of the group and parts them.
     fn open_uneven(&mut self, group: usize) {
         let groups = [self.groups.classes(group).to_vec()];
@@ -90,9 +120,11 @@ impl Scope<'_> {
             pending: None,
             asked: None,
             silent: false,
+            reached: self.reached,
+            aside: self.aside.as_ref(),
         };
         let part = Scene::part(self.planner, self.asks, self.request, self.now, &extent);
-        let classes = Classes::from(&part.scene, self.earliest);
+        let classes = Classes::from(&part.scene, self.earliest, |_| self.until(group));
         let demands: Vec<Option<DemandNumber>> = part.reservations.iter().map(|&number| self.know(number)).collect();
         let requested = self.asks.len();
         let first = self.cells.len();

@@ -7,6 +7,7 @@ use super::{CellNumber, Demand, DemandNumber, Scope};
 use crate::hosts::{HostNumber, ReservationNumber};
 use crate::index::{Holder, PredicateNumber};
 use crate::model::Seconds;
+use crate::reach::Aside;
 
 impl Scope<'_> {
     /// How many hosts of a cell pending demands hold at an instant, by expression. Only for groups that are one cell.
@@ -29,14 +30,26 @@ impl Scope<'_> {
     pub(crate) fn holders_at(&self, cell: CellNumber, at: Seconds) -> Vec<(Holder, bool)> {
         let classes = self.groups.classes(self.cells[cell].group).iter();
         let holders = classes.flat_map(|&class| self.index.holders(class).at(at));
+        let holders = holders.filter(|holder| !self.is_aside(holder));
         holders.map(|holder| (*holder, self.is_pending(holder))).collect()
     }
 
     fn is_pending(&self, holder: &Holder) -> bool {
-        let starts = holder.interval.start;
-        !holder.stays
-            && starts > self.now
-            && starts >= self.now.saturating_add(self.planner.freeze)
+        self.may_move(holder) && (!holder.instances || self.aside.is_some() && !self.is_aside(holder))
+    }
+
+    /// Whether a holder is of instances that are left aside.
+    pub(super) fn is_aside(&self, holder: &Holder) -> bool {
+        let leaves_out = |aside: &Aside| {
+            let held = self.index.held(holder.number);
+            held.is_none_or(|held| aside.leaves_out(held))
+        };
+        holder.instances && self.may_move(holder) && self.aside.as_ref().is_some_and(leaves_out)
+    }
+
+    fn may_move(&self, holder: &Holder) -> bool {
+        !holder.pinned
+            && holder.interval.start >= self.planner.movable_from(self.now)
             && !self.freed.contains(&holder.number)
     }
 

@@ -28,6 +28,7 @@ use crate::index::{Groups, Held, Index, PredicateNumber};
 use crate::model::{HostId, Interval, Request, ReservationId, Seconds};
 use crate::planner::Planner;
 use crate::predicate::Predicate;
+use crate::reach::{Aside, Reach, Reached};
 use crate::request::Ask;
 
 /// A cell's number, in the order in which they were opened.
@@ -64,6 +65,12 @@ impl Demand<'_> {
     }
 }
 
+/// From when on nobody can come to hosts of a group.
+fn until(groups: &Groups, reached: &Reached, group: usize) -> Seconds {
+    let spans = groups.classes(group).iter().filter_map(|&class| reached.span(class));
+    spans.map(|span| span.end).max().unwrap_or(Seconds::MIN)
+}
+
 /// The part of a decision's world that was looked at.
 pub(crate) struct Scope<'a> {
     planner: &'a Planner,
@@ -82,6 +89,11 @@ pub(crate) struct Scope<'a> {
     keeping: Vec<usize>,
     /// Groups in which fixed work to come, or work that does not suit them any more, makes hosts unequal.
     uneven: Vec<bool>,
+    /// What the request reaches, where not everything may move that is to come: nobody else is a demand then.
+    reached: Option<&'a Reached>,
+    /// Which promised instances that may move are left aside: a refusal holds beside them, and an answer once they have
+    /// made room. The others are demands for whole hosts. `None`: no instances may move.
+    aside: Option<Aside>,
     opened: Vec<Option<Rc<[CellNumber]>>>,
     cells: Vec<Cell<'a>>,
     /// The cells of hosts in uneven groups.
@@ -98,23 +110,38 @@ pub(crate) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// The scope of a request on a planner that knows its expressions (see [`Planner::knowing`]).
-    pub(crate) fn new(planner: &'a Planner, asks: &'a [Ask<'a>], request: &'a Request, now: Seconds) -> Self {
+    pub(crate) fn new(
+        planner: &'a Planner,
+        asks: &'a [Ask<'a>],
+        request: &'a Request,
+        now: Seconds,
+        reach: &'a Reach<'a>,
+    ) -> Self {
         let index = planner.index();
         let predicate = |ask: &Ask<'_>| planner.predicate_number(&ask.asked.predicate).unwrap_or_default();
         let predicates: Vec<PredicateNumber> = asks.iter().map(predicate).collect();
         let groups = index.groups(now, &predicates);
-        // What may move starts after the clock and the freeze horizon.
-        let movable = (now + 1).max(now.saturating_add(planner.freeze));
+        let movable = planner.movable_from(now);
         let earliest = asks
             .iter()
             .map(|ask| ask.asked.window.start)
             .fold(movable, Seconds::min);
-        let uneven = (0..groups.len())
-            .map(|group| {
+        let aside = reach.aside();
+        let is_even = |until: &dyn Fn(usize) -> Seconds| -> Vec<bool> {
+            let even = (0..groups.len()).map(|group| {
                 let mut classes = groups.classes(group).iter();
-                !classes.all(|&class| index.holders(class).is_even(earliest, movable))
-            })
-            .collect();
+                classes.all(|&class| {
+                    index
+                        .holders(class)
+                        .is_even(earliest, movable, until(group), aside.is_some())
+                })
+            });
+            even.collect()
+        };
+        let at_all_times = is_even(&|_| Seconds::MAX);
+        // What begins when nobody can be there any more makes no difference.
+        let reached = at_all_times.contains(&false).then(|| reach.reached());
+        let even = reached.map_or(at_all_times, |reached| is_even(&|group| until(&groups, reached, group)));
         let demands = asks.iter().zip(predicates).map(|(ask, predicate)| Demand {
             reservation: &ask.asked.id,
             window: ask.asked.window,
@@ -137,7 +164,9 @@ impl<'a> Scope<'a> {
             freed: Vec::new(),
             adjusted: BTreeMap::new(),
             keeping: Vec::new(),
-            uneven,
+            uneven: even.into_iter().map(|even| !even).collect(),
+            reached,
+            aside,
             opened: vec![None; groups.len()],
             cells: Vec::new(),
             cell_of: HashMap::new(),
@@ -188,6 +217,12 @@ impl<'a> Scope<'a> {
         for group in self.keeping.clone() {
             self.open(group);
         }
+    }
+
+    /// From when on nobody can come to hosts of a group.
+    fn until(&self, group: usize) -> Seconds {
+        self.reached
+            .map_or(Seconds::MAX, |reached| until(&self.groups, reached, group))
     }
 
     fn group_of(&self, host: HostNumber) -> usize {

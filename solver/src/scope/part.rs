@@ -85,13 +85,15 @@ impl<'a> Scope<'a> {
             pending,
             asked,
             silent: groups.iter().any(|&group| self.uneven[group]),
+            reached: self.reached,
+            aside: self.aside.as_ref(),
         };
         let Part {
             scene,
             hosts,
             reservations,
         } = Scene::part(self.planner, self.asks, self.request, self.now, &extent);
-        let classes = Classes::from(&scene, self.earliest);
+        let classes = Classes::from(&scene, self.earliest, |place| self.until(groups[place]));
         let mut class_of = HashMap::new();
         for &group in groups {
             for &cell in self.open(group).iter() {

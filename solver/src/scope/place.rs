@@ -1,7 +1,8 @@
 //! Counts become hosts without a look at hosts that do not change.
 //!
 //! In each cell whose counts change, whoever gets more takes hosts that are idle, or that somebody gives up who gets
-//! less; where no host is free throughout, equal hosts exchange what they carry (see `rearranged`). Where a group is no
+//! less; where no host is free throughout, instances leave one, or equal hosts exchange what they carry (see
+//! `rearranged`). Where a group is no
 //! single cell, or the request keeps hosts, the classes have to be swept instead (see `decode`).
 //!
 //! Invariant: only cells whose counts change are touched, and the answer is recounted host by host.
@@ -110,8 +111,14 @@ impl Scope<'_> {
         }
         for (number, missing) in waiting {
             for _ in 0..missing {
-                let occupation = self.demands[number].occupation;
-                rearranged.give_by_exchange(self.holder(number), classes, occupation)?;
+                let (holder, occupation) = (self.holder(number), self.demands[number].occupation);
+                let cleared = self
+                    .aside
+                    .as_ref()
+                    .and_then(|_| rearranged.give_by_clearing(holder, classes, occupation));
+                if cleared.is_none() {
+                    rearranged.give_by_exchange(holder, classes, occupation)?;
+                }
             }
         }
         Some(())

@@ -8,7 +8,8 @@ use planner_core::domain::{EventType, Lease, LeaseStatus};
 use planner_core::ports::{Clock, Store};
 use planner_core::service::{LeaseChange, Service, ServiceError};
 use planner_core::testing::{ManualClock, MemoryStore};
-use store::{SqlStore, StoreOptions};
+use store::SqlStore;
+use store::testing::options;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -252,7 +253,7 @@ async fn f4_a_clock_that_cannot_be_right_is_said_at_once() {
 async fn a3_a_lease_can_be_given_back_in_the_minute_in_which_it_started_or_grew() {
     let folder = tempfile::tempdir().unwrap();
     let address = format!("sqlite://{}", folder.path().join("book.db").display());
-    let store = SqlStore::connect(&address, StoreOptions::default()).await.unwrap();
+    let store = SqlStore::connect(&address, options()).await.unwrap();
     store.migrate().await.unwrap();
     let alone = Standalone::over(ManualClock::at(NOON + 10), Arc::new(store), Arc::default()).await;
     for host in ["c1", "c2", "c3"] {
@@ -294,6 +295,9 @@ async fn a3_a_lease_can_be_given_back_in_the_minute_in_which_it_started_or_grew(
         // All of it is free.
         let now = minute(alone.service.now());
         let next = alone.book(now, now + 7200, 3).await.unwrap();
+        alone
+            .wait(&next.id, 0, |lease| lease.status == LeaseStatus::Active)
+            .await;
         alone.service.delete_lease(&caller(), &next.id).await.unwrap();
         alone.clock.advance(120);
     }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use http_client::Method;
 use planner_core::service::{LeaseDraft, ServiceError};
 use serde_json::Value;
-use store::testing::{Engine, TestDatabase};
-use store::{SqlStore, StoreOptions};
+use store::SqlStore;
+use store::testing::{Engine, TestDatabase, options};
 
 use crate::program::{Program, host, lease, request};
 use crate::world::{NOON, Outside, World, caller, draft};
@@ -88,7 +88,7 @@ fn one_of_200_parallel_requests_gets_the_host_on_mariadb() {
 async fn a_lease_the_database_refuses_does_not_take_others_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let address = format!("sqlite://{}", folder.path().join("book.db").display());
-    let store = SqlStore::connect(&address, StoreOptions::default()).await.unwrap();
+    let store = SqlStore::connect(&address, options()).await.unwrap();
     store.migrate().await.unwrap();
     let outside = Outside {
         store: Arc::new(store),

@@ -187,7 +187,7 @@ impl Embedded {
         })
     }
 
-    /// Marks the file as closed. All other connections must be closed before.
+    /// Marks the file as closed and gives its lock back. All other connections must be closed before.
     pub(crate) async fn close(&self) {
         let mut keeper = self.keeper.lock().await;
         let generation = keeper.generation;
@@ -199,6 +199,10 @@ impl Embedded {
         }
         if let Err(error) = connection.close().await {
             tracing::debug!(%error, "the keeper of the database did not close");
+        }
+        // Not only when the file is dropped: a child that was forked and has not begun its program yet has it open, too.
+        if let Err(error) = self.database.file().unlock() {
+            tracing::debug!(%error, "the lock of the database was not given back");
         }
     }
 

@@ -10,7 +10,8 @@ use crate::samples::{
     DAY, commit, floating_ip, host, lease, lease_of_a_flavor, lease_of_floating_ips, lease_of_instances,
     lease_of_units, put,
 };
-use store::testing::{Engine, TestDatabase, run_as_admin};
+use store::StoreOptions;
+use store::testing::{Engine, TestDatabase, options, run_as_admin};
 
 on_each_engine!(
     fifty_committers_take_one_epoch_each,
@@ -26,7 +27,15 @@ on_each_engine!(
 
 /// Two processes' worth of them, all after the same epoch again and again.
 async fn fifty_committers_take_one_epoch_each(database: TestDatabase) {
-    let stores = [database.store().await, database.store().await];
+    // A connection for each: to wait for one is given up soon.
+    let store = || {
+        database.store_with(StoreOptions {
+            connections: 26,
+            exclusive: false,
+            ..options()
+        })
+    };
+    let stores = [store().await, store().await];
     let mut committers = JoinSet::new();
     for number in 0..50 {
         let store = stores[number % 2].clone();

@@ -40,11 +40,12 @@ async fn a_log_that_is_full_begins_the_next_generation() {
     }
     assert!(checkpoints >= 2, "{checkpoints}");
     assert!(longest < 6 * 1024 * 1024, "{longest}");
+    let kept = store.clone();
     store.close().await;
     assert!(!log.exists());
-    // The file is this store's own for as long as there is the store.
-    drop(store);
+    // The file is this store's own until it is closed, whoever has a handle of it still.
     let store = open(folder.path()).await;
+    drop(kept);
     assert_eq!(store.load().await.unwrap().leases.len(), 400);
     store.close().await;
 }

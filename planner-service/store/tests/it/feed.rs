@@ -13,7 +13,7 @@ use store::StoreOptions;
 
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, floating_ip, host, lease, property, put};
-use store::testing::TestDatabase;
+use store::testing::{TestDatabase, options};
 
 on_each_engine!(
     replicas_that_follow_the_feed_equal_the_database,
@@ -208,7 +208,7 @@ async fn a_feed_that_was_cut_says_so(database: TestDatabase) {
     let store = database
         .store_with(StoreOptions {
             feed_epochs: 10,
-            ..StoreOptions::default()
+            ..options()
         })
         .await;
     for number in 0..25 {

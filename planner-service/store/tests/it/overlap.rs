@@ -4,8 +4,8 @@ use planner_core::ports::{Store, StoreError};
 
 use crate::on_each_engine;
 use crate::samples::{DAY, commit, lease, put};
-use store::testing::{Engine, TestDatabase, run_as_admin};
-use store::{SqlStore, StoreOptions};
+use store::SqlStore;
+use store::testing::{Engine, TestDatabase, options, run_as_admin};
 
 on_each_engine!(
     the_guard_refuses_what_a_wrong_planner_wants,
@@ -135,9 +135,7 @@ fn postgres_without_its_extension_has_the_guard_too() {
         run_as_admin(&own, &[&grants[0], &grants[1]]).await;
         let mut address = own.clone();
         address.set_username(&role).unwrap();
-        let store = SqlStore::connect(address.as_str(), StoreOptions::default())
-            .await
-            .unwrap();
+        let store = SqlStore::connect(address.as_str(), options()).await.unwrap();
         store.migrate().await.unwrap();
         store.migrate().await.unwrap();
         wrong_planner(&store).await;

@@ -1,6 +1,6 @@
 //! A book of the size of a site: written in large commits, read in a few queries.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use planner_core::ports::Store;
 
@@ -47,9 +47,9 @@ async fn five_thousand_leases_are_read_at_once(database: TestDatabase) {
         "{:?}: 25 commits of 200 leases {written:?}, load {loaded:?}, feed {followed:?}, one commit {single:?}",
         database.engine
     );
-    // Far above what a loaded machine needs, far below what a query per lease costs.
+    // However busy the machine is, a query for each lease would take longer.
     assert!(
-        loaded < Duration::from_secs(10) && followed < Duration::from_secs(10),
+        loaded < single * 2_500 && followed < single * 2_500,
         "{loaded:?} {followed:?}"
     );
 }

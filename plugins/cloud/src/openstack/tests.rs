@@ -14,7 +14,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 use super::{OpenStack, Password, ServiceCredentials};
 use crate::{CloudError, Compute, Identity, Images, Placement, TokenInfo};
 
-const TIMEOUT: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A login whose token is `service-token-<n>`, counted from 1.
 fn login_answer(uri: &str, number: usize) -> ResponseTemplate {
@@ -91,7 +91,7 @@ async fn bad_answers_become_errors_that_say_what_happened() {
     for (answer, expected) in [
         (
             ResponseTemplate::new(200).set_delay(Duration::from_mins(1)),
-            "Unavailable: nova did not list aggregates: no answer within 0.5 s",
+            "Unavailable: nova did not list aggregates: no answer within 3 s",
         ),
         (
             ResponseTemplate::new(500).set_body_json(json!({"computeFault": {"code": 500, "message": "Unexpected"}})),
@@ -184,7 +184,7 @@ async fn a_hanging_keystone_is_waited_for_once_by_all_callers() {
     let cloud = cloud(&server.uri());
     let (first, second) = tokio::join!(cloud.aggregates(), cloud.find_provider("c1"));
     for error in [first.unwrap_err(), second.unwrap_err()] {
-        assert!(error.to_string().contains("no answer within 0.5 s"), "{error}");
+        assert!(error.to_string().contains("no answer within 3 s"), "{error}");
         assert_eq!(error.failure().service, "keystone");
     }
     assert_eq!(server.received_requests().await.unwrap().len(), 1);

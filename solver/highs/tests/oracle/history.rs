@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use solver::model::{Host, Interval, Lease, LeaseId, Request, RequestedReservation, Resource, Seconds};
+use solver::model::{
+    Host, Instances, Interval, Lease, LeaseId, Request, RequestedReservation, Reservation, Resource, Seconds,
+};
 use solver::predicate::{Operator, Predicate};
 
 /// `SplitMix64`: small, seeded, the same on every machine.
@@ -205,4 +207,28 @@ fn change(
         replaces: Some(replaces),
         reservations,
     }
+}
+
+/// Leases of instances on the first two hosts, long after everything else; the second may not move.
+pub(crate) fn far_instances(hosts: &[Host], now: Seconds) -> Vec<Lease> {
+    let start = now + 10_000;
+    let far = hosts.iter().take(2).enumerate().map(|(number, host)| Reservation {
+        id: format!("far{number}").into(),
+        resource: Resource::Instances(Arc::new(Instances {
+            resources: BTreeMap::new(),
+            affinity: None,
+        })),
+        window: Interval::new(start, start + 10),
+        cleaning: 0,
+        min: 1,
+        max: 1,
+        predicate: Arc::new(Predicate::All(Vec::new())),
+        holds: vec![host.id.clone()],
+        pinned: number == 1,
+    });
+    far.map(|far| Lease {
+        id: far.id.clone(),
+        reservations: vec![far],
+    })
+    .collect()
 }

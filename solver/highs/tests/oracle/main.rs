@@ -12,14 +12,10 @@
 mod history;
 mod per_host;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use solver::admit::{self, Settings};
 use solver::decision::{Decision, Tier, Verdict};
-use solver::model::{Host, Instances, Interval, Lease, Request, Reservation, Resource, Seconds};
+use solver::model::{Host, Lease, Request, Seconds};
 use solver::planner::{Budget, Planner};
-use solver::predicate::Predicate;
 use solver_check::check;
 use solver_format::{Plan, Problem, fingerprint};
 use solver_highs::Highs;
@@ -169,27 +165,7 @@ fn history(seed: u64, tally: &mut Tally) {
 /// Instances that nothing in the way of the request is held at the time of change neither the verdict nor the moves.
 fn beside_far_instances(state: &State, request: &Request, decision: &Decision, case: &str) {
     let mut planner = state.planner.clone();
-    for (number, host) in state.hosts.iter().take(2).enumerate() {
-        let start = state.now + 10_000;
-        let instances = Instances {
-            resources: BTreeMap::new(),
-            affinity: None,
-        };
-        let far = Reservation {
-            id: format!("far{number}").into(),
-            resource: Resource::Instances(Arc::new(instances)),
-            window: Interval::new(start, start + 10),
-            cleaning: 0,
-            min: 1,
-            max: 1,
-            predicate: Arc::new(Predicate::All(Vec::new())),
-            holds: vec![host.id.clone()],
-            pinned: false,
-        };
-        let lease = Lease {
-            id: format!("far{number}").into(),
-            reservations: vec![far],
-        };
+    for lease in history::far_instances(&state.hosts, state.now) {
         planner.put_lease(lease).unwrap();
     }
     let beside = planner.decide(request, state.now, Budget { seconds: None }, &Highs);

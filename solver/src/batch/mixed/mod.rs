@@ -25,7 +25,7 @@ use super::proof::{MOST_DECISIONS, Open, Proof, Settling};
 use super::receipt::Receipt;
 use super::search::{Changing, Known, Search, inexact};
 use super::world::Candidate;
-use crate::mixed::{has_other_kinds, may_move_instances};
+use crate::mixed::has_other_kinds;
 use crate::model::Seconds;
 use crate::planner::Planner;
 use crate::scene::ClassNumber;
@@ -44,7 +44,7 @@ const SECONDS: f64 = 0.25;
 
 /// Whether counts of whole hosts do not say everything about this batch.
 pub(crate) fn is_needed(planner: &Planner, candidates: &[Candidate<'_>], now: Seconds) -> bool {
-    may_move_instances(planner, now) || candidates.iter().any(|candidate| has_other_kinds(candidate.request))
+    planner.may_move_instances(now) || candidates.iter().any(|candidate| has_other_kinds(candidate.request))
 }
 
 /// A choice and what none is worth more than.

@@ -281,8 +281,15 @@ impl Life {
         self.tally.moved += told.moved;
         self.tally.lost += told.lost.len();
         self.tally.refilled += told.refilled.len();
+        // An end that was put off may be carried out meanwhile; what it leaves free was not there to be given.
+        let is_over = |contents: &Contents, id: &str| {
+            let lease = contents.leases.iter().find(|lease| lease.id == id);
+            lease.is_none_or(|lease| lease.status == LeaseStatus::Terminated)
+        };
+        let mut leases = before.leases.iter();
+        let freed = leases.any(|lease| !is_over(&before, &lease.id) && is_over(&after, &lease.id));
         let oracle = Oracle::new(&after, service.now(), &self.settings);
-        self.tally.searched += oracle.check_healed(&self.context);
+        self.tally.searched += oracle.check_healed(freed, &self.context);
     }
 
     async fn step(&mut self) {

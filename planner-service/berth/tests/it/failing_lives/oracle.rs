@@ -100,8 +100,9 @@ impl<'a> Oracle<'a> {
     }
 
     /// What holds right after hosts were marked: whatever is near has left failed hosts, flags say what is lacking, and
-    /// nothing that is flagged could have been made whole beside all that others have. Gives how many are flagged.
-    pub(super) fn check_healed(&self, context: &str) -> usize {
+    /// unless something was `freed` meanwhile, nothing that is flagged could have been made whole beside all that others
+    /// have. Gives how many are flagged.
+    pub(super) fn check_healed(&self, freed: bool, context: &str) -> usize {
         let mut searched = 0;
         for lease in self.leases.iter().filter(|lease| self.is_open(lease)) {
             let is_near = self.is_near(lease);
@@ -114,7 +115,7 @@ impl<'a> Oracle<'a> {
                 assert_eq!(reservation.missing_resources, short > 0, "{context}: {lease:#?}");
                 // A lease that starts late finds again what it lacks all at once.
                 let is_alone = is_near || lease.reservations.len() == 1;
-                if !reservation.missing_resources || !is_alone {
+                if !reservation.missing_resources || !is_alone || freed {
                     continue;
                 }
                 searched += 1;
