@@ -1,10 +1,11 @@
-//! Decisions that need promises re-chosen, in the protocol's stream of requests on a crowded fleet: whole decisions
-//! by what was answered, from the request to the answer, and how long the re-choosing itself takes. Whole decisions
-//! are taken several times, because the least of several times is what a busy machine disturbs least.
+//! Decisions that need a program to re-choose promises, in the protocol's stream of requests on a crowded fleet, by
+//! several engines in turn: whole decisions from the request to the answer, and what re-choosing by itself takes. Each
+//! engine decides `REPEAT` times, and the least time counts, because a busy machine disturbs it least.
 //!
 //! `HOSTS`, `CLASSES`, `LOAD`, `DAYS`, `FREEZE` (seconds), `SEED` and `BUDGET` (seconds) choose the stream. The
 //! first half of it only fills the book. With `LEASES` a fleet that carries so many is asked instead, as by
-//! `berth bench fleet`: every request on the same state, for at most `WALL` seconds.
+//! `berth bench fleet`: every request on the same state, for at most `WALL` seconds. `ENGINES` names the engines, the
+//! first of which decides what is promised: `highs` as in the service, `fresh` with a new object for each program.
 
 #![allow(
     clippy::print_stdout,
@@ -16,7 +17,8 @@
     reason = "a measurement: it prints, and its numbers are small"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -26,13 +28,12 @@ use solver::decision::{Decision, Verdict};
 use solver::model::Seconds;
 use solver::planner::{Budget, Planner};
 use solver::program::{LinearEngine, ModelSolver, Program, Solved, Step};
-use solver_highs::Highs;
+use solver_highs::{Engine, Highs, Runs, runs};
 
 /// What one re-choosing took.
 #[derive(Default, Clone, Copy)]
 struct Effort {
     micros: f64,
-    exchange_micros: f64,
     programmed: bool,
     solves: usize,
     rows: usize,
@@ -41,9 +42,37 @@ struct Effort {
     branched: bool,
 }
 
-/// HiGHS under a stop watch.
+/// A way of solving growing programs.
+struct Contender {
+    name: String,
+    make: fn() -> Box<dyn LinearEngine>,
+}
+
+fn contenders() -> Vec<Contender> {
+    let names = std::env::var("ENGINES").unwrap_or_else(|_| "highs,fresh".to_owned());
+    let named = |name: &str| Contender {
+        name: name.to_owned(),
+        make: match name {
+            "fresh" => || Box::new(Engine::fresh()),
+            _ => || Box::new(Engine::new()),
+        },
+    };
+    names.split(',').map(named).collect()
+}
+
+/// What was seen of the decision in hand.
 #[derive(Default)]
-struct Watched(Mutex<(Option<Instant>, Effort, Vec<Effort>)>);
+struct Watch {
+    begun: Option<Instant>,
+    effort: Effort,
+}
+
+/// Model solvers under a stop watch.
+struct Watched {
+    contenders: Vec<Contender>,
+    chosen: AtomicUsize,
+    watch: Mutex<Watch>,
+}
 
 impl ModelSolver for Watched {
     fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved {
@@ -51,21 +80,20 @@ impl ModelSolver for Watched {
     }
 
     fn engine(&self) -> Option<Box<dyn LinearEngine>> {
-        Highs.engine()
+        let chosen = self.chosen.load(Ordering::Relaxed);
+        Some((self.contenders[chosen].make)())
     }
 
     fn observe(&self, step: Step) {
-        let mut watch = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let spent = watch.0.map_or(0.0, |started| started.elapsed().as_secs_f64() * 1e6);
-        let effort = &mut watch.1;
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let spent = watch.begun.map_or(0.0, |started| started.elapsed().as_secs_f64() * 1e6);
+        let effort = &mut watch.effort;
         match step {
             Step::Begun => {
-                *effort = Effort::default();
-                watch.0 = Some(Instant::now());
+                watch.begun = Some(Instant::now());
             }
             Step::Programming => {
                 effort.programmed = true;
-                effort.exchange_micros = spent;
             }
             Step::Solved { rows, columns } => {
                 effort.solves += 1;
@@ -75,8 +103,6 @@ impl ModelSolver for Watched {
             Step::Branching => effort.branched = true,
             Step::Ended => {
                 effort.micros = spent;
-                let ended = *effort;
-                watch.2.push(ended);
             }
         }
     }
@@ -126,53 +152,123 @@ fn setting(name: &str, otherwise: f64) -> f64 {
 }
 
 fn main() {
-    let solver = Watched::default();
-    let mut times = Times::default();
+    let solver = Watched {
+        contenders: contenders(),
+        chosen: AtomicUsize::default(),
+        watch: Mutex::default(),
+    };
+    let mut times = Times::new(&solver);
     if setting("LEASES", 0.0) > 0.0 {
         fleet(&solver, &mut times);
     } else {
         stream(&solver, &mut times);
     }
     times.print();
-    efforts(&solver);
 }
 
-/// Times of whole decisions in microseconds.
-#[derive(Default)]
-struct Times {
-    all: Vec<f64>,
-    /// By name: of the first time, and the least of several.
-    kinds: BTreeMap<&'static str, (Vec<f64>, Vec<f64>)>,
+/// What an engine did for one decision; the least times of several.
+#[derive(Clone)]
+struct Took {
+    micros: f64,
+    effort: Effort,
+    runs: Runs,
+    kind: &'static str,
+    moves: u32,
 }
 
-impl Times {
-    /// Decides once, and if hosts had to be looked for several times more: the same each time.
+/// What all engines did.
+struct Times<'s> {
+    solver: &'s Watched,
+    /// Microseconds of the decisions that needed no program.
+    others: Vec<f64>,
+    /// Of every decision that needed one, what each engine did.
+    took: Vec<Vec<Took>>,
+}
+
+impl<'s> Times<'s> {
+    const fn new(solver: &'s Watched) -> Self {
+        Self {
+            solver,
+            others: Vec::new(),
+            took: Vec::new(),
+        }
+    }
+
+    /// Decides by one engine.
+    fn timed(&self, engine: usize, decide: impl Fn() -> Decision) -> (Decision, Took) {
+        let latest = || self.solver.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        self.solver.chosen.store(engine, Ordering::Relaxed);
+        latest().effort = Effort::default();
+        let (before, started) = (runs(), Instant::now());
+        let decision = decide();
+        let micros = started.elapsed().as_secs_f64() * 1e6;
+        let took = Took {
+            micros,
+            effort: latest().effort,
+            runs: runs() - before,
+            kind: name(&decision),
+            moves: decision.counted_moves(),
+        };
+        (decision, took)
+    }
+
+    /// Decides once, and if a program was needed several times more by every engine in turn.
     fn decide(&mut self, decide: impl Fn() -> Decision) -> Decision {
-        let timed = || {
-            let before = Instant::now();
-            let decision = decide();
-            (decision, before.elapsed().as_secs_f64() * 1e6)
-        };
-        let (decision, once) = timed();
-        let kind = name(&decision);
-        let repeats = if kind == AS_IT_STANDS || once > 1e6 {
-            0
-        } else {
-            setting("REPEAT", 4.0) as usize
-        };
-        let least = (0..repeats).map(|_| timed().1).fold(once, f64::min);
-        self.all.push(once);
-        let (onces, leasts) = self.kinds.entry(kind).or_default();
-        onces.push(once);
-        leasts.push(least);
+        let (decision, first) = self.timed(0, &decide);
+        if !first.effort.programmed {
+            self.others.push(first.micros);
+            return decision;
+        }
+        let engines = self.solver.contenders.len();
+        let mut took: Vec<Took> = (1..engines).map(|engine| self.timed(engine, &decide).1).collect();
+        took.insert(0, first);
+        for round in 1..setting("REPEAT", 5.0) as usize {
+            for place in 0..engines {
+                let engine = (place + round) % engines;
+                let (_, again) = self.timed(engine, &decide);
+                let best = &mut took[engine];
+                best.micros = best.micros.min(again.micros);
+                best.effort.micros = best.effort.micros.min(again.effort.micros);
+            }
+        }
+        self.took.push(took);
         decision
     }
 
     fn print(self) {
-        quantiles("all decisions", self.all);
-        for (kind, (once, least)) in self.kinds {
-            quantiles(kind, once);
-            quantiles("  least of several", least);
+        quantiles("decided without a program", self.others);
+        let otherwise = self.took.iter().filter(|took| {
+            let alike = |one: &Took| (one.kind, one.moves) == (took[0].kind, took[0].moves);
+            !took.iter().all(alike)
+        });
+        println!(
+            "  {} decisions by a program, {} of them not the same by all engines",
+            self.took.len(),
+            otherwise.count()
+        );
+        for (engine, contender) in self.solver.contenders.iter().enumerate() {
+            println!("{}", contender.name);
+            let of = |value: &dyn Fn(&Took) -> f64| self.took.iter().map(|took| value(&took[engine])).collect();
+            quantiles("whole decision", of(&|took| took.micros));
+            let shares = self
+                .took
+                .iter()
+                .map(|took| 100.0 * took[engine].micros / took[0].micros);
+            quantiles("  percent of the first's", shares.collect());
+            quantiles("re-choosing", of(&|took| took.effort.micros));
+            quantiles("  solves", of(&|took| took.effort.solves as f64));
+            quantiles(
+                "  runs of HiGHS",
+                of(&|took| (took.runs.linear + took.runs.integer) as f64),
+            );
+            quantiles("  rows", of(&|took| took.effort.rows as f64));
+            quantiles("  columns", of(&|took| took.effort.columns as f64));
+            let of = |chosen: fn(&Effort) -> bool| self.took.iter().filter(|took| chosen(&took[engine].effort)).count();
+            println!(
+                "  {} dived, {} branched",
+                of(|effort| effort.dived),
+                of(|effort| effort.branched)
+            );
         }
     }
 }
@@ -184,7 +280,7 @@ fn budget() -> Budget {
 }
 
 /// Requests to a fleet that carries many leases, each on the same state.
-fn fleet(solver: &Watched, times: &mut Times) {
+fn fleet<'s>(solver: &'s Watched, times: &mut Times<'s>) {
     let size = Size {
         hosts: setting("HOSTS", 10_000.0) as u32,
         classes: setting("CLASSES", 60.0) as usize,
@@ -209,7 +305,7 @@ fn fleet(solver: &Watched, times: &mut Times) {
 }
 
 /// A stream of requests, each on the state the one before it left.
-fn stream(solver: &Watched, times: &mut Times) {
+fn stream<'s>(solver: &'s Watched, times: &mut Times<'s>) {
     let standard = Parameters::default();
     let parameters = Parameters {
         hosts: setting("HOSTS", 1_000.0) as u32,
@@ -236,8 +332,7 @@ fn stream(solver: &Watched, times: &mut Times) {
         }
         let request = entry.to_request(problem.cleaning);
         if number == problem.requests.len() / 2 {
-            solver.0.lock().unwrap_or_else(PoisonError::into_inner).2.clear();
-            *times = Times::default();
+            *times = Times::new(solver);
         }
         let decision = times.decide(|| planner.decide(&request, now, budget(), solver));
         match &decision.verdict {
@@ -268,43 +363,5 @@ fn stream(solver: &Watched, times: &mut Times) {
         parameters.classes,
         parameters.load,
         started.elapsed().as_secs_f64()
-    );
-}
-
-/// What re-choosing by itself took.
-fn efforts(solver: &Watched) {
-    let efforts = &solver.0.lock().unwrap_or_else(PoisonError::into_inner).2;
-    let of = |choose: &dyn Fn(&Effort) -> bool, value: &dyn Fn(&Effort) -> f64| -> Vec<f64> {
-        efforts.iter().filter(|effort| choose(effort)).map(value).collect()
-    };
-    quantiles("re-choosing", of(&|_| true, &|effort| effort.micros));
-    quantiles(
-        "  by exchanges",
-        of(&|effort| !effort.programmed, &|effort| effort.micros),
-    );
-    quantiles(
-        "  by a program",
-        of(&|effort| effort.programmed, &|effort| effort.micros),
-    );
-    quantiles(
-        "    before it",
-        of(&|effort| effort.programmed, &|effort| effort.exchange_micros),
-    );
-    quantiles(
-        "    solves",
-        of(&|effort| effort.programmed, &|effort| effort.solves as f64),
-    );
-    quantiles(
-        "    rows",
-        of(&|effort| effort.programmed, &|effort| effort.rows as f64),
-    );
-    quantiles(
-        "    columns",
-        of(&|effort| effort.programmed, &|effort| effort.columns as f64),
-    );
-    quantiles("    with a dive", of(&|effort| effort.dived, &|effort| effort.micros));
-    quantiles(
-        "    with branching",
-        of(&|effort| effort.branched, &|effort| effort.micros),
     );
 }

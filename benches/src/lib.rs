@@ -13,3 +13,4 @@ pub mod plot;
 pub mod random;
 pub mod replay;
 pub mod smptsp;
+pub mod stages;

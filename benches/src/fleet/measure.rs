@@ -12,6 +12,7 @@ use super::refusals::Refusals;
 use super::{Filled, Scan};
 use crate::ledger::{Breach, Ledger};
 use crate::replay::Latency;
+use crate::stages::{Census, Stages};
 
 /// What a measurement may cost.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,8 @@ pub struct Figures {
     pub undecided: usize,
     /// Refusals whose proof was recounted.
     pub checked_refusals: usize,
+    /// Stages of the requests' decisions and of those that ask for all that suits, and runs of HiGHS.
+    pub census: Census,
 }
 
 impl Figures {
@@ -63,6 +66,7 @@ pub fn measure(
     let mut refusals = Refusals::default();
     let scan = Scan::new(filled);
     let mut ledger = Ledger::of(filled.hosts.iter().cloned(), &filled.leases)?;
+    let stages = Stages::new(solver);
     let until = Instant::now() + budgets.wall;
     for request in filled.requests.iter().take(budgets.decisions) {
         if Instant::now() > until {
@@ -77,8 +81,10 @@ pub fn measure(
             }
         }
         let started = Instant::now();
-        let decision = black_box(planner.decide(request, filled.now, budgets.decision, solver));
+        let decide = |solver: &dyn ModelSolver| planner.decide(request, filled.now, budgets.decision, solver);
+        let (decision, stage, runs) = black_box(stages.watch(decide));
         let micros = started.elapsed().as_secs_f64() * 1e6;
+        figures.census.count(stage, runs);
         figures.add(name(&decision), micros);
         figures.add("all decisions", micros);
         match &decision.verdict {
@@ -99,7 +105,7 @@ pub fn measure(
         progress();
     }
     drop((scan, ledger));
-    too_much(filled, planner, budgets, solver, (&mut figures, &mut refusals));
+    too_much(filled, planner, budgets, &stages, (&mut figures, &mut refusals));
     questions(filled, planner, budgets, solver, &mut figures);
     figures.checked_refusals = refusals.check(filled, budgets.wall / 4)?;
     Ok(figures)
@@ -110,7 +116,7 @@ fn too_much(
     filled: &Filled,
     planner: &Planner,
     budgets: Budgets,
-    solver: &dyn ModelSolver,
+    stages: &Stages<'_>,
     (figures, refusals): (&mut Figures, &mut Refusals),
 ) {
     let until = Instant::now() + budgets.wall / 4;
@@ -120,8 +126,10 @@ fn too_much(
         }
         let request = with_share(planner, request, 1);
         let started = Instant::now();
-        let decision = black_box(planner.decide(&request, filled.now, budgets.decision, solver));
+        let decide = |solver: &dyn ModelSolver| planner.decide(&request, filled.now, budgets.decision, solver);
+        let (decision, stage, runs) = black_box(stages.watch(decide));
         let micros = started.elapsed().as_secs_f64() * 1e6;
+        figures.census.count(stage, runs);
         let name = match (&decision.verdict, decision.tier) {
             (Verdict::Refused { .. }, Tier::Static | Tier::Count | Tier::Certificate) => {
                 "refuse all that suit, by certificate"

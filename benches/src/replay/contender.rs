@@ -13,6 +13,7 @@ use super::prices::Prices;
 use super::tally::{Held, Tally};
 use crate::baseline::{Named, Rule};
 use crate::ledger::Ledger;
+use crate::stages::Stages;
 
 /// A planner in a replay.
 pub trait Contender {
@@ -41,7 +42,7 @@ pub struct Berth<'a> {
     planner: Planner,
     ledger: Ledger,
     budget: Budget,
-    solver: &'a dyn ModelSolver,
+    solver: Stages<'a>,
     /// What an acceptance must be worth; without prices everything feasible is accepted.
     prices: Option<Prices>,
 }
@@ -53,7 +54,7 @@ impl<'a> Berth<'a> {
             ledger: Ledger::new(planner.hosts().cloned(), freeze),
             planner,
             budget,
-            solver,
+            solver: Stages::new(solver),
             prices: None,
         }
     }
@@ -84,11 +85,13 @@ impl<'a> Berth<'a> {
 impl Contender for Berth<'_> {
     fn answer(&mut self, request: &Request, now: Seconds, tally: Option<&mut Tally>) -> Result<bool, ReplayError> {
         let started = Instant::now();
-        let decision = self.planner.decide(request, now, self.budget, self.solver);
+        let decide = |solver: &dyn ModelSolver| self.planner.decide(request, now, self.budget, solver);
+        let (decision, stage, runs) = self.solver.watch(decide);
         let micros = micros(started);
         let is_worth = self.is_worth(request, &decision);
         if let Some(tally) = tally {
-            tally.took(decision.tier.name(), micros);
+            tally.took(stage.name(), micros);
+            tally.census.count(stage, runs);
             match &decision.verdict {
                 Verdict::Accepted { .. } if is_worth => tally.moves += u64::from(decision.counted_moves()),
                 Verdict::Accepted { .. } => {

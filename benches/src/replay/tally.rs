@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use solver::model::{Request, ReservationId, Resource};
 
+use crate::stages::Census;
+
 /// Seconds held by each reservation of a lease, times how many hosts, instances or units hold it.
 pub type Held = BTreeMap<ReservationId, u64>;
 
@@ -64,8 +66,10 @@ pub struct Tally {
     pub promised: Offered,
     /// Accepted requests that got more of a host than it has, over the whole stream.
     pub overbooked: u64,
-    /// Time of decisions by the tier that took them.
+    /// Time of decisions by the stage that took them.
     pub latency: BTreeMap<&'static str, Latency>,
+    /// Decisions by stage and runs of HiGHS, if the contender is Berth.
+    pub census: Census,
 }
 
 impl Tally {
@@ -94,8 +98,8 @@ impl Tally {
     }
 
     /// Notes the time of a decision.
-    pub fn took(&mut self, tier: &'static str, micros: f64) {
-        self.latency.entry(tier).or_default().0.push(micros);
+    pub fn took(&mut self, stage: &'static str, micros: f64) {
+        self.latency.entry(stage).or_default().0.push(micros);
     }
 
     /// All decision times together.

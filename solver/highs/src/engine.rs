@@ -1,12 +1,13 @@
 //! A program that stays in HiGHS's memory and grows between solves.
 //!
 //! Invariant: the pointer is a live HiGHS object from creation to drop and is used by one thread at a
-//! time, because it is neither `Send` nor shared; every array passed has the length HiGHS reads or writes;
+//! time, because it belongs to one engine or to none; every array passed has the length HiGHS reads or writes;
 //! every return code is looked at, and after the first error the engine only answers [`Status::Unreliable`].
 //!
 //! Objects of several threads run at the same time. HiGHS 1.15 keeps one scheduler for each thread that calls it
 //! (`HighsTaskExecutor`, `thread_local`) and with the option `threads` at 1 gives it no workers, so that destroying an object,
-//! which resets the scheduler of the calling thread, concerns nobody else. An object never leaves its thread.
+//! which resets the scheduler of the calling thread, concerns nobody else. An object knows nothing of the thread that made
+//! it, so an engine may take one that another thread left ([`IDLE`]).
 
 #![allow(
     unsafe_code,
@@ -14,18 +15,54 @@
 )]
 
 use std::ffi::{CStr, c_void};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use highs_sys::{self as highs, HighsInt};
 use solver::program::{LinearEngine, Status};
 
-/// A growing program on HiGHS: one thread, no gaps, dual simplex without presolve.
+use crate::runs;
+
+/// Objects without a program that wait for the next engine. To make one, set its options and give the thread a scheduler
+/// takes longer than to solve a program of some rows. What an object solved before changes nothing of what it answers:
+/// with the program HiGHS forgets basis, weights and the state of its random numbers.
+static IDLE: Mutex<Vec<Object>> = Mutex::new(Vec::new());
+/// Most objects that wait.
+const MOST_IDLE: usize = 16;
+/// Greatest number of columns and rows of a program whose object is kept: HiGHS does not give its memory back.
+const MOST_KEPT: usize = 20_000;
+
+/// A HiGHS object of one thread, no gaps, without presolve.
+#[derive(Debug)]
+struct Object(*mut c_void);
+
+// SAFETY: HiGHS keeps nothing about the thread that calls it in an object; see the head of this file.
+unsafe impl Send for Object {}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: the object lives until here.
+            unsafe { highs::Highs_destroy(self.0) };
+        }
+    }
+}
+
+/// A growing program on HiGHS.
 #[derive(Debug)]
 pub struct Engine {
-    highs: *mut c_void,
+    object: Object,
     made: Instant,
     /// An error code was returned: HiGHS's program may not be the one that was asked for.
     failed: bool,
+    /// What HiGHS was told to solve with, if this engine told it.
+    method: Option<Method>,
+    /// A linear program was solved, so the basis may hold columns.
+    started: bool,
+    /// Since the last optimum of a linear program only columns were added, so that it is a point of this one too.
+    feasible: bool,
+    /// Columns were integer at some time.
+    was_integer: bool,
     added: Added,
     columns: usize,
     /// Lower and upper bound of every row: an infeasible row without columns is found here.
@@ -83,18 +120,73 @@ const NUMBERS: [(&CStr, HighsInt); 2] = [
     // Every coefficient is a small whole number.
     (c"simplex_scale_strategy", 0),
 ];
-const REALS: [(&CStr, f64); 2] = [(c"mip_rel_gap", 0.0), (c"mip_abs_gap", 0.0)];
+const REALS: [(&CStr, f64); 3] = [
+    (c"mip_rel_gap", 0.0),
+    (c"mip_abs_gap", 0.0),
+    // Answers are recounted; looking for the error of an inverse costs as much as a pivot.
+    (c"rebuild_refactor_solution_error_tolerance", 0.0),
+];
 const WORDS: [(&CStr, &CStr); 3] = [(c"presolve", c"off"), (c"solver", c"simplex"), (c"parallel", c"off")];
+
+/// A simplex method. HiGHS forgets weights of rows whenever the program has grown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    /// The dual one from slack rows, with steepest edge, whose weights are then all one.
+    Cold,
+    /// The dual one from a basis, with Devex: steepest edge would compute a weight for every row first.
+    Hot,
+    /// The primal one, where columns were priced into an optimum: the dual one would put them to their other bounds and
+    /// repair what that breaks.
+    Priced,
+}
+
+impl Method {
+    /// `simplex_strategy` and `simplex_dual_edge_weight_strategy`.
+    const fn options(self) -> (HighsInt, HighsInt) {
+        match self {
+            Self::Cold => (1, -1),
+            Self::Hot => (1, 1),
+            Self::Priced => (4, 1),
+        }
+    }
+}
 
 impl Engine {
     /// An empty program.
     pub fn new() -> Self {
+        let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(Self::fresh, Self::on)
+    }
+
+    /// An empty program on an object of its own.
+    pub fn fresh() -> Self {
         // SAFETY: makes a new object that nothing else knows.
-        let highs = unsafe { highs::Highs_create() };
-        let mut engine = Self {
-            highs,
+        let mut engine = Self::on(Object(unsafe { highs::Highs_create() }));
+        for (name, value) in SWITCHES {
+            // SAFETY: the object lives and the name ends with a zero.
+            engine.call(|highs| unsafe { highs::Highs_setBoolOptionValue(highs, name.as_ptr(), value.into()) });
+        }
+        for (name, value) in NUMBERS {
+            engine.set_number(name, value);
+        }
+        for (name, value) in REALS {
+            engine.set_real(name, value);
+        }
+        for (name, value) in WORDS {
+            engine.set_word(name, value);
+        }
+        engine
+    }
+
+    fn on(object: Object) -> Self {
+        Self {
+            failed: object.0.is_null(),
+            object,
             made: Instant::now(),
-            failed: highs.is_null(),
+            method: None,
+            started: false,
+            feasible: false,
+            was_integer: false,
             added: Added::default(),
             columns: 0,
             rows: Vec::new(),
@@ -104,30 +196,24 @@ impl Engine {
             values: Vec::new(),
             duals: Vec::new(),
             bound: f64::NEG_INFINITY,
-        };
-        for (name, value) in SWITCHES {
-            // SAFETY: the object lives and the name ends with a zero.
-            engine.call(|highs| unsafe { highs::Highs_setBoolOptionValue(highs, name.as_ptr(), value.into()) });
         }
-        for (name, value) in NUMBERS {
-            // SAFETY: as above.
-            engine.call(|highs| unsafe { highs::Highs_setIntOptionValue(highs, name.as_ptr(), value) });
-        }
-        for (name, value) in REALS {
-            // SAFETY: as above.
-            engine.call(|highs| unsafe { highs::Highs_setDoubleOptionValue(highs, name.as_ptr(), value) });
-        }
-        for (name, value) in WORDS {
-            engine.set_word(name, value);
-        }
-        engine
     }
 
     /// Calls HiGHS unless it failed before, and remembers whether it fails now.
     fn call(&mut self, function: impl FnOnce(*mut c_void) -> HighsInt) {
         if !self.failed {
-            self.failed = function(self.highs) == highs::STATUS_ERROR;
+            self.failed = function(self.object.0) == highs::STATUS_ERROR;
         }
+    }
+
+    fn set_number(&mut self, name: &CStr, value: HighsInt) {
+        // SAFETY: the object lives and the name ends with a zero.
+        self.call(|highs| unsafe { highs::Highs_setIntOptionValue(highs, name.as_ptr(), value) });
+    }
+
+    fn set_real(&mut self, name: &CStr, value: f64) {
+        // SAFETY: as above.
+        self.call(|highs| unsafe { highs::Highs_setDoubleOptionValue(highs, name.as_ptr(), value) });
     }
 
     fn set_word(&mut self, name: &CStr, value: &CStr) {
@@ -225,6 +311,23 @@ impl Engine {
         }
     }
 
+    /// Tells HiGHS what to solve with.
+    fn choose(&mut self) {
+        let method = match (self.integer, self.feasible, self.started) {
+            (true, ..) | (_, false, false) => Method::Cold,
+            (false, true, _) => Method::Priced,
+            (false, false, true) => Method::Hot,
+        };
+        if self.method != Some(method) {
+            self.method = Some(method);
+            let (strategy, weights) = method.options();
+            self.set_number(c"simplex_strategy", strategy);
+            self.set_number(c"simplex_dual_edge_weight_strategy", weights);
+        }
+        self.started |= !self.integer;
+        self.feasible = false;
+    }
+
     fn run(&mut self, seconds: Option<f64>) -> Status {
         let seconds = seconds.unwrap_or(f64::INFINITY);
         if self.failed {
@@ -233,18 +336,19 @@ impl Engine {
         if seconds <= 0.0 {
             return Status::Limit;
         }
-        // SAFETY: the object lives; the name ends with a zero.
-        self.call(|highs| unsafe { highs::Highs_setDoubleOptionValue(highs, c"time_limit".as_ptr(), seconds) });
+        self.set_real(c"time_limit", seconds);
+        self.choose();
         // HiGHS measures a limit from when its clocks were set to zero.
         // SAFETY: the object lives.
         self.call(|highs| unsafe { highs::Highs_zeroAllClocks(highs) });
+        runs::count(self.integer);
         // SAFETY: the object lives.
         self.call(|highs| unsafe { highs::Highs_run(highs) });
         if self.failed {
             return Status::Unreliable;
         }
         // SAFETY: the object lives.
-        let status = unsafe { highs::Highs_getModelStatus(self.highs) };
+        let status = unsafe { highs::Highs_getModelStatus(self.object.0) };
         if status == highs::MODEL_STATUS_INFEASIBLE {
             return Status::Infeasible;
         }
@@ -262,6 +366,7 @@ impl Engine {
             self.bound = bound;
         }
         if status == highs::MODEL_STATUS_OPTIMAL && feasible && !self.failed {
+            self.feasible = !self.integer;
             Status::Optimal
         } else if status == highs::MODEL_STATUS_REACHED_TIME_LIMIT {
             Status::Limit
@@ -305,9 +410,17 @@ impl Default for Engine {
 }
 
 impl Drop for Engine {
+    /// Leaves the object to the next engine, unless it may differ from a new one.
     fn drop(&mut self) {
-        // SAFETY: the pointer is null or an object that lives until here.
-        unsafe { highs::Highs_destroy(self.highs) };
+        if self.was_integer || self.columns.max(self.rows.len()) > MOST_KEPT {
+            return;
+        }
+        // SAFETY: the object lives.
+        self.call(|highs| unsafe { highs::Highs_clearModel(highs) });
+        let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.failed && idle.len() < MOST_IDLE {
+            idle.push(Object(std::mem::replace(&mut self.object.0, std::ptr::null_mut())));
+        }
     }
 }
 
@@ -320,6 +433,7 @@ impl LinearEngine for Engine {
     }
 
     fn add_row(&mut self, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize {
+        self.feasible = false;
         self.adding(Kind::Rows);
         self.added.push(0.0, bounds, entries);
         self.rows.push(bounds);
@@ -333,12 +447,14 @@ impl LinearEngine for Engine {
     }
 
     fn set_bounds(&mut self, column: usize, (least, most): (f64, f64)) {
+        self.feasible = false;
         self.flush();
         // SAFETY: as above.
         self.call(|highs| unsafe { highs::Highs_changeColBounds(highs, number(column), least, most) });
     }
 
     fn set_row_bounds(&mut self, row: usize, (least, most): (f64, f64)) {
+        self.feasible = false;
         self.flush();
         if let Some(bounds) = self.rows.get_mut(row) {
             *bounds = (least, most);
@@ -352,6 +468,8 @@ impl LinearEngine for Engine {
             return;
         }
         self.integer = integer;
+        self.was_integer = true;
+        self.feasible = false;
         // Presolve undoes the basis, which only linear programs start from.
         self.set_word(c"presolve", if integer { c"on" } else { c"off" });
         if !integer && self.typed > 0 {

@@ -1,5 +1,5 @@
-//! The solver's linear and integer programs: on HiGHS, growing ones with few tight rows by an own dual simplex
-//! method.
+//! The solver's linear and integer programs on HiGHS: growing ones on [`Engine`], which keeps its basis, whole ones
+//! through `good_lp`.
 //!
 //! Invariant: values are handed out only after they held in integers. HiGHS works in floating point, so they are
 //! rounded and every row is recounted; rows with great coefficients are solved digit by digit (`digits`). That no
@@ -7,8 +7,7 @@
 
 mod digits;
 mod engine;
-mod simplex;
-mod swift;
+mod runs;
 
 use std::time::Instant;
 
@@ -17,7 +16,7 @@ use good_lp::{Expression, ResolutionError, Solution, SolutionStatus, SolverModel
 use solver::program::{LinearEngine, ModelSolver, Outcome, Program, Row, Solved};
 
 pub use crate::engine::Engine;
-pub use crate::swift::Swift;
+pub use crate::runs::{Runs, runs};
 
 /// How far from a whole number a value may lie and still be that number.
 const INTEGRALITY: f64 = 1e-6;
@@ -52,7 +51,7 @@ impl ModelSolver for Highs {
     }
 
     fn engine(&self) -> Option<Box<dyn LinearEngine>> {
-        Some(Box::new(Swift::new()))
+        Some(Box::new(Engine::new()))
     }
 }
 
@@ -184,6 +183,7 @@ fn run(program: &Program, run: Run) -> Answer {
             }
         }
     }
+    runs::count(run.integer);
     match model.solve() {
         Ok(solution) => match solution.status() {
             SolutionStatus::TimeLimit => Answer::Limit,

@@ -1,4 +1,4 @@
-//! The growing engines: a hot start gives what a cold one gives, rays certify, limits are limits.
+//! The growing engine: a hot start gives what a cold one gives, rays certify, limits are limits.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,13 +9,9 @@
 
 use proptest::prelude::*;
 use solver::program::{LinearEngine, ModelSolver, Program, Status};
-use solver_highs::{Engine, Highs, Swift};
+use solver_highs::{Engine, Highs};
 
 const NONE: f64 = f64::INFINITY;
-
-fn both() -> [Box<dyn LinearEngine>; 2] {
-    [Box::new(Swift::new()), Box::new(Engine::new())]
-}
 
 /// A program as plain lists, to be built in any order.
 #[derive(Debug, Clone)]
@@ -137,13 +133,17 @@ proptest! {
         program.add(&mut cold, columns..columns, 0..rows);
         let expected = cold.solve(None);
         prop_assert_ne!(expected, Status::Limit);
-        let mut swift = Swift::new();
-        let mut highs = Engine::new();
-        for hot in [&mut swift as &mut dyn LinearEngine, &mut highs] {
+        // Rows and columns together, or columns into an optimum and rows after that.
+        for at_once in [true, false] {
+            let mut engine = Engine::new();
+            let hot = &mut engine;
             program.add(hot, 0..some_columns, 0..0);
             program.add(hot, some_columns..some_columns, 0..some_rows);
             hot.solve(None);
             program.add(hot, some_columns..columns, some_rows..some_rows);
+            if !at_once {
+                hot.solve(None);
+            }
             program.add(hot, columns..columns, some_rows..rows);
             prop_assert_eq!(hot.solve(None), expected);
             if expected == Status::Optimal {
@@ -159,14 +159,38 @@ proptest! {
                 }
             }
         }
-        prop_assert!(!swift.asked_highs());
-        prop_assert_eq!(swift.ray().is_some(), expected == Status::Infeasible);
+    }
+
+    /// What an object solved before changes no bit of what it answers.
+    #[test]
+    fn an_object_that_is_used_again_answers_like_a_new_one(before in plain(), program in plain(), share in 0.0..1.0) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "tiny")]
+        let some = (program.costs.len() as f64 * share) as usize;
+        let (columns, rows) = (program.costs.len(), program.rows.len());
+        let solved = |mut engine: Engine| {
+            program.add(&mut engine, 0..some, 0..0);
+            program.add(&mut engine, some..some, 0..rows);
+            let first = (engine.solve(None), engine.values().to_vec());
+            program.add(&mut engine, some..columns, rows..rows);
+            let status = engine.solve(None);
+            let ray = (status == Status::Infeasible).then(|| engine.ray());
+            (first, status, engine.values().to_vec(), engine.duals().to_vec(), ray)
+        };
+        let new = solved(Engine::fresh());
+        let mut engine = Engine::new();
+        before.add(&mut engine, 0..before.costs.len(), 0..0);
+        before.add(&mut engine, before.costs.len()..before.costs.len(), 0..before.rows.len());
+        if engine.solve(None) == Status::Infeasible {
+            engine.ray();
+        }
+        drop(engine);
+        prop_assert_eq!(solved(Engine::new()), new);
     }
 
     #[test]
-    fn whole_values_are_the_best_whole_values(program in plain(), own in any::<bool>()) {
-        let mut engine: Box<dyn LinearEngine> = if own { Box::new(Swift::new()) } else { Box::new(Engine::new()) };
-        let engine = engine.as_mut();
+    fn whole_values_are_the_best_whole_values(program in plain()) {
+        let mut engine = Engine::new();
+        let engine = &mut engine;
         program.add(engine, 0..program.costs.len(), 0..0);
         program.add(engine, program.costs.len()..program.costs.len(), 0..program.rows.len());
         let relaxed = engine.solve(None);
@@ -194,13 +218,7 @@ proptest! {
 
 #[test]
 fn bounds_and_costs_change_between_solves() {
-    let mut swift = Swift::new();
-    change_bounds_and_costs(&mut swift);
-    assert!(!swift.asked_highs());
-    change_bounds_and_costs(&mut Engine::new());
-}
-
-fn change_bounds_and_costs(engine: &mut dyn LinearEngine) {
+    let mut engine = Engine::new();
     let first = engine.add_column(1.0, (0.0, 4.0), &[]);
     let second = engine.add_column(2.0, (0.0, 4.0), &[]);
     let row = engine.add_row((3.0, NONE), &[(first, 1.0), (second, 1.0)]);
@@ -223,84 +241,24 @@ fn change_bounds_and_costs(engine: &mut dyn LinearEngine) {
 
 #[test]
 fn a_row_without_columns_can_be_broken() {
-    for mut engine in both() {
-        engine.add_row((-NONE, 3.0), &[]);
-        assert_eq!(engine.solve(None), Status::Optimal);
-        engine.add_row((1.0, NONE), &[]);
-        assert_eq!(engine.solve(None), Status::Infeasible);
-        let weights: Vec<f64> = engine.ray().unwrap().into_iter().map(f64::abs).collect();
-        assert_eq!(weights, [0.0, 1.0]);
-    }
+    let mut engine = Engine::new();
+    engine.add_row((-NONE, 3.0), &[]);
+    assert_eq!(engine.solve(None), Status::Optimal);
+    engine.add_row((1.0, NONE), &[]);
+    assert_eq!(engine.solve(None), Status::Infeasible);
+    let weights: Vec<f64> = engine.ray().unwrap().into_iter().map(f64::abs).collect();
+    assert_eq!(weights, [0.0, 1.0]);
 }
 
 #[test]
 fn nothing_is_claimed_when_the_time_is_over() {
-    for mut engine in both() {
-        let column = engine.add_column(1.0, (0.0, 4.0), &[]);
-        engine.add_row((2.0, NONE), &[(column, 1.0)]);
-        assert_eq!(engine.solve(Some(0.0)), Status::Limit);
-        assert!(engine.values().is_empty());
-        assert!(engine.bound().is_infinite());
-        assert_eq!(engine.solve(Some(60.0)), Status::Optimal);
-    }
-}
-
-/// Promises that leave full classes: thousands of rows of which few are tight, and moves that all cost the same.
-fn crowd(engine: &mut dyn LinearEngine, seed: u32) {
-    const CELLS: usize = 8;
-    const INSTANTS: usize = 150;
-    let mut state = seed;
-    let mut next = |below: u32| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) % below
-    };
-    let mut sources = Vec::new();
-    let mut load = vec![[0_u32; INSTANTS]; CELLS];
-    for _ in 0..400 {
-        let (cell, start, amount) = (next(8) as usize, next(120) as usize, 1 + next(6));
-        let during = start..start + 1 + next(30) as usize;
-        for here in &mut load[cell][during.clone()] {
-            *here += amount;
-        }
-        sources.push((cell, during, amount));
-    }
-    for (cell, load) in load.iter().enumerate() {
-        for &load in load {
-            let (missing, free) = (f64::from(load / 12), f64::from(load / 3 + 4));
-            engine.add_row((-NONE, if cell < 4 { -missing } else { free }), &[]);
-        }
-    }
-    for (from, during, amount) in sources {
-        for to in (0..CELLS).filter(|&to| to != from) {
-            let of = |cell: usize, factor: f64| during.clone().map(move |at| (cell * INSTANTS + at, factor));
-            let entries: Vec<(usize, f64)> = of(from, -1.0).chain(of(to, 1.0)).collect();
-            engine.add_column(1.0, (0.0, f64::from(amount)), &entries);
-        }
-    }
-}
-
-/// Costs are perturbed on the way; what is answered is a bound of the program that was asked for all the same.
-#[test]
-fn equal_costs_end_and_their_bound_holds() {
-    let mut optima = 0;
-    for seed in 1..6 {
-        let (mut swift, mut highs) = (Swift::new(), Engine::new());
-        // Programs of this size are left to HiGHS unless they have grown.
-        assert_eq!(swift.solve(None), Status::Optimal, "nothing is asked for yet");
-        crowd(&mut swift, seed);
-        crowd(&mut highs, seed);
-        let expected = highs.solve(None);
-        assert_eq!(swift.solve(None), expected, "seed {seed}");
-        assert!(!swift.asked_highs(), "seed {seed}");
-        if expected == Status::Optimal {
-            optima += 1;
-            let cost: f64 = swift.values().iter().sum();
-            assert!(swift.bound() <= highs.bound() + 1e-6, "seed {seed}");
-            assert!(swift.bound() > highs.bound() - 0.1, "seed {seed}");
-            assert!(cost > highs.bound() - 1e-6 && cost < highs.bound() + 0.1, "seed {seed}");
-        }
-    }
-    assert!(optima > 0);
+    let mut engine = Engine::new();
+    let column = engine.add_column(1.0, (0.0, 4.0), &[]);
+    engine.add_row((2.0, NONE), &[(column, 1.0)]);
+    assert_eq!(engine.solve(Some(0.0)), Status::Limit);
+    assert!(engine.values().is_empty());
+    assert!(engine.bound().is_infinite());
+    assert_eq!(engine.solve(Some(60.0)), Status::Optimal);
 }
 
 /// A market split problem: hard to decide, so that a tenth of a second ends in the middle.
@@ -329,11 +287,16 @@ fn a_limit_in_the_middle_ends_the_solve() {
 
 #[test]
 fn an_index_that_does_not_exist_is_no_answer() {
-    for mut engine in both() {
-        engine.add_column(1.0, (0.0, 1.0), &[(7, 1.0)]);
-        assert_eq!(engine.solve(None), Status::Unreliable);
-        assert_eq!(engine.solve(None), Status::Unreliable);
-    }
+    let mut engine = Engine::new();
+    engine.add_column(1.0, (0.0, 1.0), &[(7, 1.0)]);
+    assert_eq!(engine.solve(None), Status::Unreliable);
+    assert_eq!(engine.solve(None), Status::Unreliable);
+    drop(engine);
+    assert_eq!(
+        Engine::new().solve(None),
+        Status::Optimal,
+        "the object that failed is not used again"
+    );
 }
 
 #[test]

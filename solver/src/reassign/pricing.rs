@@ -15,7 +15,7 @@ const PRICED: f64 = 4e-6;
 
 impl Growing<'_, '_> {
     /// Adds the columns of held sources that would cost less than these prices of the rows say they relieve, the
-    /// best of each of the best sources; `false` if there are none. Without costs the prices are the weights of a
+    /// best of all; `false` if there are none. Without costs the prices are the weights of a
     /// contradiction, and what enters may resolve it.
     pub(super) fn enter(&mut self, prices: &[f64], costs: bool) -> bool {
         if self.complete {
@@ -69,11 +69,7 @@ impl Growing<'_, '_> {
             };
             let missing = self.missing(source).into_iter();
             let priced = missing.map(|(cost, target)| (reduced(self, cost, &target), source, cost, target));
-            best.extend(
-                priced
-                    .filter(|column| column.0 < -PRICED)
-                    .min_by(|one, other| one.0.total_cmp(&other.0)),
-            );
+            best.extend(priced.filter(|column| column.0 < -PRICED));
         }
         best.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
         let found = !best.is_empty();

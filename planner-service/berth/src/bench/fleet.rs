@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use solver::planner::Budget;
 use solver_highs::Highs;
 
-use super::report::{machine, peak_memory, print, table, time};
+use super::report::{machine, peak_memory, print, stages, stages_written, table, time};
 use super::whole::{self, Whole};
 use crate::generate::bar;
 
@@ -172,6 +172,7 @@ fn written(measured: &Measured) -> Value {
         "checked_refusals": measured.figures.checked_refusals,
         "moves_when_rechosen": { "decisions": moves.len(), "median": moves.get(moves.len() / 2), "max": moves.last() },
         "micros": times,
+        "stages": stages_written(&measured.figures.census),
         "whole_fleet": measured.whole.as_ref().map(Whole::written),
     })
 }
@@ -193,7 +194,7 @@ fn shown(measured: &Measured) -> String {
     }
     let mut text = format!(
         "{} hosts, {} leases with {} allocations; loaded in {:.2} s, planner {} MB, peak {} MB; {} undecided; the proofs of {} \
-         refusals recounted\n{times}",
+         refusals recounted\n{times}\nstages of the decisions: {}",
         measured.hosts,
         measured.leases,
         measured.held_hosts,
@@ -202,6 +203,7 @@ fn shown(measured: &Measured) -> String {
         megabytes(measured.peak_kilobytes),
         measured.figures.undecided,
         measured.figures.checked_refusals,
+        stages(&measured.figures.census),
     );
     if let Some(whole) = &measured.whole {
         text = format!("{text}\n{}", whole.shown());

@@ -1,5 +1,6 @@
 //! How results are written: a table for people, JSON for programs.
 
+use benches::stages::{Census, Stage};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
@@ -21,6 +22,27 @@ pub(crate) fn table(heads: &[&str]) -> Table {
 /// Writes text and the end of a line to standard output.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     output::print(format!("{text}\n").as_bytes()).map(drop)
+}
+
+/// How many decisions each stage took and how often HiGHS ran, in a line.
+pub(crate) fn stages(census: &Census) -> String {
+    let stages = Stage::ALL.map(|stage| format!("{} {}", stage.name(), census.of(stage)));
+    let runs = census.runs;
+    format!(
+        "{}; HiGHS ran {} linear and {} integer programs",
+        stages.join(", "),
+        runs.linear,
+        runs.integer
+    )
+}
+
+/// The same as JSON.
+pub(crate) fn stages_written(census: &Census) -> Value {
+    let stages = Stage::ALL.map(|stage| (stage.name().to_owned(), json!(census.of(stage))));
+    json!({
+        "decisions": serde_json::Map::from_iter(stages),
+        "highs_runs": { "linear": census.runs.linear, "integer": census.runs.integer },
+    })
 }
 
 /// Microseconds in a unit that leaves few digits.

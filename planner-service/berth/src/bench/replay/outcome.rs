@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use benches::baseline::Rule;
 use benches::random::ratio;
 use benches::replay::{Latency, Tally};
+use benches::stages::Census;
 use serde_json::{Value, json};
 
-use super::super::report::{table, time};
+use super::super::report::{stages, stages_written, table, time};
 use super::BERTH;
 
 /// What each contender made of one stream.
@@ -28,12 +29,12 @@ pub(super) fn written(seed: u64, outcome: &Outcome) -> Value {
         .iter()
         .map(|(name, tally)| {
             let (hosts, instances) = shares(tally);
-            let tiers: serde_json::Map<String, Value> = tally
+            let by_stage: serde_json::Map<String, Value> = tally
                 .latency
                 .iter()
-                .map(|(tier, latency)| ((*tier).to_owned(), quantiles(latency)))
+                .map(|(stage, latency)| ((*stage).to_owned(), quantiles(latency)))
                 .collect();
-            let value = json!({
+            let mut value = json!({
                 "requests": tally.requests,
                 "accepted": tally.accepted,
                 "refused": tally.refused,
@@ -50,12 +51,20 @@ pub(super) fn written(seed: u64, outcome: &Outcome) -> Value {
                 "moves": tally.moves,
                 "overbooked_requests": tally.overbooked,
                 "micros": quantiles(&tally.all()),
-                "micros_by_tier": tiers,
+                "micros_by_stage": by_stage,
             });
+            if is_counted(&tally.census) {
+                value["stages"] = stages_written(&tally.census);
+            }
             ((*name).to_owned(), value)
         })
         .collect();
     json!({ "seed": seed, "contenders": contenders })
+}
+
+/// Whether a contender decides in stages.
+fn is_counted(census: &Census) -> bool {
+    !census.decisions.is_empty()
 }
 
 fn quantiles(latency: &Latency) -> Value {
@@ -87,6 +96,7 @@ pub(super) fn shown(outcomes: &[(u64, Outcome)]) -> String {
         "overbooked",
     ]);
     let mut times = table(&["decisions", "count", "median", "p95", "p99", "max"]);
+    let mut lines: Vec<String> = Vec::new();
     for name in names {
         let tallies: Vec<&Tally> = outcomes.iter().filter_map(|(_, outcome)| outcome.get(name)).collect();
         let sum = |of: fn(&Tally) -> u64| tallies.iter().map(|tally| of(tally)).sum::<u64>();
@@ -103,14 +113,21 @@ pub(super) fn shown(outcomes: &[(u64, Outcome)]) -> String {
             sum(|tally| tally.moves).to_string(),
             sum(|tally| tally.overbooked).to_string(),
         ]);
-        let mut tiers: BTreeMap<&str, Latency> = BTreeMap::new();
-        for (tier, latency) in tallies.iter().flat_map(|tally| &tally.latency) {
-            tiers.entry(tier).or_default().0.extend(&latency.0);
+        let mut census = Census::default();
+        for tally in &tallies {
+            census.add(&tally.census);
         }
-        for (tier, latency) in tiers {
+        if is_counted(&census) {
+            lines.push(format!("{name}: {}", stages(&census)));
+        }
+        let mut by_stage: BTreeMap<&str, Latency> = BTreeMap::new();
+        for (stage, latency) in tallies.iter().flat_map(|tally| &tally.latency) {
+            by_stage.entry(stage).or_default().0.extend(&latency.0);
+        }
+        for (stage, latency) in by_stage {
             let quantile = |share| time(latency.quantile(share));
             times.add_row([
-                format!("{name}: {tier}"),
+                format!("{name}: {stage}"),
                 latency.0.len().to_string(),
                 quantile(0.5),
                 quantile(0.95),
@@ -119,7 +136,7 @@ pub(super) fn shown(outcomes: &[(u64, Outcome)]) -> String {
             ]);
         }
     }
-    format!("{counts}\n{times}\n{}", differences(outcomes))
+    format!("{counts}\n{times}\n{}\n{}", lines.join("\n"), differences(outcomes))
 }
 
 /// Mean of some values.
