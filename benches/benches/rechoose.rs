@@ -18,15 +18,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use benches::fleet::{Filled, Size};
 use benches::generator::{Parameters, generate};
+use solver::deadline::Deadline;
 use solver::decision::{Decision, Verdict};
 use solver::model::Seconds;
-use solver::planner::{Budget, Planner};
-use solver::program::{LinearEngine, ModelSolver, Program, Solved, Step};
-use solver_highs::Highs;
+use solver::planner::Planner;
+use solver::program::{LinearEngine, ModelSolver, Outcome, Program, Step};
+use solver_highs::{Highs, wall_clock};
 
 /// What one re-choosing took.
 #[derive(Default, Clone, Copy)]
@@ -46,8 +47,8 @@ struct Effort {
 struct Watched(Mutex<(Option<Instant>, Effort, Vec<Effort>)>);
 
 impl ModelSolver for Watched {
-    fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved {
-        Highs.solve(program, seconds)
+    fn solve(&self, program: &Program, deadline: &Deadline) -> Outcome {
+        Highs.solve(program, deadline)
     }
 
     fn engine(&self) -> Option<Box<dyn LinearEngine>> {
@@ -177,10 +178,8 @@ impl Times {
     }
 }
 
-fn budget() -> Budget {
-    Budget {
-        seconds: Some(setting("BUDGET", 30.0)),
-    }
+fn deadline() -> Deadline {
+    wall_clock().limited(Some(Duration::from_secs_f64(setting("BUDGET", 30.0))), None)
 }
 
 /// Requests to a fleet that carries many leases, each on the same state.
@@ -198,7 +197,7 @@ fn fleet(solver: &Watched, times: &mut Times) {
         if started.elapsed().as_secs_f64() > setting("WALL", 30.0) {
             break;
         }
-        times.decide(|| planner.decide(request, filled.now, budget(), solver));
+        times.decide(|| planner.decide(request, filled.now, &deadline(), solver));
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status
@@ -239,7 +238,7 @@ fn stream(solver: &Watched, times: &mut Times) {
             solver.0.lock().unwrap_or_else(PoisonError::into_inner).2.clear();
             *times = Times::default();
         }
-        let decision = times.decide(|| planner.decide(&request, now, budget(), solver));
+        let decision = times.decide(|| planner.decide(&request, now, &deadline(), solver));
         match &decision.verdict {
             Verdict::Accepted { .. } => accepted += 1,
             Verdict::Refused { .. } => refused += 1,

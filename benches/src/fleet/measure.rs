@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use solver::deadline::Deadline;
 use solver::decision::{Decision, Tier, Verdict};
-use solver::planner::{Budget, ModelSolver, Planner};
+use solver::planner::{ModelSolver, Planner};
+use solver_highs::wall_clock;
 
 use super::questions::{questions, with_share};
 use super::refusals::Refusals;
@@ -21,7 +23,14 @@ pub struct Budgets {
     /// Most decisions.
     pub decisions: usize,
     /// For one decision.
-    pub decision: Budget,
+    pub decision: Duration,
+}
+
+impl Budgets {
+    /// For a decision that begins now.
+    fn deadline(&self) -> Deadline {
+        wall_clock().limited(Some(self.decision), None)
+    }
 }
 
 /// Decision times by what was done.
@@ -77,7 +86,7 @@ pub fn measure(
             }
         }
         let started = Instant::now();
-        let decision = black_box(planner.decide(request, filled.now, budgets.decision, solver));
+        let decision = black_box(planner.decide(request, filled.now, &budgets.deadline(), solver));
         let micros = started.elapsed().as_secs_f64() * 1e6;
         figures.add(name(&decision), micros);
         figures.add("all decisions", micros);
@@ -120,7 +129,7 @@ fn too_much(
         }
         let request = with_share(planner, request, 1);
         let started = Instant::now();
-        let decision = black_box(planner.decide(&request, filled.now, budgets.decision, solver));
+        let decision = black_box(planner.decide(&request, filled.now, &budgets.deadline(), solver));
         let micros = started.elapsed().as_secs_f64() * 1e6;
         let name = match (&decision.verdict, decision.tier) {
             (Verdict::Refused { .. }, Tier::Static | Tier::Count | Tier::Certificate) => {

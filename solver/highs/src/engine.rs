@@ -14,16 +14,15 @@
 )]
 
 use std::ffi::{CStr, c_void};
-use std::time::Instant;
 
 use highs_sys::{self as highs, HighsInt};
+use solver::deadline::Deadline;
 use solver::program::{LinearEngine, Status};
 
 /// A growing program on HiGHS: one thread, no gaps, dual simplex without presolve.
 #[derive(Debug)]
 pub struct Engine {
     highs: *mut c_void,
-    made: Instant,
     /// An error code was returned: HiGHS's program may not be the one that was asked for.
     failed: bool,
     added: Added,
@@ -71,6 +70,36 @@ impl Added {
     }
 }
 
+pub(crate) const TIME: &CStr = c"time_limit";
+pub(crate) const ITERATIONS: &CStr = c"simplex_iteration_limit";
+pub(crate) const NODES: &CStr = c"mip_max_nodes";
+/// Iterations that a node of branch and bound is taken for when work is limited.
+const ITERATIONS_OF_A_NODE: u64 = 100;
+
+/// What is left of a deadline in HiGHS's terms.
+pub(crate) struct Limits {
+    pub(crate) seconds: f64,
+    pub(crate) iterations: HighsInt,
+    pub(crate) nodes: HighsInt,
+}
+
+impl Limits {
+    pub(crate) fn of(deadline: &Deadline, integer: bool) -> Self {
+        let most = |work: u64| HighsInt::try_from(work).unwrap_or(HighsInt::MAX);
+        let work = deadline.work_left().unwrap_or(u64::MAX);
+        let (iterations, nodes) = if integer {
+            (u64::MAX, work.div_ceil(ITERATIONS_OF_A_NODE))
+        } else {
+            (work, u64::MAX)
+        };
+        Self {
+            seconds: deadline.left().map_or(f64::INFINITY, |left| left.as_secs_f64()),
+            iterations: most(iterations),
+            nodes: most(nodes),
+        }
+    }
+}
+
 /// A number of rows, columns or entries in HiGHS's type. Programs are far smaller than its range; one
 /// beyond it becomes an index that HiGHS refuses.
 fn number(count: usize) -> HighsInt {
@@ -93,7 +122,6 @@ impl Engine {
         let highs = unsafe { highs::Highs_create() };
         let mut engine = Self {
             highs,
-            made: Instant::now(),
             failed: highs.is_null(),
             added: Added::default(),
             columns: 0,
@@ -225,16 +253,36 @@ impl Engine {
         }
     }
 
-    fn run(&mut self, seconds: Option<f64>) -> Status {
-        let seconds = seconds.unwrap_or(f64::INFINITY);
+    /// Solves; in numerical trouble once more from the beginning, with presolve if that was off and without if it was on.
+    fn run(&mut self, deadline: &Deadline) -> Status {
         if self.failed {
             return Status::Unreliable;
         }
-        if seconds <= 0.0 {
-            return Status::Limit;
+        if let Some(why) = deadline.over() {
+            return Status::unfinished(why);
         }
+        let status = self.attempt(deadline);
+        if status != Status::Unreliable || self.failed || deadline.is_over() {
+            return status;
+        }
+        self.forget();
+        let (usual, other) = if self.integer { (c"on", c"off") } else { (c"off", c"on") };
+        self.set_word(c"presolve", other);
+        // SAFETY: the object lives.
+        self.call(|highs| unsafe { highs::Highs_clearSolver(highs) });
+        let status = self.attempt(deadline);
+        self.set_word(c"presolve", usual);
+        status
+    }
+
+    fn attempt(&mut self, deadline: &Deadline) -> Status {
+        let limits = Limits::of(deadline, self.integer);
         // SAFETY: the object lives; the name ends with a zero.
-        self.call(|highs| unsafe { highs::Highs_setDoubleOptionValue(highs, c"time_limit".as_ptr(), seconds) });
+        self.call(|highs| unsafe { highs::Highs_setDoubleOptionValue(highs, TIME.as_ptr(), limits.seconds) });
+        for (name, most) in [(ITERATIONS, limits.iterations), (NODES, limits.nodes)] {
+            // SAFETY: as above.
+            self.call(|highs| unsafe { highs::Highs_setIntOptionValue(highs, name.as_ptr(), most) });
+        }
         // HiGHS measures a limit from when its clocks were set to zero.
         // SAFETY: the object lives.
         self.call(|highs| unsafe { highs::Highs_zeroAllClocks(highs) });
@@ -243,6 +291,8 @@ impl Engine {
         if self.failed {
             return Status::Unreliable;
         }
+        let iterations = self.whole(c"simplex_iteration_count");
+        deadline.spend(iterations.and_then(|count| count.try_into().ok()).unwrap_or(0));
         // SAFETY: the object lives.
         let status = unsafe { highs::Highs_getModelStatus(self.highs) };
         if status == highs::MODEL_STATUS_INFEASIBLE {
@@ -263,10 +313,14 @@ impl Engine {
         }
         if status == highs::MODEL_STATUS_OPTIMAL && feasible && !self.failed {
             Status::Optimal
-        } else if status == highs::MODEL_STATUS_REACHED_TIME_LIMIT {
-            Status::Limit
         } else {
-            Status::Unreliable
+            match status {
+                highs::MODEL_STATUS_REACHED_TIME_LIMIT => Status::TimeLimit,
+                highs::MODEL_STATUS_REACHED_ITERATION_LIMIT | highs::MODEL_STATUS_REACHED_SOLUTION_LIMIT => {
+                    Status::WorkLimit
+                }
+                _ => Status::Unreliable,
+            }
         }
     }
 
@@ -365,14 +419,14 @@ impl LinearEngine for Engine {
         self.proposed = values.to_vec();
     }
 
-    fn solve(&mut self, seconds: Option<f64>) -> Status {
+    fn solve(&mut self, deadline: &Deadline) -> Status {
         self.flush();
         self.forget();
         if self.columns == 0 {
             return self.solve_empty();
         }
         self.declare();
-        self.run(seconds)
+        self.run(deadline)
     }
 
     fn values(&self) -> &[f64] {
@@ -402,9 +456,5 @@ impl LinearEngine for Engine {
         // SAFETY: the object lives; there is an element for each row.
         self.call(|highs| unsafe { highs::Highs_getDualRay(highs, &raw mut exists, weights.as_mut_ptr()) });
         (!self.failed && exists != 0).then_some(weights)
-    }
-
-    fn elapsed(&self) -> f64 {
-        self.made.elapsed().as_secs_f64()
     }
 }

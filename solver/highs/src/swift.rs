@@ -3,8 +3,7 @@
 //!
 //! Invariant: whichever solves knows the same program. Once HiGHS has been asked it stays asked.
 
-use std::time::Instant;
-
+use solver::deadline::Deadline;
 use solver::program::{LinearEngine, Status};
 
 use crate::engine::Engine;
@@ -17,7 +16,6 @@ const MOST_AT_FIRST: usize = 600;
 /// Own simplex, HiGHS behind it.
 #[derive(Debug)]
 pub struct Swift {
-    made: Instant,
     simplex: Simplex,
     highs: Option<Engine>,
     solved: Option<Found>,
@@ -27,7 +25,6 @@ impl Swift {
     /// An empty program.
     pub fn new() -> Self {
         Self {
-            made: Instant::now(),
             simplex: Simplex::default(),
             highs: None,
             solved: None,
@@ -116,28 +113,28 @@ impl LinearEngine for Swift {
         self.highs().propose(values);
     }
 
-    fn solve(&mut self, seconds: Option<f64>) -> Status {
-        let left = |started: Instant| seconds.map(|seconds| seconds - started.elapsed().as_secs_f64());
-        let started = Instant::now();
-        let within = || left(started).is_none_or(|left| left > 0.0);
+    fn solve(&mut self, deadline: &Deadline) -> Status {
         if self.solved.is_none() && self.simplex.rows.len() > MOST_AT_FIRST {
             self.highs();
         }
         if self.highs.is_none() {
-            if !within() {
+            if let Some(why) = deadline.over() {
                 self.solved = None;
                 self.simplex.forget();
-                return Status::Limit;
+                return Status::unfinished(why);
             }
-            let found = self.simplex.solve(within);
+            let found = self.simplex.solve(deadline);
             self.solved = Some(found);
             match found {
                 Found::Optimal => return Status::Optimal,
                 Found::Infeasible => return Status::Infeasible,
                 Found::Nothing => {}
             }
+            if let Some(why) = deadline.over() {
+                return Status::unfinished(why);
+            }
         }
-        self.highs().solve(left(started))
+        self.highs().solve(deadline)
     }
 
     fn values(&self) -> &[f64] {
@@ -163,9 +160,5 @@ impl LinearEngine for Swift {
             Some(engine) => engine.ray(),
             None => (!self.simplex.ray.is_empty()).then(|| self.simplex.ray.clone()),
         }
-    }
-
-    fn elapsed(&self) -> f64 {
-        self.made.elapsed().as_secs_f64()
     }
 }

@@ -7,7 +7,10 @@
     reason = "all of it is a test"
 )]
 
+use std::time::Duration;
+
 use proptest::prelude::*;
+use solver::deadline::Deadline;
 use solver::program::{LinearEngine, ModelSolver, Program, Status};
 use solver_highs::{Engine, Highs, Swift};
 
@@ -135,17 +138,17 @@ proptest! {
         let mut cold = Engine::new();
         program.add(&mut cold, 0..columns, 0..0);
         program.add(&mut cold, columns..columns, 0..rows);
-        let expected = cold.solve(None);
-        prop_assert_ne!(expected, Status::Limit);
+        let expected = cold.solve(&Deadline::none());
+        prop_assert_ne!(expected, Status::TimeLimit);
         let mut swift = Swift::new();
         let mut highs = Engine::new();
         for hot in [&mut swift as &mut dyn LinearEngine, &mut highs] {
             program.add(hot, 0..some_columns, 0..0);
             program.add(hot, some_columns..some_columns, 0..some_rows);
-            hot.solve(None);
+            hot.solve(&Deadline::none());
             program.add(hot, some_columns..columns, some_rows..some_rows);
             program.add(hot, columns..columns, some_rows..rows);
-            prop_assert_eq!(hot.solve(None), expected);
+            prop_assert_eq!(hot.solve(&Deadline::none()), expected);
             if expected == Status::Optimal {
                 prop_assert!(program.admits(hot.values()) && program.admits(cold.values()));
                 prop_assert!((program.cost(hot.values()) - program.cost(cold.values())).abs() < 1e-6);
@@ -169,11 +172,11 @@ proptest! {
         let engine = engine.as_mut();
         program.add(engine, 0..program.costs.len(), 0..0);
         program.add(engine, program.costs.len()..program.costs.len(), 0..program.rows.len());
-        let relaxed = engine.solve(None);
+        let relaxed = engine.solve(&Deadline::none());
         let relaxed_bound = engine.bound();
         engine.set_integer(true);
         engine.propose(&vec![0.0; program.costs.len()]);
-        let status = engine.solve(None);
+        let status = engine.solve(&Deadline::none());
         match program.best_whole() {
             None => prop_assert_eq!(status, Status::Infeasible),
             Some(best) => {
@@ -185,7 +188,7 @@ proptest! {
             }
         }
         engine.set_integer(false);
-        prop_assert_eq!(engine.solve(None), relaxed);
+        prop_assert_eq!(engine.solve(&Deadline::none()), relaxed);
         if relaxed == Status::Optimal {
             prop_assert!((engine.bound() - relaxed_bound).abs() < 1e-6);
         }
@@ -204,18 +207,18 @@ fn change_bounds_and_costs(engine: &mut dyn LinearEngine) {
     let first = engine.add_column(1.0, (0.0, 4.0), &[]);
     let second = engine.add_column(2.0, (0.0, 4.0), &[]);
     let row = engine.add_row((3.0, NONE), &[(first, 1.0), (second, 1.0)]);
-    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
     assert_eq!(engine.values(), [3.0, 0.0]);
     engine.set_cost(first, 3.0);
-    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
     assert_eq!(engine.values(), [0.0, 3.0]);
     engine.set_bounds(second, (0.0, 1.0));
-    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
     assert_eq!(engine.values(), [2.0, 1.0]);
     engine.set_row_bounds(row, (6.0, NONE));
-    assert_eq!(engine.solve(None), Status::Infeasible);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Infeasible);
     engine.set_row_bounds(row, (5.0, 5.0));
-    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
     assert_eq!(engine.values(), [4.0, 1.0]);
     assert_eq!(engine.duals().len(), 1);
     assert!((engine.duals()[0] - 3.0).abs() < 1e-9, "{:?}", engine.duals());
@@ -225,9 +228,9 @@ fn change_bounds_and_costs(engine: &mut dyn LinearEngine) {
 fn a_row_without_columns_can_be_broken() {
     for mut engine in both() {
         engine.add_row((-NONE, 3.0), &[]);
-        assert_eq!(engine.solve(None), Status::Optimal);
+        assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
         engine.add_row((1.0, NONE), &[]);
-        assert_eq!(engine.solve(None), Status::Infeasible);
+        assert_eq!(engine.solve(&Deadline::none()), Status::Infeasible);
         let weights: Vec<f64> = engine.ray().unwrap().into_iter().map(f64::abs).collect();
         assert_eq!(weights, [0.0, 1.0]);
     }
@@ -238,10 +241,16 @@ fn nothing_is_claimed_when_the_time_is_over() {
     for mut engine in both() {
         let column = engine.add_column(1.0, (0.0, 4.0), &[]);
         engine.add_row((2.0, NONE), &[(column, 1.0)]);
-        assert_eq!(engine.solve(Some(0.0)), Status::Limit);
+        assert_eq!(
+            engine.solve(&Deadline::none().limited(Some(Duration::ZERO), None)),
+            Status::TimeLimit
+        );
         assert!(engine.values().is_empty());
         assert!(engine.bound().is_infinite());
-        assert_eq!(engine.solve(Some(60.0)), Status::Optimal);
+        assert_eq!(
+            engine.solve(&wall_clock().limited(Some(Duration::from_secs(60)), None)),
+            Status::Optimal
+        );
     }
 }
 
@@ -286,11 +295,15 @@ fn equal_costs_end_and_their_bound_holds() {
     for seed in 1..6 {
         let (mut swift, mut highs) = (Swift::new(), Engine::new());
         // Programs of this size are left to HiGHS unless they have grown.
-        assert_eq!(swift.solve(None), Status::Optimal, "nothing is asked for yet");
+        assert_eq!(
+            swift.solve(&Deadline::none()),
+            Status::Optimal,
+            "nothing is asked for yet"
+        );
         crowd(&mut swift, seed);
         crowd(&mut highs, seed);
-        let expected = highs.solve(None);
-        assert_eq!(swift.solve(None), expected, "seed {seed}");
+        let expected = highs.solve(&Deadline::none());
+        assert_eq!(swift.solve(&Deadline::none()), expected, "seed {seed}");
         assert!(!swift.asked_highs(), "seed {seed}");
         if expected == Status::Optimal {
             optima += 1;
@@ -322,7 +335,10 @@ fn a_limit_in_the_middle_ends_the_solve() {
     }
     engine.set_integer(true);
     let started = std::time::Instant::now();
-    assert_eq!(engine.solve(Some(0.1)), Status::Limit);
+    assert_eq!(
+        engine.solve(&wall_clock().limited(Some(Duration::from_millis(100)), None)),
+        Status::TimeLimit
+    );
     assert!(started.elapsed().as_secs() < 10);
     assert!(engine.bound() > 0.0);
 }
@@ -331,8 +347,8 @@ fn a_limit_in_the_middle_ends_the_solve() {
 fn an_index_that_does_not_exist_is_no_answer() {
     for mut engine in both() {
         engine.add_column(1.0, (0.0, 1.0), &[(7, 1.0)]);
-        assert_eq!(engine.solve(None), Status::Unreliable);
-        assert_eq!(engine.solve(None), Status::Unreliable);
+        assert_eq!(engine.solve(&Deadline::none()), Status::Unreliable);
+        assert_eq!(engine.solve(&Deadline::none()), Status::Unreliable);
     }
 }
 
@@ -343,14 +359,14 @@ fn engines_and_whole_programs_run_in_several_threads() {
             let mut engine = Engine::new();
             let column = engine.add_column(1.0, (0.0, 4.0), &[]);
             engine.add_row((2.0, NONE), &[(column, 1.0)]);
-            assert_eq!(engine.solve(None), Status::Optimal);
+            assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
             let mut program = solver::program::Program::default();
             let column = program.column(1, 4);
             program.row(Some(2), None, vec![(column, 1)]);
-            let solved = Highs.solve(&program, None);
-            assert_eq!(solved.outcome, solver::program::Outcome::Optimal(vec![2]));
+            let outcome = Highs.solve(&program, &Deadline::none());
+            assert_eq!(outcome, solver::program::Outcome::Optimal(vec![2]));
             engine.add_row((3.0, NONE), &[(0, 1.0)]);
-            assert_eq!(engine.solve(None), Status::Optimal);
+            assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
             assert_eq!(engine.values(), [3.0]);
         }
     };
@@ -390,9 +406,9 @@ fn v2_programs_of_many_threads_are_solved_at_once() {
             engine.add_column(column.cost as f64, (0.0, f64::from(column.most)), &entries);
         }
         engine.set_integer(true);
-        let status = engine.solve(None);
+        let status = engine.solve(&Deadline::none());
         (
-            Highs.solve(&packing(seed), None).outcome,
+            Highs.solve(&packing(seed), &Deadline::none()),
             status,
             engine.bound().round(),
         )

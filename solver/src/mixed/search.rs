@@ -22,9 +22,10 @@ use super::proof::{self, Proof, Row};
 use super::relax::{self, Relaxed};
 use super::world::{Counts, DemandNumber, World};
 use super::{answer, exhaustive};
+use crate::deadline::Deadline;
 use crate::decision::Unfinished;
 use crate::model::Seconds;
-use crate::planner::{Budget, ModelSolver};
+use crate::planner::ModelSolver;
 use crate::program::{Outcome, Program};
 
 /// Weights beyond this strain the solver's arithmetic; the least goal is dropped then.
@@ -73,47 +74,45 @@ fn chosen<V: Copy + Into<f64>>(included: &BTreeSet<DemandNumber>, columns: &Colu
 pub(super) fn solve<'a>(
     world: &World<'a>,
     measures: &[Measure],
-    budget: Budget,
+    deadline: &Deadline,
     solver: &dyn ModelSolver,
 ) -> Searched<'a> {
     // The linear relaxation alone decides which rows are worth having; it is far cheaper than the integers.
     let mut search = Search::new(world, measures);
-    let mut seconds_left = budget.seconds;
     let mut tried = false;
     loop {
         if search.included.len().saturating_mul(search.groups.hosts.len()) > MOST_COLUMNS {
             return Searched::Open(Unfinished::Work);
         }
+        if let Some(why) = deadline.over() {
+            return Searched::Open(why);
+        }
         let (program, columns, rows) = search.program();
-        let (relaxed, spent) = relax::solve(&program, seconds_left, solver);
-        seconds_left = seconds_left.map(|left| (left - spent).max(0.0));
-        match relaxed {
+        match relax::solve(&program, deadline, solver) {
             Relaxed::Values(values) => {
                 if search.grow(&chosen(&search.included, &columns, &values), relax::TOLERANCE) {
                     continue;
                 }
             }
             Relaxed::Infeasible(weights) => {
-                if let Some(proof) = search.proof(&rows, &weights) {
+                if let Some(proof) = search.proof(&rows, &weights, deadline) {
                     return Searched::Infeasible(proof);
                 }
             }
             Relaxed::Open => {}
         }
         if !std::mem::replace(&mut tried, true) {
-            match exhaustive::search(world, exhaustive::FEW_LOOKS.min(exhaustive::looks(budget))) {
+            match exhaustive::search(world, deadline.part(exhaustive::FEW_LOOKS)) {
                 exhaustive::Found::Nothing => return Searched::Exhausted,
                 exhaustive::Found::Counts(counts) if is_best(world, &counts) => return Searched::Counts(counts),
                 exhaustive::Found::Counts(_) | exhaustive::Found::Open => {}
             }
         }
-        let solved = solver.solve(&program, seconds_left);
-        seconds_left = seconds_left.map(|left| (left - solved.seconds).max(0.0));
-        let values = match solved.outcome {
+        let values = match solver.solve(&program, deadline) {
             Outcome::Optimal(values) if program.admits(&values) => values,
             Outcome::Optimal(_) | Outcome::Unreliable => return Searched::Open(Unfinished::Arithmetic),
-            Outcome::Limit => return Searched::Open(Unfinished::Time),
-            Outcome::Infeasible => return Searched::Open(Unfinished::Work),
+            Outcome::TimeLimit => return Searched::Open(Unfinished::Time),
+            Outcome::WorkLimit | Outcome::Infeasible => return Searched::Open(Unfinished::Work),
         };
         let chosen = chosen(&search.included, &columns, &values);
         if search.grow(&chosen, 0.5) {
@@ -246,7 +245,7 @@ impl<'w, 'a> Search<'w, 'a> {
     }
 
     /// The proof in an engine's weights of the rows of a program, if it can be written down.
-    fn proof(&self, rows: &[RoomRow], ray: &[f64]) -> Option<Proof<'a>> {
+    fn proof(&self, rows: &[RoomRow], ray: &[f64], deadline: &Deadline) -> Option<Proof<'a>> {
         let weighted = rows.iter().map(|row| {
             let weight = ray.get(row.number).copied().unwrap_or(0.0);
             let row = Row {
@@ -256,7 +255,7 @@ impl<'w, 'a> Search<'w, 'a> {
             };
             (row, weight)
         });
-        proof::of_weights(self.world, weighted.collect(), &self.included)
+        proof::of_weights(self.world, weighted.collect(), &self.included, deadline)
     }
 
     /// Columns for what a demand leaves: per class for the moves, per group for the disturbance. What the

@@ -2,6 +2,8 @@
 //!
 //! Invariant: reduced costs keep the signs their places ask for, and tight rows stay at their bounds.
 
+use solver::deadline::Deadline;
+
 use super::leaving::{Basic, Leaving};
 use super::ratio::{TableauRow, Test};
 use super::{Found, Place, Simplex, Variable};
@@ -19,10 +21,11 @@ pub(super) const MOST_TIGHT: usize = 2_000;
 
 impl Simplex {
     /// From a dual feasible basis to an optimum, or to a row that cannot be satisfied.
-    pub(super) fn improve(&mut self, go_on: &mut impl FnMut() -> bool) -> Found {
+    pub(super) fn improve(&mut self, deadline: &Deadline) -> Found {
         let most = 200 + 20 * self.rows.len() + self.columns.len();
         for iteration in 1..=most {
-            if iteration % PATIENCE == 0 && !go_on() || self.kernel.size() >= MOST_TIGHT {
+            deadline.spend(1);
+            if iteration % PATIENCE == 0 && deadline.is_over() || self.kernel.size() >= MOST_TIGHT {
                 return Found::Nothing;
             }
             let stalls = !self.perturbed && iteration == PERTURBED_AFTER;

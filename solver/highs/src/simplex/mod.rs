@@ -19,6 +19,7 @@ mod proof;
 mod ratio;
 
 pub(crate) use program::{Column, Row};
+use solver::deadline::Deadline;
 use solver::kernel::Kernel;
 
 /// How far a value may be beyond a bound.
@@ -132,8 +133,8 @@ impl Simplex {
         }
     }
 
-    /// Minimises. `go_on` is asked now and then.
-    pub(crate) fn solve(&mut self, mut go_on: impl FnMut() -> bool) -> Found {
+    /// Minimises.
+    pub(crate) fn solve(&mut self, deadline: &Deadline) -> Found {
         self.forget();
         for attempt in 0..3 {
             let usable = match attempt {
@@ -151,12 +152,12 @@ impl Simplex {
                 }
             }
             self.evaluate();
-            match self.improve(&mut go_on) {
+            match self.improve(deadline) {
                 Found::Optimal if self.read() => return Found::Optimal,
                 Found::Infeasible if self.contradicts() => return Found::Infeasible,
                 Found::Optimal | Found::Infeasible | Found::Nothing => {}
             }
-            if !go_on() || self.kernel.size() >= dual::MOST_TIGHT {
+            if deadline.is_over() || self.kernel.size() >= dual::MOST_TIGHT {
                 break;
             }
         }
