@@ -1,6 +1,13 @@
 //! Limits: work decides as if there were no clock, time ends every mode soon after it is up.
 
-#![allow(clippy::unwrap_used, reason = "all of it is a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_possible_wrap,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "all of it is a test"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -145,3 +152,136 @@ proptest! {
 
 /// Questions that one decision asks after its time, at most.
 const MOST_AFTERWARDS: u64 = 100;
+
+/// 10,000 hosts, three leases after one another on each of them with small gaps, and requests for more than is left. With
+/// `instances`, every fifth group of hosts is shared by instances.
+fn saturated(instances: bool) -> Problem {
+    const HOUR: i64 = 3_600;
+    let size = |host: usize| 1 + host % 4;
+    let hosts: Vec<Value> = (0..10_000)
+        .map(|host| {
+            json!({"id": format!("h{host:05}"), "capacity": {"VCPU": 16}, "zone": format!("z{}", host % 3),
+                "reservable": host % 50 != 0, "properties": {"size": size(host).to_string()}})
+        })
+        .collect();
+    let at_least = |least: usize| {
+        if least > 1 {
+            json!([">=", "$size", least.to_string()])
+        } else {
+            json!([])
+        }
+    };
+    let mut random: u64 = 7;
+    let mut below = |bound: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % bound
+    };
+    let mut leases = Vec::new();
+    for group in 0..1_250_usize {
+        // Eight hosts of one size.
+        let members: Vec<usize> = (0..8).map(|place| (group / 4 * 8 + place) * 4 + group % 4).collect();
+        let mut start = NOW + HOUR;
+        for number in 0..3 {
+            start += HOUR * below(4) as i64;
+            let end = start + HOUR * (12 + below(24) as i64);
+            let (lease, part) = (format!("L{group:04}-{number}"), format!("r{group:04}-{number}"));
+            let suits = at_least(1 + below(size(members[0]) as u64) as usize);
+            let is_shared = instances && group % 5 == 0;
+            let each = if is_shared { 3 } else { 1 };
+            let holds: serde_json::Map<String, Value> = members
+                .iter()
+                .map(|host| (format!("h{host:05}"), json!(each)))
+                .collect();
+            let reservation = if is_shared {
+                json!({"id": part, "type": "instance", "start": start, "end": end, "amount": 8 * each,
+                    "resources": {"VCPU": 4}, "where": suits, "holds": holds})
+            } else {
+                json!({"id": part, "type": "host", "start": start, "end": end, "min": 8, "max": 8, "where": suits,
+                    "holds": holds})
+            };
+            leases.push(json!({"id": lease, "reservations": [reservation]}));
+            start = end;
+        }
+    }
+    let requests: Vec<Value> = (0..40)
+        .map(|number| {
+            let start = NOW + HOUR * (1 + below(60) as i64);
+            let end = start + HOUR * (6 + below(40) as i64);
+            let count = 20 + below(300);
+            let suits = at_least(1 + number % 4);
+            let id = format!("q{number:02}");
+            let asked = if instances && number % 2 == 0 {
+                json!({"id": id, "type": "instance", "start": start, "end": end, "amount": count,
+                    "resources": {"VCPU": 6}, "where": suits})
+            } else {
+                json!({"id": id, "type": "host", "start": start, "end": end, "min": count, "max": count, "where": suits})
+            };
+            json!({"id": format!("Q{number:02}"), "value": 1 + below(9), "reservations": [asked]})
+        })
+        .collect();
+    let document = json!({"format": "berth-problem/1", "now": NOW, "cleaning": 0, "hosts": hosts, "leases": leases,
+        "requests": requests});
+    Problem::parse(&document.to_string()).unwrap()
+}
+
+/// For how long the thread has run, so that other work on the machine costs little; wall time where the kernel does not say.
+fn run(begun: std::time::Instant) -> Duration {
+    let run = std::fs::read_to_string("/proc/thread-self/schedstat");
+    let nanos = run.ok().and_then(|run| run.split(' ').next()?.parse::<u64>().ok());
+    nanos.map_or_else(|| begun.elapsed(), Duration::from_nanos)
+}
+
+/// `SECONDS=1,3 cargo test -p solver-highs --test deadline -- --ignored --nocapture`: by how much each mode exceeds its time.
+#[test]
+#[ignore = "a measurement"]
+fn a_saturated_fleet_of_ten_thousand_hosts() {
+    let begun = std::time::Instant::now();
+    let seconds = std::env::var("SECONDS").unwrap_or_else(|_| "1,3".to_owned());
+    for instances in [false, true] {
+        let problem = saturated(instances);
+        for seconds in seconds.split(',').map(|text| text.parse::<f64>().unwrap()) {
+            let limited = || Deadline::by(move || run(begun)).limited(Some(Duration::from_secs_f64(seconds)), None);
+            let settings = || Settings {
+                deadline: limited(),
+                offers: true,
+            };
+            type Mode<'m> = (&'m str, &'m dyn Fn() -> Plan);
+            let single = |number: usize| Problem {
+                requests: vec![problem.requests[number].clone()],
+                ..problem.clone()
+            };
+            let modes: [Mode<'_>; 7] = [
+                ("admit, 40 at once", &|| {
+                    admit::run(&problem, "", settings(), &Highs).unwrap()
+                }),
+                ("admit, one with offers", &|| {
+                    admit::run(&single(3), "", settings(), &Highs).unwrap()
+                }),
+                ("admit, one with offers", &|| {
+                    admit::run(&single(4), "", settings(), &Highs).unwrap()
+                }),
+                ("admit, one with offers", &|| {
+                    admit::run(&single(38), "", settings(), &Highs).unwrap()
+                }),
+                ("replay", &|| {
+                    replay::run(&problem, "", settings(), &Highs, |_| {}).unwrap()
+                }),
+                ("heal", &|| heal::run(&problem, "", &limited(), &Highs).unwrap()),
+                ("batch", &|| batch::run(&problem, "", &limited(), &Highs).unwrap()),
+            ];
+            for (mode, plan) in modes {
+                let before = run(begun);
+                let plan = plan();
+                let whole = (run(begun) - before).as_secs_f64();
+                let longest = plan.decisions.iter().map(|decision| decision.micros).max().unwrap_or(0) as f64 / 1e6;
+                println!(
+                    "{mode}, instances {instances}, {seconds} s: {longest:.2} s, {whole:.2} s with reading the problem; {} \
+                     accepted, {} refused, {} undecided, bound {:?}",
+                    plan.summary.accepted, plan.summary.refused, plan.summary.undecided, plan.summary.bound
+                );
+            }
+        }
+    }
+}

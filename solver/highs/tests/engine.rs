@@ -12,7 +12,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use solver::deadline::Deadline;
 use solver::program::{LinearEngine, ModelSolver, Program, Status};
-use solver_highs::{Engine, Highs, Swift};
+use solver_highs::{Engine, Highs, Swift, wall_clock};
 
 const NONE: f64 = f64::INFINITY;
 

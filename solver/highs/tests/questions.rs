@@ -12,7 +12,7 @@
 mod history;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use history::Random;
 use solver::deadline::{Deadline, Part};
@@ -25,6 +25,8 @@ use solver::planner::Planner;
 use solver::predicate::{Operator, Predicate};
 use solver::question::{FleetChange, MOST_DECISIONS, Most, Necessity, Question, Slot, Step, changed};
 use solver_highs::Highs;
+
+static UNLIMITED: LazyLock<Deadline> = LazyLock::new(Deadline::none);
 
 const NOW: Seconds = 100;
 const HORIZON: Seconds = 45;
@@ -167,7 +169,7 @@ impl State {
         Question {
             planner: &self.planner,
             now: self.now,
-            deadline: Deadline::none(),
+            deadline: &UNLIMITED,
             solver: &Highs,
             decisions: MOST_DECISIONS,
             each: Part::WHOLE,
@@ -593,7 +595,7 @@ fn b1_the_most_is_counted_in_what_is_asked_for() {
         let question = Question {
             planner: &planner,
             now: NOW,
-            deadline: Deadline::none(),
+            deadline: &UNLIMITED,
             solver: &Highs,
             decisions: MOST_DECISIONS,
             each: Part::WHOLE,

@@ -592,7 +592,7 @@ fn plans(document: &Value) -> Vec<String> {
         offers: true,
     };
     let plans = [
-        admit::run(&problem, name, settings, &Highs),
+        admit::run(&problem, name, settings.clone(), &Highs),
         replay::run(&problem, name, settings, &Highs, |_| {}),
         heal::run(&problem, name, &Deadline::none(), &Highs),
         batch::run(&problem, name, &Deadline::none(), &Highs),

@@ -65,12 +65,12 @@ fn stages(scope: &mut Scope<'_>, deadline: &Deadline, solver: &dyn ModelSolver) 
     if let Some(conflict) = certificate::at_instants(scope, narrow, deadline) {
         return Reassigned::Infeasible(conflict);
     }
-    if let Some(why) = deadline.over() {
-        return Reassigned::Open(why);
-    }
     let Some(engine) = solver.engine() else {
         return Reassigned::Open(Unfinished::Work);
     };
+    if let Some(why) = deadline.over() {
+        return Reassigned::Open(why);
+    }
     solver.observe(Step::Programming);
     let goals = Goals::new(scope);
     Search::new(Growing::new(scope, goals, engine), deadline, solver).run()

@@ -1,7 +1,7 @@
 //! How many whole hosts could be had at single instants, where instances may be put together.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use solver::deadline::{Deadline, Part};
 use solver::model::{
@@ -16,11 +16,13 @@ use super::State;
 use super::history::Random;
 use super::per_host::{Answer, World};
 
+static UNLIMITED: LazyLock<Deadline> = LazyLock::new(Deadline::none);
+
 fn question(planner: &Planner, now: Seconds) -> Question<'_> {
     Question {
         planner,
         now,
-        deadline: Deadline::none(),
+        deadline: &UNLIMITED,
         solver: &Highs,
         decisions: MOST_DECISIONS,
         each: Part::WHOLE,
