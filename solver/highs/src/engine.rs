@@ -98,6 +98,22 @@ impl Limits {
             nodes: most(nodes),
         }
     }
+
+    /// Counts the iterations of a run; all that is left, if it ended at a limit of work, which may have been one of nodes.
+    pub(crate) fn spend(deadline: &Deadline, iterations: i64, is_limit: bool) {
+        deadline.spend(iterations.try_into().unwrap_or(0));
+        if is_limit {
+            deadline.spend(deadline.work_left().unwrap_or(0));
+        }
+    }
+}
+
+/// Whether HiGHS ended at a limit of iterations or nodes.
+const fn is_work_limit(status: HighsInt) -> bool {
+    matches!(
+        status,
+        highs::MODEL_STATUS_REACHED_ITERATION_LIMIT | highs::MODEL_STATUS_REACHED_SOLUTION_LIMIT
+    )
 }
 
 /// A number of rows, columns or entries in HiGHS's type. Programs are far smaller than its range; one
@@ -292,9 +308,9 @@ impl Engine {
             return Status::Unreliable;
         }
         let iterations = self.whole(c"simplex_iteration_count");
-        deadline.spend(iterations.and_then(|count| count.try_into().ok()).unwrap_or(0));
         // SAFETY: the object lives.
         let status = unsafe { highs::Highs_getModelStatus(self.highs) };
+        Limits::spend(deadline, iterations.unwrap_or(0).into(), is_work_limit(status));
         if status == highs::MODEL_STATUS_INFEASIBLE {
             return Status::Infeasible;
         }
@@ -313,14 +329,12 @@ impl Engine {
         }
         if status == highs::MODEL_STATUS_OPTIMAL && feasible && !self.failed {
             Status::Optimal
+        } else if status == highs::MODEL_STATUS_REACHED_TIME_LIMIT {
+            Status::TimeLimit
+        } else if is_work_limit(status) {
+            Status::WorkLimit
         } else {
-            match status {
-                highs::MODEL_STATUS_REACHED_TIME_LIMIT => Status::TimeLimit,
-                highs::MODEL_STATUS_REACHED_ITERATION_LIMIT | highs::MODEL_STATUS_REACHED_SOLUTION_LIMIT => {
-                    Status::WorkLimit
-                }
-                _ => Status::Unreliable,
-            }
+            Status::Unreliable
         }
     }
 

@@ -183,16 +183,18 @@ fn run(program: &Program, run: Run, deadline: &Deadline) -> Answer {
     let Ok(solved) = model.try_solve() else {
         return Answer::Open(Outcome::Unreliable);
     };
-    deadline.spend(solved.simplex_iteration_count().try_into().unwrap_or(0));
+    let is_limit = matches!(
+        solved.status(),
+        HighsModelStatus::ReachedIterationLimit | HighsModelStatus::ReachedSolutionLimit
+    );
+    Limits::spend(deadline, solved.simplex_iteration_count(), is_limit);
     let is_feasible = solved.primal_solution_status() == HighsSolutionStatus::Feasible;
     #[expect(clippy::wildcard_enum_match_arm, reason = "HiGHS has many ways to fail")]
     match solved.status() {
         HighsModelStatus::Optimal if is_feasible => Answer::Values(solved.get_solution().columns().to_vec()),
         HighsModelStatus::Infeasible | HighsModelStatus::UnboundedOrInfeasible => Answer::Infeasible,
         HighsModelStatus::ReachedTimeLimit => Answer::Open(Outcome::TimeLimit),
-        HighsModelStatus::ReachedIterationLimit | HighsModelStatus::ReachedSolutionLimit => {
-            Answer::Open(Outcome::WorkLimit)
-        }
+        _ if is_limit => Answer::Open(Outcome::WorkLimit),
         _ => Answer::Open(Outcome::Unreliable),
     }
 }

@@ -316,7 +316,7 @@ fn equal_costs_end_and_their_bound_holds() {
     assert!(optima > 0);
 }
 
-/// A market split problem: hard to decide, so that a tenth of a second ends in the middle.
+/// A market split problem: hard to decide, so that a tenth of a second and some nodes end in the middle.
 #[test]
 fn a_limit_in_the_middle_ends_the_solve() {
     let mut engine = Engine::new();
@@ -340,6 +340,9 @@ fn a_limit_in_the_middle_ends_the_solve() {
         Status::TimeLimit
     );
     assert!(started.elapsed().as_secs() < 10);
+    let work = Deadline::none().limited(None, Some(20_000));
+    assert_eq!(engine.solve(&work), Status::WorkLimit);
+    assert_eq!(work.work_left(), Some(0));
     assert!(engine.bound() > 0.0);
 }
 

@@ -87,7 +87,9 @@ pub(super) fn solve<'a>(
         if let Some(why) = deadline.over() {
             return Searched::Open(why);
         }
-        let (program, columns, rows) = search.program();
+        let Some((program, columns, rows)) = search.program(deadline) else {
+            continue;
+        };
         match relax::solve(&program, deadline, solver) {
             Relaxed::Values(values) => {
                 if search.grow(&chosen(&search.included, &columns, &values), relax::TOLERANCE) {
@@ -118,8 +120,9 @@ pub(super) fn solve<'a>(
         if search.grow(&chosen, 0.5) {
             continue;
         }
-        match search.hosts(&chosen) {
+        match search.hosts(&chosen, deadline) {
             Ok(counts) => return Searched::Counts(counts),
+            Err(_) if deadline.is_over() => {}
             Err(groups) => {
                 for group in groups {
                     search.split(group);
@@ -183,12 +186,15 @@ impl<'w, 'a> Search<'w, 'a> {
         ((disturbance + 1) * (filling + 1), disturbance + 1, 1)
     }
 
-    /// The program over the included demands, and which of its rows are room.
-    fn program(&mut self) -> (Program, Columns, Vec<RoomRow>) {
+    /// The program over the included demands, and which of its rows are room; `None` if the deadline ends.
+    fn program(&mut self, deadline: &Deadline) -> Option<(Program, Columns, Vec<RoomRow>)> {
         let weights = self.weights();
         let mut program = Program::default();
         let mut columns = Columns::new();
         for &number in &self.included {
+            if deadline.is_over() {
+                return None;
+            }
             let demand = &self.world.demands[number];
             if demand.most == 0 {
                 continue;
@@ -241,7 +247,7 @@ impl<'w, 'a> Search<'w, 'a> {
                 });
             }
         }
-        (program, columns, room_rows)
+        Some((program, columns, room_rows))
     }
 
     /// The proof in an engine's weights of the rows of a program, if it can be written down.
@@ -295,7 +301,7 @@ impl<'w, 'a> Search<'w, 'a> {
     }
 
     /// Turns units per group into hosts; the groups for which that did not work out otherwise.
-    fn hosts(&self, chosen: &Chosen) -> Result<Vec<Counts>, Vec<GroupNumber>> {
+    fn hosts(&self, chosen: &Chosen, deadline: &Deadline) -> Result<Vec<Counts>, Vec<GroupNumber>> {
         let mut counts: Vec<Counts> = self.world.demands.iter().map(|demand| demand.holds.clone()).collect();
         let mut failed = Vec::new();
         for group in self.touched(chosen) {
@@ -305,7 +311,7 @@ impl<'w, 'a> Search<'w, 'a> {
                 Some((number, units.saturating_mul(self.world.demands[number].unit())))
             });
             let hosts = &self.groups.hosts[group];
-            let Some(packed) = pack::pack(self.world, hosts, &wanted.collect()) else {
+            let Some(packed) = pack::pack(self.world, hosts, &wanted.collect(), deadline) else {
                 failed.push(group);
                 continue;
             };
