@@ -76,6 +76,10 @@ pub(crate) const NODES: &CStr = c"mip_max_nodes";
 /// Iterations that a node of branch and bound is taken for when work is limited.
 const ITERATIONS_OF_A_NODE: u64 = 100;
 
+/// Seconds, and share of what is left, in which HiGHS may not notice that the time of an integer program is up: it does
+/// not ask during presolve and some heuristics.
+const UNRESPONSIVE: (f64, f64) = (0.5, 0.5);
+
 /// What is left of a deadline in HiGHS's terms.
 pub(crate) struct Limits {
     pub(crate) seconds: f64,
@@ -93,7 +97,15 @@ impl Limits {
             (work, u64::MAX)
         };
         Self {
-            seconds: deadline.left().map_or(f64::INFINITY, |left| left.as_secs_f64()),
+            seconds: deadline.left().map_or(f64::INFINITY, |left| {
+                let left = left.as_secs_f64();
+                let (seconds, share) = UNRESPONSIVE;
+                if integer {
+                    left - seconds.min(share * left)
+                } else {
+                    left
+                }
+            }),
             iterations: most(iterations),
             nodes: most(nodes),
         }

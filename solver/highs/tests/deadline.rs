@@ -237,44 +237,6 @@ fn run(begun: std::time::Instant) -> Duration {
 #[test]
 #[ignore = "a measurement"]
 fn a_saturated_fleet_of_ten_thousand_hosts() {
-    use std::backtrace::Backtrace;
-    use std::sync::Mutex;
-    let begun = std::time::Instant::now();
-    let problem = saturated(true);
-    for (what, number) in [("heal", 0), ("admit", 10), ("admit", 27)] {
-        let gaps: Arc<Mutex<(Duration, String, Vec<(Duration, Duration, String, String)>)>> = Arc::default();
-        let inner = Arc::clone(&gaps);
-        let start = run(begun);
-        let clock = move || {
-            let now = run(begun);
-            let mut gaps = inner.lock().unwrap();
-            let gap = now - gaps.0;
-            let trace = if gap > Duration::from_millis(60) || now - start > Duration::from_millis(500) { Backtrace::force_capture().to_string() } else { String::new() };
-            if gap > Duration::from_millis(60) {
-                let old = gaps.1.clone();
-                gaps.2.push((gap, now - start, old, trace.clone()));
-            }
-            gaps.0 = run(begun);
-            gaps.1 = trace;
-            now
-        };
-        let deadline = Deadline::by(clock).limited(Some(Duration::from_secs(1)), None);
-        if what == "heal" {
-            heal::run(&problem, "", &deadline, &Highs).unwrap();
-        } else {
-            let problem = Problem { requests: vec![problem.requests[number].clone()], ..problem.clone() };
-            admit::run(&problem, "", Settings { deadline: deadline.clone(), offers: false }, &Highs).unwrap();
-        }
-        let _ = deadline.now();
-        println!("=== {what} {number} {:?}", run(begun) - start);
-        for (gap, at, before, after) in &gaps.lock().unwrap().2 {
-            let short = |trace: &str| trace.lines().filter(|line| line.trim().starts_with("at ") && line.contains("solver/") || line.contains(" ./src")).filter(|line| !line.contains("deadline.rs")).take(6).map(|line| line.trim().to_owned()).collect::<Vec<_>>().join(" | ");
-            println!("gap {gap:?} until {at:?}\n    from {}\n    to {}", short(before), short(after));
-        }
-    }
-    if begun.elapsed() > Duration::ZERO {
-        return;
-    }
     let begun = std::time::Instant::now();
     let seconds = std::env::var("SECONDS").unwrap_or_else(|_| "1,3".to_owned());
     for instances in [false, true] {

@@ -11,6 +11,7 @@
 //! exceeds no capacity attains it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::places::Places;
 use super::world::{Job, World, counted};
@@ -20,6 +21,9 @@ use crate::program::{ModelSolver, Outcome, Program};
 
 /// Weights beyond this strain the solver's arithmetic; the lesser goal is dropped then.
 const GREATEST_WEIGHT: i64 = 1_000_000;
+
+/// What it takes at most to write down a column of a program and give it to the solver, which looks at no clock meanwhile.
+const COLUMN: Duration = Duration::from_micros(3);
 
 /// Count per place of every job.
 pub(super) type Counts = Vec<BTreeMap<usize, u32>>;
@@ -35,7 +39,9 @@ pub(super) fn solve(
 ) -> Option<(Counts, bool)> {
     let mut search = Search::new(world, places);
     let run = |search: &mut Search<'_>, goal: Goal| loop {
-        if deadline.is_over() {
+        let columns: usize = search.usable.values().map(Vec::len).sum();
+        let writing = COLUMN.saturating_mul(u32::try_from(columns).unwrap_or(u32::MAX));
+        if deadline.is_over() || deadline.left().is_some_and(|left| left < writing) {
             return None;
         }
         let (program, columns) = search.program(goal);
