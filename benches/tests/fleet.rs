@@ -94,7 +94,7 @@ fn the_whole_re_plan_costs_the_same_by_host_and_by_class() {
     let optimum = |grain: Grain| {
         let outlined = outline(&filled, grain);
         assert!(outlined.reservations > 10);
-        let deadline = wall_clock().limited(Some(Duration::from_secs(120)), None);
+        let deadline = wall_clock().limited(Some(Duration::from_mins(2)), None);
         match Highs.solve(&outlined.program, &deadline) {
             Outcome::Optimal(values) => outlined.program.cost(&values),
             other @ (Outcome::Infeasible | Outcome::TimeLimit | Outcome::WorkLimit | Outcome::Unreliable) => {

@@ -66,10 +66,10 @@ pub fn solve(instance: &Instance, seed: u64, deadline: &Deadline) -> Answer {
     let mut pricing = Pricing::new(instance, seed);
     pricing.run(impossible, &deadline.part(FIRST_PASSES));
     answer.raise(instance, pricing.bound());
-    if matches!(answer.bound, Bound::Peak { .. }) {
-        if attempts.at_bound(&mut answer, deadline).is_err() || answer.proved() {
-            return answer;
-        }
+    if matches!(answer.bound, Bound::Peak { .. })
+        && (attempts.at_bound(&mut answer, deadline).is_err() || answer.proved())
+    {
+        return answer;
     }
     pricing.run(impossible, &deadline.share(SHARE_OF_PRICING));
     answer.raise(instance, pricing.bound());

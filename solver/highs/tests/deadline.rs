@@ -226,6 +226,9 @@ fn saturated(instances: bool) -> Problem {
     Problem::parse(&document.to_string()).unwrap()
 }
 
+/// A mode's name, and what plans in it.
+type Mode<'m> = (&'m str, &'m dyn Fn() -> Plan);
+
 /// For how long the thread has run, so that other work on the machine costs little; wall time where the kernel does not say.
 fn run(begun: std::time::Instant) -> Duration {
     let run = std::fs::read_to_string("/proc/thread-self/schedstat");
@@ -247,7 +250,6 @@ fn a_saturated_fleet_of_ten_thousand_hosts() {
                 deadline: limited(),
                 offers: true,
             };
-            type Mode<'m> = (&'m str, &'m dyn Fn() -> Plan);
             let single = |number: usize| Problem {
                 requests: vec![problem.requests[number].clone()],
                 ..problem.clone()
@@ -274,7 +276,7 @@ fn a_saturated_fleet_of_ten_thousand_hosts() {
             for (mode, plan) in modes {
                 let before = run(begun);
                 let plan = plan();
-                let whole = (run(begun) - before).as_secs_f64();
+                let whole = run(begun).saturating_sub(before).as_secs_f64();
                 let longest = plan.decisions.iter().map(|decision| decision.micros).max().unwrap_or(0) as f64 / 1e6;
                 for decision in &plan.decisions {
                     if decision.micros as f64 / 1e6 > seconds + 0.3 {

@@ -248,7 +248,7 @@ fn nothing_is_claimed_when_the_time_is_over() {
         assert!(engine.values().is_empty());
         assert!(engine.bound().is_infinite());
         assert_eq!(
-            engine.solve(&wall_clock().limited(Some(Duration::from_secs(60)), None)),
+            engine.solve(&wall_clock().limited(Some(Duration::from_mins(1)), None)),
             Status::Optimal
         );
     }

@@ -29,7 +29,7 @@ fn choose(planner: &Planner, requests: &[(Request, u64)], now: i64, seconds: f64
     let deadline = deadline(seconds);
     let begun = deadline.now();
     let batch = batch::choose(planner, requests, now, &deadline, &Highs).unwrap();
-    (batch, (deadline.now() - begun).as_secs_f64())
+    (batch, deadline.now().saturating_sub(begun).as_secs_f64())
 }
 
 fn gap(value: u64, bound: u64) -> f64 {
@@ -88,7 +88,7 @@ fn documents() {
         let deadline = deadline(seconds);
         let begun = deadline.now();
         let plan = batch::run(&problem, &name, &deadline, &Highs).unwrap();
-        let spent = (deadline.now() - begun).as_secs_f64();
+        let spent = deadline.now().saturating_sub(begun).as_secs_f64();
         assert_eq!(check(&problem, &name, &plan), [], "{file}");
         let sums = &plan.summary;
         println!(

@@ -21,7 +21,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use solver::deadline::Deadline;
 use solver::decision::{Tier, Verdict};
 use solver::model::{Host, Instances, Interval, Request, RequestedReservation, Resource, Seconds};
 use solver::planner::Planner;
