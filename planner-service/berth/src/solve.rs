@@ -168,3 +168,32 @@ fn summarise(plan: &Plan) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::SolveArguments;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: SolveArguments,
+    }
+
+    #[test]
+    fn limits_are_numbers_above_zero() {
+        let read = |option: &str, value: &str| Line::try_parse_from(["solve", "-", option, value]);
+        for wrong in ["0", "-1", "x", "", "nan", "1e400"] {
+            assert!(
+                read("--time-limit", wrong).is_err() && read("--work-limit", wrong).is_err(),
+                "{wrong}"
+            );
+        }
+        assert!(read("--work-limit", "1.5").is_err());
+        let work = read("--work-limit", "20000")
+            .ok()
+            .and_then(|line| line.arguments.work_limit);
+        assert_eq!(work, Some(20_000));
+    }
+}

@@ -397,6 +397,31 @@ fn s04_no_word_of_a_solver_refuses_what_is_possible() {
         let plan = admit::run(&problem, &name, settings, &Liar(Outcome::Unreliable)).unwrap();
         assert_eq!(plan.decisions[0].unfinished.as_deref(), Some(why));
     }
+    // Too much to try in whole numbers: what the solver said is all there is.
+    let mut document = thirds(1_000_000_000_000, 0, 0);
+    for host in document["hosts"].as_array_mut().unwrap() {
+        host["capacity"]["OTHER"] = json!(1_000);
+    }
+    let mut many = of_instances("many", 500, 0);
+    many["resources"] = json!({"OTHER": 1});
+    document["requests"][0]["reservations"]
+        .as_array_mut()
+        .unwrap()
+        .push(many);
+    let (problem, name) = parse(&document);
+    for (outcome, why) in [
+        (Outcome::Infeasible, "work"),
+        (Outcome::WorkLimit, "work"),
+        (Outcome::Unreliable, "arithmetic"),
+        (Outcome::TimeLimit, "time"),
+    ] {
+        let settings = Settings {
+            deadline: Deadline::none(),
+            offers: false,
+        };
+        let plan = admit::run(&problem, &name, settings, &Liar(outcome)).unwrap();
+        assert_eq!(plan.decisions[0].unfinished.as_deref(), Some(why));
+    }
 }
 
 #[test]
