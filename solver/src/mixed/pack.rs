@@ -107,6 +107,9 @@ impl Packer<'_> {
     /// Places the demands in order beside those that stay: hosts, or the demand that found no room. `None`
     /// if what stays does not fit together, or the deadline ends.
     fn place(&self, staying: &BTreeSet<DemandNumber>, order: &[DemandNumber]) -> Option<Result<Packed, DemandNumber>> {
+        if self.deadline.is_over() {
+            return None;
+        }
         let mut standing: Vec<Standing<'_>> = self
             .hosts
             .iter()

@@ -305,6 +305,9 @@ impl<'w, 'a> Search<'w, 'a> {
         let mut counts: Vec<Counts> = self.world.demands.iter().map(|demand| demand.holds.clone()).collect();
         let mut failed = Vec::new();
         for group in self.touched(chosen) {
+            if deadline.is_over() {
+                return Err(Vec::new());
+            }
             let standing = self.standing(chosen, group);
             let wanted = standing.into_iter().filter_map(|(number, units)| {
                 let units = relax::whole(units)?;
