@@ -8,19 +8,19 @@ use std::hint::black_box;
 use benches::book::{book, request};
 use benches::random::Random;
 use criterion::{Criterion, criterion_group, criterion_main};
+use solver::deadline::Deadline;
 use solver::decision::Tier;
 use solver::model::{Request, Seconds};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver_highs::Highs;
 
 const NOW: Seconds = 1_800_000_000;
-const BUDGET: Budget = Budget { seconds: None };
 
 /// The first random request that is decided in this tier.
 fn first(planner: &Planner, random: &mut Random, tier: Tier) -> Option<Request> {
     (0..20_000)
         .map(|number| request(1_000_000 + number, NOW, random))
-        .find(|request| planner.decide(request, NOW, BUDGET, &Highs).tier == tier)
+        .find(|request| planner.decide(request, NOW, &Deadline::none(), &Highs).tier == tier)
 }
 
 fn decide(criterion: &mut Criterion) {
@@ -33,9 +33,9 @@ fn decide(criterion: &mut Criterion) {
     ];
     for (name, tier) in cases {
         if let Some(request) = first(&planner, &mut random, tier) {
-            let decision = planner.decide(&request, NOW, BUDGET, &Highs);
+            let decision = planner.decide(&request, NOW, &Deadline::none(), &Highs);
             criterion.bench_function(&format!("decide/{name}"), |bencher| {
-                bencher.iter(|| planner.decide(black_box(&request), NOW, BUDGET, &Highs));
+                bencher.iter(|| planner.decide(black_box(&request), NOW, &Deadline::none(), &Highs));
             });
             criterion.bench_function(&format!("apply/{name}"), |bencher| {
                 bencher.iter_batched(

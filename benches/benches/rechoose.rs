@@ -20,15 +20,16 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use benches::fleet::{Filled, Size};
 use benches::generator::{Parameters, generate};
+use solver::deadline::Deadline;
 use solver::decision::{Decision, Verdict};
 use solver::model::Seconds;
-use solver::planner::{Budget, Planner};
-use solver::program::{LinearEngine, ModelSolver, Program, Solved, Step};
-use solver_highs::{Engine, Highs, Runs, runs};
+use solver::planner::Planner;
+use solver::program::{LinearEngine, ModelSolver, Outcome, Program, Step};
+use solver_highs::{Engine, Highs, Runs, runs, wall_clock};
 
 /// What one re-choosing took.
 #[derive(Default, Clone, Copy)]
@@ -75,8 +76,8 @@ struct Watched {
 }
 
 impl ModelSolver for Watched {
-    fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved {
-        Highs.solve(program, seconds)
+    fn solve(&self, program: &Program, deadline: &Deadline) -> Outcome {
+        Highs.solve(program, deadline)
     }
 
     fn engine(&self) -> Option<Box<dyn LinearEngine>> {
@@ -273,10 +274,8 @@ impl<'s> Times<'s> {
     }
 }
 
-fn budget() -> Budget {
-    Budget {
-        seconds: Some(setting("BUDGET", 30.0)),
-    }
+fn deadline() -> Deadline {
+    wall_clock().limited(Some(Duration::from_secs_f64(setting("BUDGET", 30.0))), None)
 }
 
 /// Requests to a fleet that carries many leases, each on the same state.
@@ -294,7 +293,7 @@ fn fleet<'s>(solver: &'s Watched, times: &mut Times<'s>) {
         if started.elapsed().as_secs_f64() > setting("WALL", 30.0) {
             break;
         }
-        times.decide(|| planner.decide(request, filled.now, budget(), solver));
+        times.decide(|| planner.decide(request, filled.now, &deadline(), solver));
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status
@@ -334,7 +333,7 @@ fn stream<'s>(solver: &'s Watched, times: &mut Times<'s>) {
         if number == problem.requests.len() / 2 {
             *times = Times::new(solver);
         }
-        let decision = times.decide(|| planner.decide(&request, now, budget(), solver));
+        let decision = times.decide(|| planner.decide(&request, now, &deadline(), solver));
         match &decision.verdict {
             Verdict::Accepted { .. } => accepted += 1,
             Verdict::Refused { .. } => refused += 1,

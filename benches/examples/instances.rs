@@ -4,16 +4,22 @@
 
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a program to measure with")]
 
+use std::time::Duration;
+
 use benches::baseline::Rule;
 use benches::bound;
 use benches::generator::{Parameters, generate};
 use benches::random::ratio;
 use benches::replay::{self, Berth, Contender, Rival, Stream, Tally};
-use solver::planner::{Budget, Planner};
+use solver::deadline::Deadline;
+use solver::planner::Planner;
 use solver_format::{HostEntry, PoolEntry};
-use solver_highs::Highs;
+use solver_highs::{Highs, wall_clock};
 
-const BUDGET: Budget = Budget { seconds: Some(10.0) };
+/// Ten seconds for each decision.
+fn deadline() -> Deadline {
+    wall_clock().limited(Some(Duration::from_secs(10)), None)
+}
 /// Seconds for a bound.
 const BOUND: f64 = 120.0;
 
@@ -51,13 +57,18 @@ fn main() {
                 rule,
                 (hosts.clone(), pools.clone()),
                 planner.clone(),
-                BUDGET,
+                deadline(),
                 &Highs,
                 false,
             );
             run(&mut rival)
         };
-        let berth = run(&mut Berth::new(planner.clone(), stream.problem.freeze, BUDGET, &Highs));
+        let berth = run(&mut Berth::new(
+            planner.clone(),
+            stream.problem.freeze,
+            deadline(),
+            &Highs,
+        ));
         let others = [by(Rule::FirstFit), by(Rule::BestFit), by(Rule::Upstream)];
         let bound = if only_berth {
             0.0

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use solver::deadline::Deadline;
 use solver::decision::Verdict;
 use solver::model::{Host, Interval, Request, RequestedReservation, Resource, Seconds};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver::predicate::{Operator, Predicate};
-use solver::program::{ModelSolver, Outcome, Program, Solved};
+use solver::program::{ModelSolver, Outcome, Program};
 
 use crate::random::Random;
 
@@ -21,11 +22,8 @@ const HORIZON_HOURS: i64 = 60 * 24;
 pub struct CountingOnly;
 
 impl ModelSolver for CountingOnly {
-    fn solve(&self, _: &Program, _: Option<f64>) -> Solved {
-        Solved {
-            outcome: Outcome::Limit,
-            seconds: 0.0,
-        }
+    fn solve(&self, _: &Program, _: &Deadline) -> Outcome {
+        Outcome::WorkLimit
     }
 }
 
@@ -94,7 +92,7 @@ pub fn book(hosts: usize, leases: usize, now: Seconds, random: &mut Random) -> P
     while placed < leases && number < 4 * leases {
         let request = request(number, now, random);
         number += 1;
-        let decision = planner.decide(&request, now, Budget { seconds: None }, &CountingOnly);
+        let decision = planner.decide(&request, now, &Deadline::none(), &CountingOnly);
         if matches!(decision.verdict, Verdict::Accepted { .. }) && planner.apply(&request, &decision).is_ok() {
             placed += 1;
         }

@@ -11,10 +11,12 @@
 
 use std::collections::BTreeMap;
 
+use std::time::Duration;
+
 use solver::model::{Host, Interval, RequestedReservation, Resource, Seconds};
 use solver::program::LinearEngine;
 use solver_format::HostEntry;
-use solver_highs::Engine;
+use solver_highs::{Engine, wall_clock};
 
 use crate::random::ratio;
 use crate::replay::Stream;
@@ -99,7 +101,8 @@ fn prices(items: &[Item], slots: &BTreeMap<Slot, f64>, seconds: f64) -> BTreeMap
             .collect();
         engine.add_column(-item.value / total * 1e3, (0.0, 1.0), &entries);
     }
-    engine.solve(Some(seconds));
+    let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    engine.solve(&wall_clock().limited(Some(time), None));
     let duals = engine.duals();
     let price = |(slot, row): (&Slot, &usize)| {
         let dual = duals.get(*row).copied().unwrap_or(0.0);

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use solver::deadline::Deadline;
 use solver::decision::{Decision, Tier, Verdict};
-use solver::program::{LinearEngine, ModelSolver, Program, Solved, Step};
+use solver::program::{LinearEngine, ModelSolver, Outcome, Program, Step};
 use solver_highs::{Runs, runs};
 
 /// The stages of a decision, from cheap to dear.
@@ -133,9 +134,9 @@ impl<'a> Stages<'a> {
 }
 
 impl ModelSolver for Stages<'_> {
-    fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved {
+    fn solve(&self, program: &Program, deadline: &Deadline) -> Outcome {
         let before = runs();
-        let solved = self.solver.solve(program, seconds);
+        let solved = self.solver.solve(program, deadline);
         let ran = runs() - before;
         self.reached(if ran.integer > 0 { Stage::Integer } else { Stage::Linear });
         solved

@@ -8,11 +8,11 @@ use benches::baseline::{Grain, outline};
 use benches::book::CountingOnly;
 use benches::fleet::{Budgets, Filled, Scan, Size, measure};
 use benches::ledger::Ledger;
+use solver::deadline::Deadline;
 use solver::decision::Verdict;
 use solver::model::Host;
-use solver::planner::Budget;
 use solver::program::{ModelSolver, Outcome};
-use solver_highs::Highs;
+use solver_highs::{Highs, wall_clock};
 
 fn filled(hosts: u32) -> Filled {
     Filled::new(Size {
@@ -44,7 +44,7 @@ fn berth_accepts_whatever_the_scan_finds() {
     let scan = Scan::new(&filled);
     let mut found = 0;
     for request in &filled.requests {
-        let decision = planner.decide(request, filled.now, Budget { seconds: None }, &Highs);
+        let decision = planner.decide(request, filled.now, &Deadline::none(), &Highs);
         let free = request.reservations.iter().all(|part| scan.first_free(part).is_some());
         found += usize::from(free);
         assert!(!free || matches!(decision.verdict, Verdict::Accepted { .. }));
@@ -65,7 +65,7 @@ fn asking_for_all_needs_no_program() {
             asked.min = u32::try_from(filled.hosts.iter().filter(suits).count()).expect("a thousand at most");
             asked.max = asked.min;
         }
-        let decision = planner.decide(&request, filled.now, Budget { seconds: None }, &CountingOnly);
+        let decision = planner.decide(&request, filled.now, &Deadline::none(), &CountingOnly);
         assert!(!matches!(decision.verdict, Verdict::Undecided(_)), "{}", request.id);
         refused += usize::from(matches!(decision.verdict, Verdict::Refused { .. }));
     }
@@ -79,7 +79,7 @@ fn every_measured_decision_holds() {
     let budgets = Budgets {
         wall: Duration::from_secs(20),
         decisions: 300,
-        decision: Budget { seconds: Some(5.0) },
+        decision: Duration::from_secs(5),
     };
     let mut heard = 0;
     let figures = measure(&filled, &planner, budgets, &Highs, || heard += 1).expect("no promise is broken");
@@ -94,9 +94,12 @@ fn the_whole_re_plan_costs_the_same_by_host_and_by_class() {
     let optimum = |grain: Grain| {
         let outlined = outline(&filled, grain);
         assert!(outlined.reservations > 10);
-        match Highs.solve(&outlined.program, Some(120.0)).outcome {
+        let deadline = wall_clock().limited(Some(Duration::from_mins(2)), None);
+        match Highs.solve(&outlined.program, &deadline) {
             Outcome::Optimal(values) => outlined.program.cost(&values),
-            other @ (Outcome::Infeasible | Outcome::Limit | Outcome::Unreliable) => panic!("{other:?}"),
+            other @ (Outcome::Infeasible | Outcome::TimeLimit | Outcome::WorkLimit | Outcome::Unreliable) => {
+                panic!("{other:?}")
+            }
         }
     };
     assert_eq!(optimum(Grain::Class), optimum(Grain::Host));

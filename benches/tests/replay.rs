@@ -2,18 +2,24 @@
 
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use benches::baseline::Rule;
 use benches::generator::{Parameters, generate};
 use benches::ledger::Ledger;
 use benches::replay::{self, Berth, Mobile, Prices, Rival, Stream, Tally};
 use solver::admit::Settings;
+use solver::deadline::Deadline;
 use solver::decision::{Decision, Tier, Verdict};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver_check::check;
 use solver_format::{HostEntry, PoolEntry, Problem, fingerprint};
-use solver_highs::Highs;
+use solver_highs::{Highs, wall_clock};
 
-const BUDGET: Budget = Budget { seconds: Some(10.0) };
+/// Ten seconds for each decision.
+fn deadline() -> Deadline {
+    wall_clock().limited(Some(Duration::from_secs(10)), None)
+}
 
 fn stream(parameters: &Parameters) -> Stream {
     Stream::of(generate(parameters, |_, _| {}).expect("in range")).expect("it begins empty")
@@ -37,13 +43,13 @@ fn by_rule_and_berth(stream: &Stream, rule: Rule, second_opinion: bool) -> Tally
     let hosts = stream.problem.hosts.iter().map(HostEntry::to_host).collect();
     let pools = stream.problem.pools.iter().map(PoolEntry::to_pool).collect();
     let mirror = Planner::of(&stream.problem).expect("it is valid");
-    let mut rival = Rival::new(rule, (hosts, pools), mirror, BUDGET, &Highs, second_opinion);
+    let mut rival = Rival::new(rule, (hosts, pools), mirror, deadline(), &Highs, second_opinion);
     replay::run(stream, &mut rival, || {}).expect("it keeps its promises")
 }
 
 fn by_berth(stream: &Stream) -> Tally {
     let planner = Planner::of(&stream.problem).expect("it is valid");
-    let mut berth = Berth::new(planner, stream.problem.freeze, BUDGET, &Highs);
+    let mut berth = Berth::new(planner, stream.problem.freeze, deadline(), &Highs);
     replay::run(stream, &mut berth, || {}).expect("every decision holds")
 }
 
@@ -112,16 +118,16 @@ fn the_checker_accepts_the_plan_of_every_stream() {
         let problem = generate(&parameters, |_, _| {}).expect("in range");
         let text = serde_json::to_string(&problem).expect("it can be written");
         let settings = Settings {
-            budget: BUDGET,
+            deadline: deadline(),
             offers: false,
         };
         let problem = Problem::parse(&text).expect("it is valid");
-        let plan = solver::replay::run(&problem, &fingerprint(&text), settings, &Highs, || 0, |_| {}).expect("it runs");
+        let plan = solver::replay::run(&problem, &fingerprint(&text), settings, &Highs, |_| {}).expect("it runs");
         assert_eq!(check(&problem, &fingerprint(&text), &plan), []);
         assert_eq!(plan.summary.undecided, 0);
         let stream = Stream::of(problem).expect("it begins empty");
         let planner = Planner::of(&stream.problem).expect("it is valid");
-        let mut berth = Berth::new(planner, stream.problem.freeze, BUDGET, &Highs);
+        let mut berth = Berth::new(planner, stream.problem.freeze, deadline(), &Highs);
         let whole = Stream {
             counted_from: stream.problem.now,
             ..stream
@@ -157,7 +163,7 @@ fn prices_decline_what_is_feasible_only_if_they_are_asked_to() {
     let stream = stream(&small());
     let with = |share: f64| {
         let planner = Planner::of(&stream.problem).expect("it is valid");
-        let berth = Berth::new(planner, stream.problem.freeze, BUDGET, &Highs);
+        let berth = Berth::new(planner, stream.problem.freeze, deadline(), &Highs);
         let mut berth = berth.with_prices(Prices::new(share));
         replay::run(&stream, &mut berth, || {}).expect("every decision holds")
     };
@@ -175,7 +181,7 @@ fn the_ledger_finds_a_host_promised_twice() {
     let mut ledger = Ledger::new(hosts, 0);
     let planner = Planner::of(&stream.problem).expect("it is valid");
     let (at, request) = stream.requests.first().expect("there are requests");
-    let decision = planner.decide(request, *at, BUDGET, &Highs);
+    let decision = planner.decide(request, *at, &deadline(), &Highs);
     assert!(matches!(decision.verdict, Verdict::Accepted { .. }));
     ledger.record(request, &decision).expect("the first promise holds");
     let mut again = request.clone();

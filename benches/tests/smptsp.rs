@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "all of it is a test")]
 
-use benches::smptsp::{Answer, Bound, Instance, InstanceError, PRICE_UNIT, Settings, Task, check, peak, read, solve};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use benches::smptsp::{Answer, Bound, Instance, InstanceError, PRICE_UNIT, Task, check, peak, read, solve};
+use solver::deadline::Deadline;
 
 const CHAIN: &str = include_str!("smptsp/chain.dat");
 const APART: &str = include_str!("smptsp/apart.dat");
@@ -69,15 +73,13 @@ fn fewest(instance: &Instance) -> Option<usize> {
 
 /// Solves with a clock that only counts how often it is asked.
 fn answer(instance: &Instance, questions: u32) -> Answer {
-    let mut asked = 0;
-    let settings = Settings {
-        seconds: f64::from(questions),
-        seed: 7,
-    };
-    solve(instance, settings, &mut || {
-        asked += 1;
-        f64::from(asked)
-    })
+    let asked = AtomicU64::new(0);
+    let clock = Deadline::by(move || Duration::from_secs(asked.fetch_add(1, Ordering::Relaxed)));
+    solve(
+        instance,
+        7,
+        &clock.limited(Some(Duration::from_secs(questions.into())), None),
+    )
 }
 
 #[test]

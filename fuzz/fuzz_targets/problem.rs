@@ -4,9 +4,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use solver::admit::{self, Settings};
-use solver::batch::{self, Limits};
-use solver::planner::Budget;
-use solver::program::{ModelSolver, Outcome, Program, Solved};
+use solver::batch;
+use solver::deadline::Deadline;
+use solver::program::{ModelSolver, Outcome, Program};
 use solver::{heal, replay};
 use solver_check::check;
 use solver_format::{Problem, fingerprint};
@@ -16,28 +16,25 @@ use solver_format::{Problem, fingerprint};
 struct CountingOnly;
 
 impl ModelSolver for CountingOnly {
-    fn solve(&self, _: &Program, _: Option<f64>) -> Solved {
-        Solved {
-            outcome: Outcome::Limit,
-            seconds: 0.0,
-        }
+    fn solve(&self, _: &Program, _: &Deadline) -> Outcome {
+        Outcome::WorkLimit
     }
 }
 
 fuzz_target!(|text: &str| {
     let Ok(problem) = Problem::parse(text) else { return };
-    let budget = Budget { seconds: None };
-    let settings = Settings { budget, offers: true };
-    let name = fingerprint(text);
-    let limits = Limits {
-        rounds: 1,
-        ..Limits::default()
+    // A batch searches for longer than a fuzzer should wait.
+    let deadline = &Deadline::none().limited(None, Some(50_000));
+    let settings = Settings {
+        deadline: deadline.clone(),
+        offers: true,
     };
+    let name = fingerprint(text);
     let plans = [
-        admit::run(&problem, &name, settings, &CountingOnly, || 0),
-        replay::run(&problem, &name, settings, &CountingOnly, || 0, |_| {}),
-        heal::run(&problem, &name, budget, &CountingOnly, || 0),
-        batch::run(&problem, &name, limits, &CountingOnly, || 0),
+        admit::run(&problem, &name, settings, &CountingOnly),
+        replay::run(&problem, &name, settings, &CountingOnly, |_| {}),
+        heal::run(&problem, &name, deadline, &CountingOnly),
+        batch::run(&problem, &name, &deadline.restarted(), &CountingOnly),
     ];
     for plan in plans {
         match plan {

@@ -7,31 +7,30 @@ use solver_format::{
     Summary, VerdictName, all_units, units,
 };
 
+use crate::deadline::Deadline;
 use crate::decision::{Conflict, Decision, Tier, Verdict};
 use crate::model::{Lease, Request, Seconds};
 use crate::offers::{self, Offer};
-use crate::planner::{Budget, ModelSolver, Planner, StateError};
+use crate::planner::{ModelSolver, Planner, StateError};
 
 /// How the requests are decided.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
-    /// For one decision.
-    pub budget: Budget,
+    /// For each decision, from when it begins; its clock measures them.
+    pub deadline: Deadline,
     /// Whether to look for what would be accepted in place of a refused request: some tens of decisions
-    /// more for each, in what the budget of the decision leaves.
+    /// more for each, in what the decision leaves of its deadline.
     pub offers: bool,
 }
 
-/// Decides every request of a problem at its `now`. `fingerprint` names the problem's text; `micros` is a
-/// clock that counts microseconds from any origin.
+/// Decides every request of a problem at its `now`. `fingerprint` names the problem's text.
 pub fn run(
     problem: &Problem,
     fingerprint: &str,
     settings: Settings,
     solver: &dyn ModelSolver,
-    micros: impl Fn() -> u64 + Sync,
 ) -> Result<Plan, StateError> {
-    let mut course = Course::new(problem, settings, solver, micros)?;
+    let mut course = Course::new(problem, settings, solver)?;
     for entry in &problem.requests {
         course.decide(entry, problem.now)?;
     }
@@ -39,31 +38,24 @@ pub fn run(
 }
 
 /// Requests decided one after another, and the plan they make so far.
-pub(crate) struct Course<'a, C> {
+pub(crate) struct Course<'a> {
     /// The state the decisions so far have led to.
     pub(crate) planner: Planner,
     cleaning: Seconds,
     settings: Settings,
     solver: &'a dyn ModelSolver,
-    micros: C,
     decisions: Vec<DecisionEntry>,
     summary: Summary,
 }
 
-impl<'a, C: Fn() -> u64 + Sync> Course<'a, C> {
+impl<'a> Course<'a> {
     /// Before the first request of a problem.
-    pub(crate) fn new(
-        problem: &Problem,
-        settings: Settings,
-        solver: &'a dyn ModelSolver,
-        micros: C,
-    ) -> Result<Self, StateError> {
+    pub(crate) fn new(problem: &Problem, settings: Settings, solver: &'a dyn ModelSolver) -> Result<Self, StateError> {
         Ok(Self {
             planner: Planner::of(problem)?,
             cleaning: problem.cleaning,
             settings,
             solver,
-            micros,
             decisions: Vec::with_capacity(problem.requests.len()),
             summary: Summary::default(),
         })
@@ -73,8 +65,8 @@ impl<'a, C: Fn() -> u64 + Sync> Course<'a, C> {
     pub(crate) fn decide(&mut self, entry: &RequestEntry, now: Seconds) -> Result<bool, StateError> {
         let seen = &self.planner;
         let request = entry.to_request(self.cleaning);
-        let (budget, solver) = (self.settings.budget, self.solver);
-        let started = (self.micros)();
+        let (deadline, solver) = (&self.settings.deadline.restarted(), self.solver);
+        let begun = deadline.now();
         let untimely = untimely(seen, &request, now);
         let out_of_time = untimely.is_some();
         let decision = match untimely {
@@ -83,19 +75,16 @@ impl<'a, C: Fn() -> u64 + Sync> Course<'a, C> {
                 verdict: Verdict::Refused { conflict },
                 tier: Tier::Static,
             },
-            None => seen.decide(&request, now, budget, solver),
+            None => seen.decide(&request, now, deadline, solver),
         };
-        let spent = (self.micros)().saturating_sub(started);
+        let spent = deadline.micros_since(begun);
         count(&mut self.summary, entry, &decision);
         let mut written = write(entry, &decision, spent);
         if let Verdict::Refused { conflict } = &decision.verdict
             && !out_of_time
             && self.settings.offers
         {
-            // A decision and its offers share the time.
-            let spent = || std::time::Duration::from_micros((self.micros)().saturating_sub(started));
-            let left = || budget.seconds.map(|seconds| (seconds - spent().as_secs_f64()).max(0.0));
-            let found = offers::find(seen, &request, conflict, now, &left, solver);
+            let found = offers::find(seen, &request, conflict, now, deadline, solver);
             written.offers = offers(&request, found);
         }
         self.decisions.push(written);

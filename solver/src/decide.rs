@@ -2,9 +2,10 @@
 //!
 //! Invariant: nothing here changes the planner, and a refusal is a theorem about the model.
 
+use crate::deadline::Deadline;
 use crate::decision::{Conflict, Decision, Tier, Unfinished, Verdict};
 use crate::model::{Request, Seconds};
-use crate::planner::{Budget, ModelSolver, Planner};
+use crate::planner::{ModelSolver, Planner};
 use crate::reach::Reach;
 use crate::reassign::{self, Reassigned};
 use crate::request::Ask;
@@ -14,13 +15,13 @@ use crate::{certificate, count, decode, mixed, tails, verify};
 impl Planner {
     /// Decides a request at `now`: accepted if any assignment exists that keeps every promise, with
     /// the fewest counted moves. The planner itself does not change; see [`Planner::apply`].
-    pub fn decide(&self, request: &Request, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> Decision {
+    pub fn decide(&self, request: &Request, now: Seconds, deadline: &Deadline, solver: &dyn ModelSolver) -> Decision {
         let knowing = self.knowing(request);
-        let (tier, verdict) = knowing.as_ref().unwrap_or(self).verdict(request, now, budget, solver);
+        let (tier, verdict) = knowing.as_ref().unwrap_or(self).verdict(request, now, deadline, solver);
         Decision { at: now, verdict, tier }
     }
 
-    fn verdict(&self, whole: &Request, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> (Tier, Verdict) {
+    fn verdict(&self, whole: &Request, now: Seconds, deadline: &Deadline, solver: &dyn ModelSolver) -> (Tier, Verdict) {
         let refused = |tier: Tier, conflict: Conflict| (tier, Verdict::Refused { conflict });
         let ahead = whole.ahead(now);
         let request = ahead.as_ref();
@@ -30,7 +31,7 @@ impl Planner {
         };
         let reach = Reach::new(self, &asks, request, now);
         if mixed::has_other_kinds(request) {
-            return mixed::decide(self, &asks, request, now, &reach, budget, solver);
+            return mixed::decide(self, &asks, request, now, &reach, deadline, solver);
         }
         let free = count::search(self, &asks, request, now);
         if let Some(found) = &free
@@ -43,7 +44,7 @@ impl Planner {
         }
         let mut scope = Scope::new(self, &asks, request, now, &reach);
         if free.is_none()
-            && let Some(conflict) = certificate::at_likely(&mut scope)
+            && let Some(conflict) = certificate::at_likely(&mut scope, deadline)
             && !reach.names_instances(&conflict)
         {
             return refused(Tier::Certificate, conflict);
@@ -51,11 +52,11 @@ impl Planner {
         // Without an answer in time, hosts that are free as things stand are an answer still.
         let undecided = |why: Unfinished| {
             let found = free.as_ref().map(|found| (Tier::Count, found.verdict(&asks)));
-            found.unwrap_or_else(|| mixed::settle(self, &asks, request, now, &reach, budget, why))
+            found.unwrap_or_else(|| mixed::settle(self, &asks, request, now, &reach, deadline, why))
         };
         // Instances were left aside, so only what they cannot make room for has to be decided beside them.
-        let beside_instances = || mixed::decide(self, &asks, request, now, &reach, budget, solver);
-        match reassign::solve(&mut scope, budget, solver) {
+        let beside_instances = || mixed::decide(self, &asks, request, now, &reach, deadline, solver);
+        match reassign::solve(&mut scope, deadline, solver) {
             Reassigned::Counts(counts) => {
                 if let Some(verdict) = scope.place(&counts) {
                     return (tier_of(&verdict), verdict);

@@ -27,6 +27,7 @@ mod certificate;
 mod classes;
 mod columns;
 mod count;
+pub mod deadline;
 mod decide;
 pub mod decision;
 mod decode;

@@ -3,6 +3,9 @@
 //! Every column is a whole number between zero and its upper bound, every coefficient is whole, so a
 //! solver's answer can be checked without rounding: see [`Program::admits`].
 
+use crate::deadline::Deadline;
+use crate::decision::Unfinished;
+
 /// A variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
@@ -82,24 +85,17 @@ pub enum Outcome {
     /// The solver says that no values satisfy all rows. It works in floating point, so this is no proof.
     Infeasible,
     /// Neither was shown: the time ran out.
-    Limit,
+    TimeLimit,
+    /// Neither was shown: the work ran out.
+    WorkLimit,
     /// Neither was shown: the solver failed, contradicted itself, or its answer did not hold in integers.
     Unreliable,
 }
 
-/// An outcome and what it took.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Solved {
-    /// The outcome.
-    pub outcome: Outcome,
-    /// Wall seconds spent.
-    pub seconds: f64,
-}
-
 /// Solves the integer programs the planner cannot decide by counting.
 pub trait ModelSolver: Send + Sync {
-    /// Minimises the program within `seconds` (`None`: without limit).
-    fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved;
+    /// Minimises the program, and counts the work that takes.
+    fn solve(&self, program: &Program, deadline: &Deadline) -> Outcome;
 
     /// An empty program that may grow; `None` if this solver solves only whole programs, so that what needs
     /// one stays undecided.
@@ -141,9 +137,22 @@ pub enum Status {
     /// No values satisfy all rows; see [`LinearEngine::ray`].
     Infeasible,
     /// The time ran out.
-    Limit,
+    TimeLimit,
+    /// The work ran out.
+    WorkLimit,
     /// The engine failed: an error, or an answer of which it is not sure itself.
     Unreliable,
+}
+
+impl Status {
+    /// What an engine says that stopped at a deadline, or failed.
+    pub const fn unfinished(why: Unfinished) -> Self {
+        match why {
+            Unfinished::Time => Self::TimeLimit,
+            Unfinished::Work => Self::WorkLimit,
+            Unfinished::Arithmetic => Self::Unreliable,
+        }
+    }
 }
 
 /// A linear or mixed-integer program that stays in memory and grows between solves, each of which starts
@@ -167,8 +176,8 @@ pub trait LinearEngine {
     fn set_integer(&mut self, integer: bool);
     /// Proposes values of all columns to start the next mixed-integer solve from. Forgets the basis.
     fn propose(&mut self, values: &[f64]);
-    /// Minimises within `seconds` (`None`: without limit).
-    fn solve(&mut self, seconds: Option<f64>) -> Status;
+    /// Minimises, and counts the work that takes.
+    fn solve(&mut self, deadline: &Deadline) -> Status;
     /// The columns' values after an optimum, or the best found before a limit; empty if there are none.
     fn values(&self) -> &[f64];
     /// The rows' dual values after the optimum of a linear program; empty otherwise. Positive where more of
@@ -180,6 +189,4 @@ pub trait LinearEngine {
     /// Weights of the rows whose combination shows that no values exist, after an infeasible linear
     /// program; `None` if the engine has none. The sign of the whole is the engine's own.
     fn ray(&mut self) -> Option<Vec<f64>>;
-    /// Wall seconds since the engine was made: the planner has no clock of its own.
-    fn elapsed(&self) -> f64;
 }

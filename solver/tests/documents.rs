@@ -16,9 +16,9 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
-use solver::planner::Budget;
+use solver::deadline::Deadline;
 use solver::predicate;
-use solver::program::{ModelSolver, Outcome, Program, Solved};
+use solver::program::{ModelSolver, Outcome, Program};
 use solver_check::check;
 use solver_format::{DocumentError, Plan, Problem, fingerprint};
 
@@ -26,11 +26,8 @@ use solver_format::{DocumentError, Plan, Problem, fingerprint};
 struct CountingOnly;
 
 impl ModelSolver for CountingOnly {
-    fn solve(&self, _: &Program, _: Option<f64>) -> Solved {
-        Solved {
-            outcome: Outcome::Limit,
-            seconds: 0.0,
-        }
+    fn solve(&self, _: &Program, _: &Deadline) -> Outcome {
+        Outcome::TimeLimit
     }
 }
 
@@ -38,10 +35,10 @@ impl ModelSolver for CountingOnly {
 fn digest(text: &str) -> Result<(), DocumentError> {
     let problem = Problem::parse(text)?;
     let settings = Settings {
-        budget: Budget { seconds: None },
+        deadline: Deadline::none(),
         offers: true,
     };
-    let plan = admit::run(&problem, &fingerprint(text), settings, &CountingOnly, || 0).unwrap();
+    let plan = admit::run(&problem, &fingerprint(text), settings, &CountingOnly).unwrap();
     assert_eq!(check(&problem, &fingerprint(text), &plan), [], "{text}");
     let _ = Plan::parse(text);
     Ok(())

@@ -8,25 +8,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use solver::deadline::Deadline;
 use solver::decision::Verdict;
 use solver::model::{Host, Interval, Request, RequestedReservation, Resource, Seconds};
-use solver::planner::{Budget, ModelSolver, Planner};
+use solver::planner::{ModelSolver, Planner};
 use solver::predicate::{Operator, Predicate};
-use solver::program::{Outcome, Program, Solved};
+use solver::program::{Outcome, Program};
 
 const NOW: Seconds = 1_800_000_000;
 const HOSTS: usize = 10_000;
-const BUDGET: Budget = Budget { seconds: None };
 
 /// Counting decides everything here.
 struct NoSolver;
 
 impl ModelSolver for NoSolver {
-    fn solve(&self, _: &Program, _: Option<f64>) -> Solved {
-        Solved {
-            outcome: Outcome::Limit,
-            seconds: 0.0,
-        }
+    fn solve(&self, _: &Program, _: &Deadline) -> Outcome {
+        Outcome::TimeLimit
     }
 }
 
@@ -85,7 +82,7 @@ fn request(name: &str, expressions: Vec<Predicate>) -> Request {
 /// Books a request; says how long that took.
 fn booked(planner: &mut Planner, request: &Request) -> Duration {
     let begun = Instant::now();
-    let decision = planner.decide(request, NOW, BUDGET, &NoSolver);
+    let decision = planner.decide(request, NOW, &Deadline::none(), &NoSolver);
     assert!(
         matches!(decision.verdict, Verdict::Accepted { .. }),
         "{:?}",

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use solver::deadline::Deadline;
 use solver::decision::{Decision, Tier, Verdict};
-use solver::planner::{Budget, ModelSolver, Planner};
+use solver::planner::{ModelSolver, Planner};
+use solver_highs::wall_clock;
 
 use super::questions::{questions, with_share};
 use super::refusals::Refusals;
@@ -22,7 +24,14 @@ pub struct Budgets {
     /// Most decisions.
     pub decisions: usize,
     /// For one decision.
-    pub decision: Budget,
+    pub decision: Duration,
+}
+
+impl Budgets {
+    /// For a decision that begins now.
+    fn deadline(&self) -> Deadline {
+        wall_clock().limited(Some(self.decision), None)
+    }
 }
 
 /// Decision times by what was done.
@@ -81,7 +90,7 @@ pub fn measure(
             }
         }
         let started = Instant::now();
-        let decide = |solver: &dyn ModelSolver| planner.decide(request, filled.now, budgets.decision, solver);
+        let decide = |solver: &dyn ModelSolver| planner.decide(request, filled.now, &budgets.deadline(), solver);
         let (decision, stage, runs) = black_box(stages.watch(decide));
         let micros = started.elapsed().as_secs_f64() * 1e6;
         figures.census.count(stage, runs);
@@ -126,7 +135,7 @@ fn too_much(
         }
         let request = with_share(planner, request, 1);
         let started = Instant::now();
-        let decide = |solver: &dyn ModelSolver| planner.decide(&request, filled.now, budgets.decision, solver);
+        let decide = |solver: &dyn ModelSolver| planner.decide(&request, filled.now, &budgets.deadline(), solver);
         let (decision, stage, runs) = black_box(stages.watch(decide));
         let micros = started.elapsed().as_secs_f64() * 1e6;
         figures.census.count(stage, runs);

@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use solver::deadline::Part;
 use solver::model::Request;
 use solver::planner::{ModelSolver, Planner};
 use solver::question::{MOST_DECISIONS, Question};
+use solver_highs::wall_clock;
 
 use super::{Budgets, Figures, Filled};
 
@@ -21,20 +23,22 @@ pub(super) fn questions(
     solver: &dyn ModelSolver,
     figures: &mut Figures,
 ) {
-    let until = Instant::now() + budgets.wall;
-    let expired = || Instant::now() > until;
+    let deadline = wall_clock().limited(Some(budgets.wall), None);
     let question = Question {
         planner,
         now: filled.now,
-        budget: budgets.decision,
+        deadline: &deadline,
+        each: Part {
+            time: budgets.decision,
+            work: u64::MAX,
+        },
         solver,
         decisions: MOST_DECISIONS,
-        expired: &expired,
     };
     let latest = filled.now + HORIZON;
     let asked = filled.requests.iter().take(budgets.decisions.div_ceil(10));
     for (number, request) in asked.enumerate() {
-        if expired() {
+        if deadline.is_over() {
             return;
         }
         let started = Instant::now();

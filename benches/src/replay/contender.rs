@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use solver::deadline::Deadline;
 use solver::decision::{Decision, Verdict};
 use solver::model::{Host, HostId, Lease, LeaseId, Pool, Request, Reservation, ReservationId, Seconds};
-use solver::planner::{Budget, ModelSolver, Planner};
+use solver::planner::{ModelSolver, Planner};
 
 use super::ReplayError;
 use super::prices::Prices;
@@ -41,7 +42,8 @@ pub(super) fn micros(since: Instant) -> f64 {
 pub struct Berth<'a> {
     planner: Planner,
     ledger: Ledger,
-    budget: Budget,
+    /// For each decision.
+    deadline: Deadline,
     solver: Stages<'a>,
     /// What an acceptance must be worth; without prices everything feasible is accepted.
     prices: Option<Prices>,
@@ -49,11 +51,11 @@ pub struct Berth<'a> {
 
 impl<'a> Berth<'a> {
     /// On the hosts of a planner without leases.
-    pub fn new(planner: Planner, freeze: Seconds, budget: Budget, solver: &'a dyn ModelSolver) -> Self {
+    pub fn new(planner: Planner, freeze: Seconds, deadline: Deadline, solver: &'a dyn ModelSolver) -> Self {
         Self {
             ledger: Ledger::new(planner.hosts().cloned(), freeze),
             planner,
-            budget,
+            deadline,
             solver: Stages::new(solver),
             prices: None,
         }
@@ -85,7 +87,8 @@ impl<'a> Berth<'a> {
 impl Contender for Berth<'_> {
     fn answer(&mut self, request: &Request, now: Seconds, tally: Option<&mut Tally>) -> Result<bool, ReplayError> {
         let started = Instant::now();
-        let decide = |solver: &dyn ModelSolver| self.planner.decide(request, now, self.budget, solver);
+        let deadline = self.deadline.restarted();
+        let decide = |solver: &dyn ModelSolver| self.planner.decide(request, now, &deadline, solver);
         let (decision, stage, runs) = self.solver.watch(decide);
         let micros = micros(started);
         let is_worth = self.is_worth(request, &decision);
@@ -131,7 +134,8 @@ impl Contender for Berth<'_> {
 pub struct Rival<'a> {
     named: Named,
     mirror: Planner,
-    budget: Budget,
+    /// For each second opinion.
+    deadline: Deadline,
     solver: &'a dyn ModelSolver,
     /// Whether refusals are held against the planner.
     second_opinion: bool,
@@ -143,14 +147,14 @@ impl<'a> Rival<'a> {
         rule: Rule,
         named: (Vec<Host>, Vec<Pool>),
         mirror: Planner,
-        budget: Budget,
+        deadline: Deadline,
         solver: &'a dyn ModelSolver,
         second_opinion: bool,
     ) -> Self {
         Self {
             named: Named::new(rule, named.0, named.1),
             mirror,
-            budget,
+            deadline,
             solver,
             second_opinion,
         }
@@ -192,7 +196,8 @@ impl Contender for Rival<'_> {
             if answer.is_none() {
                 tally.refused += 1;
                 if self.second_opinion {
-                    match self.mirror.decide(request, now, self.budget, self.solver).verdict {
+                    let deadline = self.deadline.restarted();
+                    match self.mirror.decide(request, now, &deadline, self.solver).verdict {
                         Verdict::Accepted { .. } => tally.needless += 1,
                         Verdict::Refused { .. } => {}
                         Verdict::Undecided(_) => tally.unknown += 1,

@@ -20,4 +20,4 @@ mod solve;
 pub use bound::{Bound, MOST_PRICE, PRICE_UNIT, peak};
 pub use instance::{Instance, InstanceError, MOST_PAIRS, MOST_TIME, Task};
 pub use read::{ReadError, read};
-pub use solve::{Answer, Settings, solve};
+pub use solve::{Answer, solve};

@@ -9,6 +9,8 @@
 //!
 //! Invariant: all of it is whole numbers, and every bound handed out is what its prices carry.
 
+use solver::deadline::Deadline;
+
 use super::bound::{Bound, MOST_PRICE, PRICE_UNIT};
 use super::instance::Instance;
 use crate::random::Random;
@@ -89,9 +91,10 @@ impl<'a> Pricing<'a> {
     }
 
     /// Improves the prices until they carry `enough` workers, cannot be improved or the time is over.
-    pub(super) fn run(&mut self, enough: usize, expired: &mut dyn FnMut() -> bool) {
+    pub(super) fn run(&mut self, enough: usize, deadline: &Deadline) {
         self.compare();
-        while self.step >= LAST_STEP && self.workers() < enough && !expired() {
+        while self.step >= LAST_STEP && self.workers() < enough && !deadline.is_over() {
+            deadline.spend(1);
             self.pass();
             let before = self.best_total;
             self.compare();

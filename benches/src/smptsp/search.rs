@@ -10,6 +10,8 @@
 //! Invariant: every task is either in the pool or with one member of the crew, who can do it and has
 //! nothing else at that time.
 
+use solver::deadline::Deadline;
+
 use super::instance::Instance;
 use crate::random::Random;
 
@@ -115,14 +117,15 @@ impl<'a> Search<'a> {
     }
 
     /// Searches for at most so many rounds.
-    pub(super) fn run(&mut self, rounds: u64, expired: &mut dyn FnMut() -> bool) -> Ending {
+    pub(super) fn run(&mut self, rounds: u64, deadline: &Deadline) -> Ending {
         let last = self.round.saturating_add(rounds);
         while !self.pool.is_empty() {
             if self.round >= last {
                 return Ending::Exhausted;
             }
             self.round += 1;
-            if self.round.is_multiple_of(ROUNDS_PER_QUESTION) && expired() {
+            deadline.spend(1);
+            if self.round.is_multiple_of(ROUNDS_PER_QUESTION) && deadline.is_over() {
                 return Ending::Expired;
             }
             if self.replacing.is_some_and(|rounds| self.round.is_multiple_of(rounds)) {

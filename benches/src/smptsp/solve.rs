@@ -2,6 +2,8 @@
 //!
 //! Invariant: an answer's staffing and bound have passed [`check`].
 
+use solver::deadline::{Deadline, Part};
+
 use super::bound::{self, Bound};
 use super::check;
 use super::forced;
@@ -16,18 +18,9 @@ const STYLES: u64 = 4;
 /// Rounds between two replacements, in turn.
 const REPLACING: [Option<u64>; 2] = [None, Some(20)];
 /// Passes of pricing before the first search.
-const FIRST_PASSES: u32 = 60;
-/// Share of the time that prices may take.
+const FIRST_PASSES: Part = Part::of_work(60);
+/// Share of the deadline that prices may take.
 const SHARE_OF_PRICING: f64 = 0.4;
-
-/// What the answer may cost.
-#[derive(Debug, Clone, Copy)]
-pub struct Settings {
-    /// Seconds on the caller's clock.
-    pub seconds: f64,
-    /// Seed of all random choices.
-    pub seed: u64,
-}
 
 /// A staffing, as far as one was found, and a bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +40,9 @@ impl Answer {
     }
 }
 
-/// Looks for a staffing with the fewest workers. `clock` counts seconds from any origin. Without anybody for
-/// one of the tasks there is none, and it answers at once.
-pub fn solve(instance: &Instance, settings: Settings, clock: &mut dyn FnMut() -> f64) -> Answer {
-    let began = clock();
+/// Looks for a staffing with the fewest workers. Without anybody for one of the tasks there is none, and it answers at
+/// once.
+pub fn solve(instance: &Instance, seed: u64, deadline: &Deadline) -> Answer {
     let mut answer = Answer {
         worker_of: None,
         workers: None,
@@ -62,43 +54,32 @@ pub fn solve(instance: &Instance, settings: Settings, clock: &mut dyn FnMut() ->
     let mut attempts = Attempts {
         instance,
         crew: by_skill(instance),
-        seed: settings.seed,
+        seed,
         number: 0,
     };
-    let mut expired = || clock() >= began + settings.seconds;
-    if attempts.with_everybody(&mut answer, &mut expired).is_err() || answer.proved() {
+    if attempts.with_everybody(&mut answer, deadline).is_err() || answer.proved() {
         return answer;
     }
     // A few passes tell whether scarce skills or the peak decide. If it is the peak, it nearly always is the
     // optimum, and a staffing is found before better prices are.
     let impossible = instance.workers() + 1;
-    let mut pricing = Pricing::new(instance, settings.seed);
-    let mut passes = 0;
-    pricing.run(impossible, &mut || {
-        passes += 1;
-        passes > FIRST_PASSES || clock() >= began + settings.seconds
-    });
+    let mut pricing = Pricing::new(instance, seed);
+    pricing.run(impossible, &deadline.part(FIRST_PASSES));
     answer.raise(instance, pricing.bound());
-    if matches!(answer.bound, Bound::Peak { .. }) {
-        let mut expired = || clock() >= began + settings.seconds;
-        if attempts.at_bound(&mut answer, &mut expired).is_err() || answer.proved() {
-            return answer;
-        }
+    if matches!(answer.bound, Bound::Peak { .. })
+        && (attempts.at_bound(&mut answer, deadline).is_err() || answer.proved())
+    {
+        return answer;
     }
-    let pricing_until = clock().max(began) + settings.seconds * SHARE_OF_PRICING;
-    pricing.run(impossible, &mut || {
-        let now = clock();
-        now >= pricing_until || now >= began + settings.seconds
-    });
+    pricing.run(impossible, &deadline.share(SHARE_OF_PRICING));
     answer.raise(instance, pricing.bound());
     if answer.bound.workers() > instance.workers() {
         return answer;
     }
     attempts.crew = by_earnings(&pricing.earnings());
-    let mut expired = || clock() >= began + settings.seconds;
     // The time being over is no failure: the answer is the best found until then.
-    if attempts.upwards(&mut answer, &mut expired).is_ok() {
-        let _ = attempts.downwards(&mut answer, &mut expired);
+    if attempts.upwards(&mut answer, deadline).is_ok() {
+        let _ = attempts.downwards(&mut answer, deadline);
     }
     answer
 }
@@ -136,17 +117,17 @@ struct Attempts<'a> {
 
 impl Attempts<'_> {
     /// One search with everybody, so that there is an answer early.
-    fn with_everybody(&mut self, answer: &mut Answer, expired: &mut dyn FnMut() -> bool) -> Result<(), OutOfTime> {
-        if let Some(found) = self.run(self.instance.workers(), self.first_rounds(), expired)? {
+    fn with_everybody(&mut self, answer: &mut Answer, deadline: &Deadline) -> Result<(), OutOfTime> {
+        if let Some(found) = self.run(self.instance.workers(), self.first_rounds(), deadline)? {
             answer.take(self.instance, found);
         }
         Ok(())
     }
 
     /// A few searches with no more workers than the bound.
-    fn at_bound(&mut self, answer: &mut Answer, expired: &mut dyn FnMut() -> bool) -> Result<(), OutOfTime> {
+    fn at_bound(&mut self, answer: &mut Answer, deadline: &Deadline) -> Result<(), OutOfTime> {
         for _ in 0..STYLES {
-            if let Some(found) = self.run(answer.bound.workers(), self.first_rounds(), expired)? {
+            if let Some(found) = self.run(answer.bound.workers(), self.first_rounds(), deadline)? {
                 answer.take(self.instance, found);
                 break;
             }
@@ -156,13 +137,13 @@ impl Attempts<'_> {
 
     /// From the bound upwards, ever more quickly, until something better is found. Short searches: a
     /// staffing with some too many is worth more than none when the time is over.
-    fn upwards(&mut self, answer: &mut Answer, expired: &mut dyn FnMut() -> bool) -> Result<(), OutOfTime> {
+    fn upwards(&mut self, answer: &mut Answer, deadline: &Deadline) -> Result<(), OutOfTime> {
         let all = self.instance.workers();
         let mut workers = answer.bound.workers();
         let mut stride = 0;
         while answer.workers.is_none_or(|known| workers < known) {
             for _ in 0..STYLES {
-                if let Some(found) = self.run(workers, self.first_rounds(), expired)? {
+                if let Some(found) = self.run(workers, self.first_rounds(), deadline)? {
                     answer.take(self.instance, found);
                     return Ok(());
                 }
@@ -174,12 +155,12 @@ impl Attempts<'_> {
     }
 
     /// One worker fewer, again and again, down to the bound.
-    fn downwards(&mut self, answer: &mut Answer, expired: &mut dyn FnMut() -> bool) -> Result<(), OutOfTime> {
+    fn downwards(&mut self, answer: &mut Answer, deadline: &Deadline) -> Result<(), OutOfTime> {
         let mut rounds = self.first_rounds();
         while let Some(workers) = answer.workers
             && workers > answer.bound.workers()
         {
-            if let Some(found) = self.run(workers - 1, rounds, expired)? {
+            if let Some(found) = self.run(workers - 1, rounds, deadline)? {
                 answer.take(self.instance, found);
                 rounds = self.first_rounds();
             } else {
@@ -194,13 +175,8 @@ impl Attempts<'_> {
     }
 
     /// One search with so many workers; each goes about it in another way than the one before.
-    fn run(
-        &mut self,
-        workers: usize,
-        rounds: u64,
-        expired: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Vec<usize>>, OutOfTime> {
-        if expired() {
+    fn run(&mut self, workers: usize, rounds: u64, deadline: &Deadline) -> Result<Option<Vec<usize>>, OutOfTime> {
+        if deadline.is_over() {
             return Err(OutOfTime);
         }
         let Ok(joined) = forced::join(self.instance, workers) else {
@@ -214,7 +190,7 @@ impl Attempts<'_> {
         self.number += 1;
         let crew = &self.crew[..workers.min(self.crew.len())];
         let mut search = Search::new(&joined.instance, crew, style);
-        match search.run(rounds, expired) {
+        match search.run(rounds, deadline) {
             Ending::Found => Ok(Some(joined.spread(&search.worker_of()))),
             Ending::Exhausted => Ok(None),
             Ending::Expired => Err(OutOfTime),

@@ -7,18 +7,18 @@ use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use solver::admit::{self, Settings};
-use solver::batch::{self, Limits};
+use solver::batch;
+use solver::deadline::Deadline;
 use solver::heal;
-use solver::planner::Budget;
 use solver::replay;
 use solver_format::{DocumentError, MAX_BYTES, Plan, Problem, fingerprint};
-use solver_highs::Highs;
+use solver_highs::{Highs, wall_clock};
 
 use crate::output::{self, remark};
 
@@ -36,6 +36,10 @@ pub(crate) struct SolveArguments {
     /// Seconds one decision may take; without it decisions take as long as they need.
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) time_limit: Option<f64>,
+    /// Work one decision may take: looks at hosts, iterations of a simplex method, nodes of branch and bound. Where only
+    /// this limits a decision, the same problem gives the same plan on every machine.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) work_limit: Option<u64>,
     /// Where to write the plan (`berth-plan/1`) instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -53,7 +57,7 @@ pub(crate) enum Mode {
     Replay,
     /// No requests: everything off hosts that are unreservable or blocked.
     Heal,
-    /// All at once: the subset of greatest value. The time limit is for the whole run.
+    /// All at once: the subset of greatest value. The limits are for the whole run.
     Batch,
 }
 
@@ -65,40 +69,35 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+/// These limits from now on, by the clock of the machine.
+pub(crate) fn deadline(seconds: Option<f64>, work: Option<u64>) -> Deadline {
+    let time = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    wall_clock().limited(seconds.map(time), work)
+}
+
 /// Runs the command.
 pub(crate) fn run(arguments: &SolveArguments) -> anyhow::Result<ExitCode> {
     let Some((text, problem)) = document(&arguments.problem, Problem::parse) else {
         return Ok(ExitCode::from(UNREADABLE));
     };
-    let started = Instant::now();
-    let clock = || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let deadline = deadline(arguments.time_limit, arguments.work_limit);
     let settings = Settings {
-        budget: Budget {
-            seconds: arguments.time_limit,
-        },
+        deadline: deadline.clone(),
         offers: !arguments.no_offers,
     };
     let name = fingerprint(&text);
     let planned = match arguments.mode {
-        Mode::Admit => admit::run(&problem, &name, settings, &Highs, clock),
+        Mode::Admit => admit::run(&problem, &name, settings, &Highs),
         Mode::Replay => {
             let bar = progress_bar(problem.requests.len());
-            let planned = replay::run(&problem, &name, settings, &Highs, clock, |done| {
+            let planned = replay::run(&problem, &name, settings, &Highs, |done| {
                 bar.set_position(done as u64);
             });
             bar.finish_and_clear();
             planned
         }
-        Mode::Heal => heal::run(&problem, &name, settings.budget, &Highs, clock),
-        Mode::Batch => {
-            let usual = Limits::default();
-            let limits = Limits {
-                seconds: arguments.time_limit,
-                rounds: arguments.time_limit.map_or(usual.rounds, |_| u32::MAX),
-                ..usual
-            };
-            batch::run(&problem, &name, limits, &Highs, clock)
-        }
+        Mode::Heal => heal::run(&problem, &name, &deadline, &Highs),
+        Mode::Batch => batch::run(&problem, &name, &deadline, &Highs),
     };
     let plan = match planned {
         Ok(plan) => plan,
@@ -167,5 +166,34 @@ fn summarise(plan: &Plan) {
         if let Some(conflict) = &decision.conflict {
             remark(format_args!("  {} refused: {}", decision.request, conflict.text));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::SolveArguments;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: SolveArguments,
+    }
+
+    #[test]
+    fn limits_are_numbers_above_zero() {
+        let read = |option: &str, value: &str| Line::try_parse_from(["solve", "-", option, value]);
+        for wrong in ["0", "-1", "x", "", "nan", "1e400"] {
+            assert!(
+                read("--time-limit", wrong).is_err() && read("--work-limit", wrong).is_err(),
+                "{wrong}"
+            );
+        }
+        assert!(read("--work-limit", "1.5").is_err());
+        let work = read("--work-limit", "20000")
+            .ok()
+            .and_then(|line| line.arguments.work_limit);
+        assert_eq!(work, Some(20_000));
     }
 }

@@ -1,14 +1,14 @@
-//! The time that a decision or a question may take at the model solver.
+//! The time that a decision or a question may take.
 //!
 //! Invariant: nothing is solved after an allowance is over, and nothing for longer than is left of it, however many
-//! programs are solved on it.
+//! programs are solved on it. All of them are over when the service stops.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use solver::deadline::Deadline;
 use solver::planner::ModelSolver;
-use solver::program::{LinearEngine, Outcome, Program, Solved, Status, Step};
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::Clock;
@@ -25,161 +25,52 @@ pub(crate) struct Allowances {
 impl Allowances {
     /// An allowance of so many seconds from now on.
     pub(crate) fn of(&self, seconds: f64) -> Allowance {
+        let (clock, shutdown) = (Arc::clone(&self.clock), self.shutdown.clone());
+        // A service that stops is at the end of time.
+        let read = move || {
+            if shutdown.is_cancelled() {
+                Duration::MAX
+            } else {
+                clock.elapsed()
+            }
+        };
         let seconds = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         Allowance {
-            until: self.clock.elapsed().saturating_add(seconds),
-            given: self.clone(),
-            cut: Arc::default(),
+            solver: Arc::clone(&self.solver),
+            deadline: Deadline::by(read).limited(Some(seconds), None),
+            is_open: Arc::default(),
         }
     }
 }
 
-/// A model solver for a limited time. Clones share it.
+/// The time of one decision or question. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Allowance {
-    given: Allowances,
-    /// When it is over, by [`Clock::elapsed`].
-    until: Duration,
-    /// Whether something might have been found with more time.
-    cut: Arc<AtomicBool>,
+    solver: Arc<dyn ModelSolver>,
+    deadline: Deadline,
+    /// Whether something was left open that more time might have decided.
+    is_open: Arc<AtomicBool>,
 }
 
 impl Allowance {
-    /// Whether nothing is left.
-    pub(crate) fn is_over(&self) -> bool {
-        let is_over = self.given.shutdown.is_cancelled() || self.given.clock.elapsed() >= self.until;
-        if is_over {
-            self.leave_open();
-        }
-        is_over
+    /// When it is over.
+    pub(crate) const fn deadline(&self) -> &Deadline {
+        &self.deadline
+    }
+
+    /// What solves models by then.
+    pub(crate) fn solver(&self) -> &dyn ModelSolver {
+        &*self.solver
     }
 
     /// Whether more time might have led to another answer.
     pub(crate) fn was_cut(&self) -> bool {
-        self.cut.load(Ordering::Relaxed)
-    }
-
-    /// Seconds that are left.
-    pub(crate) fn seconds(&self) -> f64 {
-        self.until.saturating_sub(self.given.clock.elapsed()).as_secs_f64()
+        self.is_open.load(Ordering::Relaxed) || self.deadline.is_over()
     }
 
     /// Something was not decided, which more time might have.
     pub(crate) fn leave_open(&self) {
-        self.cut.store(true, Ordering::Relaxed);
-    }
-
-    /// Runs `work` for at most these seconds and no longer than is left; `None` if nothing is. `is_limit` says whether its
-    /// answer is that time ran out.
-    fn spend<T>(
-        &self,
-        seconds: Option<f64>,
-        work: impl FnOnce(Option<f64>) -> T,
-        is_limit: impl FnOnce(&T) -> bool,
-    ) -> Option<T> {
-        if self.is_over() {
-            return None;
-        }
-        let left = self.seconds();
-        let is_cut = seconds.is_none_or(|seconds| left < seconds);
-        let answer = work(Some(seconds.map_or(left, |seconds| seconds.min(left))));
-        if is_cut && is_limit(&answer) {
-            self.leave_open();
-        }
-        Some(answer)
-    }
-}
-
-impl ModelSolver for Allowance {
-    fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved {
-        let solve = |seconds| self.given.solver.solve(program, seconds);
-        let solved = self.spend(seconds, solve, |solved| solved.outcome == Outcome::Limit);
-        solved.unwrap_or(Solved {
-            outcome: Outcome::Limit,
-            seconds: 0.0,
-        })
-    }
-
-    fn engine(&self) -> Option<Box<dyn LinearEngine>> {
-        let inner = self.given.solver.engine()?;
-        Some(Box::new(Engine {
-            inner,
-            allowance: self.clone(),
-        }))
-    }
-
-    fn observe(&self, step: Step) {
-        self.given.solver.observe(step);
-    }
-}
-
-/// An engine on an allowance.
-struct Engine {
-    inner: Box<dyn LinearEngine>,
-    allowance: Allowance,
-}
-
-impl LinearEngine for Engine {
-    fn add_column(&mut self, cost: f64, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize {
-        self.inner.add_column(cost, bounds, entries)
-    }
-
-    fn add_row(&mut self, bounds: (f64, f64), entries: &[(usize, f64)]) -> usize {
-        self.inner.add_row(bounds, entries)
-    }
-
-    fn set_cost(&mut self, column: usize, cost: f64) {
-        self.inner.set_cost(column, cost);
-    }
-
-    fn set_bounds(&mut self, column: usize, bounds: (f64, f64)) {
-        self.inner.set_bounds(column, bounds);
-    }
-
-    fn set_row_bounds(&mut self, row: usize, bounds: (f64, f64)) {
-        self.inner.set_row_bounds(row, bounds);
-    }
-
-    fn set_integer(&mut self, integer: bool) {
-        self.inner.set_integer(integer);
-    }
-
-    fn propose(&mut self, values: &[f64]) {
-        self.inner.propose(values);
-    }
-
-    fn solve(&mut self, seconds: Option<f64>) -> Status {
-        let Self { inner, allowance } = self;
-        let status = allowance.spend(
-            seconds,
-            |seconds| inner.solve(seconds),
-            |status| *status == Status::Limit,
-        );
-        status.unwrap_or(Status::Limit)
-    }
-
-    fn values(&self) -> &[f64] {
-        self.inner.values()
-    }
-
-    fn duals(&self) -> &[f64] {
-        self.inner.duals()
-    }
-
-    fn bound(&self) -> f64 {
-        self.inner.bound()
-    }
-
-    fn ray(&mut self) -> Option<Vec<f64>> {
-        if self.allowance.is_over() {
-            None
-        } else {
-            self.inner.ray()
-        }
-    }
-
-    fn elapsed(&self) -> f64 {
-        self.inner.elapsed()
+        self.is_open.store(true, Ordering::Relaxed);
     }
 }
 
@@ -187,25 +78,30 @@ impl LinearEngine for Engine {
 mod tests {
     use std::sync::Mutex;
 
+    use solver::program::{Outcome, Program};
+
     use super::*;
     use crate::testing::ManualClock;
 
-    /// Takes all the seconds it is given, up to four, and notes how many it was given.
+    /// Takes all the time it is given, up to four seconds, and notes how much that was.
     struct Slow {
         clock: ManualClock,
-        given: Mutex<Vec<Option<f64>>>,
+        given: Mutex<Vec<Option<Duration>>>,
     }
 
     impl ModelSolver for Slow {
-        fn solve(&self, _program: &Program, seconds: Option<f64>) -> Solved {
-            self.given.lock().unwrap().push(seconds);
-            let outcome = if seconds.is_some_and(|seconds| seconds < 4.0) {
-                Outcome::Limit
+        fn solve(&self, _program: &Program, deadline: &Deadline) -> Outcome {
+            if deadline.is_over() {
+                return Outcome::TimeLimit;
+            }
+            let left = deadline.left();
+            self.given.lock().unwrap().push(left);
+            self.clock.advance(4);
+            if deadline.is_over() {
+                Outcome::TimeLimit
             } else {
                 Outcome::Infeasible
-            };
-            self.clock.advance(4);
-            Solved { outcome, seconds: 4.0 }
+            }
         }
     }
 
@@ -222,20 +118,26 @@ mod tests {
             shutdown: CancellationToken::new(),
         };
         let allowance = allowances.of(10.0);
-        let outcomes =
-            [None, Some(5.0), None, None].map(|seconds| allowance.solve(&Program::default(), seconds).outcome);
-        let expected = [Outcome::Infeasible, Outcome::Infeasible, Outcome::Limit, Outcome::Limit];
+        let solve = || allowance.solver().solve(&Program::default(), allowance.deadline());
+        let outcomes = [solve(), solve(), solve(), solve()];
+        let expected = [
+            Outcome::Infeasible,
+            Outcome::Infeasible,
+            Outcome::TimeLimit,
+            Outcome::TimeLimit,
+        ];
         assert_eq!(outcomes, expected);
         let given = solver.given.lock().unwrap().clone();
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
         assert_eq!(
             given,
-            [Some(10.0), Some(5.0), Some(2.0)],
+            [seconds(10), seconds(6), seconds(2)],
             "the fourth was not solved at all"
         );
-        assert!(allowance.was_cut() && allowance.is_over());
+        assert!(allowance.was_cut() && allowance.deadline().is_over());
         let next = allowances.of(10.0);
-        assert!(!next.is_over());
+        assert!(!next.deadline().is_over() && !next.was_cut());
         allowances.shutdown.cancel();
-        assert!(next.is_over(), "a service that stops solves nothing more");
+        assert!(next.deadline().is_over(), "a service that stops solves nothing more");
     }
 }

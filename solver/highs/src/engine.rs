@@ -16,9 +16,9 @@
 
 use std::ffi::{CStr, c_void};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use highs_sys::{self as highs, HighsInt};
+use solver::deadline::Deadline;
 use solver::program::{LinearEngine, Status};
 
 use crate::runs;
@@ -52,7 +52,6 @@ impl Drop for Object {
 #[derive(Debug)]
 pub struct Engine {
     object: Object,
-    made: Instant,
     /// An error code was returned: HiGHS's program may not be the one that was asked for.
     failed: bool,
     /// What HiGHS was told to solve with, if this engine told it.
@@ -106,6 +105,64 @@ impl Added {
             self.factors.push(factor);
         }
     }
+}
+
+pub(crate) const TIME: &CStr = c"time_limit";
+pub(crate) const ITERATIONS: &CStr = c"simplex_iteration_limit";
+pub(crate) const NODES: &CStr = c"mip_max_nodes";
+/// Iterations that a node of branch and bound is taken for when work is limited.
+const ITERATIONS_OF_A_NODE: u64 = 100;
+
+/// Seconds, and share of what is left, in which HiGHS may not notice that the time of an integer program is up: it does
+/// not ask during presolve and some heuristics.
+const UNRESPONSIVE: (f64, f64) = (0.5, 0.5);
+
+/// What is left of a deadline in HiGHS's terms.
+pub(crate) struct Limits {
+    pub(crate) seconds: f64,
+    pub(crate) iterations: HighsInt,
+    pub(crate) nodes: HighsInt,
+}
+
+impl Limits {
+    pub(crate) fn of(deadline: &Deadline, integer: bool) -> Self {
+        let most = |work: u64| HighsInt::try_from(work).unwrap_or(HighsInt::MAX);
+        let work = deadline.work_left().unwrap_or(u64::MAX);
+        let (iterations, nodes) = if integer {
+            (u64::MAX, work.div_ceil(ITERATIONS_OF_A_NODE))
+        } else {
+            (work, u64::MAX)
+        };
+        Self {
+            seconds: deadline.left().map_or(f64::INFINITY, |left| {
+                let left = left.as_secs_f64();
+                let (seconds, share) = UNRESPONSIVE;
+                if integer {
+                    left - seconds.min(share * left)
+                } else {
+                    left
+                }
+            }),
+            iterations: most(iterations),
+            nodes: most(nodes),
+        }
+    }
+
+    /// Counts the iterations of a run; all that is left, if it ended at a limit of work, which may have been one of nodes.
+    pub(crate) fn spend(deadline: &Deadline, iterations: i64, is_limit: bool) {
+        deadline.spend(iterations.try_into().unwrap_or(0));
+        if is_limit {
+            deadline.spend(deadline.work_left().unwrap_or(0));
+        }
+    }
+}
+
+/// Whether HiGHS ended at a limit of iterations or nodes.
+const fn is_work_limit(status: HighsInt) -> bool {
+    matches!(
+        status,
+        highs::MODEL_STATUS_REACHED_ITERATION_LIMIT | highs::MODEL_STATUS_REACHED_SOLUTION_LIMIT
+    )
 }
 
 /// A number of rows, columns or entries in HiGHS's type. Programs are far smaller than its range; one
@@ -182,7 +239,6 @@ impl Engine {
         Self {
             failed: object.0.is_null(),
             object,
-            made: Instant::now(),
             method: None,
             started: false,
             feasible: false,
@@ -328,15 +384,34 @@ impl Engine {
         self.feasible = false;
     }
 
-    fn run(&mut self, seconds: Option<f64>) -> Status {
-        let seconds = seconds.unwrap_or(f64::INFINITY);
+    /// Solves; in numerical trouble once more from the beginning, with presolve if that was off and without if it was on.
+    fn run(&mut self, deadline: &Deadline) -> Status {
         if self.failed {
             return Status::Unreliable;
         }
-        if seconds <= 0.0 {
-            return Status::Limit;
+        if let Some(why) = deadline.over() {
+            return Status::unfinished(why);
         }
-        self.set_real(c"time_limit", seconds);
+        let status = self.attempt(deadline);
+        if status != Status::Unreliable || self.failed || deadline.is_over() {
+            return status;
+        }
+        self.forget();
+        self.started = false;
+        let (usual, other) = if self.integer { (c"on", c"off") } else { (c"off", c"on") };
+        self.set_word(c"presolve", other);
+        // SAFETY: the object lives.
+        self.call(|highs| unsafe { highs::Highs_clearSolver(highs) });
+        let status = self.attempt(deadline);
+        self.set_word(c"presolve", usual);
+        status
+    }
+
+    fn attempt(&mut self, deadline: &Deadline) -> Status {
+        let limits = Limits::of(deadline, self.integer);
+        self.set_real(TIME, limits.seconds);
+        self.set_number(ITERATIONS, limits.iterations);
+        self.set_number(NODES, limits.nodes);
         self.choose();
         // HiGHS measures a limit from when its clocks were set to zero.
         // SAFETY: the object lives.
@@ -347,8 +422,10 @@ impl Engine {
         if self.failed {
             return Status::Unreliable;
         }
+        let iterations = self.whole(c"simplex_iteration_count");
         // SAFETY: the object lives.
         let status = unsafe { highs::Highs_getModelStatus(self.object.0) };
+        Limits::spend(deadline, iterations.unwrap_or(0).into(), is_work_limit(status));
         if status == highs::MODEL_STATUS_INFEASIBLE {
             return Status::Infeasible;
         }
@@ -369,7 +446,9 @@ impl Engine {
             self.feasible = !self.integer;
             Status::Optimal
         } else if status == highs::MODEL_STATUS_REACHED_TIME_LIMIT {
-            Status::Limit
+            Status::TimeLimit
+        } else if is_work_limit(status) {
+            Status::WorkLimit
         } else {
             Status::Unreliable
         }
@@ -483,14 +562,14 @@ impl LinearEngine for Engine {
         self.proposed = values.to_vec();
     }
 
-    fn solve(&mut self, seconds: Option<f64>) -> Status {
+    fn solve(&mut self, deadline: &Deadline) -> Status {
         self.flush();
         self.forget();
         if self.columns == 0 {
             return self.solve_empty();
         }
         self.declare();
-        self.run(seconds)
+        self.run(deadline)
     }
 
     fn values(&self) -> &[f64] {
@@ -520,9 +599,5 @@ impl LinearEngine for Engine {
         // SAFETY: the object lives; there is an element for each row.
         self.call(|highs| unsafe { highs::Highs_getDualRay(highs, &raw mut exists, weights.as_mut_ptr()) });
         (!self.failed && exists != 0).then_some(weights)
-    }
-
-    fn elapsed(&self) -> f64 {
-        self.made.elapsed().as_secs_f64()
     }
 }

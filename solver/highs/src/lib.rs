@@ -11,9 +11,14 @@ mod runs;
 
 use std::time::Instant;
 
-use good_lp::solvers::highs::{HighsParallelType, HighsPresolveType, highs};
-use good_lp::{Expression, ResolutionError, Solution, SolutionStatus, SolverModel, Variable, variable, variables};
-use solver::program::{LinearEngine, ModelSolver, Outcome, Program, Row, Solved};
+use ::highs::{HighsModelStatus, HighsSolutionStatus, Model, TrySetOptionError};
+use good_lp::solvers::highs::highs;
+use good_lp::{Expression, SolverModel, Variable, variable, variables};
+use solver::deadline::Deadline;
+use solver::decision::Unfinished;
+use solver::program::{LinearEngine, ModelSolver, Outcome, Program, Row};
+
+use crate::engine::{ITERATIONS, Limits, NODES, TIME};
 
 pub use crate::engine::Engine;
 pub use crate::runs::{Runs, runs};
@@ -28,26 +33,26 @@ pub struct Highs;
 enum Answer {
     Values(Vec<f64>),
     Infeasible,
-    Limit,
-    Unreliable,
+    /// Neither was shown.
+    Open(Outcome),
 }
 
+/// How HiGHS is run.
 #[derive(Clone, Copy)]
 struct Run {
     integer: bool,
-    presolve: HighsPresolveType,
-    seconds: Option<f64>,
+    presolve: bool,
+}
+
+/// A deadline without a limit, by the clock of this machine.
+pub fn wall_clock() -> Deadline {
+    let begun = Instant::now();
+    Deadline::by(move || begun.elapsed())
 }
 
 impl ModelSolver for Highs {
-    fn solve(&self, program: &Program, seconds: Option<f64>) -> Solved {
-        let started = Instant::now();
-        let left = || seconds.map(|seconds| (seconds - started.elapsed().as_secs_f64()).max(0.0));
-        let outcome = solve(program, left);
-        Solved {
-            outcome,
-            seconds: started.elapsed().as_secs_f64(),
-        }
+    fn solve(&self, program: &Program, deadline: &Deadline) -> Outcome {
+        solve(program, deadline)
     }
 
     fn engine(&self) -> Option<Box<dyn LinearEngine>> {
@@ -56,7 +61,7 @@ impl ModelSolver for Highs {
 }
 
 /// The linear relaxation first: it is integral nearly always, and a hundred times cheaper.
-fn solve(program: &Program, left: impl Fn() -> Option<f64>) -> Outcome {
+fn solve(program: &Program, deadline: &Deadline) -> Outcome {
     let impossible = |row: &Row| {
         row.entries.is_empty() && (row.least.is_some_and(|least| least > 0) || row.most.is_some_and(|most| most < 0))
     };
@@ -67,51 +72,45 @@ fn solve(program: &Program, left: impl Fn() -> Option<f64>) -> Outcome {
         return Outcome::Optimal(Vec::new());
     }
     let split = digits::in_range(program);
-    let run = |integer: bool, presolve: HighsPresolveType| match left() {
-        Some(seconds) if seconds <= 0.0 => Answer::Limit,
-        seconds => {
-            let answer = run(
-                &split,
-                Run {
-                    integer,
-                    presolve,
-                    seconds,
-                },
-            );
-            // Without an answer it says the same whether the time ran out or it failed.
-            let in_time = left().is_none_or(|left| left > 0.0);
-            if in_time || !matches!(answer, Answer::Unreliable) {
-                answer
-            } else {
-                Answer::Limit
-            }
-        }
+    let run = |integer: bool, presolve: bool| match deadline.over() {
+        Some(Unfinished::Time) => Answer::Open(Outcome::TimeLimit),
+        Some(Unfinished::Work | Unfinished::Arithmetic) => Answer::Open(Outcome::WorkLimit),
+        None => run(&split, Run { integer, presolve }, deadline),
     };
-    match run(false, HighsPresolveType::Off) {
+    match run(false, false) {
         Answer::Values(values) => {
             if let Some(whole) = whole(program, &values) {
                 return Outcome::Optimal(whole);
             }
         }
-        Answer::Infeasible => return confirmed(&run(false, HighsPresolveType::On)),
-        Answer::Limit => return Outcome::Limit,
+        Answer::Infeasible => return confirmed(run(false, true)),
         // The integer program has its own way through.
-        Answer::Unreliable => {}
+        Answer::Open(Outcome::Unreliable) => {}
+        Answer::Open(limit) => return limit,
     }
-    match run(true, HighsPresolveType::On) {
-        Answer::Values(values) => whole(program, &values).map_or(Outcome::Unreliable, Outcome::Optimal),
-        Answer::Limit => Outcome::Limit,
-        Answer::Unreliable => Outcome::Unreliable,
-        Answer::Infeasible => confirmed(&run(true, HighsPresolveType::Off)),
+    let values = |values: Vec<f64>| whole(program, &values).map_or(Outcome::Unreliable, Outcome::Optimal);
+    let outcome = match run(true, true) {
+        Answer::Values(found) => values(found),
+        Answer::Open(why) => why,
+        Answer::Infeasible => return confirmed(run(true, false)),
+    };
+    if outcome != Outcome::Unreliable {
+        return outcome;
+    }
+    // Without presolve arithmetic takes another way.
+    match run(true, false) {
+        Answer::Values(found) => values(found),
+        Answer::Infeasible => Outcome::Unreliable,
+        Answer::Open(why) => why,
     }
 }
 
 /// What the second answer makes of an infeasibility.
-const fn confirmed(second: &Answer) -> Outcome {
+fn confirmed(second: Answer) -> Outcome {
     match second {
         Answer::Infeasible => Outcome::Infeasible,
-        Answer::Limit => Outcome::Limit,
-        Answer::Values(_) | Answer::Unreliable => Outcome::Unreliable,
+        Answer::Open(why) => why,
+        Answer::Values(_) => Outcome::Unreliable,
     }
 }
 
@@ -139,7 +138,7 @@ fn float(value: i64) -> f64 {
     value as f64
 }
 
-fn run(program: &Program, run: Run) -> Answer {
+fn run(program: &Program, run: Run, deadline: &Deadline) -> Answer {
     let mut names = variables!();
     let columns: Vec<Variable> = program
         .columns
@@ -156,16 +155,7 @@ fn run(program: &Program, run: Run) -> Answer {
         .filter(|(column, _)| column.cost != 0)
         .map(|(column, &name)| float(column.cost) * name)
         .sum();
-    let mut model = highs(names.minimise(cost))
-        .set_threads(1)
-        .set_parallel(HighsParallelType::Off)
-        .set_presolve(run.presolve)
-        .set_option("mip_rel_gap", 0.0)
-        .set_option("mip_abs_gap", 0.0)
-        .set_option("mip_detect_symmetry", false);
-    if let Some(seconds) = run.seconds {
-        model = model.set_time_limit(seconds);
-    }
+    let mut model = highs(names.minimise(cost));
     for Row { least, most, entries } in &program.rows {
         let sum: Expression = entries
             .iter()
@@ -183,16 +173,41 @@ fn run(program: &Program, run: Run) -> Answer {
             }
         }
     }
-    runs::count(run.integer);
-    match model.solve() {
-        Ok(solution) => match solution.status() {
-            SolutionStatus::TimeLimit => Answer::Limit,
-            // HiGHS reports a gap above zero for optima that differ in the last bits; costs are whole.
-            SolutionStatus::Optimal | SolutionStatus::GapLimit => {
-                Answer::Values(columns.iter().map(|&name| solution.value(name)).collect())
-            }
-        },
-        Err(ResolutionError::Infeasible) => Answer::Infeasible,
-        Err(_) => Answer::Unreliable,
+    let Ok(mut model) = model.try_into_inner() else {
+        return Answer::Open(Outcome::Unreliable);
+    };
+    if set_options(&mut model, run, deadline).is_err() {
+        return Answer::Open(Outcome::Unreliable);
     }
+    runs::count(run.integer);
+    let Ok(solved) = model.try_solve() else {
+        return Answer::Open(Outcome::Unreliable);
+    };
+    let is_limit = matches!(
+        solved.status(),
+        HighsModelStatus::ReachedIterationLimit | HighsModelStatus::ReachedSolutionLimit
+    );
+    Limits::spend(deadline, solved.simplex_iteration_count(), is_limit);
+    let is_feasible = solved.primal_solution_status() == HighsSolutionStatus::Feasible;
+    #[expect(clippy::wildcard_enum_match_arm, reason = "HiGHS has many ways to fail")]
+    match solved.status() {
+        HighsModelStatus::Optimal if is_feasible => Answer::Values(solved.get_solution().columns().to_vec()),
+        HighsModelStatus::Infeasible | HighsModelStatus::UnboundedOrInfeasible => Answer::Infeasible,
+        HighsModelStatus::ReachedTimeLimit => Answer::Open(Outcome::TimeLimit),
+        _ if is_limit => Answer::Open(Outcome::WorkLimit),
+        _ => Answer::Open(Outcome::Unreliable),
+    }
+}
+
+fn set_options(model: &mut Model, run: Run, deadline: &Deadline) -> Result<(), TrySetOptionError> {
+    let limits = Limits::of(deadline, run.integer);
+    model.try_set_option("threads", 1)?;
+    model.try_set_option("parallel", "off")?;
+    model.try_set_option("presolve", if run.presolve { "on" } else { "off" })?;
+    model.try_set_option("mip_rel_gap", 0.0)?;
+    model.try_set_option("mip_abs_gap", 0.0)?;
+    model.try_set_option("mip_detect_symmetry", false)?;
+    model.try_set_option(TIME.to_bytes(), limits.seconds)?;
+    model.try_set_option(ITERATIONS.to_bytes(), limits.iterations)?;
+    model.try_set_option(NODES.to_bytes(), limits.nodes)
 }

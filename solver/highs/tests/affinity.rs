@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
-use solver::planner::Budget;
+use solver::deadline::Deadline;
 use solver_check::{Report, report};
 use solver_format::{ConflictEntry, Plan, Problem, VerdictName, fingerprint};
 use solver_highs::Highs;
@@ -58,10 +58,10 @@ fn all_decided(hosts: &[Value], leases: &[Value], requests: &[Value]) -> (Proble
     let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let name = fingerprint(&text);
     let settings = Settings {
-        budget: Budget { seconds: None },
+        deadline: Deadline::none(),
         offers: false,
     };
-    let plan = admit::run(&problem, &name, settings, &Highs, || 0).unwrap();
+    let plan = admit::run(&problem, &name, settings, &Highs).unwrap();
     assert_eq!(report(&problem, &name, &plan), Report::default(), "{text}\n{plan:?}");
     (problem, name, plan)
 }

@@ -4,15 +4,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use solver::admit::{self, Settings};
+use solver::deadline::Deadline;
 use solver::decision::{Conflict, Decision, Tier, Unfinished, Verdict};
 use solver::model::{
     Host, Interval, Lease, Pool, PoolWords, Request, RequestedReservation, Reservation, Resource, Seconds, Units,
 };
-use solver::planner::{Budget, Planner, StateError};
+use solver::planner::{Planner, StateError};
 use solver::predicate::{Operator, Predicate};
-use solver::program::{ModelSolver, Outcome, Program, Solved};
+use solver::program::{ModelSolver, Outcome, Program};
 use solver_check::{check, holdings};
 use solver_format::{Problem, fingerprint};
 use solver_highs::Highs;
@@ -21,11 +23,8 @@ use solver_highs::Highs;
 struct Exhausted;
 
 impl ModelSolver for Exhausted {
-    fn solve(&self, _: &Program, _: Option<f64>) -> Solved {
-        Solved {
-            outcome: Outcome::Limit,
-            seconds: 0.0,
-        }
+    fn solve(&self, _: &Program, _: &Deadline) -> Outcome {
+        Outcome::TimeLimit
     }
 }
 
@@ -101,13 +100,13 @@ fn request(id: &str, window: (Seconds, Seconds), min: u32, max: u32, predicate: 
 
 /// Decides, and lets the checker see the same decision in a plan.
 fn decide(planner: &Planner, request: &Request, now: Seconds) -> Decision {
-    let budget = Budget { seconds: None };
-    let decision = planner.decide(request, now, budget, &Highs);
+    let deadline = Deadline::none();
+    let decision = planner.decide(request, now, &deadline, &Highs);
     let document = planner.problem(now, 0, std::slice::from_ref(request));
     let text = serde_json::to_string(&document).unwrap();
     let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{error}"));
-    let settings = Settings { budget, offers: true };
-    let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs, || 0).unwrap();
+    let settings = Settings { deadline, offers: true };
+    let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs).unwrap();
     assert_eq!(check(&problem, &fingerprint(&text), &plan), []);
     assert_eq!(plan.decisions[0].tier, decision.tier.name());
     decision
@@ -256,9 +255,19 @@ fn without_time_nothing_is_refused_that_was_not_proved() {
     planner.put_lease(lease("early", (10, 20), &["fast"], false)).unwrap();
     planner.put_lease(lease("late", (20, 30), &["fast"], false)).unwrap();
     let wanted = request("q", (10, 30), 1, 1, only("gpu", "True"));
-    let decision = planner.decide(&wanted, 0, Budget { seconds: Some(0.0) }, &Exhausted);
+    let decision = planner.decide(
+        &wanted,
+        0,
+        &Deadline::none().limited(Some(Duration::ZERO), None),
+        &Exhausted,
+    );
     assert_eq!(decision.verdict, Verdict::Undecided(Unfinished::Work));
-    let decision = planner.decide(&wanted, 0, Budget { seconds: Some(0.0) }, &Highs);
+    let decision = planner.decide(
+        &wanted,
+        0,
+        &Deadline::none().limited(Some(Duration::ZERO), None),
+        &Highs,
+    );
     assert_eq!(decision.verdict, Verdict::Undecided(Unfinished::Time));
     assert_eq!(decide(&planner, &wanted, 0).counted_moves(), 2);
 }
@@ -333,7 +342,7 @@ fn the_one_instant_at_which_everything_is_full_is_found_among_many() {
     other.reservations[0].predicate = only("kind", "b");
     state.put_lease(other).unwrap();
     let asked = request("new", (5, 500), 1, 1, only("kind", "a"));
-    let decision = state.decide(&asked, 0, Budget { seconds: None }, &Exhausted);
+    let decision = state.decide(&asked, 0, &Deadline::none(), &Exhausted);
     assert_eq!(decision.tier, Tier::Certificate);
     let decision = decide(&state, &asked, 0);
     let conflict = conflict(&decision);

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use solver::admit::{self, Settings};
-use solver::batch::{self, Limits};
-use solver::planner::Budget;
+use solver::batch;
+use solver::deadline::Deadline;
 use solver::{heal, predicate, replay};
 use solver_check::{check, report};
 use solver_format::{Plan, Problem, fingerprint};
@@ -39,13 +39,16 @@ fn every_seed_that_can_be_read_is_planned_as_the_checker_says() {
     for (file, text) in seeds("problem") {
         let Ok(problem) = Problem::parse(&text) else { continue };
         let name = fingerprint(&text);
-        let budget = Budget { seconds: None };
-        let settings = Settings { budget, offers: true };
+        let deadline = &Deadline::none();
+        let settings = Settings {
+            deadline: deadline.clone(),
+            offers: true,
+        };
         let plans = [
-            admit::run(&problem, &name, settings, &Highs, || 0),
-            replay::run(&problem, &name, settings, &Highs, || 0, |_| {}),
-            heal::run(&problem, &name, budget, &Highs, || 0),
-            batch::run(&problem, &name, Limits::default(), &Highs, || 0),
+            admit::run(&problem, &name, settings.clone(), &Highs),
+            replay::run(&problem, &name, settings, &Highs, |_| {}),
+            heal::run(&problem, &name, deadline, &Highs),
+            batch::run(&problem, &name, deadline, &Highs),
         ];
         for plan in plans {
             let plan = plan.unwrap_or_else(|error| panic!("{}: {error}", file.display()));

@@ -7,9 +7,12 @@
     reason = "all of it is a test"
 )]
 
+use std::time::Duration;
+
 use proptest::prelude::*;
+use solver::deadline::Deadline;
 use solver::program::{LinearEngine, ModelSolver, Program, Status};
-use solver_highs::{Engine, Highs};
+use solver_highs::{Engine, Highs, wall_clock};
 
 const NONE: f64 = f64::INFINITY;
 
@@ -131,7 +134,7 @@ proptest! {
         let mut cold = Engine::new();
         program.add(&mut cold, 0..columns, 0..0);
         program.add(&mut cold, columns..columns, 0..rows);
-        let expected = cold.solve(None);
+        let expected = cold.solve(&Deadline::none());
         prop_assert_ne!(expected, Status::Limit);
         // Rows and columns together, or columns into an optimum and rows after that.
         for at_once in [true, false] {
@@ -139,13 +142,13 @@ proptest! {
             let hot = &mut engine;
             program.add(hot, 0..some_columns, 0..0);
             program.add(hot, some_columns..some_columns, 0..some_rows);
-            hot.solve(None);
+            hot.solve(&Deadline::none());
             program.add(hot, some_columns..columns, some_rows..some_rows);
             if !at_once {
-                hot.solve(None);
+                hot.solve(&Deadline::none());
             }
             program.add(hot, columns..columns, some_rows..rows);
-            prop_assert_eq!(hot.solve(None), expected);
+            prop_assert_eq!(hot.solve(&Deadline::none()), expected);
             if expected == Status::Optimal {
                 prop_assert!(program.admits(hot.values()) && program.admits(cold.values()));
                 prop_assert!((program.cost(hot.values()) - program.cost(cold.values())).abs() < 1e-6);
@@ -170,9 +173,9 @@ proptest! {
         let solved = |mut engine: Engine| {
             program.add(&mut engine, 0..some, 0..0);
             program.add(&mut engine, some..some, 0..rows);
-            let first = (engine.solve(None), engine.values().to_vec());
+            let first = (engine.solve(&Deadline::none()), engine.values().to_vec());
             program.add(&mut engine, some..columns, rows..rows);
-            let status = engine.solve(None);
+            let status = engine.solve(&Deadline::none());
             let ray = (status == Status::Infeasible).then(|| engine.ray());
             (first, status, engine.values().to_vec(), engine.duals().to_vec(), ray)
         };
@@ -180,7 +183,7 @@ proptest! {
         let mut engine = Engine::new();
         before.add(&mut engine, 0..before.costs.len(), 0..0);
         before.add(&mut engine, before.costs.len()..before.costs.len(), 0..before.rows.len());
-        if engine.solve(None) == Status::Infeasible {
+        if engine.solve(&Deadline::none()) == Status::Infeasible {
             engine.ray();
         }
         drop(engine);
@@ -193,11 +196,11 @@ proptest! {
         let engine = &mut engine;
         program.add(engine, 0..program.costs.len(), 0..0);
         program.add(engine, program.costs.len()..program.costs.len(), 0..program.rows.len());
-        let relaxed = engine.solve(None);
+        let relaxed = engine.solve(&Deadline::none());
         let relaxed_bound = engine.bound();
         engine.set_integer(true);
         engine.propose(&vec![0.0; program.costs.len()]);
-        let status = engine.solve(None);
+        let status = engine.solve(&Deadline::none());
         match program.best_whole() {
             None => prop_assert_eq!(status, Status::Infeasible),
             Some(best) => {
@@ -209,7 +212,7 @@ proptest! {
             }
         }
         engine.set_integer(false);
-        prop_assert_eq!(engine.solve(None), relaxed);
+        prop_assert_eq!(engine.solve(&Deadline::none()), relaxed);
         if relaxed == Status::Optimal {
             prop_assert!((engine.bound() - relaxed_bound).abs() < 1e-6);
         }
@@ -222,18 +225,18 @@ fn bounds_and_costs_change_between_solves() {
     let first = engine.add_column(1.0, (0.0, 4.0), &[]);
     let second = engine.add_column(2.0, (0.0, 4.0), &[]);
     let row = engine.add_row((3.0, NONE), &[(first, 1.0), (second, 1.0)]);
-    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
     assert_eq!(engine.values(), [3.0, 0.0]);
     engine.set_cost(first, 3.0);
-    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
     assert_eq!(engine.values(), [0.0, 3.0]);
     engine.set_bounds(second, (0.0, 1.0));
-    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
     assert_eq!(engine.values(), [2.0, 1.0]);
     engine.set_row_bounds(row, (6.0, NONE));
-    assert_eq!(engine.solve(None), Status::Infeasible);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Infeasible);
     engine.set_row_bounds(row, (5.0, 5.0));
-    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
     assert_eq!(engine.values(), [4.0, 1.0]);
     assert_eq!(engine.duals().len(), 1);
     assert!((engine.duals()[0] - 3.0).abs() < 1e-9, "{:?}", engine.duals());
@@ -243,9 +246,9 @@ fn bounds_and_costs_change_between_solves() {
 fn a_row_without_columns_can_be_broken() {
     let mut engine = Engine::new();
     engine.add_row((-NONE, 3.0), &[]);
-    assert_eq!(engine.solve(None), Status::Optimal);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
     engine.add_row((1.0, NONE), &[]);
-    assert_eq!(engine.solve(None), Status::Infeasible);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Infeasible);
     let weights: Vec<f64> = engine.ray().unwrap().into_iter().map(f64::abs).collect();
     assert_eq!(weights, [0.0, 1.0]);
 }
@@ -255,13 +258,13 @@ fn nothing_is_claimed_when_the_time_is_over() {
     let mut engine = Engine::new();
     let column = engine.add_column(1.0, (0.0, 4.0), &[]);
     engine.add_row((2.0, NONE), &[(column, 1.0)]);
-    assert_eq!(engine.solve(Some(0.0)), Status::Limit);
+    assert_eq!(engine.solve(&Deadline::none().limited(Some(Duration::ZERO), None)), Status::TimeLimit);
     assert!(engine.values().is_empty());
     assert!(engine.bound().is_infinite());
-    assert_eq!(engine.solve(Some(60.0)), Status::Optimal);
+    assert_eq!(engine.solve(&wall_clock().limited(Some(Duration::from_mins(1)), None)), Status::Optimal);
 }
 
-/// A market split problem: hard to decide, so that a tenth of a second ends in the middle.
+/// A market split problem: hard to decide, so that a tenth of a second and some nodes end in the middle.
 #[test]
 fn a_limit_in_the_middle_ends_the_solve() {
     let mut engine = Engine::new();
@@ -280,8 +283,14 @@ fn a_limit_in_the_middle_ends_the_solve() {
     }
     engine.set_integer(true);
     let started = std::time::Instant::now();
-    assert_eq!(engine.solve(Some(0.1)), Status::Limit);
+    assert_eq!(
+        engine.solve(&wall_clock().limited(Some(Duration::from_millis(100)), None)),
+        Status::TimeLimit
+    );
     assert!(started.elapsed().as_secs() < 10);
+    let work = Deadline::none().limited(None, Some(20_000));
+    assert_eq!(engine.solve(&work), Status::WorkLimit);
+    assert_eq!(work.work_left(), Some(0));
     assert!(engine.bound() > 0.0);
 }
 
@@ -289,11 +298,11 @@ fn a_limit_in_the_middle_ends_the_solve() {
 fn an_index_that_does_not_exist_is_no_answer() {
     let mut engine = Engine::new();
     engine.add_column(1.0, (0.0, 1.0), &[(7, 1.0)]);
-    assert_eq!(engine.solve(None), Status::Unreliable);
-    assert_eq!(engine.solve(None), Status::Unreliable);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Unreliable);
+    assert_eq!(engine.solve(&Deadline::none()), Status::Unreliable);
     drop(engine);
     assert_eq!(
-        Engine::new().solve(None),
+        Engine::new().solve(&Deadline::none()),
         Status::Optimal,
         "the object that failed is not used again"
     );
@@ -306,14 +315,14 @@ fn engines_and_whole_programs_run_in_several_threads() {
             let mut engine = Engine::new();
             let column = engine.add_column(1.0, (0.0, 4.0), &[]);
             engine.add_row((2.0, NONE), &[(column, 1.0)]);
-            assert_eq!(engine.solve(None), Status::Optimal);
+            assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
             let mut program = solver::program::Program::default();
             let column = program.column(1, 4);
             program.row(Some(2), None, vec![(column, 1)]);
-            let solved = Highs.solve(&program, None);
-            assert_eq!(solved.outcome, solver::program::Outcome::Optimal(vec![2]));
+            let outcome = Highs.solve(&program, &Deadline::none());
+            assert_eq!(outcome, solver::program::Outcome::Optimal(vec![2]));
             engine.add_row((3.0, NONE), &[(0, 1.0)]);
-            assert_eq!(engine.solve(None), Status::Optimal);
+            assert_eq!(engine.solve(&Deadline::none()), Status::Optimal);
             assert_eq!(engine.values(), [3.0]);
         }
     };
@@ -353,9 +362,9 @@ fn v2_programs_of_many_threads_are_solved_at_once() {
             engine.add_column(column.cost as f64, (0.0, f64::from(column.most)), &entries);
         }
         engine.set_integer(true);
-        let status = engine.solve(None);
+        let status = engine.solve(&Deadline::none());
         (
-            Highs.solve(&packing(seed), None).outcome,
+            Highs.solve(&packing(seed), &Deadline::none()),
             status,
             engine.bound().round(),
         )

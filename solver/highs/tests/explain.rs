@@ -16,20 +16,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use solver::admit::{self, Settings};
+use solver::deadline::Deadline;
 use solver::decision::{Conflict, Verdict};
 use solver::model::{
     Host, Interval, Lease, Request, RequestedReservation, Reservation, ReservationId, Resource, Seconds,
 };
 use solver::offers::{self, Offer};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver::predicate::{Operator, Predicate};
 use solver_check::check;
 use solver_format::{Problem, fingerprint};
 use solver_highs::Highs;
 
 use history::Random;
-
-const NO_LIMIT: Budget = Budget { seconds: None };
 
 /// A state and a request it refuses.
 struct Refusal<'a> {
@@ -62,7 +61,7 @@ fn refusals(seeds: std::ops::Range<u64>, mut found: impl FnMut(Refusal<'_>)) {
             }
             let leases: Vec<Lease> = planner.leases().cloned().collect();
             let request = history::request(&mut random, &hosts, &leases, now, cleaning, number);
-            let decision = planner.decide(&request, now, NO_LIMIT, &Highs);
+            let decision = planner.decide(&request, now, &Deadline::none(), &Highs);
             if let Verdict::Refused { conflict } = &decision.verdict {
                 found(Refusal {
                     planner: &planner,
@@ -95,7 +94,7 @@ impl Refusal<'_> {
         }
         let mut request = self.request.clone();
         request.reservations.retain(|asked| members.contains(&asked.id));
-        let verdict = planner.decide(&request, self.now, NO_LIMIT, &Highs).verdict;
+        let verdict = planner.decide(&request, self.now, &Deadline::none(), &Highs).verdict;
         matches!(verdict, Verdict::Refused { .. })
     }
 
@@ -154,17 +153,17 @@ fn every_refusal_and_every_offer_passes_the_checker_and_holds() {
             serde_json::to_string(&planner.problem(now, refusal.cleaning, std::slice::from_ref(request))).unwrap();
         let problem = Problem::parse(&text).unwrap();
         let settings = Settings {
-            budget: NO_LIMIT,
+            deadline: Deadline::none(),
             offers: true,
         };
-        let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs, || 0).unwrap();
+        let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs).unwrap();
         assert_eq!(
             check(&problem, &fingerprint(&text), &plan),
             [],
             "{}\n{text}",
             refusal.case
         );
-        let found = offers::find(planner, request, refusal.conflict, now, &|| None, &Highs);
+        let found = offers::find(planner, request, refusal.conflict, now, &Deadline::none(), &Highs);
         for offer in &found {
             let mut changed = request.clone();
             match offer {
@@ -188,7 +187,7 @@ fn every_refusal_and_every_offer_passes_the_checker_and_holds() {
                     let mut more = changed.clone();
                     let asked = more.reservations.iter_mut().find(|asked| asked.id == *reservation);
                     asked.unwrap().min += 1;
-                    let verdict = planner.decide(&more, now, NO_LIMIT, &Highs).verdict;
+                    let verdict = planner.decide(&more, now, &Deadline::none(), &Highs).verdict;
                     assert!(
                         matches!(verdict, Verdict::Refused { .. }),
                         "{}: {offer:?}",
@@ -209,7 +208,7 @@ fn every_refusal_and_every_offer_passes_the_checker_and_holds() {
                     asked.predicate = Arc::new(Predicate::All(rest));
                 }
             }
-            let verdict = planner.decide(&changed, now, NO_LIMIT, &Highs).verdict;
+            let verdict = planner.decide(&changed, now, &Deadline::none(), &Highs).verdict;
             assert!(
                 matches!(verdict, Verdict::Accepted { .. }),
                 "{}: {offer:?}",
@@ -229,7 +228,7 @@ fn every_refusal_and_every_offer_passes_the_checker_and_holds() {
                 for asked in &mut earlier.reservations {
                     asked.window = Interval::new(asked.window.start + shift, asked.window.end + shift);
                 }
-                let verdict = planner.decide(&earlier, now, NO_LIMIT, &Highs).verdict;
+                let verdict = planner.decide(&earlier, now, &Deadline::none(), &Highs).verdict;
                 assert!(matches!(verdict, Verdict::Refused { .. }), "{}: {shift}", refusal.case);
             }
         }
@@ -301,7 +300,7 @@ fn the_sentence_names_amounts_and_conditions_and_what_could_be_had() {
             predicate: Arc::new(gpu()),
         }],
     };
-    let Verdict::Refused { conflict } = planner.decide(&request, 0, NO_LIMIT, &Highs).verdict else {
+    let Verdict::Refused { conflict } = planner.decide(&request, 0, &Deadline::none(), &Highs).verdict else {
         panic!("37 of 30 hosts")
     };
     assert_eq!(
@@ -311,7 +310,7 @@ fn the_sentence_names_amounts_and_conditions_and_what_could_be_had() {
     );
     let named: Vec<&str> = conflict.reservations.iter().map(|id| &**id).collect();
     assert_eq!(named, ["a", "b", "q"]);
-    let found = offers::find(&planner, &request, &conflict, 0, &|| None, &Highs);
+    let found = offers::find(&planner, &request, &conflict, 0, &Deadline::none(), &Highs);
     let expected = [
         Offer::Start { start: 200 },
         Offer::Amount {

@@ -14,20 +14,21 @@ mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use solver::deadline::Deadline;
 use solver::heal::{self, Healed};
 use solver::model::{Host, HostId, Instances, Interval, Lease, Reservation, Resource, Seconds};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver::predicate::{Operator, Predicate};
-use solver::program::{ModelSolver, Outcome, Program, Solved};
+use solver::program::{ModelSolver, Outcome, Program};
 use solver_check::check;
 use solver_format::{Plan, Problem, VerdictName, fingerprint};
-use solver_highs::Highs;
+use solver_highs::{Highs, wall_clock};
 
 use history::Random;
 
-const NO_LIMIT: Budget = Budget { seconds: None };
 const NOW: Seconds = 100;
 
 /// A small state with something out of order.
@@ -303,7 +304,7 @@ fn oracle(case: &Case) -> (u32, u32, u32, u32) {
         for &(column, cost) in goal {
             program.columns[column].cost = cost;
         }
-        let Outcome::Optimal(values) = Highs.solve(&program, None).outcome else {
+        let Outcome::Optimal(values) = Highs.solve(&program, &Deadline::none()) else {
             panic!("shortages make everything feasible");
         };
         let least = program.cost(&values);
@@ -430,13 +431,13 @@ fn explained(case: &Case, healed: &Healed, seed: u64) {
 
 /// The plan document of the answer passes the checker.
 fn written(case: &Case, seed: u64) {
-    written_by(case, seed, NO_LIMIT, &Highs);
+    written_by(case, seed, &Deadline::none(), &Highs);
 }
 
-fn written_by(case: &Case, seed: u64, budget: Budget, solver: &dyn ModelSolver) {
+fn written_by(case: &Case, seed: u64, deadline: &Deadline, solver: &dyn ModelSolver) {
     let text = serde_json::to_string(&case.planner().problem(NOW, case.cleaning, &[])).unwrap();
     let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
-    let plan = heal::run(&problem, &fingerprint(&text), budget, solver, || 0).unwrap();
+    let plan = heal::run(&problem, &fingerprint(&text), deadline, solver).unwrap();
     let violations = check(&problem, &fingerprint(&text), &plan);
     let plan = serde_json::to_string(&plan).unwrap();
     assert_eq!(violations, [], "seed {seed}\n{text}\n{plan}");
@@ -444,7 +445,7 @@ fn written_by(case: &Case, seed: u64, budget: Budget, solver: &dyn ModelSolver) 
 
 fn agree(seed: u64, with_instances: bool) -> (u32, u32, u32, bool) {
     let case = case(seed, with_instances);
-    let healed = heal::heal(&case.planner(), NOW, NO_LIMIT, &Highs);
+    let healed = heal::heal(&case.planner(), NOW, &Deadline::none(), &Highs);
     assert!(healed.proved, "seed {seed}");
     valid(&case, &healed, seed);
     explained(&case, &healed, seed);
@@ -464,7 +465,7 @@ fn agree(seed: u64, with_instances: bool) -> (u32, u32, u32, bool) {
     assert_eq!(found, oracle(&case), "seed {seed}: {healed:?}");
     assert_eq!(
         healed,
-        heal::heal(&case.planner(), NOW, NO_LIMIT, &Highs),
+        heal::heal(&case.planner(), NOW, &Deadline::none(), &Highs),
         "seed {seed}: not the same twice"
     );
     beside_far_instances(&case, &healed, seed);
@@ -528,7 +529,7 @@ fn the_document_says_what_moves_and_what_is_lost() {
         "leases": [held("r1", (0, 100), &["a"]), held("r2", (55, 65), &["c"]), held("r3", (80, 90), &["c"])]});
     let text = problem.to_string();
     let problem = Problem::parse(&text).unwrap();
-    let plan = heal::run(&problem, &fingerprint(&text), NO_LIMIT, &Highs, || 0).unwrap();
+    let plan = heal::run(&problem, &fingerprint(&text), &Deadline::none(), &Highs).unwrap();
     let written = serde_json::to_string(&plan).unwrap();
     assert_eq!(Plan::parse(&written).as_ref(), Ok(&plan));
     assert_eq!((plan.mode.as_str(), plan.decisions.len()), ("heal", 1));
@@ -547,11 +548,8 @@ fn the_document_says_what_moves_and_what_is_lost() {
 struct Exhausted;
 
 impl ModelSolver for Exhausted {
-    fn solve(&self, _: &Program, _: Option<f64>) -> Solved {
-        Solved {
-            outcome: Outcome::Limit,
-            seconds: 0.0,
-        }
+    fn solve(&self, _: &Program, _: &Deadline) -> Outcome {
+        Outcome::TimeLimit
     }
 }
 
@@ -560,7 +558,12 @@ fn without_time_the_best_found_is_given_and_not_called_proved() {
     let (mut without, mut open) = (0, 0);
     for seed in 0..200 {
         let case = case(seed, seed % 2 == 0);
-        let healed = heal::heal(&case.planner(), NOW, Budget { seconds: Some(0.001) }, &Exhausted);
+        let healed = heal::heal(
+            &case.planner(),
+            NOW,
+            &wall_clock().limited(Some(Duration::from_millis(1)), None),
+            &Exhausted,
+        );
         valid(&case, &healed, seed);
         without += u32::from(!healed.proved);
         assert!(healed.proved || !healed.unkept.is_empty(), "seed {seed}");
@@ -572,7 +575,12 @@ fn without_time_the_best_found_is_given_and_not_called_proved() {
             "seed {seed}"
         );
         open += left_open;
-        written_by(&case, seed, Budget { seconds: Some(0.001) }, &Exhausted);
+        written_by(
+            &case,
+            seed,
+            &wall_clock().limited(Some(Duration::from_millis(1)), None),
+            &Exhausted,
+        );
     }
     assert!(without > 10 && open > 10, "{without}, {open}");
 }
@@ -618,7 +626,7 @@ fn a1_a_promise_in_order_makes_no_room_for_one_that_has_lost_a_host() {
         freeze: 0,
         cleaning: 0,
     };
-    let healed = heal::heal(&case.planner(), NOW, NO_LIMIT, &Highs);
+    let healed = heal::heal(&case.planner(), NOW, &Deadline::none(), &Highs);
     let lost: Vec<(&str, u32)> = healed
         .unkept
         .iter()
@@ -646,7 +654,7 @@ fn what_a_running_lease_keeps_explains_a_loss_wherever_the_rest_may_go() {
             reservation("one", &["h1"], json!(["==", "$k", "a"]))]}]});
     let text = problem.to_string();
     let problem = Problem::parse(&text).unwrap();
-    let plan = heal::run(&problem, &fingerprint(&text), NO_LIMIT, &Highs, || 0).unwrap();
+    let plan = heal::run(&problem, &fingerprint(&text), &Deadline::none(), &Highs).unwrap();
     assert_eq!(check(&problem, &fingerprint(&text), &plan), []);
     assert_eq!(&*plan.summary.unkept[0].reservation, "one");
 }

@@ -12,18 +12,21 @@
 mod history;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use history::Random;
+use solver::deadline::{Deadline, Part};
 use solver::decision::{Decision, Verdict};
 use solver::heal::heal;
 use solver::model::{
     Host, Instances, Interval, Lease, Pool, Request, RequestedReservation, Reservation, Resource, Seconds, Units,
 };
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver::predicate::{Operator, Predicate};
 use solver::question::{FleetChange, MOST_DECISIONS, Most, Necessity, Question, Slot, Step, changed};
 use solver_highs::Highs;
+
+static UNLIMITED: LazyLock<Deadline> = LazyLock::new(Deadline::none);
 
 const NOW: Seconds = 100;
 const HORIZON: Seconds = 45;
@@ -56,7 +59,7 @@ impl State {
         for number in 0..random.between(2, 14) {
             state.now += if random.percent(15) { random.between(1, 3) } else { 0 };
             let request = state.request(random, usize::try_from(number).unwrap());
-            let decision = state.planner.decide(&request, state.now, NO_LIMIT, &Highs);
+            let decision = state.planner.decide(&request, state.now, &Deadline::none(), &Highs);
             state.planner.apply(&request, &decision).unwrap();
             if random.percent(8) {
                 state.disturb(random);
@@ -101,7 +104,7 @@ impl State {
             let mut request = state.wish(random, usize::try_from(number).unwrap());
             let later = random.between(0, FULL_HORIZON);
             request = shifted(&request, later);
-            let decision = state.planner.decide(&request, state.now, NO_LIMIT, &Highs);
+            let decision = state.planner.decide(&request, state.now, &Deadline::none(), &Highs);
             state.planner.apply(&request, &decision).unwrap();
             if random.percent(3) {
                 // Expressions die and classes are left finer than they need be.
@@ -166,16 +169,16 @@ impl State {
         Question {
             planner: &self.planner,
             now: self.now,
-            budget: NO_LIMIT,
+            deadline: &UNLIMITED,
             solver: &Highs,
             decisions: MOST_DECISIONS,
-            expired: &|| false,
+            each: Part::WHOLE,
         }
     }
 
     /// Counted moves if it works.
     fn works(&self, request: &Request) -> Option<u32> {
-        let decision: Decision = self.planner.decide(request, self.now, NO_LIMIT, &Highs);
+        let decision: Decision = self.planner.decide(request, self.now, &Deadline::none(), &Highs);
         match decision.verdict {
             Verdict::Accepted { .. } => Some(decision.counted_moves()),
             Verdict::Refused { .. } => None,
@@ -252,8 +255,6 @@ impl State {
     }
 }
 
-const NO_LIMIT: Budget = Budget { seconds: None };
-
 /// Gives a wish a host, letting others change theirs.
 fn augment(wish: usize, wishes: &[Vec<usize>], given: &mut [Option<usize>], seen: &mut [bool]) -> bool {
     for &host in &wishes[wish] {
@@ -319,7 +320,7 @@ fn b2_the_latest_end_is_the_last_that_works() {
         for asked in &mut request.reservations {
             asked.window.end += 20;
         }
-        let decision = state.planner.decide(&request, state.now, NO_LIMIT, &Highs);
+        let decision = state.planner.decide(&request, state.now, &Deadline::none(), &Highs);
         let Verdict::Refused { conflict } = decision.verdict else {
             continue;
         };
@@ -594,10 +595,10 @@ fn b1_the_most_is_counted_in_what_is_asked_for() {
         let question = Question {
             planner: &planner,
             now: NOW,
-            budget: NO_LIMIT,
+            deadline: &UNLIMITED,
             solver: &Highs,
             decisions: MOST_DECISIONS,
-            expired: &|| false,
+            each: Part::WHOLE,
         };
         let (_, with_moves) = question.most(&request, 0);
         let expected = Most {
@@ -679,7 +680,7 @@ fn consequences_are_what_healing_with_a_promise_pinned_says() {
         };
         let found = question.consequences(&affected).unwrap();
         assert!(found.proved, "seed {seed}");
-        let left = |planner: &Planner| heal(planner, state.now, NO_LIMIT, &Highs);
+        let left = |planner: &Planner| heal(planner, state.now, &Deadline::none(), &Highs);
         let again = left(&found.after);
         assert_eq!(
             again.moves,
@@ -720,7 +721,7 @@ fn what_must_move_for_a_request_cannot_stay() {
         let mut random = Random(seed);
         let state = State::new(&mut random);
         let request = state.request(&mut random, 90);
-        let decision = state.planner.decide(&request, state.now, NO_LIMIT, &Highs);
+        let decision = state.planner.decide(&request, state.now, &Deadline::none(), &Highs);
         let Verdict::Accepted { moves, .. } = &decision.verdict else {
             continue;
         };
@@ -733,7 +734,7 @@ fn what_must_move_for_a_request_cannot_stay() {
             let mut pinned = state.planner.clone();
             pinned.put_lease(lease).unwrap();
             let refused = matches!(
-                pinned.decide(&request, state.now, NO_LIMIT, &Highs).verdict,
+                pinned.decide(&request, state.now, &Deadline::none(), &Highs).verdict,
                 Verdict::Refused { .. }
             );
             assert_eq!(

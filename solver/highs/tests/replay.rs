@@ -8,8 +8,9 @@ mod history;
 
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
+use solver::deadline::Deadline;
 use solver::model::{Lease, Request, Seconds};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver::replay;
 use solver_check::check;
 use solver_format::VerdictName::{self, Accepted, Refused};
@@ -18,24 +19,18 @@ use solver_highs::Highs;
 
 use history::Random;
 
-const SETTINGS: Settings = Settings {
-    budget: Budget { seconds: None },
-    offers: false,
-};
+fn settings() -> Settings {
+    Settings {
+        deadline: Deadline::none(),
+        offers: false,
+    }
+}
 
 fn replayed(problem: &Value) -> Plan {
     let text = problem.to_string();
     let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{error}"));
     let mut told = 0;
-    let plan = replay::run(
-        &problem,
-        &fingerprint(&text),
-        SETTINGS,
-        &Highs,
-        || 0,
-        |done| told = done,
-    )
-    .unwrap();
+    let plan = replay::run(&problem, &fingerprint(&text), settings(), &Highs, |done| told = done).unwrap();
     assert_eq!(told, problem.requests.len());
     assert_eq!(check(&problem, &fingerprint(&text), &plan), []);
     plan
@@ -206,7 +201,7 @@ fn a_document_may_have_leases_that_ended_on_hosts_that_are_held_now() {
     let admitted = |problem: &Value| {
         let text = problem.to_string();
         let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{error}"));
-        let plan = admit::run(&problem, &fingerprint(&text), SETTINGS, &Highs, || 0).unwrap();
+        let plan = admit::run(&problem, &fingerprint(&text), settings(), &Highs).unwrap();
         assert_eq!(check(&problem, &fingerprint(&text), &plan), []);
         verdicts(&plan)
     };
@@ -235,9 +230,9 @@ fn a_stream_decides_as_single_problems_do() {
             let request = history::request(&mut random, &hosts, &leases, clock, cleaning, number);
             let text = serde_json::to_string(&planner.problem(clock, cleaning, std::slice::from_ref(&request)));
             let problem = Problem::parse(&text.unwrap()).unwrap();
-            let plan = admit::run(&problem, "", SETTINGS, &Highs, || 0).unwrap();
+            let plan = admit::run(&problem, "", settings(), &Highs).unwrap();
             single.push(serde_json::to_value(&plan.decisions[0]).unwrap());
-            let decision = planner.decide(&request, clock, SETTINGS.budget, &Highs);
+            let decision = planner.decide(&request, clock, &Deadline::none(), &Highs);
             planner.apply(&request, &decision).unwrap();
             stream.push((clock, request));
         }
@@ -248,7 +243,7 @@ fn a_stream_decides_as_single_problems_do() {
         for (entry, (at, _)) in problem.requests.iter_mut().zip(&stream) {
             entry.at = Some(*at);
         }
-        let plan = replay::run(&problem, "", SETTINGS, &Highs, || 0, |_| ()).unwrap();
+        let plan = replay::run(&problem, "", settings(), &Highs, |_| ()).unwrap();
         let violations = check(&problem, "", &plan);
         assert_eq!(
             violations,

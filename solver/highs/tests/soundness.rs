@@ -9,17 +9,18 @@
     reason = "all of it is a test"
 )]
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
-use solver::batch::{self, Limits};
-use solver::planner::Budget;
-use solver::program::{LinearEngine, ModelSolver, Outcome, Program, Solved};
+use solver::batch;
+use solver::deadline::Deadline;
+use solver::program::{LinearEngine, ModelSolver, Outcome, Program};
 use solver::{heal, replay};
 use solver_check::{Report, check, report};
 use solver_format::{Plan, Problem, VerdictName, fingerprint};
-use solver_highs::Highs;
+use solver_highs::{Highs, wall_clock};
 
-const NO_LIMIT: Budget = Budget { seconds: None };
 const NOW: i64 = 1_000_000;
 
 /// Equal seeds give equal numbers.
@@ -53,17 +54,22 @@ fn parse(document: &Value) -> (Problem, String) {
     (problem, fingerprint(&text))
 }
 
+/// By the machine's clock.
+fn within(seconds: Option<f64>) -> Deadline {
+    wall_clock().limited(seconds.map(Duration::from_secs_f64), None)
+}
+
 fn admitted(document: &Value, seconds: Option<f64>, offers: bool) -> (Plan, Report) {
     let (problem, name) = parse(document);
-    let budget = Budget { seconds };
-    let plan = admit::run(&problem, &name, Settings { budget, offers }, &Highs, || 0).unwrap();
+    let deadline = within(seconds);
+    let plan = admit::run(&problem, &name, Settings { deadline, offers }, &Highs).unwrap();
     let found = report(&problem, &name, &plan);
     (plan, found)
 }
 
 fn batched(document: &Value) -> (Plan, Report) {
     let (problem, name) = parse(document);
-    let plan = batch::run(&problem, &name, Limits::default(), &Highs, || 0).unwrap();
+    let plan = batch::run(&problem, &name, &Deadline::none(), &Highs).unwrap();
     let found = report(&problem, &name, &plan);
     (plan, found)
 }
@@ -285,11 +291,11 @@ fn s04_what_was_tried_to_the_end_is_tried_again_by_the_checker() {
         for seed in 0..4 {
             let (problem, name) = parse(&nearly_thirds(hosts, seed));
             let settings = Settings {
-                budget: Budget { seconds: Some(6.0) },
+                deadline: within(Some(6.0)),
                 offers: false,
             };
             // Whole programs are left aside: they only take time here.
-            let plan = admit::run(&problem, &name, settings, &Liar(Outcome::Unreliable), || 0).unwrap();
+            let plan = admit::run(&problem, &name, settings, &Liar(Outcome::Unreliable)).unwrap();
             assert_eq!(
                 report(&problem, &name, &plan),
                 Report::default(),
@@ -311,10 +317,10 @@ fn s04_how_much_of_what_fits_exactly_is_believed() {
         for seed in 0..12 {
             let (problem, name) = parse(&nearly_thirds(hosts, seed));
             let settings = Settings {
-                budget: Budget { seconds: Some(6.0) },
+                deadline: within(Some(6.0)),
                 offers: false,
             };
-            let plan = admit::run(&problem, &name, settings, &Liar(Outcome::Unreliable), || 0).unwrap();
+            let plan = admit::run(&problem, &name, settings, &Liar(Outcome::Unreliable)).unwrap();
             let report = report(&problem, &name, &plan);
             assert_eq!(report.violations, [], "{hosts} hosts, seed {seed}");
             let conflict = plan.decisions[0].conflict.as_ref();
@@ -349,32 +355,29 @@ fn s04_what_misses_by_one_is_refused_with_a_proof() {
 struct Liar(Outcome);
 
 impl ModelSolver for Liar {
-    fn solve(&self, _: &Program, _: Option<f64>) -> Solved {
-        Solved {
-            outcome: self.0.clone(),
-            seconds: 0.0,
-        }
+    fn solve(&self, _: &Program, _: &Deadline) -> Outcome {
+        self.0.clone()
     }
 
     fn engine(&self) -> Option<Box<dyn LinearEngine>> {
         match self.0 {
             Outcome::Infeasible => None,
-            Outcome::Optimal(_) | Outcome::Limit | Outcome::Unreliable => Highs.engine(),
+            Outcome::Optimal(_) | Outcome::TimeLimit | Outcome::WorkLimit | Outcome::Unreliable => Highs.engine(),
         }
     }
 }
 
 #[test]
 fn s04_no_word_of_a_solver_refuses_what_is_possible() {
-    for outcome in [Outcome::Infeasible, Outcome::Unreliable, Outcome::Limit] {
+    for outcome in [Outcome::Infeasible, Outcome::Unreliable, Outcome::TimeLimit] {
         for seed in 0..12 {
             for seconds in [None, Some(6.0), Some(0.0)] {
                 let (problem, name) = parse(&thirds(1_000_000_000_000, seed, 0));
                 let settings = Settings {
-                    budget: Budget { seconds },
+                    deadline: within(seconds),
                     offers: false,
                 };
-                let plan = admit::run(&problem, &name, settings, &Liar(outcome.clone()), || 0).unwrap();
+                let plan = admit::run(&problem, &name, settings, &Liar(outcome.clone())).unwrap();
                 assert_eq!(report(&problem, &name, &plan), Report::default());
                 let expected = if seconds == Some(0.0) {
                     VerdictName::Undecided
@@ -386,16 +389,37 @@ fn s04_no_word_of_a_solver_refuses_what_is_possible() {
         }
     }
     let (problem, name) = parse(&thirds(1_000_000_000_000, 0, 0));
-    for (outcome, why) in [
-        (Outcome::Infeasible, "work"),
-        (Outcome::Unreliable, "arithmetic"),
-        (Outcome::Limit, "time"),
-    ] {
+    for (time, work, why) in [(Some(Duration::ZERO), None, "time"), (None, Some(1), "work")] {
         let settings = Settings {
-            budget: Budget { seconds: Some(0.0) },
+            deadline: Deadline::none().limited(time, work),
             offers: false,
         };
-        let plan = admit::run(&problem, &name, settings, &Liar(outcome), || 0).unwrap();
+        let plan = admit::run(&problem, &name, settings, &Liar(Outcome::Unreliable)).unwrap();
+        assert_eq!(plan.decisions[0].unfinished.as_deref(), Some(why));
+    }
+    // Too much to try in whole numbers: what the solver said is all there is.
+    let mut document = thirds(1_000_000_000_000, 0, 0);
+    for host in document["hosts"].as_array_mut().unwrap() {
+        host["capacity"]["OTHER"] = json!(1_000);
+    }
+    let mut many = of_instances("many", 500, 0);
+    many["resources"] = json!({"OTHER": 1});
+    document["requests"][0]["reservations"]
+        .as_array_mut()
+        .unwrap()
+        .push(many);
+    let (problem, name) = parse(&document);
+    for (outcome, why) in [
+        (Outcome::Infeasible, "work"),
+        (Outcome::WorkLimit, "work"),
+        (Outcome::Unreliable, "arithmetic"),
+        (Outcome::TimeLimit, "time"),
+    ] {
+        let settings = Settings {
+            deadline: Deadline::none(),
+            offers: false,
+        };
+        let plan = admit::run(&problem, &name, settings, &Liar(outcome)).unwrap();
         assert_eq!(plan.decisions[0].unfinished.as_deref(), Some(why));
     }
 }
@@ -538,24 +562,14 @@ fn eight_hosts() -> Vec<Value> {
         .collect()
 }
 
-/// Microseconds since the first look.
-fn clock() -> impl Fn() -> u64 + Sync {
-    let started = std::time::Instant::now();
-    move || started.elapsed().as_micros() as u64
-}
-
 #[test]
 fn s02_a_batch_with_a_chain_ends_in_its_time() {
     let longer = json!({"id": "Q2", "replaces": "Q1", "value": 10, "reservations": [of_instances("i00", 1, 257)]});
     let first = json!({"id": "Q1", "value": 10, "reservations": hardly_fitting()});
     let (problem, name) = parse(&document(&eight_hosts(), &[], &[first, longer]));
-    let clock = clock();
-    let limits = Limits {
-        seconds: Some(2.0),
-        ..Limits::default()
-    };
-    let plan = batch::run(&problem, &name, limits, &Highs, &clock).unwrap();
-    assert!(clock() < 20_000_000, "{} microseconds", clock());
+    let clock = wall_clock();
+    let plan = batch::run(&problem, &name, &within(Some(2.0)), &Highs).unwrap();
+    assert!(clock.now() < Duration::from_secs(20), "{:?}", clock.now());
     assert_eq!(check(&problem, &name, &plan), []);
 }
 
@@ -574,13 +588,13 @@ fn s11_offers_share_the_time_of_their_decision() {
     let mut asked = hardly_fitting();
     asked[0]["where"] = json!(["==", "$k", "y"]);
     let (problem, name) = parse(&document(&hosts, &leases, &[json!({"id": "Q", "reservations": asked})]));
-    let clock = clock();
+    let clock = wall_clock();
     let settings = Settings {
-        budget: Budget { seconds: Some(1.0) },
+        deadline: within(Some(1.0)),
         offers: true,
     };
-    let plan = admit::run(&problem, &name, settings, &Highs, &clock).unwrap();
-    assert!(clock() < 10_000_000, "{} microseconds", clock());
+    let plan = admit::run(&problem, &name, settings, &Highs).unwrap();
+    assert!(clock.now() < Duration::from_secs(10), "{:?}", clock.now());
     assert_eq!(check(&problem, &name, &plan), []);
     assert_eq!(verdicts(&plan), [VerdictName::Refused]);
 }
@@ -599,14 +613,14 @@ fn plans(document: &Value) -> Vec<String> {
     let (problem, _) = parse(document);
     let name = "the same";
     let settings = Settings {
-        budget: NO_LIMIT,
+        deadline: Deadline::none(),
         offers: true,
     };
     let plans = [
-        admit::run(&problem, name, settings, &Highs, || 0),
-        replay::run(&problem, name, settings, &Highs, || 0, |_| {}),
-        heal::run(&problem, name, NO_LIMIT, &Highs, || 0),
-        batch::run(&problem, name, Limits::default(), &Highs, || 0),
+        admit::run(&problem, name, settings.clone(), &Highs),
+        replay::run(&problem, name, settings, &Highs, |_| {}),
+        heal::run(&problem, name, &Deadline::none(), &Highs),
+        batch::run(&problem, name, &Deadline::none(), &Highs),
     ];
     plans
         .map(|plan| serde_json::to_string(&plan.unwrap()).unwrap())

@@ -13,16 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use solver::admit::{self, Settings};
+use solver::deadline::Deadline;
 use solver::decision::{Decision, Verdict};
 use solver::model::{Host, Interval, Lease, Request, RequestedReservation, Reservation, Resource, Seconds};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver::predicate::{Operator, Predicate};
 use solver::program::{ModelSolver, Outcome, Program};
 use solver_check::check;
 use solver_format::{Problem, fingerprint};
 use solver_highs::Highs;
-
-const NO_LIMIT: Budget = Budget { seconds: None };
 
 /// `SplitMix64`: small, seeded, the same on every machine.
 struct Random(u64);
@@ -216,10 +215,10 @@ fn fewest_moves(hosts: &[Host], leases: &[Lease], request: &Request, now: Second
             program.row(None, Some(free), here.map(|&(_, column)| (column, 1)).collect());
         }
     }
-    match Highs.solve(&program, None).outcome {
+    match Highs.solve(&program, &Deadline::none()) {
         Outcome::Optimal(values) => Some(program.cost(&values)),
         Outcome::Infeasible => None,
-        Outcome::Limit | Outcome::Unreliable => panic!("no limit was set"),
+        Outcome::TimeLimit | Outcome::WorkLimit | Outcome::Unreliable => panic!("no limit was set"),
     }
 }
 
@@ -252,7 +251,7 @@ fn looking_at_a_part_of_the_fleet_decides_as_the_whole_does() {
             }
             let leases: Vec<Lease> = planner.leases().cloned().collect();
             let request = request(&mut random, number, hosts.len(), now, &leases);
-            let decision = planner.decide(&request, now, NO_LIMIT, &Highs);
+            let decision = planner.decide(&request, now, &Deadline::none(), &Highs);
             let case = format!("seed {seed}, request {number}");
             let plain = decision.counted_moves() == 0 && matches!(decision.verdict, Verdict::Accepted { .. });
             if !plain || random.percent(5) {
@@ -295,9 +294,9 @@ fn checked(planner: &Planner, now: Seconds, request: &Request, case: &str) {
     let text = serde_json::to_string(&problem).unwrap();
     let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("{case}: {error}"));
     let settings = Settings {
-        budget: NO_LIMIT,
+        deadline: Deadline::none(),
         offers: false,
     };
-    let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs, || 0).unwrap();
+    let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs).unwrap();
     assert_eq!(check(&problem, &fingerprint(&text), &plan), [], "{case}\n{text}");
 }

@@ -57,7 +57,7 @@ pub(crate) fn hosts(
         return None;
     }
     let mut answer = read(world, model, classes, &chosen, &placed);
-    // A reservation of which everything was kept before the clock, or nothing more is wanted, has no demand.
+    // A reservation of which everything was kept before the deadline, or nothing more is wanted, has no demand.
     for number in accepted {
         let holds = answer.holds.entry(number).or_default();
         for ask in &candidates[number].asks {

@@ -8,11 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clock::Clock;
 use super::world::{Candidate, Holds};
+use crate::deadline::Deadline;
 use crate::decision::{Conflict, Decision, Tier, Unfinished, Verdict};
 use crate::model::{LeaseId, Request, Seconds};
-use crate::planner::{Budget, ModelSolver, Planner, StateError};
+use crate::planner::{ModelSolver, Planner, StateError};
 use crate::request::{Ask, malformed};
 
 /// The requests as they stand beside the state: what replaces a request of the batch asks for a new lease
@@ -80,7 +80,7 @@ pub(crate) fn settle<'a>(
     readable: Vec<Candidate<'a>>,
     now: Seconds,
     solver: &dyn ModelSolver,
-    clock: &mut Clock<'_>,
+    deadline: &Deadline,
 ) -> Settled<'a> {
     let bare = bare(planner);
     let mut left: BTreeMap<LeaseId, usize> = BTreeMap::new();
@@ -110,11 +110,10 @@ pub(crate) fn settle<'a>(
         }
         if let Some(left) = left.get_mut(&lease).filter(|left| **left > 1) {
             *left -= 1;
-            let mut decided = by_itself((planner, &bare), candidate.request, None, now, solver, clock);
+            let mut decided = by_itself((planner, &bare), candidate.request, None, now, solver, deadline);
             // What is refused on a bare fleet is refused beside everything else, and that reason is told.
             if matches!(decided, Verdict::Refused { .. }) {
-                let budget = Budget { seconds: clock.left() };
-                decided = planner.decide(candidate.request, now, budget, solver).verdict;
+                decided = planner.decide(candidate.request, now, deadline, solver).verdict;
             }
             match decided {
                 Verdict::Accepted { holds, .. } => candidate.alone = Some(holds),
@@ -156,9 +155,9 @@ pub(crate) fn superseded(
     last: (&Request, &Holds),
     now: Seconds,
     solver: &dyn ModelSolver,
-    clock: &mut Clock<'_>,
+    deadline: &Deadline,
 ) -> Option<Holds> {
-    match by_itself((planner, bare), earlier.request, Some(last), now, solver, clock) {
+    match by_itself((planner, bare), earlier.request, Some(last), now, solver, deadline) {
         Verdict::Accepted { holds, .. } => Some(holds),
         Verdict::Refused { .. } | Verdict::Undecided(_) => earlier.alone.clone(),
     }
@@ -171,7 +170,7 @@ fn by_itself(
     like: Option<(&Request, &Holds)>,
     now: Seconds,
     solver: &dyn ModelSolver,
-    clock: &mut Clock<'_>,
+    deadline: &Deadline,
 ) -> Verdict {
     let own = request
         .replaces
@@ -192,8 +191,7 @@ fn by_itself(
     if prepared.is_err() {
         return Verdict::Undecided(Unfinished::Work);
     }
-    let budget = Budget { seconds: clock.left() };
-    fleet.decide(&asked, now, budget, solver).verdict
+    fleet.decide(&asked, now, deadline, solver).verdict
 }
 
 /// Makes what a request is given part of a state.

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 
 use super::answer::{self, Answer};
 use super::chain;
-use super::clock::{Clock, Limits};
 use super::exact::{self, Finished};
 use super::mixed;
 use super::model::Model;
@@ -17,21 +16,24 @@ use super::neighbourhood;
 use super::packing::{Packing, Worth};
 use super::prices::Prices;
 use super::proof::{MOST_DECISIONS, Open, Proof, Settling};
-use super::random::Random;
+use super::random::{Random, SEED};
 use super::receipt::{self, Receipt};
 use super::relaxation::{self, Relaxed};
 use super::search::{self, Ordered, Search, add_all, class_orders};
 use super::world::{Candidate, World};
 use crate::classes::Classes;
+use crate::deadline::{Deadline, Part};
 use crate::decision::{Conflict, Move, Verdict};
 use crate::model::{HostId, LeaseId, Request, ReservationId, Seconds};
-use crate::planner::{Budget, ModelSolver, Planner, StateError};
+use crate::planner::{ModelSolver, Planner, StateError};
 use crate::request::Ask;
 
-/// Part of the time the relaxation may take.
+/// Part of the deadline that the relaxation may take.
 const RELAXATION_SHARE: f64 = 0.5;
 /// Groups of which all choices are looked at, whatever a program says.
 const FEW: usize = 16;
+/// What saying of a request why it is impossible may take: what shows it is mostly counted.
+pub(super) const LITTLE: Part = Part::of_work(1_000);
 /// How many neighbourhoods in succession may bring nothing before the other search has its turn.
 const FRUITLESS: u32 = 40;
 
@@ -74,8 +76,7 @@ impl Batch {
     }
 }
 
-/// Chooses among requests with their values at `now`. `micros` is a clock that counts microseconds from
-/// any origin.
+/// Chooses among requests with their values at `now`.
 ///
 /// # Errors
 /// The state contradicts itself.
@@ -83,11 +84,9 @@ pub fn choose(
     planner: &Planner,
     requests: &[(Request, u64)],
     now: Seconds,
-    limits: Limits,
+    deadline: &Deadline,
     solver: &dyn ModelSolver,
-    micros: &mut dyn FnMut() -> u64,
 ) -> Result<Batch, StateError> {
-    let mut clock = Clock::new(limits.seconds, micros);
     let together = Request {
         id: "".into(),
         replaces: None,
@@ -106,7 +105,7 @@ pub fn choose(
         ahead: &ahead,
         readers: &readers,
     };
-    let (candidates, outcome, open) = candidates(seen, requests, readings, now, solver, &mut clock);
+    let (candidates, outcome, open) = candidates(seen, requests, readings, now, solver, deadline);
     let mut world = World::new(seen, &candidates, now);
     let classes = Classes::new(&world.scene);
     let model = Model::new(&world, &classes);
@@ -134,13 +133,13 @@ pub fn choose(
     };
     let (answer, proved) = if mixed::is_needed(planner, &candidates, now) {
         let move_class_of = &world.move_class_of;
-        let mixed = mixed::choose(&settling, move_class_of, limits, &mut clock);
+        let mixed = mixed::choose(&settling, move_class_of, deadline);
         batch.bound = mixed.bound.saturating_add(unknown).min(everything);
         batch.fewest = mixed.fewest;
         batch.receipt = mixed.receipt;
         (mixed.answer, mixed.proved)
     } else {
-        let mut packed = pack(&model, limits, solver, &mut clock);
+        let mut packed = pack(&model, solver, deadline);
         batch.bound = units(packed.relaxed.bound.value())
             .saturating_add(unknown)
             .min(everything);
@@ -155,13 +154,7 @@ pub fn choose(
         let groups = open_groups(&world, &model);
         let proof = if packed.finished == Finished::Optimal || groups.len() <= FEW {
             let least = known.saturating_add(1);
-            settling.prove(
-                &groups,
-                &packed.relaxed.bound,
-                (least, known),
-                MOST_DECISIONS,
-                &mut clock,
-            )
+            settling.prove(&groups, &packed.relaxed.bound, (least, known), MOST_DECISIONS, deadline)
         } else {
             Proof::nothing(packed.relaxed.bound.value() <= known)
         };
@@ -193,7 +186,7 @@ pub fn choose(
         for &earlier in &last.earlier {
             let earlier = &candidates[earlier];
             let last = (last.request, holds);
-            let Some(suitable) = chain::superseded((planner, &bare), earlier, last, now, solver, &mut clock) else {
+            let Some(suitable) = chain::superseded((planner, &bare), earlier, last, now, solver, deadline) else {
                 return Ok(batch);
             };
             accepted.push((earlier.place, Chosen::Superseded(suitable)));
@@ -211,13 +204,20 @@ pub fn choose(
     if proved {
         batch.bound = batch.value.saturating_add(unknown);
     }
-    explain(&mut batch, seen, &candidates, now, solver);
+    explain(&mut batch, seen, &candidates, now, solver, deadline);
     Ok(batch)
 }
 
 /// Says of what was left out where it could not be accepted even alone. A lease that may be replaced may
 /// also make room, so that only holds if there is none.
-fn explain(batch: &mut Batch, seen: &Planner, candidates: &[Candidate<'_>], now: Seconds, solver: &dyn ModelSolver) {
+fn explain(
+    batch: &mut Batch,
+    seen: &Planner,
+    candidates: &[Candidate<'_>],
+    now: Seconds,
+    solver: &dyn ModelSolver,
+    deadline: &Deadline,
+) {
     if candidates.iter().any(|candidate| candidate.request.replaces.is_some()) {
         return;
     }
@@ -231,8 +231,11 @@ fn explain(batch: &mut Batch, seen: &Planner, candidates: &[Candidate<'_>], now:
         if batch.requests[candidate.place] != Chosen::LeftOut {
             continue;
         }
-        let budget = Budget { seconds: Some(0.0) };
-        if let Verdict::Refused { conflict } = seen.decide(candidate.request, now, budget, solver).verdict {
+        if deadline.is_over() {
+            return;
+        }
+        let little = deadline.part(LITTLE);
+        if let Verdict::Refused { conflict } = seen.decide(candidate.request, now, &little, solver).verdict {
             batch.requests[candidate.place] = Chosen::Impossible(conflict);
         }
     }
@@ -256,7 +259,7 @@ fn candidates<'a>(
     readings: Readings<'a>,
     now: Seconds,
     solver: &dyn ModelSolver,
-    clock: &mut Clock<'_>,
+    deadline: &Deadline,
 ) -> (Vec<Candidate<'a>>, Vec<Chosen>, Vec<usize>) {
     let mut outcome: Vec<Chosen> = Vec::with_capacity(requests.len());
     let mut candidates: Vec<Candidate<'a>> = Vec::new();
@@ -283,7 +286,7 @@ fn candidates<'a>(
             Err(conflict) => outcome.push(Chosen::Impossible(conflict)),
         }
     }
-    let settled = chain::settle(seen, requests, candidates, now, solver, clock);
+    let settled = chain::settle(seen, requests, candidates, now, solver, deadline);
     for (place, conflict) in settled.impossible {
         outcome[place] = Chosen::Impossible(conflict);
     }
@@ -320,7 +323,7 @@ struct Packed<'m> {
 }
 
 /// Searches for the best packing and bounds its value.
-fn pack<'m>(model: &'m Model, limits: Limits, solver: &dyn ModelSolver, clock: &mut Clock<'_>) -> Packed<'m> {
+fn pack<'m>(model: &'m Model, solver: &dyn ModelSolver, deadline: &Deadline) -> Packed<'m> {
     let free = Prices::none(&model.timeline);
     let Some(mut best) = greedy(model, &free, None) else {
         let bound = free.bound(model);
@@ -335,38 +338,43 @@ fn pack<'m>(model: &'m Model, limits: Limits, solver: &dyn ModelSolver, clock: &
             fewest: false,
         };
     };
-    let reserved = limits.seconds.map_or(0.0, |seconds| seconds * (1.0 - RELAXATION_SHARE));
-    let mut left = || clock.left().map(|left| left - reserved);
-    let relaxed = relaxation::solve(model, &best, solver.engine(), &mut left);
+    let relaxed = relaxation::solve(model, &best, solver.engine(), &deadline.share(RELAXATION_SHARE));
     if let Some(guided) = greedy(model, &relaxed.prices, Some(&relaxed))
         && guided.worth() > best.worth()
     {
         best = guided;
     }
     let bound = relaxed.bound.value();
-    let mut finished = exact::finish(model, &relaxed.bound, &mut best, solver, &mut || clock.left());
+    let mut finished = exact::finish(model, &relaxed.bound, &mut best, solver, deadline);
     if finished == Finished::Open {
         let orders = class_orders(model, &relaxed.prices);
-        let mut search = Search::new(search::known(model, &relaxed.prices), limits.seed);
-        let mut random = Random::new(limits.seed);
-        for _ in 0..limits.rounds {
-            let mut stop = |worth: Worth| worth.0 >= bound || clock.is_over();
+        let mut search = Search::new(search::known(model, &relaxed.prices));
+        let mut random = Random::new(SEED);
+        for _ in 0..search::rounds(deadline) {
+            let mut is_best = |worth: Worth| worth.0 >= bound;
             let mut ordered = Ordered {
                 packing: best,
                 model,
                 orders: &orders,
             };
-            search.improve(&mut ordered, 1, &mut stop);
+            search.improve(&mut ordered, &mut is_best, deadline);
             best = ordered.packing;
-            let mut stop = |worth: Worth| worth.0 >= bound || clock.is_over();
-            if stop(best.worth()) {
+            if is_best(best.worth()) || deadline.is_over() {
                 break;
             }
-            neighbourhood::improve(model, &relaxed.bound, &mut best, solver, &mut random, FRUITLESS, clock);
+            neighbourhood::improve(
+                model,
+                &relaxed.bound,
+                &mut best,
+                solver,
+                &mut random,
+                FRUITLESS,
+                deadline,
+            );
         }
-        finished = exact::finish(model, &relaxed.bound, &mut best, solver, &mut || clock.left());
+        finished = exact::finish(model, &relaxed.bound, &mut best, solver, deadline);
     }
-    let fewest = exact::settle(model, &relaxed.bound, &mut best, solver, &mut || clock.left());
+    let fewest = exact::settle(model, &relaxed.bound, &mut best, solver, deadline);
     best.fill(&class_orders(model, &relaxed.prices));
     Packed {
         best: Some(best),

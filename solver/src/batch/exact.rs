@@ -10,6 +10,7 @@ use super::formulation::{Formulation, Goal, Part, float};
 use super::model::Model;
 use super::packing::{Packing, Taken};
 use super::prices::Bound;
+use crate::deadline::Deadline;
 use crate::program::{ModelSolver, Outcome, Status};
 
 /// How far from a whole number a value may lie and still be that number.
@@ -24,7 +25,7 @@ const MOST_LINEAR: usize = 40_000;
 pub(crate) enum Finished {
     /// The packing has the greatest value, says the solver.
     Optimal,
-    /// Too large, or the time ran out.
+    /// Too large, or the deadline ended.
     Open,
 }
 
@@ -34,21 +35,24 @@ pub(crate) fn finish(
     bound: &Bound,
     best: &mut Packing<'_>,
     solver: &dyn ModelSolver,
-    left: &mut dyn FnMut() -> Option<f64>,
+    deadline: &Deadline,
 ) -> Finished {
     loop {
         let (value, _) = best.worth();
         if bound.value() <= value {
             return Finished::Optimal;
         }
+        if deadline.is_over() {
+            return Finished::Open;
+        }
         let more = value + 1;
         let program = whole(model, bound, more, Goal::Value);
         if program.program.columns.len() > MOST_COLUMNS {
             return Finished::Open;
         }
-        match solver.solve(&program.program, left()).outcome {
+        match solver.solve(&program.program, deadline) {
             Outcome::Infeasible => return Finished::Optimal,
-            Outcome::Limit | Outcome::Unreliable => return Finished::Open,
+            Outcome::TimeLimit | Outcome::WorkLimit | Outcome::Unreliable => return Finished::Open,
             Outcome::Optimal(values) => {
                 let Some(taken) = program.read(model, &values) else {
                     return Finished::Open;
@@ -67,17 +71,20 @@ pub(crate) fn settle(
     bound: &Bound,
     best: &mut Packing<'_>,
     solver: &dyn ModelSolver,
-    left: &mut dyn FnMut() -> Option<f64>,
+    deadline: &Deadline,
 ) -> bool {
     let (value, std::cmp::Reverse(moves)) = best.worth();
     if moves == 0 {
         return true;
     }
+    if deadline.is_over() {
+        return false;
+    }
     let program = whole(model, bound, value, Goal::Moves);
     if program.program.columns.len() > MOST_COLUMNS {
-        return program.program.columns.len() <= MOST_LINEAR && relax(model, &program, best, solver, left);
+        return program.program.columns.len() <= MOST_LINEAR && relax(model, &program, best, solver, deadline);
     }
-    let Outcome::Optimal(values) = solver.solve(&program.program, left()).outcome else {
+    let Outcome::Optimal(values) = solver.solve(&program.program, deadline) else {
         return false;
     };
     program
@@ -91,13 +98,13 @@ fn relax(
     program: &Formulation,
     best: &mut Packing<'_>,
     solver: &dyn ModelSolver,
-    left: &mut dyn FnMut() -> Option<f64>,
+    deadline: &Deadline,
 ) -> bool {
     let Some(mut engine) = solver.engine() else {
         return false;
     };
     program.load(&mut *engine, 1.0);
-    if engine.solve(left()) != Status::Optimal {
+    if engine.solve(deadline) != Status::Optimal {
         return false;
     }
     let least = engine.bound();

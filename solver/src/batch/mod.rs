@@ -19,7 +19,6 @@
 mod answer;
 mod chain;
 mod choose;
-pub(crate) mod clock;
 pub(crate) mod exact;
 pub(crate) mod formulation;
 mod mixed;
@@ -38,6 +37,5 @@ mod world;
 mod written;
 
 pub use choose::{Batch, Chosen, choose};
-pub use clock::Limits;
 pub use receipt::Receipt;
 pub use written::run;

@@ -2,24 +2,29 @@
 //!
 //! Invariant: the packing never gets worse, and what the solver answers is recounted before it is taken.
 
-use super::clock::Clock;
+use std::time::Duration;
+
 use super::formulation::{Formulation, Goal, Part, float};
 use super::model::Model;
 use super::packing::{Packing, Taken};
 use super::prices::Bound;
 use super::random::Random;
+use crate::deadline::{self, Deadline};
 use crate::program::{ModelSolver, Status};
 
 /// Columns a neighbourhood may have in the beginning, at least and at most.
 const COLUMNS: (usize, usize, usize) = (400, 100, 20_000);
-/// Seconds one neighbourhood may take. A guard: neighbourhoods shrink before they get that hard.
-const SECONDS: f64 = 4.0;
+/// What one neighbourhood may take. A guard: neighbourhoods shrink before they get that hard.
+const GUARD: deadline::Part = deadline::Part {
+    time: Duration::from_secs(4),
+    work: 100_000,
+};
 /// What one group may lose of the bound, as parts of how far the bound lies above the packing. The first
 /// leaves out only what cannot be part of anything better. The others leave out what hardly will be,
 /// because the distance is the sum of many small losses, and so larger neighbourhoods are as easy.
 const PARTS: [i128; 4] = [1, 4, 12, 36];
 
-/// Solves neighbourhoods until `rounds` of them in succession brought nothing or the clock says stop.
+/// Solves neighbourhoods until `rounds` of them in succession brought nothing or the deadline ends.
 pub(crate) fn improve<'m>(
     model: &'m Model,
     bound: &Bound,
@@ -27,13 +32,14 @@ pub(crate) fn improve<'m>(
     solver: &dyn ModelSolver,
     random: &mut Random,
     rounds: u32,
-    clock: &mut Clock<'_>,
+    deadline: &Deadline,
 ) {
     let instants = model.timeline.instants.len();
     let spans: Vec<(usize, usize)> = (0..model.groups.len()).map(|group| span(model, group)).collect();
     let mut sizes = [COLUMNS.0; PARTS.len()];
     let mut fruitless = 0;
-    while fruitless < rounds && instants > 0 && best.worth().0 < bound.value() && !clock.is_over() {
+    while fruitless < rounds && instants > 0 && best.worth().0 < bound.value() && !deadline.is_over() {
+        deadline.spend(1);
         let centre = random.below(instants);
         let kind = random.below(PARTS.len());
         let open = Open {
@@ -43,9 +49,8 @@ pub(crate) fn improve<'m>(
             loss: bound.spare(best.worth().0 + 1) / PARTS[kind],
         };
         let groups = open.near(&spans, centre, sizes[kind], random);
-        let seconds = clock.left().map_or(SECONDS, |left| left.min(SECONDS));
         let size = sizes[kind];
-        match open.choose(solver, &groups, seconds) {
+        match open.choose(solver, &groups, &deadline.part(GUARD)) {
             Solved::Better(packing) => {
                 fruitless = 0;
                 *best = packing;
@@ -77,7 +82,7 @@ fn span(model: &Model, group: usize) -> (usize, usize) {
 enum Solved<'m> {
     Better(Packing<'m>),
     NoBetter,
-    /// Not finished in the time.
+    /// Not finished by its deadline.
     TooHard,
 }
 
@@ -150,7 +155,7 @@ impl<'m> Open<'_, 'm> {
     }
 
     /// Chooses among some groups anew.
-    fn choose(&self, solver: &dyn ModelSolver, groups: &[usize], seconds: f64) -> Solved<'m> {
+    fn choose(&self, solver: &dyn ModelSolver, groups: &[usize], deadline: &Deadline) -> Solved<'m> {
         let model = self.model;
         let Some(mut engine) = solver.engine() else {
             return Solved::NoBetter;
@@ -175,7 +180,7 @@ impl<'m> Open<'_, 'm> {
         engine.propose(&program.values(model, |group| {
             old.iter().find(|&&(other, _)| other == group).map(|(_, taken)| taken)
         }));
-        let status = engine.solve(Some(seconds));
+        let status = engine.solve(deadline);
         let found = super::exact::whole_values(engine.values()).and_then(|values| program.read(model, &values));
         for (group, taken) in found.into_iter().flatten() {
             without.restore(group, taken);

@@ -5,21 +5,21 @@
 //!
 //! Invariant: "nothing is better" is said only if every choice of greater value is excluded by the prices or has
 //! requests in it of which the planner proved that they exclude each other. Work is counted, so equal batches are
-//! settled equally unless the clock cuts the search short.
+//! settled equally unless a limit in time cuts the search short.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::answer::Answer;
-use super::clock::Clock;
 use super::prices::{Bound, DENOMINATOR};
 use super::world::Candidate;
+use crate::deadline::{Deadline, Part};
 use crate::decision::{Conflict, Verdict};
 use crate::model::{LeaseId, Request, ReservationId, Seconds};
-use crate::planner::{Budget, ModelSolver, Planner};
+use crate::planner::{ModelSolver, Planner};
 
 /// Most beginnings of choices that are looked at.
-const MOST_LOOKS: usize = 200_000;
+const MOST_LOOKS: Part = Part::of_work(200_000);
 /// Most choices that are decided for one batch.
 pub(crate) const MOST_DECISIONS: usize = 4_000;
 
@@ -96,10 +96,10 @@ impl Settling<'_, '_> {
         bound: &Bound,
         (least, known): (i64, i64),
         most_decisions: usize,
-        clock: &mut Clock<'_>,
+        deadline: &Deadline,
     ) -> Proof {
         let mut proof = Proof::nothing(true);
-        let mut listing = Listing::new(open, bound, least);
+        let mut listing = Listing::new(open, bound, least, deadline);
         let mut found: Option<(i64, u32)> = None;
         let mut decisions = 0;
         while let Some((value, chosen)) = listing.next(&proof.refuted) {
@@ -112,7 +112,7 @@ impl Settling<'_, '_> {
             // What is worth no more than what is known may only need fewer moves.
             let needless = value <= found.map_or(known, |(best, _)| best);
             decisions += 1;
-            let possible = decisions <= most_decisions && !clock.is_over();
+            let possible = decisions <= most_decisions && !deadline.is_over();
             let Some((merged, together)) = self.together(&chosen).filter(|_| possible) else {
                 proof.complete &= needless;
                 if possible {
@@ -121,8 +121,7 @@ impl Settling<'_, '_> {
                 return proof;
             };
             let state = merged.as_ref().unwrap_or(self.planner);
-            let budget = Budget { seconds: clock.left() };
-            let decision = state.decide(&together, self.now, budget, self.solver);
+            let decision = state.decide(&together, self.now, deadline, self.solver);
             let counted = decision.counted_moves();
             match decision.verdict {
                 Verdict::Accepted { holds, moves } => {
@@ -230,13 +229,13 @@ struct Listing<'o> {
     /// The most that the groups from each on are worth.
     rest: Vec<i64>,
     waiting: BinaryHeap<Beginning>,
-    looks: usize,
+    deadline: Deadline,
     /// There was too much to look at.
     cut_short: bool,
 }
 
 impl<'o> Listing<'o> {
-    fn new(open: &'o [Open], bound: &'o Bound, least: i64) -> Self {
+    fn new(open: &'o [Open], bound: &'o Bound, least: i64, deadline: &Deadline) -> Self {
         let worth = |open: &Open| open.options.iter().map(|option| option.1).max().unwrap_or(0).max(0);
         let mut open: Vec<&Open> = open.iter().collect();
         open.sort_by_key(|open| (Reverse(worth(open)), open.group));
@@ -250,7 +249,7 @@ impl<'o> Listing<'o> {
             least,
             rest,
             waiting: BinaryHeap::new(),
-            looks: 0,
+            deadline: deadline.part(MOST_LOOKS),
             cut_short: false,
         };
         listing.wait(0, 0, bound.spare(least), Vec::new());
@@ -289,8 +288,8 @@ impl<'o> Listing<'o> {
                 spare,
                 ..
             } = beginning;
-            self.looks += 1;
-            if self.looks > MOST_LOOKS {
+            self.deadline.spend(1);
+            if self.deadline.is_over() {
                 self.cut_short = true;
                 return None;
             }

@@ -3,6 +3,9 @@
 //! Invariant: the sequence depends on the seed alone (`SplitMix64`; Steele, Lea, Flood: "Fast splittable
 //! pseudorandom number generators", OOPSLA 2014).
 
+/// The seed of every search.
+pub(crate) const SEED: u64 = 1;
+
 /// The generator.
 pub(crate) struct Random {
     state: u64,

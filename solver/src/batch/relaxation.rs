@@ -13,6 +13,7 @@ use super::prices::{Bound, Prices};
 use super::subgradient::{Response, guess};
 use super::timeline::Split;
 use super::timeline::Timeline;
+use crate::deadline::Deadline;
 use crate::program::{LinearEngine, Status};
 use crate::scene::ClassNumber;
 
@@ -33,12 +34,12 @@ pub(crate) struct Relaxed {
     pub(crate) taken: Vec<Vec<f64>>,
 }
 
-/// Solves the relaxation as far as the clock allows.
+/// Solves the relaxation as far as the deadline allows.
 pub(crate) fn solve(
     model: &Model,
     packing: &Packing<'_>,
     engine: Option<Box<dyn LinearEngine>>,
-    left: &mut dyn FnMut() -> Option<f64>,
+    deadline: &Deadline,
 ) -> Relaxed {
     let free = Prices::none(&model.timeline);
     let mut relaxed = Relaxed {
@@ -46,7 +47,12 @@ pub(crate) fn solve(
         prices: free,
         taken: Vec::new(),
     };
-    let guess = guess(&model.timeline, -float(packing.worth().0), &|sums| respond(model, sums));
+    let guess = guess(
+        &model.timeline,
+        -float(packing.worth().0),
+        &|sums| respond(model, sums),
+        deadline,
+    );
     let numbered = guess.prices.iter().enumerate();
     let nonzero = numbered.flat_map(|(class, prices)| {
         let instants = prices.iter().enumerate().filter(|&(_, &price)| price > 0.0);
@@ -61,7 +67,7 @@ pub(crate) fn solve(
     let mut program = Growing::new(model, &relaxed.bound, engine);
     program.add(&model.timeline.tight(&guess.load, NEARLY_FULL));
     for _ in 0..MOST_ROUNDS {
-        if program.engine.solve(left()) != Status::Optimal {
+        if deadline.is_over() || program.engine.solve(deadline) != Status::Optimal {
             return relaxed;
         }
         let prices = program.prices();

@@ -1,18 +1,21 @@
 //! Improving a packing by taking some of it out and putting it back otherwise.
 //!
 //! Invariant: what is searched is complete and sound after every step; the numbers come from a generator
-//! with a fixed seed, so equal models give equal searches as long as no clock cuts them short.
+//! with a fixed seed, so equal models give equal searches unless a limit in time cuts them short.
 
 use super::model::Model;
 use super::packing::{Packing, Taken, Worth};
 use super::prices::{DENOMINATOR, Prices};
-use super::random::Random;
+use super::random::{Random, SEED};
+use crate::deadline::Deadline;
 use crate::scene::{ClassNumber, DemandNumber};
 
 /// Steps of one cooling, from the first temperature to the last.
 const STEPS_OF_A_COOLING: u32 = 20_000;
-/// Steps between two looks at the clock.
+/// Steps between two looks at the deadline.
 const STEPS_BETWEEN_LOOKS: u32 = 64;
+/// Rounds of a search without any limit.
+const ROUNDS: u32 = 8;
 /// Most groups that are taken out at once.
 const MOST_REMOVED: usize = 14;
 
@@ -141,6 +144,11 @@ fn serve(packing: &mut Packing<'_>, model: &Model, group: usize, orders: &[Vec<C
     by_value.into_iter().any(|option| packing.insert(group, option, orders))
 }
 
+/// How many rounds a search has.
+pub(crate) const fn rounds(deadline: &Deadline) -> u32 {
+    if deadline.is_limited() { u32::MAX } else { ROUNDS }
+}
+
 /// What the search knows of a group.
 pub(crate) struct Known {
     /// Whether one of its options must be taken.
@@ -186,31 +194,37 @@ pub(crate) const fn inexact(value: i128) -> f64 {
 }
 
 impl Search {
-    pub(crate) fn new(groups: Vec<Known>, seed: u64) -> Self {
+    pub(crate) fn new(groups: Vec<Known>) -> Self {
         let mut values: Vec<i64> = groups.iter().map(|group| group.worth).collect();
         values.sort_unstable();
         let typical = values.get(values.len() / 2).copied().unwrap_or(1);
         Self {
             groups,
-            random: Random::new(seed),
+            random: Random::new(SEED),
             typical: inexact(typical.into()).max(1.0),
         }
     }
 
-    /// Searches for so many coolings or until the clock says stop; leaves the best choice found.
-    pub(crate) fn improve<P: Changing>(&mut self, best: &mut P, coolings: u32, stop: &mut dyn FnMut(Worth) -> bool) {
-        for _ in 0..coolings {
-            let mut present = best.clone();
-            for step in 0..STEPS_OF_A_COOLING {
-                if step % STEPS_BETWEEN_LOOKS == 0 && stop(best.worth()) {
+    /// Searches for one cooling, or until nothing can be better or the deadline ends; leaves the best choice found.
+    pub(crate) fn improve<P: Changing>(
+        &mut self,
+        best: &mut P,
+        is_best: &mut dyn FnMut(Worth) -> bool,
+        deadline: &Deadline,
+    ) {
+        let mut present = best.clone();
+        for step in 0..STEPS_OF_A_COOLING {
+            if step % STEPS_BETWEEN_LOOKS == 0 {
+                if is_best(best.worth()) || deadline.is_over() {
                     return;
                 }
-                let progress = f64::from(step) / f64::from(STEPS_OF_A_COOLING);
-                let temperature = self.typical * 0.3 * (0.005_f64).powf(progress);
-                self.step(&mut present, temperature);
-                if present.worth() > best.worth() {
-                    *best = present.clone();
-                }
+                deadline.spend(STEPS_BETWEEN_LOOKS.into());
+            }
+            let progress = f64::from(step) / f64::from(STEPS_OF_A_COOLING);
+            let temperature = self.typical * 0.3 * (0.005_f64).powf(progress);
+            self.step(&mut present, temperature);
+            if present.worth() > best.worth() {
+                *best = present.clone();
             }
         }
     }

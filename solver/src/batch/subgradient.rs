@@ -4,6 +4,7 @@
 //! and Anbil, "The volume algorithm", Mathematical Programming 87 (2000), for the averaging of loads.
 
 use super::timeline::Timeline;
+use crate::deadline::Deadline;
 
 /// Steps of the method.
 const STEPS: u32 = 400;
@@ -37,9 +38,14 @@ pub(crate) fn sums(prices: &[f64]) -> Vec<f64> {
 /// Loads per class and instant, and what all demands pay.
 pub(crate) type Response = (Vec<Vec<f64>>, f64);
 
-/// Runs the method. `most` is what some plan costs, or about that; `respond` says what is cheapest when the
+/// Runs the method as far as the deadline allows. `most` is what some plan costs, or about that; `respond` says what is cheapest when the
 /// sums of prices before each instant are these.
-pub(crate) fn guess(timeline: &Timeline, most: f64, respond: &dyn Fn(&[Vec<f64>]) -> Response) -> Guess {
+pub(crate) fn guess(
+    timeline: &Timeline,
+    most: f64,
+    respond: &dyn Fn(&[Vec<f64>]) -> Response,
+    deadline: &Deadline,
+) -> Guess {
     let (classes, instants) = (timeline.room.len(), timeline.instants.len());
     let peaks = peaks(timeline);
     let zero = || vec![vec![0.0; instants]; classes];
@@ -50,6 +56,10 @@ pub(crate) fn guess(timeline: &Timeline, most: f64, respond: &dyn Fn(&[Vec<f64>]
     let mut length = 1.0;
     let mut fruitless = 0;
     for step in 0..STEPS {
+        if deadline.is_over() {
+            break;
+        }
+        deadline.spend(1);
         let sums: Vec<Vec<f64>> = prices.iter().map(|prices| sums(prices)).collect();
         let (load, paid) = respond(&sums);
         let mut bound = paid;

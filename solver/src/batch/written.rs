@@ -10,23 +10,21 @@ use solver_format::{
 };
 
 use super::choose::{Batch, Chosen, choose};
-use super::clock::Limits;
 use crate::admit::held_at;
+use crate::deadline::Deadline;
 use crate::decision::{Conflict, Tier};
 use crate::model::Request;
 use crate::planner::{ModelSolver, Planner, StateError};
 
-/// Chooses among the requests of a problem at its `now`. `fingerprint` names the problem's text; `micros`
-/// is a clock that counts microseconds from any origin.
+/// Chooses among the requests of a problem at its `now`. `fingerprint` names the problem's text.
 ///
 /// # Errors
 /// The problem's leases contradict each other.
 pub fn run(
     problem: &Problem,
     fingerprint: &str,
-    limits: Limits,
+    deadline: &Deadline,
     solver: &dyn ModelSolver,
-    mut micros: impl FnMut() -> u64,
 ) -> Result<Plan, StateError> {
     let planner = Planner::of(problem)?;
     let requests: Vec<(Request, u64)> = problem
@@ -34,9 +32,9 @@ pub fn run(
         .iter()
         .map(|entry| (entry.to_request(problem.cleaning), entry.worth()))
         .collect();
-    let started = micros();
-    let batch = choose(&planner, &requests, problem.now, limits, solver, &mut micros)?;
-    let spent = micros().saturating_sub(started);
+    let begun = deadline.now();
+    let batch = choose(&planner, &requests, problem.now, deadline, solver)?;
+    let spent = deadline.micros_since(begun);
     let everything = requests.iter().map(|(_, value)| *value).fold(0, u64::saturating_add);
     let mut summary = Summary {
         moves: batch.moves.iter().map(|change| u64::from(change.counted)).sum(),

@@ -1,13 +1,14 @@
 //! Shortages at one instant.
 //!
 //! Invariant: a [`Shortage`] is exact about its instant (a minimum cut, see `hall`) and minimal: without
-//! any one of its members, no instant is short any more for the others.
+//! any one of its members, no instant is short any more for the others, unless the deadline ended the search for those.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::hall::{Transport, Wanted};
 use super::minimal::{Member, minimal, needed_by_others};
 use crate::classes::Classes;
+use crate::deadline::Deadline;
 use crate::model::{Interval, ReservationId, Seconds};
 use crate::scene::{ClassNumber, DemandNumber, HostNumber, Scene};
 
@@ -130,7 +131,7 @@ impl<'s, 'a> Instants<'s, 'a> {
     }
 
     /// A minimal shortage, if there is one at an instant.
-    pub(super) fn shortage_at(&self, at: Seconds) -> Option<Shortage<'a>> {
+    pub(super) fn shortage_at(&self, at: Seconds, deadline: &Deadline) -> Option<Shortage<'a>> {
         let everything = View {
             demands: &self.demands,
             fixed: None,
@@ -141,14 +142,19 @@ impl<'s, 'a> Instants<'s, 'a> {
             return Some(found);
         }
         // A part of it may be short at another instant.
+        let goes_on = |_: &Seconds| {
+            deadline.spend(1);
+            !deadline.is_over()
+        };
         loop {
             let members: HashSet<&ReservationId> = found.members.iter().map(|member| member.reservation).collect();
             let part = self.part(&members);
-            let smaller = self.starts(&part.view()).into_iter().find_map(|other| {
+            let starts = self.starts(&part.view());
+            let smaller = starts.into_iter().take_while(goes_on).find_map(|other| {
                 let shortage = self.at(other, &part.view())?;
                 (shortage.members.len() < found.members.len()).then_some(shortage)
             });
-            match smaller.or_else(|| self.without_one(&found)) {
+            match smaller.or_else(|| self.without_one(&found, deadline)) {
                 Some(smaller) => found = smaller,
                 None => return Some(found),
             }
@@ -166,22 +172,30 @@ impl<'s, 'a> Instants<'s, 'a> {
 
     /// A shortage of all members but one. What is requested beside hosts it keeps stays asked for even if the shortage
     /// counts only the kept ones, and hosts that several use together are there still when one of them is left out.
-    fn without_one(&self, found: &Shortage<'a>) -> Option<Shortage<'a>> {
+    fn without_one(&self, found: &Shortage<'a>, deadline: &Deadline) -> Option<Shortage<'a>> {
         if found.members.len() > MOST_MEMBERS {
             return None;
         }
         let keeps = found.members.iter().any(|member| member.own && member.kind.is_none());
         let all = || found.members.iter().map(|member| member.reservation);
         let others = found.members.iter().filter(|member| !member.own);
-        others.map(|member| member.reservation).find_map(|left_out| {
-            let part = self.part(&all().filter(|member| *member != left_out).collect());
-            let instants = if keeps {
-                self.starts(&part.view())
-            } else {
-                BTreeSet::from([found.at])
-            };
-            instants.into_iter().find_map(|at| self.at(at, &part.view()))
-        })
+        let mut others = others.take_while(|_| {
+            deadline.spend(1);
+            !deadline.is_over()
+        });
+        others.find_map(
+            |Member {
+                 reservation: left_out, ..
+             }| {
+                let part = self.part(&all().filter(|member| member != left_out).collect());
+                let instants = if keeps {
+                    self.starts(&part.view())
+                } else {
+                    BTreeSet::from([found.at])
+                };
+                instants.into_iter().find_map(|at| self.at(at, &part.view()))
+            },
+        )
     }
 
     /// What is left if only these reservations exist.

@@ -23,6 +23,7 @@ use minimal::{Member, needed_by_others};
 use rows::Proof;
 
 use crate::classes::Classes;
+use crate::deadline::Deadline;
 use crate::decision::Conflict;
 use crate::model::{HostId, Interval, ReservationId, Seconds};
 use crate::predicate::Predicate;
@@ -40,10 +41,10 @@ const MOST_INSTANTS: usize = 256;
 ///
 /// An instant that is not short shows which cells those could use who are in the way; the next is the one at which
 /// these cells are tightest together.
-pub(crate) fn at_likely(scope: &mut Scope<'_>) -> Option<Conflict> {
+pub(crate) fn at_likely(scope: &mut Scope<'_>, deadline: &Deadline) -> Option<Conflict> {
     let mut seen: BTreeSet<CellNumber> = BTreeSet::new();
     let mut tried: BTreeSet<Seconds> = BTreeSet::new();
-    while tried.len() < LIKELY_INSTANTS {
+    while tried.len() < LIKELY_INSTANTS && (tried.is_empty() || !deadline.is_over()) {
         let mut untried = |seen: &BTreeSet<CellNumber>| {
             let mut likely = tight::instants(scope, seen, tried.len() + 1).into_iter();
             likely.find(|at| !tried.contains(at))
@@ -53,9 +54,10 @@ pub(crate) fn at_likely(scope: &mut Scope<'_>) -> Option<Conflict> {
             break;
         };
         tried.insert(at);
+        deadline.spend(1);
         match cut::at(scope, at) {
             Instant::Short(cells) => {
-                if let Some(conflict) = explained(scope, at, cells) {
+                if let Some(conflict) = explained(scope, at, cells, deadline) {
                     return Some(conflict);
                 }
             }
@@ -66,22 +68,30 @@ pub(crate) fn at_likely(scope: &mut Scope<'_>) -> Option<Conflict> {
 }
 
 /// The conflict at the first of these instants that has one.
-pub(crate) fn at_instants(scope: &mut Scope<'_>, instants: impl IntoIterator<Item = Seconds>) -> Option<Conflict> {
-    let mut instants = instants.into_iter().take(MOST_INSTANTS);
+pub(crate) fn at_instants(
+    scope: &mut Scope<'_>,
+    instants: impl IntoIterator<Item = Seconds>,
+    deadline: &Deadline,
+) -> Option<Conflict> {
+    let goes_on = |_: &Seconds| {
+        deadline.spend(1);
+        !deadline.is_over()
+    };
+    let mut instants = instants.into_iter().take(MOST_INSTANTS).take_while(goes_on);
     instants.find_map(|at| match cut::at(scope, at) {
-        Instant::Short(cells) => explained(scope, at, cells),
+        Instant::Short(cells) => explained(scope, at, cells, deadline),
         Instant::Served(_) => None,
     })
 }
 
 /// The conflict that cells too few at an instant are.
-fn explained(scope: &mut Scope<'_>, at: Seconds, cells: BTreeSet<CellNumber>) -> Option<Conflict> {
+fn explained(scope: &mut Scope<'_>, at: Seconds, cells: BTreeSet<CellNumber>, deadline: &Deadline) -> Option<Conflict> {
     if let Some(conflict) = counted::shortage(scope, at, &cells) {
         return Some(conflict);
     }
     let demands = cut::confined(scope, at, &cells);
     let opened = scope.confined(cells, &demands);
-    let shortage = Instants::new(&opened.scene, &opened.classes).shortage_at(at)?;
+    let shortage = Instants::new(&opened.scene, &opened.classes).shortage_at(at, deadline)?;
     let condition = condition(&opened.scene, &shortage);
     Some(of_shortage(&opened.scene, &shortage, false, condition))
 }
@@ -132,9 +142,14 @@ fn named(scene: &Scene<'_>, hosts: impl IntoIterator<Item = HostNumber>) -> Vec<
 
 /// The conflict if those in the scene need more hosts at an instant than they may use. Instances on different hosts may
 /// be among them, those of one reservation, `apart`.
-pub(crate) fn at_instant(scene: &Scene<'_>, at: Seconds, apart: Option<&ReservationId>) -> Option<Conflict> {
+pub(crate) fn at_instant(
+    scene: &Scene<'_>,
+    at: Seconds,
+    apart: Option<&ReservationId>,
+    deadline: &Deadline,
+) -> Option<Conflict> {
     let classes = Classes::new(scene);
-    let shortage = Instants::new(scene, &classes).shortage_at(at)?;
+    let shortage = Instants::new(scene, &classes).shortage_at(at, deadline)?;
     let one_each = |member: &Member<'_>| member.own && apart == Some(member.reservation);
     let one_each = shortage.members.iter().any(one_each);
     Some(of_shortage(scene, &shortage, one_each, None))

@@ -21,9 +21,10 @@ mod world;
 
 use std::collections::BTreeMap;
 
+use crate::deadline::Deadline;
 use crate::decision::{Conflict, Move};
 use crate::model::{HostId, ReservationId, Seconds};
-use crate::planner::{Budget, ModelSolver, Planner};
+use crate::planner::{ModelSolver, Planner};
 pub use run::run;
 use spare::Chosen;
 use world::{World, counted};
@@ -47,14 +48,14 @@ pub struct Healed {
     pub moves: Vec<Move>,
     /// Promises that cannot be kept, sorted by reservation.
     pub unkept: Vec<Unkept>,
-    /// Whether no other answer is better. If not, the budget ran out, and this is the best found.
+    /// Whether no other answer is better. If not, the deadline ended, and this is the best found.
     pub proved: bool,
 }
 
 /// Takes everything off hosts that are out of order at `now`. The planner itself does not change.
-pub fn heal(planner: &Planner, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> Healed {
+pub fn heal(planner: &Planner, now: Seconds, deadline: &Deadline, solver: &dyn ModelSolver) -> Healed {
     let world = World::new(planner, now);
-    let spare = spare::search(&world);
+    let spare = spare::search(&world, deadline);
     let complete = |chosen: &Chosen| {
         let mut jobs = world.jobs.iter().zip(chosen);
         jobs.all(|(job, hosts)| hosts.len() == job.size as usize)
@@ -62,14 +63,14 @@ pub fn heal(planner: &Planner, now: Seconds, budget: Budget, solver: &dyn ModelS
     let (chosen, proved) = if complete(&spare) {
         (spare, true)
     } else {
-        best(&world, budget, solver).unwrap_or((spare, false))
+        best(&world, deadline, solver).unwrap_or((spare, false))
     };
     let unkept = world.jobs.iter().enumerate().filter_map(|(number, job)| {
         let missing = job.size - u32::try_from(chosen[number].len()).unwrap_or(job.size).min(job.size);
         (missing > 0).then(|| Unkept {
             reservation: job.held.id.clone(),
             missing,
-            conflict: why::conflict(&world, &chosen, number, proved),
+            conflict: why::conflict(&world, &chosen, number, proved, deadline),
         })
     });
     let mut unkept: Vec<Unkept> = unkept.collect();
@@ -82,9 +83,9 @@ pub fn heal(planner: &Planner, now: Seconds, budget: Budget, solver: &dyn ModelS
 }
 
 /// The best answer by integer programs, and whether it is proved.
-fn best(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Option<(Chosen, bool)> {
+fn best(world: &World<'_>, deadline: &Deadline, solver: &dyn ModelSolver) -> Option<(Chosen, bool)> {
     let places = places::Places::new(world);
-    let (counts, proved) = model::solve(world, &places, budget, solver)?;
+    let (counts, proved) = model::solve(world, &places, deadline, solver)?;
     let chosen = decode::decode(world, &places, &counts)?;
     decode::holds(world, &chosen).then_some((chosen, proved))
 }

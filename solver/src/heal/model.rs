@@ -11,35 +11,41 @@
 //! exceeds no capacity attains it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::places::Places;
 use super::world::{Job, World, counted};
+use crate::deadline::Deadline;
 use crate::model::Seconds;
-use crate::planner::Budget;
 use crate::program::{ModelSolver, Outcome, Program};
 
 /// Weights beyond this strain the solver's arithmetic; the lesser goal is dropped then.
 const GREATEST_WEIGHT: i64 = 1_000_000;
 
+/// What it takes at most to write down a column of a program and give it to the solver, which looks at no clock meanwhile.
+const COLUMN: Duration = Duration::from_micros(3);
+
 /// Count per place of every job.
 pub(super) type Counts = Vec<BTreeMap<usize, u32>>;
 
-/// Grows and solves until the answer exceeds no capacity, and says whether it is proved best; `None` if the budget ran out
+/// Grows and solves until the answer exceeds no capacity, and says whether it is proved best; `None` if the deadline ended
 /// before it was known how many promises can be kept. If it runs out afterwards, as many are kept with more moves than
 /// may be needed: a promise is worth more than the peace of those that have not started.
 pub(super) fn solve(
     world: &World<'_>,
     places: &Places,
-    budget: Budget,
+    deadline: &Deadline,
     solver: &dyn ModelSolver,
 ) -> Option<(Counts, bool)> {
     let mut search = Search::new(world, places);
-    let mut seconds_left = budget.seconds;
-    let mut run = |search: &mut Search<'_>, goal: Goal| loop {
+    let run = |search: &mut Search<'_>, goal: Goal| loop {
+        let columns: usize = search.usable.values().map(Vec::len).sum();
+        let writing = COLUMN.saturating_mul(u32::try_from(columns).unwrap_or(u32::MAX));
+        if deadline.is_over() || deadline.left().is_some_and(|left| left < writing) {
+            return None;
+        }
         let (program, columns) = search.program(goal);
-        let solved = solver.solve(&program, seconds_left);
-        seconds_left = seconds_left.map(|left| (left - solved.seconds).max(0.0));
-        let Outcome::Optimal(values) = solved.outcome else {
+        let Outcome::Optimal(values) = solver.solve(&program, deadline) else {
             return None;
         };
         if !program.admits(&values) {

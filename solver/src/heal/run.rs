@@ -7,23 +7,23 @@ use solver_format::{
 
 use super::{Healed, heal};
 use crate::admit::held_at;
+use crate::deadline::Deadline;
 use crate::decision::Tier;
-use crate::planner::{Budget, ModelSolver, Planner, StateError};
+use crate::planner::{ModelSolver, Planner, StateError};
 
 /// Heals a problem's state at its `now`; its requests are not looked at. The plan has one decision, which
-/// is undecided, with the best found, if the budget ran out before it was proved. `fingerprint` names the
-/// problem's text; `micros` is a clock that counts microseconds from any origin.
+/// is undecided, with the best found, if the deadline ended before it was proved. `fingerprint` names the
+/// problem's text.
 pub fn run(
     problem: &Problem,
     fingerprint: &str,
-    budget: Budget,
+    deadline: &Deadline,
     solver: &dyn ModelSolver,
-    mut micros: impl FnMut() -> u64,
 ) -> Result<Plan, StateError> {
     let planner = Planner::of(problem)?;
-    let started = micros();
-    let healed = heal(&planner, problem.now, budget, solver);
-    let spent = micros().saturating_sub(started);
+    let begun = deadline.now();
+    let healed = heal(&planner, problem.now, deadline, solver);
+    let spent = deadline.micros_since(begun);
     let counted: u64 = healed.moves.iter().map(|change| u64::from(change.counted)).sum();
     let unkept = healed.unkept.iter().map(|unkept| UnkeptEntry {
         reservation: unkept.reservation.clone(),

@@ -5,12 +5,13 @@
 
 use super::occupancy::Occupancy;
 use super::world::{Job, World, counted, place};
+use crate::deadline::Deadline;
 
 /// Hosts of every job, sorted, a host once for each instance.
 pub(super) type Chosen = Vec<Vec<usize>>;
 
-/// Puts all that has to leave on hosts that have room, as far as they do.
-pub(super) fn search(world: &World<'_>) -> Chosen {
+/// Puts all that has to leave on hosts that have room, as far as they do and the deadline allows.
+pub(super) fn search(world: &World<'_>, deadline: &Deadline) -> Chosen {
     let mut occupancy = world.fixed.clone();
     for job in &world.jobs {
         place(&mut occupancy, job, job.occupation, &job.stays);
@@ -25,6 +26,10 @@ pub(super) fn search(world: &World<'_>) -> Chosen {
     };
     leaving.sort_by_cached_key(|number| (choice(number), *number));
     for number in leaving {
+        deadline.spend(1);
+        if deadline.is_over() {
+            break;
+        }
         let job = &world.jobs[number];
         let given = if job.is_together() {
             together(world, job, &occupancy)

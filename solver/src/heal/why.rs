@@ -11,13 +11,20 @@ use super::spare::Chosen;
 use super::world::World;
 use crate::certificate::hall::{Transport, Wanted};
 use crate::certificate::minimal::{Member, minimal};
+use crate::deadline::Deadline;
 use crate::decision::Conflict;
 use crate::model::{HostId, Interval, ReservationId, Seconds};
 use crate::wording;
 
 /// The conflict of a promise that lacks something in the answer. Unless that is `proved` the best, only what is counted
 /// says why.
-pub(super) fn conflict(world: &World<'_>, chosen: &Chosen, number: usize, proved: bool) -> Conflict {
+pub(super) fn conflict(
+    world: &World<'_>,
+    chosen: &Chosen,
+    number: usize,
+    proved: bool,
+    deadline: &Deadline,
+) -> Conflict {
     let job = &world.jobs[number];
     let kept = |&other: &usize| {
         let kept = chosen[other].len() == world.jobs[other].size as usize;
@@ -25,7 +32,7 @@ pub(super) fn conflict(world: &World<'_>, chosen: &Chosen, number: usize, proved
     };
     let competing: Vec<usize> = (0..world.jobs.len()).filter(kept).collect();
     let whole = competing.iter().all(|&other| world.jobs[other].instances().is_none());
-    if whole {
+    if whole && !deadline.is_over() {
         let places = Places::new(world);
         let starts = competing.iter().map(|&other| world.jobs[other].occupation.start);
         let instants: BTreeSet<Seconds> = starts.filter(|&at| job.occupation.contains(at)).collect();
@@ -34,8 +41,9 @@ pub(super) fn conflict(world: &World<'_>, chosen: &Chosen, number: usize, proved
         let broken = broken.filter(|&other| chosen[other].len() < world.jobs[other].size as usize);
         let broken: BTreeSet<&ReservationId> = broken.map(|other| &world.jobs[other].held.id).collect();
         let explains = |conflict: &Conflict| !conflict.reservations.iter().any(|id| broken.contains(id));
-        let smallest = |at| smallest(world, &places, &competing, number, at).filter(explains);
-        if let Some(conflict) = instants.into_iter().find_map(smallest) {
+        let smallest = |at| smallest(world, &places, &competing, (number, at), deadline).filter(explains);
+        let mut instants = instants.into_iter().take_while(|_| !deadline.is_over());
+        if let Some(conflict) = instants.find_map(smallest) {
             return conflict;
         }
     }
@@ -45,13 +53,23 @@ pub(super) fn conflict(world: &World<'_>, chosen: &Chosen, number: usize, proved
 /// Most promises of a conflict that are left out one by one, to see whether the rest is short as well.
 const MOST_LEFT_OUT: usize = 500;
 
-/// A shortage at one instant, without promises that it is there without.
-fn smallest(world: &World<'_>, places: &Places, competing: &[usize], number: usize, at: Seconds) -> Option<Conflict> {
+/// A shortage at one instant, without promises that it is there without, as far as the deadline allows.
+fn smallest(
+    world: &World<'_>,
+    places: &Places,
+    competing: &[usize],
+    (number, at): (usize, Seconds),
+    deadline: &Deadline,
+) -> Option<Conflict> {
     let mut found = shortage(world, places, competing, &BTreeSet::new(), at)?;
     let own = &world.jobs[number].held.id;
     let mut out: BTreeSet<ReservationId> = BTreeSet::new();
     let others = found.reservations.clone();
     for other in others.into_iter().filter(|other| other != own).take(MOST_LEFT_OUT) {
+        deadline.spend(competing.len() as u64);
+        if deadline.is_over() {
+            break;
+        }
         let mut more = out.clone();
         more.insert(other);
         if let Some(smaller) = shortage(world, places, competing, &more, at) {

@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::shortage::{self, Confined};
 use super::whole;
 use super::world::{Demand, Kind, Takes, World};
+use crate::deadline::Deadline;
 use crate::decision::Conflict;
 use crate::hosts::HostNumber;
 use crate::model::{Interval, Seconds};
 
 /// Looks at the hosts that suit requested reservations, when anything begins.
-pub(super) fn of_request(world: &World<'_>) -> Option<Conflict> {
+pub(super) fn of_request(world: &World<'_>, deadline: &Deadline) -> Option<Conflict> {
     if !world.demands.iter().any(Demand::is_apart) {
         return None;
     }
@@ -24,13 +25,18 @@ pub(super) fn of_request(world: &World<'_>) -> Option<Conflict> {
             let mut requested = world.demands[..world.requested].iter();
             requested.any(|demand| demand.occupation.contains(*at))
         };
-        of_hosts(world, &hosts, &instants)
+        of_hosts(world, &hosts, &instants, deadline)
     })
 }
 
 /// Looks at these hosts, when anything begins at an instant that is wanted.
-fn of_hosts(world: &World<'_>, hosts: &BTreeSet<HostNumber>, wanted: &dyn Fn(&Seconds) -> bool) -> Option<Conflict> {
-    let confined = shortage::confined(world, hosts);
+fn of_hosts(
+    world: &World<'_>,
+    hosts: &BTreeSet<HostNumber>,
+    wanted: &dyn Fn(&Seconds) -> bool,
+    deadline: &Deadline,
+) -> Option<Conflict> {
+    let confined = shortage::confined(world, hosts, deadline);
     let apart = || confined.iter().filter(|confined| confined.demand.is_apart());
     let mut starts: BTreeSet<Seconds> = confined
         .iter()
@@ -55,7 +61,7 @@ fn of_hosts(world: &World<'_>, hosts: &BTreeSet<HostNumber>, wanted: &dyn Fn(&Se
         }
     }
     let (_, at, demand) = worst?;
-    whole::at_instant(world, at, Some(demand))
+    whole::at_instant(world, at, Some(demand), deadline)
 }
 
 /// How many of these hosts a reservation needs whose instances stand apart, with those it keeps.

@@ -5,24 +5,22 @@
 //! that nothing can tell apart; where all that is left to place needs more of a resource class at an instant than the
 //! hosts have left that it can use, no place is tried.
 //!
-//! Invariant: [`Found::Nothing`] says that every choice fails. The work is counted, not timed, so equal worlds give
-//! equal answers. Demands take part that are requested, that fixed work displaces, or that stand where one that takes
+//! Invariant: [`Found::Nothing`] says that every choice fails. The work is counted, so equal worlds give equal answers
+//! unless a limit in time ends the search. Demands take part that are requested, that fixed work displaces, or that stand where one that takes
 //! part does or might; all others cannot be in the way of any choice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::standing::Standing;
 use super::world::{Counts, Demand, DemandNumber, Kind, World};
+use crate::deadline::{Deadline, Part};
 use crate::hosts::HostNumber;
 use crate::model::{Interval, Seconds};
-use crate::planner::Budget;
 
-/// Most looks at a host without a time limit.
-const MOST_LOOKS: u64 = 2_000_000;
+/// Most looks at a host.
+pub(super) const MOST_LOOKS: Part = Part::of_work(2_000_000);
 /// Looks that cost less than an integer program does.
-pub(super) const FEW_LOOKS: u64 = 20_000;
-/// Looks at a host for each second that a decision may take.
-const LOOKS_A_SECOND: f64 = 100_000.0;
+pub(super) const FEW_LOOKS: Part = Part::of_work(20_000);
 /// Most pairs of a demand and a host.
 const MOST_PAIRS: usize = 20_000;
 /// Most choices one after another: each is one level of the search.
@@ -34,13 +32,13 @@ pub(super) enum Found {
     Counts(Vec<Counts>),
     /// There are none.
     Nothing,
-    /// It is too large.
+    /// It is too large, or there was no more time or work for it.
     Open,
 }
 
-/// Looks for hosts for all demands, with so many looks at a host at most.
-pub(super) fn search(world: &World<'_>, looks: u64) -> Found {
-    let Some(members) = members(world).filter(|_| looks > 0) else {
+/// Looks for hosts for all demands. Each look at a host is counted as work.
+pub(super) fn search(world: &World<'_>, deadline: Deadline) -> Found {
+    let Some(members) = members(world, &deadline) else {
         return Found::Open;
     };
     let levels = members.iter().map(|member| u64::from(member.left));
@@ -62,25 +60,12 @@ pub(super) fn search(world: &World<'_>, looks: u64) -> Found {
     if kept.into_iter().any(|&host| !standing[host].is_sound()) {
         return Found::Nothing;
     }
-    let mut search = Search::new(world, members, standing, looks);
+    let mut search = Search::new(world, members, standing, deadline);
     match search.run() {
         Step::Served => Found::Counts(search.counts()),
         Step::Fails => Found::Nothing,
         Step::Spent => Found::Open,
     }
-}
-
-/// How many looks a decision may take.
-pub(super) fn looks(budget: Budget) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the conversion saturates, and no seconds are no looks"
-    )]
-    let looks = |seconds: f64| (seconds * LOOKS_A_SECOND) as u64;
-    budget
-        .seconds
-        .map_or(MOST_LOOKS, |seconds| looks(seconds).min(MOST_LOOKS))
 }
 
 /// A demand that takes part.
@@ -94,8 +79,8 @@ struct Member {
     kind: usize,
 }
 
-/// The demands that take part; `None` if they and their hosts are too many.
-fn members(world: &World<'_>) -> Option<Vec<Member>> {
+/// The demands that take part; `None` if they and their hosts are too many, or the deadline ends.
+fn members(world: &World<'_>, deadline: &Deadline) -> Option<Vec<Member>> {
     let options = |number: DemandNumber| -> Vec<(HostNumber, u32)> {
         let rooms = (0..world.places.len()).map(|host| (host, world.room_alone(number, host)));
         rooms.filter(|&(_, room)| room > 0).collect()
@@ -114,7 +99,11 @@ fn members(world: &World<'_>) -> Option<Vec<Member>> {
     let mut members: Vec<Member> = Vec::new();
     let mut pairs: usize = 0;
     while let Some(number) = reached.pop() {
+        if deadline.is_over() {
+            return None;
+        }
         let options = options(number);
+        deadline.spend(options.len() as u64);
         pairs = pairs.saturating_add(options.len().max(1));
         if pairs > MOST_PAIRS {
             return None;
@@ -189,11 +178,11 @@ struct Search<'w, 'a> {
     barred: BTreeMap<usize, BTreeSet<HostNumber>>,
     /// When something that takes part begins.
     instants: BTreeSet<Seconds>,
-    looks: u64,
+    deadline: Deadline,
 }
 
 impl<'w, 'a> Search<'w, 'a> {
-    fn new(world: &'w World<'a>, members: Vec<Member>, standing: Vec<Standing<'w>>, looks: u64) -> Self {
+    fn new(world: &'w World<'a>, members: Vec<Member>, standing: Vec<Standing<'w>>, deadline: Deadline) -> Self {
         let mut rooms: Vec<Vec<(usize, u32)>> = vec![Vec::new(); world.places.len()];
         for (place, member) in members.iter().enumerate() {
             for &(host, room) in &member.options {
@@ -215,7 +204,7 @@ impl<'w, 'a> Search<'w, 'a> {
             placed: BTreeMap::new(),
             barred: BTreeMap::new(),
             instants: members.iter().map(|member| occupation(member).start).collect(),
-            looks,
+            deadline,
             members,
         }
     }
@@ -228,7 +217,7 @@ impl<'w, 'a> Search<'w, 'a> {
             Err(step) => return step,
         };
         if self.is_overfull() {
-            return if self.looks == 0 { Step::Spent } else { Step::Fails };
+            return Step::Fails;
         }
         let kind = self.members[place].kind;
         let mut tried: Vec<HostNumber> = Vec::new();
@@ -268,8 +257,8 @@ impl<'w, 'a> Search<'w, 'a> {
                 continue;
             }
             let options = member.options.len() as u64;
-            self.looks = self.looks.saturating_sub(options);
-            if self.looks == 0 {
+            self.deadline.spend(options);
+            if self.deadline.is_over() {
                 return Err(Step::Spent);
             }
             let mut total: u64 = 0;
@@ -363,7 +352,7 @@ impl<'w, 'a> Search<'w, 'a> {
 
     /// Whether what is left to place needs more at an instant than the hosts have left that it can use. What is left
     /// of a host counts only if one of the instances could have it; a whole host counts with the least there is.
-    fn is_overfull(&mut self) -> bool {
+    fn is_overfull(&self) -> bool {
         let classes = self.world.resource_classes.len();
         for &at in &self.instants {
             let active = self.members.iter().filter(|member| member.left > 0);
@@ -395,7 +384,7 @@ impl<'w, 'a> Search<'w, 'a> {
                 .iter()
                 .flat_map(|(member, _)| member.options.iter().map(|&(host, _)| host))
                 .collect();
-            self.looks = self.looks.saturating_sub((hosts.len() + active.len()) as u64);
+            self.deadline.spend((hosts.len() + active.len()) as u64);
             let mut has = vec![0_u128; classes];
             let instant = Interval::new(at, at + 1);
             for &host in &hosts {

@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 
 use super::standing::Standing;
 use super::world::{Counts, Demand, DemandNumber, Kind, World};
+use crate::deadline::Deadline;
 use crate::hosts::HostNumber;
 use crate::model::Seconds;
 
@@ -18,8 +19,8 @@ pub(super) struct Found {
     pub(super) complete: bool,
 }
 
-/// Looks for room.
-pub(super) fn search(world: &World<'_>) -> Option<Found> {
+/// Looks for room: for one requested demand whatever the deadline says, for several as long as it allows.
+pub(super) fn search(world: &World<'_>, deadline: &Deadline) -> Option<Found> {
     let mut standing: Vec<Standing<'_>> = world.places.iter().map(Standing::fixed).collect();
     for (number, demand) in world.demands.iter().enumerate() {
         for (&host, &count) in &demand.holds {
@@ -45,8 +46,10 @@ pub(super) fn search(world: &World<'_>) -> Option<Found> {
         let demand = &world.demands[number];
         (demand.kind != Kind::Whole, !demand.is_together(), number)
     });
-    for &number in &order {
-        if !search.give(number, world.demands[number].least) {
+    for (place, &number) in order.iter().enumerate() {
+        deadline.spend(1);
+        let goes_on = place == 0 || !deadline.is_over();
+        if !(goes_on && search.give(number, world.demands[number].least)) {
             return None;
         }
     }

@@ -37,9 +37,10 @@ use answer::Answer;
 use search::Searched;
 use world::{Counts, World};
 
+use crate::deadline::Deadline;
 use crate::decision::{Conflict, Tier, Unfinished, Verdict};
 use crate::model::{Request, Resource, Seconds};
-use crate::planner::{Budget, ModelSolver, Planner};
+use crate::planner::{ModelSolver, Planner};
 use crate::reach::Reach;
 use crate::request::Ask;
 
@@ -58,13 +59,13 @@ pub(crate) fn decide(
     request: &Request,
     now: Seconds,
     reach: &Reach<'_>,
-    budget: Budget,
+    deadline: &Deadline,
     solver: &dyn ModelSolver,
 ) -> (Tier, Verdict) {
     if let Some(conflict) = refusal::contradiction(planner, asks, request) {
         return (Tier::Static, Verdict::Refused { conflict });
     }
-    let of_units = match units::decide(planner, asks, request, now, budget, solver) {
+    let of_units = match units::decide(planner, asks, request, now, deadline, solver) {
         Ok(found) => found,
         Err(verdict) => return verdict,
     };
@@ -72,12 +73,12 @@ pub(crate) fn decide(
     let of_hosts = if asks.iter().all(is_units) {
         Ok((Tier::Count, Answer::default()))
     } else {
-        let at_hand = as_things_stand(&World::at_hand(planner, asks, request, now));
+        let at_hand = as_things_stand(&World::at_hand(planner, asks, request, now), deadline);
         at_hand.map_or_else(
             || {
                 on_hosts(
                     &World::reached(planner, asks, request, now, reach.reached()),
-                    budget,
+                    deadline,
                     solver,
                 )
             },
@@ -98,24 +99,28 @@ pub(crate) fn decide(
 }
 
 /// Room that is there without looking at what may move, if it is for all that is asked at most.
-fn as_things_stand(world: &World<'_>) -> Option<Answer> {
-    let free = greedy::search(world)?;
+fn as_things_stand(world: &World<'_>, deadline: &Deadline) -> Option<Answer> {
+    let free = greedy::search(world, deadline)?;
     let mut given = world.demands.iter().zip(&free.counts);
     let all = given.all(|(demand, counts)| counts.values().sum::<u32>() == demand.most);
     all.then(|| answer::answer(world, &free.counts))
 }
 
 /// Decides everything but units.
-fn on_hosts(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Result<(Tier, Answer), (Tier, Verdict)> {
+fn on_hosts(
+    world: &World<'_>,
+    deadline: &Deadline,
+    solver: &dyn ModelSolver,
+) -> Result<(Tier, Answer), (Tier, Verdict)> {
     let refused = |tier: Tier, conflict: Conflict| Err((tier, Verdict::Refused { conflict }));
     // First what the request is refused for whatever anybody else has.
     if let Some(conflict) = refusal::never_enough(world) {
         return refused(Tier::Static, conflict);
     }
-    if let Some(conflict) = refusal::kept_without_room(world) {
+    if let Some(conflict) = refusal::kept_without_room(world, deadline) {
         return refused(Tier::Certificate, conflict);
     }
-    let free = greedy::search(world);
+    let free = greedy::search(world, deadline);
     let found = |counts: &[Counts]| {
         let answer = answer::answer(world, counts);
         let tier = if answer.moves_count() { Tier::Mip } else { Tier::Count };
@@ -125,7 +130,7 @@ fn on_hosts(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Resu
         return found(&free.counts);
     }
     if free.is_none()
-        && let Some(conflict) = refusal::counted(world)
+        && let Some(conflict) = refusal::counted(world, deadline)
     {
         return refused(Tier::Certificate, conflict);
     }
@@ -134,7 +139,7 @@ fn on_hosts(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Resu
         .iter()
         .any(|demand| demand.most > demand.least);
     if fallback.is_none()
-        && let Some(counts) = repair::search(world).filter(|counts| verify::holds(world, counts))
+        && let Some(counts) = repair::search(world, deadline).filter(|counts| verify::holds(world, counts))
     {
         if !fills && !answer::answer(world, &counts).moves_count() {
             return found(&counts);
@@ -142,11 +147,11 @@ fn on_hosts(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Resu
         fallback = Some(counts);
     }
     let measures = measure::measures(world);
-    match search::solve(world, &measures, budget, solver) {
+    match search::solve(world, &measures, deadline, solver) {
         Searched::Counts(counts) if verify::holds(world, &counts) => found(&counts),
-        Searched::Infeasible(proof) => refused(Tier::Certificate, refusal::proved(world, &proof)),
+        Searched::Infeasible(proof) => refused(Tier::Certificate, refusal::proved(world, &proof, deadline)),
         Searched::Exhausted => {
-            let displaced = refusal::displaced(world);
+            let displaced = refusal::displaced(world, deadline);
             refused(Tier::Mip, displaced.unwrap_or_else(|| refusal::by_search(world)))
         }
         // Without the best answer, one that was found on the way is an answer still.
@@ -158,7 +163,7 @@ fn on_hosts(world: &World<'_>, budget: Budget, solver: &dyn ModelSolver) -> Resu
                 Searched::Open(why) => why,
                 Searched::Counts(_) | Searched::Infeasible(_) | Searched::Exhausted => Unfinished::Arithmetic,
             };
-            match recounted(world, budget, why) {
+            match recounted(world, deadline, why) {
                 Recounted::Counts(counts) => found(&counts),
                 Recounted::Nothing(conflict) => refused(Tier::Mip, conflict),
                 Recounted::Open(why) => Err((Tier::Mip, Verdict::Undecided(why))),
@@ -175,14 +180,14 @@ enum Recounted {
 }
 
 /// Settles it by counting, or by trying everything if that is little.
-fn recounted(world: &World<'_>, budget: Budget, why: Unfinished) -> Recounted {
-    if let Some(conflict) = refusal::displaced(world) {
+fn recounted(world: &World<'_>, deadline: &Deadline, why: Unfinished) -> Recounted {
+    if let Some(conflict) = refusal::displaced(world, deadline) {
         return Recounted::Nothing(conflict);
     }
-    match exhaustive::search(world, exhaustive::looks(budget)) {
+    match exhaustive::search(world, deadline.part(exhaustive::MOST_LOOKS)) {
         exhaustive::Found::Counts(counts) if verify::holds(world, &counts) => Recounted::Counts(counts),
         exhaustive::Found::Nothing => Recounted::Nothing(refusal::by_search(world)),
-        exhaustive::Found::Counts(_) | exhaustive::Found::Open => Recounted::Open(why),
+        exhaustive::Found::Counts(_) | exhaustive::Found::Open => Recounted::Open(deadline.over().unwrap_or(why)),
     }
 }
 
@@ -193,14 +198,14 @@ pub(crate) fn settle(
     request: &Request,
     now: Seconds,
     reach: &Reach<'_>,
-    budget: Budget,
+    deadline: &Deadline,
     why: Unfinished,
 ) -> (Tier, Verdict) {
-    if exhaustive::looks(budget) == 0 {
+    if deadline.is_over() {
         return (Tier::Mip, Verdict::Undecided(why));
     }
     let world = World::reached(planner, asks, request, now, reach.reached());
-    let verdict = match recounted(&world, budget, why) {
+    let verdict = match recounted(&world, deadline, why) {
         Recounted::Counts(counts) => {
             let Answer { holds, moves } = answer::answer(&world, &counts);
             Verdict::Accepted { holds, moves }

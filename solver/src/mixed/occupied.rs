@@ -1,11 +1,12 @@
 //! Why not: too few hosts suit a reservation beside work that cannot move.
 //!
 //! Invariant: the count is the checker's, beside the listed fixed reservations alone; without any one of
-//! them there would be enough.
+//! them there would be enough, unless the deadline ended the search for those.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::{DemandNumber, Fixed, World};
+use crate::deadline::Deadline;
 use crate::hosts::HostNumber;
 use crate::model::ReservationId;
 
@@ -23,19 +24,19 @@ pub(super) struct Occupied<'a> {
 }
 
 /// The first pending reservation that what the request keeps leaves too little room for.
-pub(super) fn displaced<'a>(world: &World<'a>) -> Option<Occupied<'a>> {
+pub(super) fn displaced<'a>(world: &World<'a>, deadline: &Deadline) -> Option<Occupied<'a>> {
     let mut pending = (world.requested..world.demands.len()).filter(|&number| world.is_displaced(number));
-    pending.find_map(|number| of_demand(world, number))
+    pending.find_map(|number| of_demand(world, number, deadline))
 }
 
 /// The first requested reservation for which there is too little room.
-pub(super) fn search<'a>(world: &World<'a>) -> Option<Occupied<'a>> {
-    (0..world.requested).find_map(|number| of_demand(world, number))
+pub(super) fn search<'a>(world: &World<'a>, deadline: &Deadline) -> Option<Occupied<'a>> {
+    (0..world.requested).find_map(|number| of_demand(world, number, deadline))
 }
 
-fn of_demand<'a>(world: &World<'a>, number: DemandNumber) -> Option<Occupied<'a>> {
+fn of_demand<'a>(world: &World<'a>, number: DemandNumber, deadline: &Deadline) -> Option<Occupied<'a>> {
     let demand = &world.demands[number];
-    if demand.least == 0 {
+    if demand.least == 0 || deadline.is_over() {
         return None;
     }
     let suitable: Vec<HostNumber> = (0..world.places.len())
@@ -73,6 +74,10 @@ fn of_demand<'a>(world: &World<'a>, number: DemandNumber) -> Option<Occupied<'a>
     order.sort_by_key(|reservation| (standing[*reservation].len(), *reservation));
     let mut listed: BTreeSet<&'a ReservationId> = order.iter().copied().collect();
     for reservation in order {
+        deadline.spend(1);
+        if deadline.is_over() {
+            break;
+        }
         listed.remove(reservation);
         let mut without = rooms.clone();
         for &host in &standing[reservation] {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::greedy::scarcest;
 use super::standing::Standing;
 use super::world::{Counts, Demand, DemandNumber, Kind, World};
+use crate::deadline::Deadline;
 use crate::hosts::HostNumber;
 use crate::model::Seconds;
 
@@ -18,9 +19,14 @@ const MOST_TRIES: usize = 48;
 /// Hosts or instances of each demand on each host.
 type Packed = BTreeMap<DemandNumber, Counts>;
 
-/// Hosts for what is wanted of each demand in a group. First everything whose count is unchanged stays;
+/// Hosts for what is wanted of each demand in a group, as far as the deadline allows. First everything whose count is unchanged stays;
 /// if that leaves no room for the rest, all is placed anew, each on its own hosts where possible.
-pub(super) fn pack(world: &World<'_>, hosts: &[HostNumber], wanted: &BTreeMap<DemandNumber, u32>) -> Option<Packed> {
+pub(super) fn pack(
+    world: &World<'_>,
+    hosts: &[HostNumber],
+    wanted: &BTreeMap<DemandNumber, u32>,
+    deadline: &Deadline,
+) -> Option<Packed> {
     if let [host] = hosts {
         let here = wanted
             .iter()
@@ -37,6 +43,7 @@ pub(super) fn pack(world: &World<'_>, hosts: &[HostNumber], wanted: &BTreeMap<De
         .collect();
     let packer = Packer {
         world,
+        deadline,
         hosts,
         wanted,
         held,
@@ -73,6 +80,7 @@ fn hardest_first(world: &World<'_>, number: DemandNumber) -> (bool, bool, Revers
 
 struct Packer<'w> {
     world: &'w World<'w>,
+    deadline: &'w Deadline,
     hosts: &'w [HostNumber],
     wanted: &'w BTreeMap<DemandNumber, u32>,
     held: BTreeMap<DemandNumber, Counts>,
@@ -97,8 +105,11 @@ impl Packer<'_> {
     }
 
     /// Places the demands in order beside those that stay: hosts, or the demand that found no room. `None`
-    /// if what stays does not fit together.
+    /// if what stays does not fit together, or the deadline ends.
     fn place(&self, staying: &BTreeSet<DemandNumber>, order: &[DemandNumber]) -> Option<Result<Packed, DemandNumber>> {
+        if self.deadline.is_over() {
+            return None;
+        }
         let mut standing: Vec<Standing<'_>> = self
             .hosts
             .iter()
@@ -121,6 +132,10 @@ impl Packer<'_> {
             return None;
         }
         for &number in order {
+            self.deadline.spend(self.hosts.len() as u64);
+            if self.deadline.is_over() {
+                return None;
+            }
             let Some(here) = self.find(number, &mut standing) else {
                 return Some(Err(number));
             };

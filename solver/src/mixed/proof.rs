@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::measure::Measure;
 use super::world::{DemandNumber, Fixed, World};
+use crate::deadline::{Deadline, Part};
 use crate::hosts::HostNumber;
 use crate::model::{ReservationId, Seconds};
 
@@ -23,7 +24,7 @@ const FACTORS: [f64; 14] = [
 /// The cost of what has no place at all.
 const NO_PLACE: u64 = u64::MAX;
 /// Work that leaving out members one by one may take, in looks at a host.
-const MOST_LOOKS: usize = 4_000_000;
+const MOST_LOOKS: Part = Part::of_work(4_000_000);
 
 /// Room of hosts at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,7 @@ pub(super) fn of_weights<'a>(
     world: &World<'a>,
     rows: Vec<(Row, f64)>,
     included: &BTreeSet<DemandNumber>,
+    deadline: &Deadline,
 ) -> Option<Proof<'a>> {
     let unnamed = |row: &Row| {
         row.measure
@@ -75,7 +77,7 @@ pub(super) fn of_weights<'a>(
             weights.iter().map(|weight| rounded(weight / least * factor)).collect()
         };
         let found = FACTORS.iter().filter_map(scaled).find(|weights| count.proves(weights));
-        found.map(|weights| count.proof(&weights))
+        found.map(|weights| count.proof(&weights, deadline))
     })
 }
 
@@ -260,8 +262,8 @@ impl<'w, 'a> Count<'w, 'a> {
         self.needed(weights) > self.exist(weights)
     }
 
-    /// The proof with these weights, without members it does not need.
-    fn proof(&self, weights: &[u64]) -> Proof<'a> {
+    /// The proof with these weights, without members it does not need as far as the deadline allows.
+    fn proof(&self, weights: &[u64], deadline: &Deadline) -> Proof<'a> {
         let exist = self.exist(weights);
         let mut listed: Listed<'a> = self.fixed.keys().copied().collect();
         let mut placed: Vec<(DemandNumber, u128)> = self
@@ -272,31 +274,35 @@ impl<'w, 'a> Count<'w, 'a> {
         placed.sort_by_key(|&(number, cost)| (number < self.world.requested, cost, number));
         let mut taken = self.taken(weights, &mut self.by_host.keys().copied(), &listed);
         drop_placed(&mut placed, taken, exist);
-        let looks = listed
-            .len()
-            .saturating_mul(placed.len())
-            .saturating_mul(self.world.places.len());
-        if self.beside == Beside::Nothing || looks <= MOST_LOOKS {
-            let own: Vec<&ReservationId> = self.world.demands[..self.world.requested]
-                .iter()
-                .map(|demand| demand.reservation)
-                .collect();
-            let mut order: Vec<&'a ReservationId> = listed.iter().copied().filter(|id| !own.contains(id)).collect();
-            order.sort_by_key(|reservation| (self.fixed[*reservation].len(), *reservation));
-            for reservation in order {
-                let hosts = || self.fixed[reservation].iter().copied();
-                let before = self.taken(weights, &mut hosts(), &listed);
-                listed.remove(reservation);
-                let without = taken - before + self.taken(weights, &mut hosts(), &listed);
-                let costs = self.costs(weights, &placed, &listed);
-                if costs.iter().fold(without, |sum, (_, cost)| sum.saturating_add(*cost)) > exist {
-                    (taken, placed) = (without, costs);
-                } else {
-                    listed.insert(reservation);
-                }
+        // Without fixed work around them the costs of the demands stay as they are.
+        let looks = match self.beside {
+            Beside::Nothing => 1,
+            Beside::Fixed => placed.len().saturating_mul(self.world.places.len()).max(1) as u64,
+        };
+        let deadline = deadline.part(MOST_LOOKS);
+        let own: Vec<&ReservationId> = self.world.demands[..self.world.requested]
+            .iter()
+            .map(|demand| demand.reservation)
+            .collect();
+        let mut order: Vec<&'a ReservationId> = listed.iter().copied().filter(|id| !own.contains(id)).collect();
+        order.sort_by_key(|reservation| (self.fixed[*reservation].len(), *reservation));
+        for reservation in order {
+            deadline.spend(looks);
+            if deadline.is_over() {
+                break;
             }
-            drop_placed(&mut placed, taken, exist);
+            let hosts = || self.fixed[reservation].iter().copied();
+            let before = self.taken(weights, &mut hosts(), &listed);
+            listed.remove(reservation);
+            let without = taken - before + self.taken(weights, &mut hosts(), &listed);
+            let costs = self.costs(weights, &placed, &listed);
+            if costs.iter().fold(without, |sum, (_, cost)| sum.saturating_add(*cost)) > exist {
+                (taken, placed) = (without, costs);
+            } else {
+                listed.insert(reservation);
+            }
         }
+        drop_placed(&mut placed, taken, exist);
         let beside_listed = Self {
             beside: Beside::Fixed,
             by_host: self.by_host.clone(),

@@ -11,6 +11,7 @@ use super::shortage::{self, Shortage};
 use super::standing::Standing;
 use super::whole;
 use super::world::{DemandNumber, Kind, Place, Takes, World, fitting};
+use crate::deadline::Deadline;
 use crate::decision::{CapacityRow, Conflict, Counted};
 use crate::hosts::HostNumber;
 use crate::model::{HostId, Interval, Request, ReservationId, Resource, Seconds};
@@ -65,27 +66,27 @@ pub(super) fn contradiction(planner: &Planner, asks: &[Ask<'_>], request: &Reque
 }
 
 /// What the request keeps is in the way of a promise.
-pub(super) fn displaced(world: &World<'_>) -> Option<Conflict> {
-    occupied::displaced(world).map(|occupied| of_occupied(world, &occupied))
+pub(super) fn displaced(world: &World<'_>, deadline: &Deadline) -> Option<Conflict> {
+    occupied::displaced(world, deadline).map(|occupied| of_occupied(world, &occupied))
 }
 
 /// What can be counted without a program: too little room beside fixed work, too few hosts for instances that may not
 /// share one, or too much of a resource class at one instant.
-pub(super) fn counted(world: &World<'_>) -> Option<Conflict> {
-    let occupied = occupied::search(world).map(|occupied| of_occupied(world, &occupied));
+pub(super) fn counted(world: &World<'_>, deadline: &Deadline) -> Option<Conflict> {
+    let occupied = occupied::search(world, deadline).map(|occupied| of_occupied(world, &occupied));
     occupied
-        .or_else(|| apart::of_request(world))
-        .or_else(|| Some(of_shortage(world, &shortage::of_request(world)?)))
+        .or_else(|| apart::of_request(world, deadline))
+        .or_else(|| Some(of_shortage(world, &shortage::of_request(world, deadline)?, deadline)))
 }
 
 /// The conflict in a proof; of one resource class at one instant, if that is enough.
-pub(super) fn proved(world: &World<'_>, proof: &Proof<'_>) -> Conflict {
+pub(super) fn proved(world: &World<'_>, proof: &Proof<'_>, deadline: &Deadline) -> Conflict {
     let instants: BTreeSet<Seconds> = proof.rows.iter().map(|(row, _)| row.at).collect();
     if let [at] = instants.iter().copied().collect::<Vec<_>>()[..] {
         let hosts = proof.rows.iter().flat_map(|(row, _)| row.hosts.iter().copied());
         let hosts = hosts.collect();
-        if let Some(shortage) = shortage::of_hosts(world, &hosts, at) {
-            return of_shortage(world, &shortage);
+        if let Some(shortage) = shortage::of_hosts(world, &hosts, at, deadline) {
+            return of_shortage(world, &shortage, deadline);
         }
     }
     of_rows(world, proof, &instants)
@@ -139,11 +140,11 @@ fn of_occupied(world: &World<'_>, occupied: &Occupied<'_>) -> Conflict {
     }
 }
 
-fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>) -> Conflict {
+fn of_shortage(world: &World<'_>, shortage: &Shortage<'_>, deadline: &Deadline) -> Conflict {
     let class = world.resource_classes[shortage.resource_class];
     let Interval { start, end } = shortage.interval;
     if shortage.is_whole
-        && let Some(conflict) = whole::at_instant(world, shortage.at, None)
+        && let Some(conflict) = whole::at_instant(world, shortage.at, None, deadline)
     {
         return conflict;
     }
@@ -245,7 +246,7 @@ fn written(world: &World<'_>, proof: &Proof<'_>) -> Vec<CapacityRow> {
 }
 
 /// A host on which what the request keeps does not fit beside other fixed work.
-pub(super) fn kept_without_room(world: &World<'_>) -> Option<Conflict> {
+pub(super) fn kept_without_room(world: &World<'_>, deadline: &Deadline) -> Option<Conflict> {
     let requested = &world.demands[..world.requested];
     let kept: BTreeSet<HostNumber> = requested
         .iter()
@@ -257,11 +258,11 @@ pub(super) fn kept_without_room(world: &World<'_>) -> Option<Conflict> {
     let starts: BTreeSet<Seconds> = place.fixed.iter().map(|fixed| fixed.interval.start).collect();
     let twice = starts.iter().find_map(|&at| twice(place, at));
     let exceeded = || {
-        let shortage = |&at: &Seconds| shortage::of_hosts(world, &BTreeSet::from([host]), at);
+        let shortage = |&at: &Seconds| shortage::of_hosts(world, &BTreeSet::from([host]), at, deadline);
         starts
             .iter()
             .find_map(shortage)
-            .map(|shortage| of_shortage(world, &shortage))
+            .map(|shortage| of_shortage(world, &shortage, deadline))
     };
     Some(twice.or_else(exceeded).unwrap_or_else(|| by_search(world)))
 }

@@ -3,6 +3,7 @@
 //! Invariant: values are floating point and only ever used to choose rows, and weights of rows only to look for a proof
 //! that is recounted in integers.
 
+use crate::deadline::Deadline;
 use crate::program::{ModelSolver, Program, Row, Status};
 
 /// What a value may be off by.
@@ -21,10 +22,10 @@ pub(super) enum Relaxed {
     Open,
 }
 
-/// Solves the linear relaxation of a program; also the seconds that took.
-pub(super) fn solve(program: &Program, seconds: Option<f64>, solver: &dyn ModelSolver) -> (Relaxed, f64) {
+/// Solves the linear relaxation of a program.
+pub(super) fn solve(program: &Program, deadline: &Deadline, solver: &dyn ModelSolver) -> Relaxed {
     let Some(mut engine) = solver.engine() else {
-        return (Relaxed::Open, 0.0);
+        return Relaxed::Open;
     };
     for column in &program.columns {
         engine.add_column(float(column.cost), (0.0, f64::from(column.most)), &[]);
@@ -42,17 +43,15 @@ pub(super) fn solve(program: &Program, seconds: Option<f64>, solver: &dyn ModelS
             .collect();
         engine.add_row(bounds, &entries);
     }
-    let status = engine.solve(seconds);
-    let relaxed = match status {
+    match engine.solve(deadline) {
         Status::Optimal if engine.values().len() == program.columns.len() => Relaxed::Values(engine.values().to_vec()),
         Status::Infeasible => {
             let ray = engine.ray().unwrap_or_default();
             let weights = ray.iter().zip(&program.rows).map(|(weight, row)| weight / unit(row));
             Relaxed::Infeasible(weights.collect())
         }
-        Status::Optimal | Status::Limit | Status::Unreliable => Relaxed::Open,
-    };
-    (relaxed, engine.elapsed())
+        Status::Optimal | Status::TimeLimit | Status::WorkLimit | Status::Unreliable => Relaxed::Open,
+    }
 }
 
 /// What a row is divided by, so that amounts near 10^12 stay in the range of the engine's tolerances.

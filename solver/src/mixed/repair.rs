@@ -10,15 +10,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::greedy::candidates;
 use super::standing::Standing;
 use super::world::{Counts, DemandNumber, Kind, World};
+use crate::deadline::Deadline;
 use crate::hosts::HostNumber;
 
 /// Hosts that are tried for one requested demand.
 const MOST_HOSTS: usize = 200;
 
 /// Hosts of every demand, each requested one with its least.
-pub(super) fn search(world: &World<'_>) -> Option<Vec<Counts>> {
+pub(super) fn search(world: &World<'_>, deadline: &Deadline) -> Option<Vec<Counts>> {
     let mut repair = Repair {
         world,
+        deadline,
         standing: world.places.iter().map(Standing::fixed).collect(),
         counts: world.demands.iter().map(|demand| demand.holds.clone()).collect(),
         saved: BTreeMap::new(),
@@ -50,6 +52,7 @@ pub(super) fn search(world: &World<'_>) -> Option<Vec<Counts>> {
 
 struct Repair<'w> {
     world: &'w World<'w>,
+    deadline: &'w Deadline,
     standing: Vec<Standing<'w>>,
     counts: Vec<Counts>,
     /// What hosts and demands were before the present try.
@@ -74,6 +77,9 @@ impl Repair<'_> {
             .collect();
         hosts.sort_unstable();
         for (_, _, host) in hosts.into_iter().take(MOST_HOSTS) {
+            if self.deadline.is_over() {
+                return false;
+            }
             self.saved.clear();
             self.changed.clear();
             let found = self.clear(number, host, missing);
@@ -124,7 +130,7 @@ impl Repair<'_> {
             if stays > 0 {
                 self.put(other, host, stays);
             }
-            if count > stays && self.place(other, count - stays) < count - stays {
+            if self.deadline.is_over() || count > stays && self.place(other, count - stays) < count - stays {
                 return 0;
             }
         }
@@ -134,6 +140,7 @@ impl Repair<'_> {
     /// Puts as many of a demand as have room on other hosts than it has, first on hosts of classes that it
     /// holds something in; how many that are.
     fn place(&mut self, number: DemandNumber, wanted: u32) -> u32 {
+        self.deadline.spend(self.world.places.len() as u64);
         let demand = &self.world.demands[number];
         let own: BTreeSet<usize> = demand.holds.keys().map(|&host| self.world.class_of[host]).collect();
         let mut found = candidates(self.world, &self.standing, number, &self.counts[number]);

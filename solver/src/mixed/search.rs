@@ -22,9 +22,10 @@ use super::proof::{self, Proof, Row};
 use super::relax::{self, Relaxed};
 use super::world::{Counts, DemandNumber, World};
 use super::{answer, exhaustive};
+use crate::deadline::Deadline;
 use crate::decision::Unfinished;
 use crate::model::Seconds;
-use crate::planner::{Budget, ModelSolver};
+use crate::planner::ModelSolver;
 use crate::program::{Outcome, Program};
 
 /// Weights beyond this strain the solver's arithmetic; the least goal is dropped then.
@@ -73,54 +74,55 @@ fn chosen<V: Copy + Into<f64>>(included: &BTreeSet<DemandNumber>, columns: &Colu
 pub(super) fn solve<'a>(
     world: &World<'a>,
     measures: &[Measure],
-    budget: Budget,
+    deadline: &Deadline,
     solver: &dyn ModelSolver,
 ) -> Searched<'a> {
     // The linear relaxation alone decides which rows are worth having; it is far cheaper than the integers.
     let mut search = Search::new(world, measures);
-    let mut seconds_left = budget.seconds;
     let mut tried = false;
     loop {
         if search.included.len().saturating_mul(search.groups.hosts.len()) > MOST_COLUMNS {
             return Searched::Open(Unfinished::Work);
         }
-        let (program, columns, rows) = search.program();
-        let (relaxed, spent) = relax::solve(&program, seconds_left, solver);
-        seconds_left = seconds_left.map(|left| (left - spent).max(0.0));
-        match relaxed {
+        if let Some(why) = deadline.over() {
+            return Searched::Open(why);
+        }
+        let Some((program, columns, rows)) = search.program(deadline) else {
+            continue;
+        };
+        match relax::solve(&program, deadline, solver) {
             Relaxed::Values(values) => {
                 if search.grow(&chosen(&search.included, &columns, &values), relax::TOLERANCE) {
                     continue;
                 }
             }
             Relaxed::Infeasible(weights) => {
-                if let Some(proof) = search.proof(&rows, &weights) {
+                if let Some(proof) = search.proof(&rows, &weights, deadline) {
                     return Searched::Infeasible(proof);
                 }
             }
             Relaxed::Open => {}
         }
         if !std::mem::replace(&mut tried, true) {
-            match exhaustive::search(world, exhaustive::FEW_LOOKS.min(exhaustive::looks(budget))) {
+            match exhaustive::search(world, deadline.part(exhaustive::FEW_LOOKS)) {
                 exhaustive::Found::Nothing => return Searched::Exhausted,
                 exhaustive::Found::Counts(counts) if is_best(world, &counts) => return Searched::Counts(counts),
                 exhaustive::Found::Counts(_) | exhaustive::Found::Open => {}
             }
         }
-        let solved = solver.solve(&program, seconds_left);
-        seconds_left = seconds_left.map(|left| (left - solved.seconds).max(0.0));
-        let values = match solved.outcome {
+        let values = match solver.solve(&program, deadline) {
             Outcome::Optimal(values) if program.admits(&values) => values,
             Outcome::Optimal(_) | Outcome::Unreliable => return Searched::Open(Unfinished::Arithmetic),
-            Outcome::Limit => return Searched::Open(Unfinished::Time),
-            Outcome::Infeasible => return Searched::Open(Unfinished::Work),
+            Outcome::TimeLimit => return Searched::Open(Unfinished::Time),
+            Outcome::WorkLimit | Outcome::Infeasible => return Searched::Open(Unfinished::Work),
         };
         let chosen = chosen(&search.included, &columns, &values);
         if search.grow(&chosen, 0.5) {
             continue;
         }
-        match search.hosts(&chosen) {
+        match search.hosts(&chosen, deadline) {
             Ok(counts) => return Searched::Counts(counts),
+            Err(_) if deadline.is_over() => {}
             Err(groups) => {
                 for group in groups {
                     search.split(group);
@@ -184,12 +186,15 @@ impl<'w, 'a> Search<'w, 'a> {
         ((disturbance + 1) * (filling + 1), disturbance + 1, 1)
     }
 
-    /// The program over the included demands, and which of its rows are room.
-    fn program(&mut self) -> (Program, Columns, Vec<RoomRow>) {
+    /// The program over the included demands, and which of its rows are room; `None` if the deadline ends.
+    fn program(&mut self, deadline: &Deadline) -> Option<(Program, Columns, Vec<RoomRow>)> {
         let weights = self.weights();
         let mut program = Program::default();
         let mut columns = Columns::new();
         for &number in &self.included {
+            if deadline.is_over() {
+                return None;
+            }
             let demand = &self.world.demands[number];
             if demand.most == 0 {
                 continue;
@@ -242,11 +247,11 @@ impl<'w, 'a> Search<'w, 'a> {
                 });
             }
         }
-        (program, columns, room_rows)
+        Some((program, columns, room_rows))
     }
 
     /// The proof in an engine's weights of the rows of a program, if it can be written down.
-    fn proof(&self, rows: &[RoomRow], ray: &[f64]) -> Option<Proof<'a>> {
+    fn proof(&self, rows: &[RoomRow], ray: &[f64], deadline: &Deadline) -> Option<Proof<'a>> {
         let weighted = rows.iter().map(|row| {
             let weight = ray.get(row.number).copied().unwrap_or(0.0);
             let row = Row {
@@ -256,7 +261,7 @@ impl<'w, 'a> Search<'w, 'a> {
             };
             (row, weight)
         });
-        proof::of_weights(self.world, weighted.collect(), &self.included)
+        proof::of_weights(self.world, weighted.collect(), &self.included, deadline)
     }
 
     /// Columns for what a demand leaves: per class for the moves, per group for the disturbance. What the
@@ -296,17 +301,20 @@ impl<'w, 'a> Search<'w, 'a> {
     }
 
     /// Turns units per group into hosts; the groups for which that did not work out otherwise.
-    fn hosts(&self, chosen: &Chosen) -> Result<Vec<Counts>, Vec<GroupNumber>> {
+    fn hosts(&self, chosen: &Chosen, deadline: &Deadline) -> Result<Vec<Counts>, Vec<GroupNumber>> {
         let mut counts: Vec<Counts> = self.world.demands.iter().map(|demand| demand.holds.clone()).collect();
         let mut failed = Vec::new();
         for group in self.touched(chosen) {
+            if deadline.is_over() {
+                return Err(Vec::new());
+            }
             let standing = self.standing(chosen, group);
             let wanted = standing.into_iter().filter_map(|(number, units)| {
                 let units = relax::whole(units)?;
                 Some((number, units.saturating_mul(self.world.demands[number].unit())))
             });
             let hosts = &self.groups.hosts[group];
-            let Some(packed) = pack::pack(self.world, hosts, &wanted.collect()) else {
+            let Some(packed) = pack::pack(self.world, hosts, &wanted.collect(), deadline) else {
                 failed.push(group);
                 continue;
             };

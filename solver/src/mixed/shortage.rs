@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::{Demand, Kind, Takes, World};
 use crate::certificate::minimal::{Member, minimal, needed};
+use crate::deadline::Deadline;
 use crate::hosts::HostNumber;
 use crate::model::{Interval, ReservationId, Seconds};
 use crate::wording;
@@ -148,10 +149,10 @@ pub(super) fn suitable(world: &World<'_>) -> Vec<BTreeSet<HostNumber>> {
 }
 
 /// Looks at all hosts that suit a requested reservation, or all of them, when anything begins.
-pub(super) fn of_request<'a>(world: &World<'a>) -> Option<Shortage<'a>> {
+pub(super) fn of_request<'a>(world: &World<'a>, deadline: &Deadline) -> Option<Shortage<'a>> {
     let requested = &world.demands[..world.requested];
     suitable(world).into_iter().find_map(|hosts| {
-        let confined = confined(world, &hosts);
+        let confined = confined(world, &hosts, deadline);
         let starts = confined.iter().map(|confined| confined.demand.occupation.start);
         let fixed = hosts.iter().flat_map(|&host| &world.places[host].fixed);
         let starts = starts.chain(fixed.map(|fixed| fixed.interval.start));
@@ -163,21 +164,34 @@ pub(super) fn of_request<'a>(world: &World<'a>) -> Option<Shortage<'a>> {
 }
 
 /// Looks at these hosts at this instant.
-pub(super) fn of_hosts<'a>(world: &World<'a>, hosts: &BTreeSet<HostNumber>, at: Seconds) -> Option<Shortage<'a>> {
-    let confined = confined(world, hosts);
+pub(super) fn of_hosts<'a>(
+    world: &World<'a>,
+    hosts: &BTreeSet<HostNumber>,
+    at: Seconds,
+    deadline: &Deadline,
+) -> Option<Shortage<'a>> {
+    let confined = confined(world, hosts, deadline);
     let (at, class) = most_needed(world, hosts, &confined, &BTreeSet::from([at]))?;
     at_instant(world, hosts, &confined, at, class)
 }
 
-/// The demands that can use none but these hosts.
-pub(super) fn confined<'w, 'a>(world: &'w World<'a>, hosts: &BTreeSet<HostNumber>) -> Vec<Confined<'w, 'a>> {
+/// The demands that can use none but these hosts, as far as the deadline allows: without some of them less is short.
+pub(super) fn confined<'w, 'a>(
+    world: &'w World<'a>,
+    hosts: &BTreeSet<HostNumber>,
+    deadline: &Deadline,
+) -> Vec<Confined<'w, 'a>> {
     let others: Vec<HostNumber> = (0..world.places.len()).filter(|host| !hosts.contains(host)).collect();
     let is_confined = |demand: &&Demand<'_>| {
         demand.least > 0
             && demand.holds.keys().all(|host| hosts.contains(host))
             && !others.iter().any(|&host| world.suits(demand, host))
     };
-    let confined = world.demands.iter().filter(is_confined);
+    let goes_on = |_: &&Demand<'_>| {
+        deadline.spend(1);
+        !deadline.is_over()
+    };
+    let confined = world.demands.iter().take_while(goes_on).filter(is_confined);
     confined
         .map(|demand| Confined {
             needs: needs(world, demand, hosts),

@@ -8,15 +8,21 @@
 
 use super::world::{Counts, Demand, Kind, Takes, World};
 use crate::certificate;
+use crate::deadline::Deadline;
 use crate::decision::Conflict;
 use crate::hosts::HostNumber;
 use crate::model::{ReservationId, Seconds};
 use crate::scene::{self, Fixed, Scene};
 
 /// The conflict at an instant; `apart`: the reservation whose instances are counted in hosts.
-pub(super) fn at_instant(world: &World<'_>, at: Seconds, apart: Option<&Demand<'_>>) -> Option<Conflict> {
+pub(super) fn at_instant(
+    world: &World<'_>,
+    at: Seconds,
+    apart: Option<&Demand<'_>>,
+    deadline: &Deadline,
+) -> Option<Conflict> {
     let apart = apart.map(|demand| demand.reservation);
-    certificate::at_instant(&scene(world, apart), at, apart)
+    certificate::at_instant(&scene(world, apart), at, apart, deadline)
 }
 
 fn scene<'a>(world: &World<'a>, apart: Option<&ReservationId>) -> Scene<'a> {

@@ -1,15 +1,17 @@
 //! What would be accepted in place of a refused request.
 //!
 //! Invariant: every offer was decided like a request on the very state before it is made, so it is feasible
-//! as given. None is made twice, and equal input gives equal offers as long as no time limit ends the search.
+//! as given. None is made twice, and equal input gives equal offers unless a limit in time ends the search.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use solver_format::MAX_SECONDS;
 
+use crate::deadline::{Deadline, Part};
 use crate::decision::{Conflict, Verdict};
 use crate::model::{Request, ReservationId, Seconds};
-use crate::planner::{Budget, ModelSolver, Planner};
+use crate::planner::{ModelSolver, Planner};
 use crate::predicate::Predicate;
 use crate::question::Question;
 
@@ -17,8 +19,11 @@ use crate::question::Question;
 const START_DECISIONS: u32 = 64;
 /// Conditions of one reservation that are tried.
 const MOST_CONDITIONS: usize = 8;
-/// Seconds the model solver may spend on one decision for an offer.
-const DECISION_SECONDS: f64 = 0.5;
+/// What one decision for an offer may take.
+const DECISION: Part = Part {
+    time: Duration::from_millis(500),
+    work: 50_000,
+};
 
 /// A changed request that is accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,15 +50,14 @@ pub enum Offer {
 }
 
 /// The offers for a request that `planner` refuses at `now` because of `conflict`: the earliest later start, the
-/// greatest smaller amount of each reservation, and each condition without which it works. Every one takes decisions of
-/// at most half a second each, some tens together, and none once `left` says that no seconds are left; what is not
-/// found with them is not offered.
+/// greatest smaller amount of each reservation, and each condition without which it works. Every one takes some
+/// tens of decisions, each of which has a [`Part`] of the deadline; what is not found with them is not offered.
 pub fn find(
     planner: &Planner,
     request: &Request,
     conflict: &Conflict,
     now: Seconds,
-    left: &(dyn Fn() -> Option<f64> + Sync),
+    deadline: &Deadline,
     solver: &dyn ModelSolver,
 ) -> Vec<Offer> {
     if conflict.reason == "malformed" {
@@ -62,7 +66,7 @@ pub fn find(
     let search = Search {
         planner,
         now,
-        left,
+        deadline,
         solver,
     };
     let mut offers = Vec::new();
@@ -80,29 +84,18 @@ pub fn find(
 struct Search<'a> {
     planner: &'a Planner,
     now: Seconds,
-    /// Seconds left for all of them, if there is a limit.
-    left: &'a (dyn Fn() -> Option<f64> + Sync),
+    /// For all of them.
+    deadline: &'a Deadline,
     solver: &'a dyn ModelSolver,
 }
 
 impl Search<'_> {
-    /// For one decision.
-    fn budget(&self) -> Budget {
-        let left = (self.left)().unwrap_or(DECISION_SECONDS);
-        Budget {
-            seconds: Some(left.min(DECISION_SECONDS)),
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        (self.left)().is_some_and(|left| left <= 0.0)
-    }
-
     fn works(&self, request: &Request) -> bool {
-        if self.is_over() {
+        if self.deadline.is_over() {
             return false;
         }
-        let decision = self.planner.decide(request, self.now, self.budget(), self.solver);
+        let deadline = self.deadline.part(DECISION);
+        let decision = self.planner.decide(request, self.now, &deadline, self.solver);
         matches!(decision.verdict, Verdict::Accepted { .. })
     }
 
@@ -113,10 +106,10 @@ impl Search<'_> {
         let question = Question {
             planner: self.planner,
             now: self.now,
-            budget: self.budget(),
+            deadline: self.deadline,
+            each: DECISION,
             solver: self.solver,
             decisions: START_DECISIONS,
-            expired: &|| self.is_over(),
         };
         let latest = MAX_SECONDS.saturating_sub(last.saturating_sub(first));
         let start = question.earliest(request, latest).with_moves.start?;

@@ -50,13 +50,6 @@ pub enum StateError {
     },
 }
 
-/// What one decision may use.
-#[derive(Debug, Clone, Copy)]
-pub struct Budget {
-    /// Wall seconds the model solver may spend, `None` without limit.
-    pub seconds: Option<f64>,
-}
-
 /// What an expression admits in the state of a planner.
 #[derive(Debug, Clone)]
 pub struct Eligibility(Arc<Eligible>);

@@ -75,7 +75,7 @@ impl Question<'_> {
             let mut step = sweep.step(from);
             packing.improve(&mut step);
             let differs = steps.last().is_none_or(|last| Step { from, ..*last } != step);
-            let is_over = !steps.is_empty() && (self.expired)();
+            let is_over = !steps.is_empty() && self.deadline.is_over();
             if is_over || differs && steps.len() >= most_steps.max(1) {
                 return sweep.answer(steps, from);
             }

@@ -18,7 +18,7 @@ pub enum Necessity {
     Must,
     /// Something else could move instead.
     May,
-    /// The budget ran out before it was known.
+    /// The deadline ended before it was known.
     Open,
 }
 
@@ -87,7 +87,7 @@ impl Question<'_> {
     }
 
     fn heal(&self, planner: &Planner) -> Healed {
-        heal(planner, self.now, self.budget, self.solver)
+        heal(planner, self.now, &self.deadline.part(self.each), self.solver)
     }
 
     /// Whether more promises are lost if one stays where it is.
@@ -113,7 +113,11 @@ impl Question<'_> {
             let (lease, _) = reservation(self.planner, &change.reservation)?;
             let necessity = if asked.may_ask() {
                 pinned(self.planner, &change.reservation).map_or(Necessity::Open, |planner| {
-                    let decision = planner.decide(&super::least(request), self.now, self.budget, self.solver);
+                    let decision = Question {
+                        planner: &planner,
+                        ..*self
+                    }
+                    .decide(&super::least(request));
                     match Answer::of(&decision) {
                         Answer::Works(_) => Necessity::May,
                         Answer::Fails => Necessity::Must,

@@ -27,9 +27,10 @@ pub use fleet::{FleetChange, FleetError, changed};
 pub use latest::Latest;
 pub use obstacles::{Obstacle, Obstacles};
 
+use crate::deadline::{Deadline, Part};
 use crate::decision::{Decision, Verdict};
 use crate::model::{Interval, Request, Seconds};
-use crate::planner::{Budget, ModelSolver, Planner};
+use crate::planner::{ModelSolver, Planner};
 
 /// Most decisions one question takes unless it is told otherwise.
 pub const MOST_DECISIONS: u32 = 200;
@@ -41,15 +42,14 @@ pub struct Question<'a> {
     pub planner: &'a Planner,
     /// The moment to decide at.
     pub now: Seconds,
-    /// For each single decision.
-    pub budget: Budget,
+    /// For the whole answer; what was found by then is given, marked as not proved.
+    pub deadline: &'a Deadline,
+    /// What each single decision may take of it.
+    pub each: Part,
     /// Solves what counting leaves open.
     pub solver: &'a dyn ModelSolver,
-    /// Most decisions in one answer; then the best found is given, marked as not proved.
+    /// Most decisions in one answer, which end it like the deadline.
     pub decisions: u32,
-    /// Asked before each decision: `true` ends the search like a spent number of decisions. The crate has
-    /// no clock; this is where the caller's comes in.
-    pub expired: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// Whether a request works.
@@ -58,11 +58,17 @@ enum Answer {
     /// It works, with this many counted moves.
     Works(u32),
     Fails,
-    /// Nobody knows: the budget ran out.
+    /// Nobody knows: the deadline ended.
     Open,
 }
 
 impl Question<'_> {
+    /// Decides a request in what one decision may take.
+    pub fn decide(&self, request: &Request) -> Decision {
+        let deadline = self.deadline.part(self.each);
+        self.planner.decide(request, self.now, &deadline, self.solver)
+    }
+
     /// The fewest counted moves by which a request works; `None` if it does not, or nobody knows in time.
     pub fn moves_for(&self, request: &Request) -> Option<u32> {
         match Answer::of(&Asked::new(*self).decide(request)?) {
@@ -88,7 +94,7 @@ impl<'a> Asked<'a> {
 
     /// Whether one more decision may be taken; counts it.
     fn may_ask(&mut self) -> bool {
-        if self.left == 0 || (self.question.expired)() {
+        if self.left == 0 || self.question.deadline.is_over() {
             return false;
         }
         self.left -= 1;
@@ -100,14 +106,7 @@ impl<'a> Asked<'a> {
         if !self.may_ask() {
             return None;
         }
-        let Question {
-            planner,
-            now,
-            budget,
-            solver,
-            ..
-        } = self.question;
-        Some(planner.decide(request, now, budget, solver))
+        Some(self.question.decide(request))
     }
 }
 

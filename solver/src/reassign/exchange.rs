@@ -8,20 +8,20 @@
 //! Invariant: counts are returned only if they need no more moves than are missing, so they are optimal
 //! for all three goals. The search for exchanges is greedy; what it does not find soon is left to the program.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use crate::deadline::{Deadline, Part};
 use crate::model::Interval;
 use crate::reassign::loads::{Changes, order};
 use crate::scope::Counts;
 use crate::scope::{CellNumber, DemandNumber, Scope};
 
-/// How often it is asked whether a cell has hosts free. What is found is found after some hundreds; where the request
+/// Work: how often it is asked whether a cell has hosts free. What is found is found after some hundreds; where the request
 /// asks for most of a fleet and nothing can be found, there are millions to try.
-const MOST_LOOKS: u32 = 8_192;
+const MOST_LOOKS: Part = Part::of_work(8_192);
 
 /// Optimal counts, if this way of looking finds them.
-pub(super) fn search(scope: &mut Scope<'_>) -> Option<Counts> {
+pub(super) fn search(scope: &mut Scope<'_>, deadline: &Deadline) -> Option<Counts> {
     let mut asking = scope.requested().filter(|&number| scope.demand(number).most > 0);
     let (Some(number), None) = (asking.next(), asking.next()) else {
         return None;
@@ -35,7 +35,7 @@ pub(super) fn search(scope: &mut Scope<'_>) -> Option<Counts> {
         loads: Changes::default(),
         left: BTreeMap::new(),
         counts,
-        looks: Cell::new(0),
+        deadline: deadline.part(MOST_LOOKS),
     };
     let usable = exchange.poorest_first(number);
     let (occupation, most, least) = {
@@ -67,7 +67,7 @@ struct Exchange<'s, 'a> {
     /// How many hosts pending demands have left where they held them.
     left: BTreeMap<(DemandNumber, CellNumber), u32>,
     counts: Counts,
-    looks: Cell<u32>,
+    deadline: Deadline,
 }
 
 impl Exchange<'_, '_> {
@@ -80,7 +80,7 @@ impl Exchange<'_, '_> {
 
     /// Whole hosts of a cell that are free during the whole interval.
     fn free(&self, cell: CellNumber, during: Interval) -> u32 {
-        self.looks.set(self.looks.get().saturating_add(1));
+        self.deadline.spend(1);
         let (room, _) = self.loads.room(self.scope, cell, during);
         #[expect(
             clippy::cast_possible_truncation,
@@ -105,7 +105,7 @@ impl Exchange<'_, '_> {
         let occupation = self.scope.demand(number).occupation;
         let (first, last) = self.loads.tight(self.scope, cell, occupation)?;
         for (other, held) in self.scope.pending_at(cell, first) {
-            if self.looks.get() > MOST_LOOKS {
+            if self.deadline.is_over() {
                 return None;
             }
             let leaving = self.scope.demand(other).occupation;

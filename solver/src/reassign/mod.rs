@@ -27,8 +27,8 @@ mod pricing;
 mod whole;
 
 use crate::certificate;
+use crate::deadline::Deadline;
 use crate::decision::{Conflict, Unfinished};
-use crate::planner::Budget;
 use crate::program::{ModelSolver, Step};
 use crate::reassign::goals::Goals;
 use crate::reassign::growing::Growing;
@@ -40,7 +40,7 @@ const NARROW_INSTANTS: usize = 4;
 
 /// What was shown.
 pub(crate) enum Reassigned {
-    /// The best counts, or the best found before the budget ran out; demands that are not listed keep what
+    /// The best counts, or the best found before the deadline ended; demands that are not listed keep what
     /// they hold.
     Counts(Counts),
     /// No counts exist.
@@ -50,25 +50,28 @@ pub(crate) enum Reassigned {
 }
 
 /// Goes through the stages.
-pub(crate) fn solve(scope: &mut Scope<'_>, budget: Budget, solver: &dyn ModelSolver) -> Reassigned {
+pub(crate) fn solve(scope: &mut Scope<'_>, deadline: &Deadline, solver: &dyn ModelSolver) -> Reassigned {
     solver.observe(Step::Begun);
-    let reassigned = stages(scope, budget, solver);
+    let reassigned = stages(scope, deadline, solver);
     solver.observe(Step::Ended);
     reassigned
 }
 
-fn stages(scope: &mut Scope<'_>, budget: Budget, solver: &dyn ModelSolver) -> Reassigned {
-    if let Some(counts) = exchange::search(scope) {
+fn stages(scope: &mut Scope<'_>, deadline: &Deadline, solver: &dyn ModelSolver) -> Reassigned {
+    if let Some(counts) = exchange::search(scope, deadline) {
         return Reassigned::Counts(counts);
     }
     let narrow = narrow::instants(scope, NARROW_INSTANTS);
-    if let Some(conflict) = certificate::at_instants(scope, narrow) {
+    if let Some(conflict) = certificate::at_instants(scope, narrow, deadline) {
         return Reassigned::Infeasible(conflict);
     }
     let Some(engine) = solver.engine() else {
         return Reassigned::Open(Unfinished::Work);
     };
+    if let Some(why) = deadline.over() {
+        return Reassigned::Open(why);
+    }
     solver.observe(Step::Programming);
     let goals = Goals::new(scope);
-    Search::new(Growing::new(scope, goals, engine), budget, solver).run()
+    Search::new(Growing::new(scope, goals, engine), deadline, solver).run()
 }

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use crate::certificate;
+use crate::deadline::Deadline;
 use crate::decision::Unfinished;
 use crate::model::Seconds;
-use crate::planner::Budget;
 use crate::program::{ModelSolver, Status, Step};
 use crate::reassign::Reassigned;
 use crate::reassign::growing::Growing;
@@ -24,17 +24,17 @@ const COST_TOLERANCE: f64 = 1e-2;
 /// One decision's way through the programs.
 pub(super) struct Search<'s, 'a> {
     growing: Growing<'s, 'a>,
-    budget: Budget,
+    deadline: &'s Deadline,
     solver: &'s dyn ModelSolver,
     /// The cheapest counts so far.
     best: Option<(Counts, i64)>,
 }
 
 impl<'s, 'a> Search<'s, 'a> {
-    pub(super) const fn new(growing: Growing<'s, 'a>, budget: Budget, solver: &'s dyn ModelSolver) -> Self {
+    pub(super) const fn new(growing: Growing<'s, 'a>, deadline: &'s Deadline, solver: &'s dyn ModelSolver) -> Self {
         Self {
             growing,
-            budget,
+            deadline,
             solver,
             best: None,
         }
@@ -44,9 +44,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let point = match self.grow() {
             (Status::Optimal, Some(point)) => point,
             (Status::Infeasible, _) => return self.infeasible(),
-            (status @ (Status::Optimal | Status::Limit | Status::Unreliable), _) => {
-                return Reassigned::Open(open(status));
-            }
+            (status, _) => return Reassigned::Open(open(status)),
         };
         let bound = least_whole(self.growing.engine.bound());
         if self.offer(&point, bound) {
@@ -79,15 +77,10 @@ impl<'s, 'a> Search<'s, 'a> {
             .map_or(Reassigned::Open(why), |(counts, _)| Reassigned::Counts(counts))
     }
 
-    fn seconds_left(&self) -> Option<f64> {
-        let spent = self.growing.engine.elapsed();
-        self.budget.seconds.map(|seconds| (seconds - spent).max(0.0))
-    }
-
     /// Solves and grows until the point is complete. After a limit there may be a complete point still.
     fn grow(&mut self) -> (Status, Option<Point>) {
         loop {
-            let status = self.growing.engine.solve(self.seconds_left());
+            let status = self.growing.engine.solve(self.deadline);
             let (rows, columns) = self.growing.size();
             self.solver.observe(Step::Solved { rows, columns });
             if self.enter(status) {
@@ -100,8 +93,11 @@ impl<'s, 'a> Search<'s, 'a> {
             if point.is_complete() {
                 return (status, Some(point));
             }
-            if status != Status::Optimal || !self.growing.extend(&point) {
-                return (Status::Limit, None);
+            if status != Status::Optimal {
+                return (status, None);
+            }
+            if !self.growing.extend(&point) {
+                return (Status::Unreliable, None);
             }
         }
     }
@@ -120,7 +116,7 @@ impl<'s, 'a> Search<'s, 'a> {
                 }
                 None => !self.growing.is_complete() && self.growing.complete(),
             },
-            Status::Limit | Status::Unreliable => false,
+            Status::TimeLimit | Status::WorkLimit | Status::Unreliable => false,
         }
     }
 
@@ -161,7 +157,7 @@ impl<'s, 'a> Search<'s, 'a> {
             }
             match solved {
                 (Status::Optimal, Some(next)) => point = next,
-                (Status::Optimal | Status::Infeasible | Status::Limit | Status::Unreliable, _) => break,
+                _ => break,
             }
         }
         for column in fixed {
@@ -181,7 +177,7 @@ impl<'s, 'a> Search<'s, 'a> {
             .filter(|row| row.2 != 0.0)
             .collect();
         let instants: BTreeSet<Seconds> = rows.iter().map(|row| row.1).collect();
-        let conflict = certificate::at_instants(self.growing.scope, instants);
+        let conflict = certificate::at_instants(self.growing.scope, instants, self.deadline);
         let proved = conflict.or_else(|| certificate::of_rows(self.growing.scope, &rows));
         proved.map_or(Reassigned::Open(Unfinished::Work), Reassigned::Infeasible)
     }
@@ -190,9 +186,9 @@ impl<'s, 'a> Search<'s, 'a> {
 /// Why an engine that says this leaves a question open.
 const fn open(status: Status) -> Unfinished {
     match status {
-        Status::Limit => Unfinished::Time,
+        Status::TimeLimit => Unfinished::Time,
         Status::Unreliable => Unfinished::Arithmetic,
-        Status::Optimal | Status::Infeasible => Unfinished::Work,
+        Status::WorkLimit | Status::Optimal | Status::Infeasible => Unfinished::Work,
     }
 }
 

@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 
 use super::charges::{Charges, Found};
-use crate::batch::clock::Clock;
 use crate::batch::timeline::Split;
 use crate::batch::timeline::Timeline;
+use crate::deadline::Deadline;
 use crate::program::{ModelSolver, Outcome, Program};
 use crate::scene::ClassNumber;
 
@@ -19,7 +19,7 @@ pub(crate) fn solve(
     timeline: &Timeline,
     charges: &Charges,
     solver: &dyn ModelSolver,
-    clock: &mut Clock<'_>,
+    deadline: &Deadline,
 ) -> Option<Found> {
     let mut program = Program::default();
     let mut columns: Vec<Vec<(ClassNumber, usize)>> = Vec::with_capacity(timeline.needs.len());
@@ -49,7 +49,7 @@ pub(crate) fn solve(
             before = Some(level);
         }
     }
-    let Outcome::Optimal(values) = solver.solve(&program, clock.left()).outcome else {
+    let Outcome::Optimal(values) = solver.solve(&program, deadline) else {
         return None;
     };
     if !program.admits(&values) {

@@ -23,12 +23,12 @@ mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::batch::clock::Clock;
 use crate::batch::timeline::Split;
 use crate::batch::timeline::Timeline;
 use crate::classes::Classes;
+use crate::deadline::Deadline;
 use crate::model::{HostId, Request, ReservationId, Resource, Seconds};
-use crate::planner::{Budget, ModelSolver, Planner, StateError};
+use crate::planner::{ModelSolver, Planner, StateError};
 use crate::scene::{ClassNumber, HostNumber, Scene};
 use crate::verify;
 use charges::Charges;
@@ -56,8 +56,7 @@ pub struct Replan {
     pub proved: bool,
 }
 
-/// Plans all pending host reservations anew at `now`. `None` if the budget ran out before a plan was found.
-/// `micros` is a clock that counts microseconds from any origin.
+/// Plans all pending host reservations anew at `now`. `None` if the deadline ended before a plan was found.
 ///
 /// # Errors
 /// The state contradicts itself.
@@ -65,11 +64,9 @@ pub fn replan(
     planner: &Planner,
     now: Seconds,
     design: Design,
-    budget: Budget,
+    deadline: &Deadline,
     solver: &dyn ModelSolver,
-    micros: &mut dyn FnMut() -> u64,
 ) -> Result<Option<Replan>, StateError> {
-    let mut clock = Clock::new(budget.seconds, micros);
     let settled = with_instances_pinned(planner, now)?;
     let seen = settled.as_ref().unwrap_or(planner);
     let scene = Scene::new(seen, &[], &nothing(), now);
@@ -77,8 +74,8 @@ pub fn replan(
     let timeline = Timeline::new(&scene, &classes);
     let charges = Charges::new(&scene, &classes, &timeline);
     let found = match design {
-        Design::Simplex => whole::solve(&timeline, &charges, solver, &mut clock),
-        Design::Flow => flow::solve(&timeline, &charges, solver, &mut clock),
+        Design::Simplex => whole::solve(&timeline, &charges, solver, deadline),
+        Design::Flow => flow::solve(&timeline, &charges, solver, deadline),
     };
     let Some(found) = found.filter(|found| charges::respects(&timeline, &found.splits)) else {
         return Ok(None);

@@ -5,9 +5,9 @@
 
 use super::charges::Charges;
 use super::relaxation::{Outcome, Relaxation};
-use crate::batch::clock::Clock;
 use crate::batch::prices::DENOMINATOR;
 use crate::batch::timeline::Split;
+use crate::deadline::Deadline;
 
 /// Most solves.
 const MOST_NODES: usize = 400;
@@ -54,20 +54,20 @@ impl<'t> Tree<'t> {
     }
 
     /// Looks for cheaper splits in a program; `true` if there are none beside what is best afterwards.
-    pub(crate) fn search(&mut self, mut node: Relaxation, clock: &mut Clock<'_>) -> bool {
-        let Some(bound) = self.solve(&mut node, clock) else {
+    pub(crate) fn search(&mut self, mut node: Relaxation, deadline: &Deadline) -> bool {
+        let Some(bound) = self.solve(&mut node, deadline) else {
             return false;
         };
-        self.descend(&node, bound, clock)
+        self.descend(&node, bound, deadline)
     }
 
     /// What a program's plans cost at least; `None` if that stays open.
-    fn solve(&mut self, node: &mut Relaxation, clock: &mut Clock<'_>) -> Option<i128> {
+    fn solve(&mut self, node: &mut Relaxation, deadline: &Deadline) -> Option<i128> {
         self.nodes += 1;
-        if self.nodes > MOST_NODES || clock.is_over() {
+        if self.nodes > MOST_NODES || deadline.is_over() {
             return None;
         }
-        match node.solve(&mut || !clock.is_over()) {
+        match node.solve(deadline) {
             Outcome::Optimal => Some(self.bound(node, 0.0)),
             Outcome::Infeasible => {
                 let mut bounds = RAYS.iter().map(|&ray| self.bound(node, ray));
@@ -77,7 +77,7 @@ impl<'t> Tree<'t> {
         }
     }
 
-    fn descend(&mut self, node: &Relaxation, bound: i128, clock: &mut Clock<'_>) -> bool {
+    fn descend(&mut self, node: &Relaxation, bound: i128, deadline: &Deadline) -> bool {
         if self.settled(bound) {
             return true;
         }
@@ -98,7 +98,7 @@ impl<'t> Tree<'t> {
             let possible = less.restrict(demand, class, least);
             let mut branches = Vec::with_capacity(2);
             for mut branch in std::iter::once(more).chain(possible.then_some(less)) {
-                let Some(bound) = self.solve(&mut branch, clock) else {
+                let Some(bound) = self.solve(&mut branch, deadline) else {
                     return false;
                 };
                 if !self.settled(bound) {
@@ -122,6 +122,6 @@ impl<'t> Tree<'t> {
         };
         branches
             .into_iter()
-            .all(|(bound, branch)| self.descend(&branch, bound, clock))
+            .all(|(bound, branch)| self.descend(&branch, bound, deadline))
     }
 }

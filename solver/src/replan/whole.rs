@@ -12,11 +12,11 @@ use super::charges::{Charges, Found};
 use super::flow;
 use super::relaxation::{Outcome, Relaxation};
 use super::tree::Tree;
-use crate::batch::clock::Clock;
 use crate::batch::formulation::float;
 use crate::batch::prices::{DENOMINATOR, Prices};
 use crate::batch::timeline::Split;
 use crate::batch::timeline::Timeline;
+use crate::deadline::Deadline;
 use crate::program::{ModelSolver, Outcome as Solution, Program};
 use crate::scene::{ClassNumber, DemandNumber};
 
@@ -30,15 +30,15 @@ pub(crate) fn solve(
     timeline: &Timeline,
     charges: &Charges,
     solver: &dyn ModelSolver,
-    clock: &mut Clock<'_>,
+    deadline: &Deadline,
 ) -> Option<Found> {
     let mut relaxation = relaxed(timeline, charges)?;
-    if relaxation.solve(&mut || !clock.is_over()) != Outcome::Optimal {
+    if relaxation.solve(deadline) != Outcome::Optimal {
         // Another method may get by where arithmetic failed.
-        return if clock.is_over() {
+        return if deadline.is_over() {
             None
         } else {
-            flow::solve(timeline, charges, solver, clock)
+            flow::solve(timeline, charges, solver, deadline)
         };
     }
     let prices = Prices::new(timeline, relaxation.prices());
@@ -48,13 +48,13 @@ pub(crate) fn solve(
     let mut best = relaxation.splits();
     for reach in REACHES {
         let cost = best.as_ref().map(|splits| charges.of(splits));
-        if cost.is_some_and(|cost| cost <= bound) || clock.is_over() {
+        if cost.is_some_and(|cost| cost <= bound) || deadline.is_over() {
             break;
         }
-        best = dive(relaxation.clone(), reach, cost, charges, clock).or(best);
+        best = dive(relaxation.clone(), reach, cost, charges, deadline).or(best);
     }
     let mut tree = Tree::new(charges, best.map(|splits| (charges.of(&splits), splits)));
-    let optimal = tree.search(relaxation, clock);
+    let optimal = tree.search(relaxation, deadline);
     let (cost, best) = tree.best.unzip();
     if optimal {
         return best.map(|splits| Found { splits, bound, optimal });
@@ -64,7 +64,7 @@ pub(crate) fn solve(
         None => timeline.needs[demand].eligible.clone(),
     };
     let classes: Vec<Vec<ClassNumber>> = (0..timeline.needs.len()).map(useful).collect();
-    let closed = close(timeline, charges, &classes, solver, clock);
+    let closed = close(timeline, charges, &classes, solver, deadline);
     let optimal = closed.is_some();
     let splits = closed.or(best)?;
     Some(Found { splits, bound, optimal })
@@ -99,13 +99,13 @@ fn dive(
     reach: f64,
     limit: Option<i128>,
     charges: &Charges,
-    clock: &mut Clock<'_>,
+    deadline: &Deadline,
 ) -> Option<Vec<Split>> {
     for _ in 0..MOST_DIVES {
         for (demand, class, count) in relaxation.nearly_whole(reach) {
             relaxation.reserve(demand, class, count);
         }
-        if relaxation.solve(&mut || !clock.is_over()) != Outcome::Optimal {
+        if relaxation.solve(deadline) != Outcome::Optimal {
             return None;
         }
         if let Some(splits) = relaxation.splits() {
@@ -153,7 +153,7 @@ fn close(
     charges: &Charges,
     classes: &[Vec<ClassNumber>],
     solver: &dyn ModelSolver,
-    clock: &mut Clock<'_>,
+    deadline: &Deadline,
 ) -> Option<Vec<Split>> {
     let mut program = Program::default();
     let mut left: Vec<Vec<i64>> = timeline
@@ -183,7 +183,7 @@ fn close(
     for (left, users) in left.iter().zip(&users) {
         limit(&mut program, timeline, left, users);
     }
-    let Solution::Optimal(values) = solver.solve(&program, clock.left()).outcome else {
+    let Solution::Optimal(values) = solver.solve(&program, deadline) else {
         return None;
     };
     if !program.admits(&values) {

@@ -13,8 +13,7 @@ use crate::admit::{Course, Settings};
 use crate::planner::{ModelSolver, StateError};
 use ends::Ends;
 
-/// Replays every request of a problem. `fingerprint` names the problem's text; `micros` is a clock that
-/// counts microseconds from any origin; `progress` is told how many requests are decided after each.
+/// Replays every request of a problem. `fingerprint` names the problem's text; `progress` is told how many requests are decided after each.
 ///
 /// A request that arrives before the clock is decided at the clock. A lease that has ended cannot be
 /// replaced any more: such a request is refused as malformed.
@@ -23,10 +22,9 @@ pub fn run(
     fingerprint: &str,
     settings: Settings,
     solver: &dyn ModelSolver,
-    micros: impl Fn() -> u64 + Sync,
     mut progress: impl FnMut(usize),
 ) -> Result<Plan, StateError> {
-    let mut course = Course::new(problem, settings, solver, micros)?;
+    let mut course = Course::new(problem, settings, solver)?;
     let mut ends = Ends::default();
     for lease in course.planner.leases() {
         ends.expect(lease);

@@ -9,13 +9,14 @@ use benches::generator::generate;
 use benches::random::ratio;
 use clap::Args;
 use serde_json::{Value, json};
-use solver::batch::{self, Limits};
+use solver::batch;
 use solver_check::check;
 use solver_format::{HostEntry, PoolEntry, Problem, RequestEntry, fingerprint};
 use solver_highs::Highs;
 
 use super::report::{machine, peak_memory, print, table};
 use crate::generate::{StreamArguments, bar};
+use crate::solve::deadline;
 
 /// Choose the most valuable subset of many requests known at once
 #[derive(Debug, Args)]
@@ -28,6 +29,9 @@ pub(crate) struct BatchArguments {
     /// Seconds for each batch
     #[arg(long, value_name = "S", default_value_t = 10.0)]
     pub(crate) time_limit: f64,
+    /// Work for each batch instead of seconds: the same result on every machine
+    #[arg(long, value_name = "N", conflicts_with = "time_limit", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) work_limit: Option<u64>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -103,13 +107,9 @@ fn one(arguments: &BatchArguments, seed: u64, problem: &Problem) -> anyhow::Resu
     let text = serde_json::to_string(problem)?;
     let name = fingerprint(&text);
     let started = Instant::now();
-    let clock = || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let limits = Limits {
-        seconds: Some(arguments.time_limit),
-        rounds: u32::MAX,
-        ..Limits::default()
-    };
-    let plan = batch::run(problem, &name, limits, &Highs, clock)?;
+    let time = arguments.work_limit.is_none().then_some(arguments.time_limit);
+    let deadline = deadline(time, arguments.work_limit);
+    let plan = batch::run(problem, &name, &deadline, &Highs)?;
     let seconds = started.elapsed().as_secs_f64();
     if let Some(violation) = check(problem, &name, &plan).first() {
         anyhow::bail!("seed {seed}: the plan does not hold: {violation}");

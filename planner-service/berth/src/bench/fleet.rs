@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use benches::fleet::{Budgets, Figures, Filled, Size, measure};
 use clap::Args;
 use serde_json::{Value, json};
-use solver::planner::Budget;
 use solver_highs::Highs;
 
 use super::report::{machine, peak_memory, print, stages, stages_written, table, time};
@@ -98,9 +97,7 @@ fn one(arguments: &FleetArguments, hosts: u32) -> anyhow::Result<Measured> {
     let budgets = Budgets {
         wall: Duration::from_secs_f64(arguments.wall.clamp(0.1, 86_400.0)),
         decisions: arguments.decisions,
-        decision: Budget {
-            seconds: Some(arguments.time_limit),
-        },
+        decision: Duration::try_from_secs_f64(arguments.time_limit).unwrap_or(Duration::MAX),
     };
     let bar = bar(0, "decisions");
     bar.set_message(format!("{hosts} hosts"));

@@ -11,11 +11,11 @@ use benches::healing::{Healing, after, failure, one_by_one, together};
 use clap::Args;
 use serde_json::{Value, json};
 use solver::heal::heal;
-use solver::planner::Budget;
 use solver_highs::Highs;
 
 use super::report::{machine, print, table, time};
 use crate::generate::bar;
+use crate::solve::deadline;
 
 /// Heal failures in filled fleets
 #[derive(Debug, Args)]
@@ -41,6 +41,9 @@ pub(crate) struct HealArguments {
     /// Seconds one failure may take
     #[arg(long, value_name = "S", default_value = "60", value_parser = crate::solve::seconds)]
     time_limit: f64,
+    /// Work for each failure instead of seconds: the same result on every machine
+    #[arg(long, value_name = "N", conflicts_with = "time_limit", value_parser = clap::value_parser!(u64).range(1..))]
+    work_limit: Option<u64>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -95,11 +98,10 @@ fn one(arguments: &HealArguments, seed: u64) -> anyhow::Result<Line> {
     })?;
     let failed = failure(&filled, arguments.affected);
     let planner = after(&filled, &failed).context("the fleet contradicts itself")?;
-    let budget = Budget {
-        seconds: Some(arguments.time_limit),
-    };
+    let time = arguments.work_limit.is_none().then_some(arguments.time_limit);
+    let deadline = deadline(time, arguments.work_limit);
     let started = Instant::now();
-    let healed = heal(&planner, filled.now, budget, &Highs);
+    let healed = heal(&planner, filled.now, &deadline, &Highs);
     Ok(Line {
         seed,
         micros: started.elapsed().as_secs_f64() * 1e6,

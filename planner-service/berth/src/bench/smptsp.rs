@@ -8,13 +8,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use benches::smptsp::{Answer, Instance, Settings, read, solve};
+use benches::smptsp::{Answer, Instance, read, solve};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use regular_file::RegularFile;
 use serde_json::{Value, json};
 
 use super::report;
+use crate::solve::deadline;
 
 /// Longest file that is read.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
@@ -69,16 +70,12 @@ pub(crate) fn run(arguments: &SmptspArguments) -> anyhow::Result<ExitCode> {
         let instance = read(&text).with_context(|| format!("cannot read {}", file.display()))?;
         instances.push((name(file), instance));
     }
-    let settings = Settings {
-        seconds: arguments.time_limit,
-        seed: arguments.seed,
-    };
     let bar = progress(instances.len() as u64);
     let mut lines = Vec::new();
     for (name, instance) in instances {
         bar.set_message(name.clone());
         let started = Instant::now();
-        let answer = solve(&instance, settings, &mut || started.elapsed().as_secs_f64());
+        let answer = solve(&instance, arguments.seed, &deadline(Some(arguments.time_limit), None));
         lines.push(Line {
             name,
             seconds: started.elapsed().as_secs_f64(),

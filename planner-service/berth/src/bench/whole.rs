@@ -8,17 +8,20 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use benches::baseline::{Grain, outline};
+use benches::book::CountingOnly;
 use benches::fleet::{Filled, Size};
 use clap::Args;
 use serde_json::{Value, json};
+use solver::deadline::Deadline;
 use solver::model::Lease;
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver::program::{ModelSolver, Outcome};
 use solver::replan::{Counted, Design, replan};
 use solver_format::Problem;
 use solver_highs::Highs;
 
 use super::report::{machine, print, table, time};
+use crate::solve::deadline;
 
 /// Largest fleet of which a program with a variable for every host is written down.
 const MOST_BY_HOST: usize = 1_000;
@@ -110,7 +113,7 @@ fn booked(problem: &Problem) -> anyhow::Result<(Filled, Planner)> {
     let mut planner = Planner::of(problem)?;
     for entry in &problem.requests {
         let request = entry.to_request(problem.cleaning);
-        let decision = planner.decide(&request, problem.now, Budget { seconds: Some(0.0) }, &Highs);
+        let decision = planner.decide(&request, problem.now, &Deadline::none(), &CountingOnly);
         planner.apply(&request, &decision)?;
     }
     let filled = Filled {
@@ -185,7 +188,7 @@ fn program(filled: &Filled, grain: Grain, seconds: f64) -> Modelled {
     let outlined = outline(filled, grain);
     let program = &outlined.program;
     let started = Instant::now();
-    let solved = Highs.solve(program, Some(seconds));
+    let outcome = Highs.solve(program, &deadline(Some(seconds), None));
     let cost = |values: &[u32]| u64::try_from(program.cost(values).saturating_mul(outlined.unit)).unwrap_or(u64::MAX);
     Modelled {
         model: match grain {
@@ -193,9 +196,9 @@ fn program(filled: &Filled, grain: Grain, seconds: f64) -> Modelled {
             Grain::Host => "HiGHS, per host",
         },
         seconds: started.elapsed().as_secs_f64(),
-        optimum: match solved.outcome {
+        optimum: match outcome {
             Outcome::Optimal(values) => Some(cost(&values)),
-            Outcome::Infeasible | Outcome::Limit | Outcome::Unreliable => None,
+            Outcome::Infeasible | Outcome::TimeLimit | Outcome::WorkLimit | Outcome::Unreliable => None,
         },
         size: Some([program.columns.len(), program.rows.len()]),
     }
@@ -204,9 +207,8 @@ fn program(filled: &Filled, grain: Grain, seconds: f64) -> Modelled {
 /// Berth's own re-plan.
 fn anew(filled: &Filled, planner: &Planner, seconds: f64) -> anyhow::Result<Modelled> {
     let started = Instant::now();
-    let mut clock = || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let budget = Budget { seconds: Some(seconds) };
-    let found = replan(planner, filled.now, Design::default(), budget, &Highs, &mut clock)?;
+    let deadline = deadline(Some(seconds), None);
+    let found = replan(planner, filled.now, Design::default(), &deadline, &Highs)?;
     Ok(Modelled {
         model: "Berth",
         seconds: started.elapsed().as_secs_f64(),

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use solver::heal::{Healed, heal as rechoose};
 use solver::model::{Interval, Request};
-use solver::planner::Budget;
 
 use super::shortfall::Seen;
 use super::update::{joined, serve};
@@ -90,10 +89,7 @@ pub(crate) fn heal_together(
     if book.planner().hosts().all(is_sound) || book.leases().find(is_stranded).is_none() {
         return Ok((Outcome::default(), true));
     }
-    let budget = Budget {
-        seconds: Some(draft.seconds().min(settings.decision_seconds)),
-    };
-    let healed = rechoose(draft.book().planner(), minute(now), budget, draft.solver());
+    let healed = rechoose(draft.book().planner(), minute(now), draft.deadline(), draft.solver());
     if !healed.proved {
         tracing::warn!("the failure was healed as well as time allowed; fewer changes may have been possible");
     }

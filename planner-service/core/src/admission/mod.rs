@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use solver::decision::{Decision, Move, Unfinished, Verdict};
 use solver::model::{HostId, Interval, Request, RequestedReservation};
-use solver::planner::Budget;
 
 use crate::book::job::Draft;
 use crate::book::{Book, Contradiction, is_bound};
@@ -52,14 +51,11 @@ pub(crate) struct Placement {
 
 /// Asks the planner; a refusal becomes the error the caller sees.
 pub(crate) fn place(draft: &Draft, request: &Request, settings: &Settings) -> Result<Placement, ServiceError> {
-    let budget = Budget {
-        seconds: Some(draft.seconds().min(settings.decision_seconds)),
-    };
     let Decision { verdict, tier, .. } =
         draft
             .book()
             .planner()
-            .decide(request, minute(draft.now()), budget, draft.solver());
+            .decide(request, minute(draft.now()), draft.deadline(), draft.solver());
     match verdict {
         Verdict::Accepted { holds, moves } => {
             tracing::debug!(lease = %request.id, tier = tier.name(), moves = moves.len(), "accepted");

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use solver::deadline::Deadline;
 use solver::planner::ModelSolver;
-use solver::program::{Outcome, Program, Solved};
+use solver::program::{Outcome, Program};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,21 +31,19 @@ struct Gate {
     /// Says that somebody waits here.
     waiting: Notify,
     go_on: Mutex<mpsc::Receiver<()>>,
-    asked: Mutex<Vec<f64>>,
+    asked: Mutex<Vec<Duration>>,
 }
 
 impl ModelSolver for Gate {
-    fn solve(&self, _: &Program, seconds: Option<f64>) -> Solved {
-        let seconds = seconds.unwrap_or(f64::INFINITY);
-        self.asked.lock().unwrap().push(seconds);
-        let outcome = if seconds < 1.0 {
-            Outcome::Limit
-        } else {
-            self.waiting.notify_one();
-            self.go_on.lock().unwrap().recv().ok();
-            Outcome::Infeasible
-        };
-        Solved { outcome, seconds: 0.0 }
+    fn solve(&self, _: &Program, deadline: &Deadline) -> Outcome {
+        let left = deadline.left().unwrap_or(Duration::MAX);
+        self.asked.lock().unwrap().push(left);
+        if left < Duration::from_secs(1) {
+            return Outcome::TimeLimit;
+        }
+        self.waiting.notify_one();
+        self.go_on.lock().unwrap().recv().ok();
+        Outcome::Infeasible
     }
 }
 
@@ -104,7 +103,8 @@ impl Desk {
         let book = self.book.clone();
         self.tasks.spawn(async move {
             book.submit(Origin::of("hard"), move |draft| {
-                if draft.solver().solve(&Program::default(), None).outcome == Outcome::Limit {
+                if draft.solver().solve(&Program::default(), draft.deadline()) == Outcome::TimeLimit {
+                    draft.leave_open();
                     return Err("undecided");
                 }
                 put(draft, id, "hard")
@@ -166,7 +166,8 @@ async fn v2_a_long_decision_holds_up_neither_events_nor_other_projects() {
     desk.let_go.send(()).unwrap();
     assert_eq!(long.await.unwrap(), Ok(()));
     assert!(name(&desk.book, "long").is_some(), "the writer has taken it over");
-    assert_eq!(*desk.gate.asked.lock().unwrap(), [0.25, 10.0]);
+    let asked = [Duration::from_millis(250), Duration::from_secs(10)];
+    assert_eq!(*desk.gate.asked.lock().unwrap(), asked);
     desk.stop().await;
 }
 

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use solver::deadline::Deadline;
 use solver::planner::ModelSolver;
 use tokio::sync::oneshot;
 
@@ -126,9 +127,9 @@ impl Draft {
         self.now
     }
 
-    /// Seconds that are left for decisions.
-    pub fn seconds(&self) -> f64 {
-        self.allowance.seconds()
+    /// When decisions have to be taken.
+    pub const fn deadline(&self) -> &Deadline {
+        self.allowance.deadline()
     }
 
     /// A decision ran out of time: with more it may be another.
@@ -138,7 +139,7 @@ impl Draft {
 
     /// The solver for decisions, as long as there is time.
     pub fn solver(&self) -> &dyn ModelSolver {
-        &self.allowance
+        self.allowance.solver()
     }
 
     /// Changes the book; all or nothing.

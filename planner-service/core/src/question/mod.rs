@@ -16,7 +16,8 @@ mod what_if;
 
 use std::sync::Arc;
 
-use solver::planner::{Budget, Planner};
+use solver::deadline::Part;
+use solver::planner::Planner;
 use solver::question::{MOST_DECISIONS, Question};
 
 pub use availability::{AvailabilityAnswer, AvailabilityQuestion, MOST_STEPS};
@@ -92,9 +93,6 @@ impl Questions {
         let seconds = u32::try_from(seconds).unwrap_or(1);
         let asking = Asking {
             now: minute(self.clock.now()),
-            budget: Budget {
-                seconds: Some(self.settings.decision_seconds),
-            },
             allowance: self.allowances.of(f64::from(seconds)),
         };
         let working = tokio::task::spawn_blocking(move || {
@@ -125,8 +123,7 @@ impl Questions {
 struct Asking {
     /// The present minute.
     now: Timestamp,
-    budget: Budget,
-    /// The solver, which gives nothing more when the time is over.
+    /// For the whole question.
     allowance: Allowance,
 }
 
@@ -136,10 +133,10 @@ impl Asking {
         ask(Question {
             planner,
             now: self.now,
-            budget: self.budget,
-            solver: &self.allowance,
+            deadline: self.allowance.deadline(),
+            each: Part::WHOLE,
+            solver: self.allowance.solver(),
             decisions: MOST_DECISIONS,
-            expired: &|| self.allowance.is_over(),
         })
     }
 }
@@ -148,8 +145,9 @@ impl Asking {
 mod tests {
     use std::sync::mpsc;
 
+    use solver::deadline::Deadline;
     use solver::planner::ModelSolver;
-    use solver::program::{Outcome, Program, Solved};
+    use solver::program::{Outcome, Program};
     use tokio_util::sync::CancellationToken;
     use tokio_util::task::TaskTracker;
 
@@ -165,11 +163,8 @@ mod tests {
     struct NoSolver;
 
     impl ModelSolver for NoSolver {
-        fn solve(&self, _: &Program, _: Option<f64>) -> Solved {
-            Solved {
-                outcome: Outcome::Limit,
-                seconds: 0.0,
-            }
+        fn solve(&self, _: &Program, _: &Deadline) -> Outcome {
+            Outcome::TimeLimit
         }
     }
 
@@ -220,7 +215,7 @@ mod tests {
             let work = move |asking: &Asking| {
                 say.send(()).unwrap();
                 go_on.recv().ok();
-                asking.allowance.is_over()
+                asking.allowance.deadline().is_over()
             };
             asking.ask(&of("busy"), work).await
         }]);

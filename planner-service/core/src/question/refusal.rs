@@ -333,7 +333,7 @@ pub(super) fn instead(
         };
     }
     for (reservation, asked) in request.reservations.iter().enumerate() {
-        if (question.expired)() {
+        if question.deadline.is_over() {
             break;
         }
         let (without_moves, with_moves) = question.most(request, reservation);
@@ -352,7 +352,7 @@ pub(super) fn instead(
         }
     }
     for (reservation, asked) in request.reservations.iter().enumerate() {
-        if (question.expired)() {
+        if question.deadline.is_over() {
             break;
         }
         for (condition, replacement) in mismatch::corrected(asked, question.planner, reach) {

@@ -164,9 +164,7 @@ fn lease(question: &Question<'_>, request: &Request, latest: Timestamp, eyes: &E
         planner: knowing.as_ref().unwrap_or(question.planner),
         ..*question
     };
-    let Decision { verdict, .. } = question
-        .planner
-        .decide(request, question.now, question.budget, question.solver);
+    let Decision { verdict, .. } = question.decide(request);
     let mut answer = LeaseAnswer {
         outcome: Outcome::Undecided,
         conflict: None,

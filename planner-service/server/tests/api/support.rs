@@ -24,7 +24,8 @@ use server::identity::Authenticator;
 use server::identity::tokens::TokenFile;
 use server::trusts::Trusts;
 use server::{ApiParts, ApiState};
-use solver::program::{ModelSolver, Outcome, Program, Solved};
+use solver::deadline::Deadline;
+use solver::program::{ModelSolver, Outcome, Program};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -159,11 +160,8 @@ impl FloatingIpInventory for Inventory {
 struct NoSolver;
 
 impl ModelSolver for NoSolver {
-    fn solve(&self, _: &Program, _: Option<f64>) -> Solved {
-        Solved {
-            outcome: Outcome::Limit,
-            seconds: 0.0,
-        }
+    fn solve(&self, _: &Program, _: &Deadline) -> Outcome {
+        Outcome::WorkLimit
     }
 }
 

@@ -1,8 +1,9 @@
 //! How near the bound larger batches come, by processor time. Run with `--ignored --nocapture`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use solver::batch::{self, Batch, Limits};
+use solver::batch::{self, Batch};
+use solver::deadline::Deadline;
 use solver::model::Request;
 use solver::planner::Planner;
 use solver_check::check;
@@ -11,30 +12,24 @@ use solver_highs::Highs;
 
 use super::stream;
 
-/// Microseconds the thread has run, so that other work on the machine costs little; wall time where the
+/// For how long the thread has run, so that other work on the machine costs little; wall time where the
 /// kernel does not say.
-fn micros(started: Instant) -> u64 {
+fn run(started: Instant) -> Duration {
     let run = std::fs::read_to_string("/proc/thread-self/schedstat");
     let nanos = run.ok().and_then(|run| run.split(' ').next()?.parse::<u64>().ok());
-    nanos.map_or_else(
-        || u64::try_from(started.elapsed().as_micros()).unwrap(),
-        |nanos| nanos / 1_000,
-    )
+    nanos.map_or_else(|| started.elapsed(), Duration::from_nanos)
 }
 
-fn limits(seconds: f64) -> Limits {
-    Limits {
-        seconds: Some(seconds),
-        rounds: u32::MAX,
-        seed: 1,
-    }
+fn deadline(seconds: f64) -> Deadline {
+    let started = Instant::now();
+    Deadline::by(move || run(started)).limited(Some(Duration::from_secs_f64(seconds)), None)
 }
 
 fn choose(planner: &Planner, requests: &[(Request, u64)], now: i64, seconds: f64) -> (Batch, f64) {
-    let started = Instant::now();
-    let before = micros(started);
-    let batch = batch::choose(planner, requests, now, limits(seconds), &Highs, &mut || micros(started)).unwrap();
-    (batch, (micros(started) - before) as f64 / 1e6)
+    let deadline = deadline(seconds);
+    let begun = deadline.now();
+    let batch = batch::choose(planner, requests, now, &deadline, &Highs).unwrap();
+    (batch, deadline.now().saturating_sub(begun).as_secs_f64())
 }
 
 fn gap(value: u64, bound: u64) -> f64 {
@@ -90,10 +85,10 @@ fn documents() {
         let text = std::fs::read_to_string(file).unwrap();
         let problem = Problem::parse(&text).unwrap();
         let name = fingerprint(&text);
-        let started = Instant::now();
-        let before = micros(started);
-        let plan = batch::run(&problem, &name, limits(seconds), &Highs, || micros(started)).unwrap();
-        let spent = (micros(started) - before) as f64 / 1e6;
+        let deadline = deadline(seconds);
+        let begun = deadline.now();
+        let plan = batch::run(&problem, &name, &deadline, &Highs).unwrap();
+        let spent = deadline.now().saturating_sub(begun).as_secs_f64();
         assert_eq!(check(&problem, &name, &plan), [], "{file}");
         let sums = &plan.summary;
         println!(

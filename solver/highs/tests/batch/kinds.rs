@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use solver::batch::{self, Batch, Chosen, Limits};
+use solver::batch::{self, Batch, Chosen};
+use solver::deadline::Deadline;
 use solver::decision::Verdict;
 use solver::model::{
     Host, HostId, Instances, Interval, LeaseId, Pool, Request, RequestedReservation, Reservation, Resource, Units,
 };
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver::predicate::Predicate;
 use solver_check::{holdings, report};
 use solver_format::{VerdictName, fingerprint};
 use solver_highs::Highs;
 
 use super::stream::{Random, host};
-
-const NO_LIMIT: Budget = Budget { seconds: None };
 
 fn asked(random: &mut Random, id: String) -> RequestedReservation {
     let start = random.between(1, 8);
@@ -69,7 +69,7 @@ fn case(seed: u64, requests: usize) -> (Planner, Vec<(Request, u64)>) {
     }
     for number in 0..2 {
         let request = request(&mut random, &format!("L{number}"));
-        let decision = planner.decide(&request, 0, NO_LIMIT, &Highs);
+        let decision = planner.decide(&request, 0, &Deadline::none(), &Highs);
         planner.apply(&request, &decision).unwrap();
     }
     let requests = (0..requests).map(|number| {
@@ -80,7 +80,7 @@ fn case(seed: u64, requests: usize) -> (Planner, Vec<(Request, u64)>) {
 }
 
 fn run(planner: &Planner, requests: &[(Request, u64)]) -> Batch {
-    batch::choose(planner, requests, 0, Limits::default(), &Highs, &mut || 0).unwrap()
+    batch::choose(planner, requests, 0, &Deadline::none(), &Highs).unwrap()
 }
 
 fn sound(batch: &Batch, before: &Planner) {
@@ -147,12 +147,12 @@ fn best(planner: &Planner, requests: &[(Request, u64)]) -> u64 {
             let mut empty = planner.clone();
             planner.leases().for_each(|lease| empty.remove_lease(&lease.id));
             matches!(
-                empty.decide(request, 0, NO_LIMIT, &Highs).verdict,
+                empty.decide(request, 0, &Deadline::none(), &Highs).verdict,
                 Verdict::Accepted { .. }
             )
         };
         let possible = chosen().all(|(request, _)| stands(request) || alone(request));
-        let fits = || planner.decide(&together, 0, NO_LIMIT, &Highs).verdict;
+        let fits = || planner.decide(&together, 0, &Deadline::none(), &Highs).verdict;
         if possible && matches!(fits(), Verdict::Accepted { .. }) {
             best = value;
         }
@@ -234,11 +234,8 @@ fn the_checker_accepts_every_plan() {
         let text = serde_json::to_string(&problem).unwrap();
         let name = fingerprint(&text);
         for seconds in [None, Some(0.0)] {
-            let limits = Limits {
-                seconds,
-                ..Limits::default()
-            };
-            let plan = batch::run(&problem, &name, limits, &Highs, || 0).unwrap();
+            let time = seconds.map(Duration::from_secs_f64);
+            let plan = batch::run(&problem, &name, &Deadline::none().limited(time, None), &Highs).unwrap();
             let found = report(&problem, &name, &plan);
             assert_eq!(found.violations, [], "seed {seed}: {text}");
             assert!(seconds.is_some() || plan.summary.undecided == 0, "seed {seed}: {text}");

@@ -1,15 +1,16 @@
 //! Full re-plans: two designs agree, every promise is kept, and how long larger fleets take.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use solver::deadline::Deadline;
 use solver::model::{HostId, Interval, Reservation};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver::predicate::Predicate;
 use solver::program::{ModelSolver, Outcome, Program};
 use solver::replan::{Counted, Design, Replan, replan};
 use solver_check::holdings;
-use solver_highs::Highs;
+use solver_highs::{Highs, wall_clock};
 
 use super::stream;
 
@@ -21,16 +22,20 @@ fn booked(seed: u64, hosts: usize, classes: usize, load: f64, days: f64) -> Plan
         planner.put_host(host);
     }
     for request in requests {
-        let decision = planner.decide(&request, 0, Budget { seconds: Some(0.0) }, &Highs);
+        let decision = planner.decide(
+            &request,
+            0,
+            &Deadline::none().limited(Some(Duration::ZERO), None),
+            &Highs,
+        );
         planner.apply(&request, &decision).unwrap();
     }
     planner
 }
 
 fn run(planner: &Planner, now: i64, design: Design, seconds: Option<f64>) -> Option<Replan> {
-    let started = Instant::now();
-    let clock = || u64::try_from(started.elapsed().as_micros()).unwrap();
-    replan(planner, now, design, Budget { seconds }, &Highs, &mut { clock }).unwrap()
+    let deadline = wall_clock().limited(seconds.map(Duration::from_secs_f64), None);
+    replan(planner, now, design, &deadline, &Highs).unwrap()
 }
 
 /// Every pending reservation has as many suitable hosts as before, and none twice.
@@ -104,9 +109,11 @@ fn per_host(planner: &Planner, now: i64) -> u64 {
             program.row(None, Some(1), here.map(|&(_, column)| (column, 1)).collect());
         }
     }
-    match Highs.solve(&program, None).outcome {
+    match Highs.solve(&program, &Deadline::none()) {
         Outcome::Optimal(values) => program.cost(&values).try_into().unwrap(),
-        other @ (Outcome::Infeasible | Outcome::Limit | Outcome::Unreliable) => panic!("{other:?}"),
+        other @ (Outcome::Infeasible | Outcome::TimeLimit | Outcome::WorkLimit | Outcome::Unreliable) => {
+            panic!("{other:?}")
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Small batches against all subsets, each decided by the planner as one request of all its reservations.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use solver::batch::{self, Batch, Chosen, Limits};
+use solver::batch::{self, Batch, Chosen};
+use solver::deadline::Deadline;
 use solver::decision::Verdict;
 use solver::model::{Host, Interval, Lease, LeaseId, Request, RequestedReservation, Reservation, Seconds};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver::predicate::Predicate;
 use solver_check::{Report, holdings, report};
 use solver_format::{DecisionEntry, Problem, VerdictName, fingerprint};
@@ -14,7 +16,6 @@ use solver_highs::Highs;
 use super::stream::{Random, at_least, host, reservation};
 
 const CASES: u64 = 250;
-const NO_LIMIT: Budget = Budget { seconds: None };
 
 struct Case {
     planner: Planner,
@@ -83,7 +84,7 @@ fn case(seed: u64) -> Case {
     }
     for number in 0..random.between(0, 5) {
         let request = request(&mut random, 0, &format!("L{number}"), hosts);
-        let decision = planner.decide(&request, 0, NO_LIMIT, &Highs);
+        let decision = planner.decide(&request, 0, &Deadline::none(), &Highs);
         planner.apply(&request, &decision).unwrap();
     }
     let now = random.between(0, 6);
@@ -176,7 +177,7 @@ fn possible(case: &Case, request: &Request) -> bool {
         alone.remove_lease(&lease.id);
     }
     matches!(
-        alone.decide(request, case.now, NO_LIMIT, &Highs).verdict,
+        alone.decide(request, case.now, &Deadline::none(), &Highs).verdict,
         Verdict::Accepted { .. }
     )
 }
@@ -233,7 +234,7 @@ fn best(case: &Case) -> (u64, u32) {
             };
             merged.put_lease(lease).unwrap();
         }
-        let decision = merged.decide(&together, case.now, NO_LIMIT, &Highs);
+        let decision = merged.decide(&together, case.now, &Deadline::none(), &Highs);
         match &decision.verdict {
             Verdict::Accepted { .. } => {
                 let moves = decision.counted_moves();
@@ -312,15 +313,7 @@ fn value_and_moves_are_those_of_the_best_subset() {
     let (mut left_out, mut moved, mut changed, mut superseded) = (0, 0, 0, 0);
     for seed in 1..=CASES {
         let case = case(seed);
-        let batch = batch::choose(
-            &case.planner,
-            &case.requests,
-            case.now,
-            Limits::default(),
-            &Highs,
-            &mut || 0,
-        )
-        .unwrap();
+        let batch = batch::choose(&case.planner, &case.requests, case.now, &Deadline::none(), &Highs).unwrap();
         sound(seed, &case, &batch);
         let (value, moves) = best(&case);
         assert_eq!((batch.value, batch.bound), (value, value), "seed {seed}");
@@ -352,11 +345,10 @@ fn equal_batches_have_equal_answers() {
         planner.put_host(host);
     }
     let requests: Vec<(Request, u64)> = requests.into_iter().map(|request| (request, 1)).collect();
-    let limits = Limits {
-        rounds: 1,
-        ..Limits::default()
+    let run = || {
+        let deadline = Deadline::none().limited(None, Some(50_000));
+        batch::choose(&planner, &requests, 0, &deadline, &Highs).unwrap()
     };
-    let run = || batch::choose(&planner, &requests, 0, limits, &Highs, &mut || 0).unwrap();
     let (one, other) = (run(), run());
     assert_eq!(one.requests, other.requests);
     assert!(one.value <= one.bound && one.value > 0);
@@ -377,11 +369,8 @@ fn the_checker_accepts_every_plan() {
         let text = serde_json::to_string(&problem).unwrap();
         let name = fingerprint(&text);
         for seconds in [None, Some(0.0)] {
-            let limits = Limits {
-                seconds,
-                ..Limits::default()
-            };
-            let plan = batch::run(&problem, &name, limits, &Highs, || 0).unwrap();
+            let time = seconds.map(Duration::from_secs_f64);
+            let plan = batch::run(&problem, &name, &Deadline::none().limited(time, None), &Highs).unwrap();
             let found = report(&problem, &name, &plan);
             assert_eq!(found.violations, [], "seed {seed}: {text}");
             believed += usize::from(seconds.is_none() && !found.believed.is_empty());
@@ -411,7 +400,7 @@ fn a_batch_without_a_limit_leaves_nothing_undecided_and_its_receipt_shows_why() 
         let text = serde_json::to_string(&problem).unwrap();
         let name = fingerprint(&text);
         let problem = Problem::parse(&text).unwrap();
-        let plan = batch::run(&problem, &name, Limits::default(), &Highs, || 0).unwrap();
+        let plan = batch::run(&problem, &name, &Deadline::none(), &Highs).unwrap();
         assert_eq!(plan.summary.undecided, 0, "seed {seed}: {:?}", plan.summary);
         assert_eq!(report(&problem, &name, &plan), Report::default(), "seed {seed}");
         requests_all += requests.len();

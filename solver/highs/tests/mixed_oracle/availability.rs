@@ -1,12 +1,13 @@
 //! How many whole hosts could be had at single instants, where instances may be put together.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use solver::deadline::{Deadline, Part};
 use solver::model::{
     Host, Instances, Interval, Lease, Request, RequestedReservation, Reservation, ReservationId, Resource, Seconds,
 };
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver::predicate::Predicate;
 use solver::question::{MOST_DECISIONS, Question};
 use solver_highs::Highs;
@@ -15,16 +16,16 @@ use super::State;
 use super::history::Random;
 use super::per_host::{Answer, World};
 
-const NO_LIMIT: Budget = Budget { seconds: None };
+static UNLIMITED: LazyLock<Deadline> = LazyLock::new(Deadline::none);
 
 fn question(planner: &Planner, now: Seconds) -> Question<'_> {
     Question {
         planner,
         now,
-        budget: NO_LIMIT,
+        deadline: &UNLIMITED,
         solver: &Highs,
         decisions: MOST_DECISIONS,
-        expired: &|| false,
+        each: Part::WHOLE,
     }
 }
 
@@ -57,7 +58,7 @@ fn availability_with_moves_equals_the_per_host_model_at_every_instant() {
             if random.percent(40) {
                 predicate = (*request.reservations[0].predicate).clone();
             }
-            let decision = state.planner.decide(&request, state.now, NO_LIMIT, &Highs);
+            let decision = state.planner.decide(&request, state.now, &Deadline::none(), &Highs);
             state.planner.apply(&request, &decision).unwrap();
         }
         let range = Interval::new(state.now, state.now + 30);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use solver::deadline::Deadline;
 use solver::model::{Resource, Seconds};
 use solver::program::{ModelSolver, Outcome, Program};
 use solver_highs::Highs;
@@ -162,9 +163,9 @@ fn exclusive(program: &mut Program, demands: &[Demand<'_>], columns: &BTreeMap<(
 }
 
 fn solve(program: &Program) -> Option<Vec<u32>> {
-    match Highs.solve(program, None).outcome {
+    match Highs.solve(program, &Deadline::none()) {
         Outcome::Optimal(values) => Some(values),
         Outcome::Infeasible => None,
-        Outcome::Limit | Outcome::Unreliable => panic!("no answer without a limit"),
+        Outcome::TimeLimit | Outcome::WorkLimit | Outcome::Unreliable => panic!("no answer without a limit"),
     }
 }

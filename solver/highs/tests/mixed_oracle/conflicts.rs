@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use solver::admit::{self, Settings};
+use solver::deadline::Deadline;
 use solver::decision::{Conflict, Verdict};
 use solver::model::{Request, ReservationId};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver_check::check;
 use solver_format::{ConflictEntry, Problem, fingerprint};
 use solver_highs::Highs;
@@ -30,9 +31,7 @@ fn fails_with(state: &State, request: &Request, members: &BTreeSet<&ReservationI
     }
     let mut request = request.clone();
     request.reservations.retain(|asked| members.contains(&asked.id));
-    let verdict = planner
-        .decide(&request, state.now, Budget { seconds: None }, &Highs)
-        .verdict;
+    let verdict = planner.decide(&request, state.now, &Deadline::none(), &Highs).verdict;
     matches!(verdict, Verdict::Refused { .. })
 }
 
@@ -54,9 +53,7 @@ fn the_members_of_a_conflict_suffice_for_it() {
             state.disturb(&mut random);
             let leases = state.leases();
             let request = state.setting().request(&mut random, &leases, number);
-            let decision = state
-                .planner
-                .decide(&request, state.now, Budget { seconds: None }, &Highs);
+            let decision = state.planner.decide(&request, state.now, &Deadline::none(), &Highs);
             if let Verdict::Refused { conflict } = &decision.verdict {
                 look(
                     &state,
@@ -136,10 +133,10 @@ fn without_any_part(text: &str, case: &str) {
     let Ok(problem) = Problem::parse(text) else { return };
     let name = fingerprint(text);
     let settings = Settings {
-        budget: Budget { seconds: None },
+        deadline: Deadline::none(),
         offers: false,
     };
-    let plan = admit::run(&problem, &name, settings, &Highs, || 0).unwrap();
+    let plan = admit::run(&problem, &name, settings, &Highs).unwrap();
     assert_eq!(check(&problem, &name, &plan), [], "{case}\n{text}");
     let conflict = plan.decisions[0].conflict.as_ref().unwrap();
     let wrong = |change: &dyn Fn(&mut ConflictEntry)| {

@@ -19,9 +19,10 @@ mod per_host;
 use std::collections::BTreeMap;
 
 use solver::admit::{self, Settings};
+use solver::deadline::Deadline;
 use solver::decision::{Decision, Verdict};
 use solver::model::{Host, Interval, Lease, Pool, Request, Resource, Seconds};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver_check::check;
 use solver_format::{Problem, fingerprint};
 use solver_highs::Highs;
@@ -205,9 +206,7 @@ fn history(seed: u64, tally: &mut Tally) {
 
 fn decide(state: &mut State, request: &Request, case: &str, tally: &mut Tally) {
     let leases = &state.leases();
-    let decision = state
-        .planner
-        .decide(request, state.now, Budget { seconds: None }, &Highs);
+    let decision = state.planner.decide(request, state.now, &Deadline::none(), &Highs);
     let world = World {
         hosts: &state.hosts,
         pool: &state.pool,
@@ -257,10 +256,10 @@ fn checked(state: &State, request: &Request, decision: &Decision, case: &str) ->
         return false;
     };
     let settings = Settings {
-        budget: Budget { seconds: None },
+        deadline: Deadline::none(),
         offers: state.now % 32 == 0,
     };
-    let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs, || 0).unwrap();
+    let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs).unwrap();
     let violations = check(&problem, &fingerprint(&text), &plan);
     assert!(
         violations.is_empty(),

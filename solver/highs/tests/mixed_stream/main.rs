@@ -19,13 +19,13 @@ mod first_fit;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use solver::decision::{Tier, Verdict};
 use solver::model::{Host, Instances, Interval, Request, RequestedReservation, Resource, Seconds};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver::predicate::{Operator, Predicate};
-use solver_highs::Highs;
+use solver_highs::{Highs, wall_clock};
 
 const HOUR: Seconds = 3_600;
 
@@ -193,7 +193,12 @@ fn a_stream_is_decided_fast_and_packed_better_than_by_first_fit() {
         );
         asked += size(&request);
         let started = Instant::now();
-        let decision = planner.decide(&request, at, Budget { seconds: Some(5.0) }, &Highs);
+        let decision = planner.decide(
+            &request,
+            at,
+            &wall_clock().limited(Some(Duration::from_secs(5)), None),
+            &Highs,
+        );
         berth.micros.push(started.elapsed().as_micros() as u64);
         berth.searched += usize::from(decision.tier == Tier::Mip);
         berth.moves += u64::from(decision.counted_moves());

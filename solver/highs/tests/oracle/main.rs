@@ -13,9 +13,10 @@ mod history;
 mod per_host;
 
 use solver::admit::{self, Settings};
+use solver::deadline::Deadline;
 use solver::decision::{Decision, Tier, Verdict};
 use solver::model::{Host, Lease, Request, Seconds};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver_check::check;
 use solver_format::{Plan, Problem, fingerprint};
 use solver_highs::Highs;
@@ -126,10 +127,10 @@ fn plans_of_many_requests_pass_the_checker() {
         let text = serde_json::to_string(&planner.problem(100, 1, &requests)).unwrap();
         let problem = Problem::parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
         let settings = Settings {
-            budget: Budget { seconds: None },
+            deadline: Deadline::none(),
             offers: false,
         };
-        let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs, || 0).unwrap();
+        let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs).unwrap();
         assert_eq!(check(&problem, &fingerprint(&text), &plan), [], "seed {seed}\n{text}");
         accepted += plan.summary.accepted;
     }
@@ -168,7 +169,7 @@ fn beside_far_instances(state: &State, request: &Request, decision: &Decision, c
     for lease in history::far_instances(&state.hosts, state.now) {
         planner.put_lease(lease).unwrap();
     }
-    let beside = planner.decide(request, state.now, Budget { seconds: None }, &Highs);
+    let beside = planner.decide(request, state.now, &Deadline::none(), &Highs);
     let is_accepted = |decision: &Decision| matches!(decision.verdict, Verdict::Accepted { .. });
     assert_eq!(
         (is_accepted(&beside), beside.counted_moves()),
@@ -181,9 +182,7 @@ fn beside_far_instances(state: &State, request: &Request, decision: &Decision, c
 }
 
 fn decide(state: &mut State, leases: &[Lease], request: &Request, case: &str, tally: &mut Tally) {
-    let decision = state
-        .planner
-        .decide(request, state.now, Budget { seconds: None }, &Highs);
+    let decision = state.planner.decide(request, state.now, &Deadline::none(), &Highs);
     beside_far_instances(state, request, &decision, case);
     let world = World {
         hosts: &state.hosts,
@@ -233,10 +232,10 @@ fn checked(state: &State, request: &Request, decision: &Decision, case: &str) {
     // Offers take many more decisions each, so only some refusals look for them.
     let offers = state.now % 32 == 0;
     let settings = Settings {
-        budget: Budget { seconds: None },
+        deadline: Deadline::none(),
         offers,
     };
-    let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs, || 0).unwrap();
+    let plan = admit::run(&problem, &fingerprint(&text), settings, &Highs).unwrap();
     let written = serde_json::to_string(&plan).unwrap();
     assert_eq!(Plan::parse(&written).as_ref(), Ok(&plan), "{case}");
     let violations = check(&problem, &fingerprint(&text), &plan);

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use solver::deadline::Deadline;
 use solver::model::{Host, Interval, Lease, Request, Reservation, Seconds};
 use solver::predicate::Predicate;
 use solver::program::{ModelSolver, Outcome, Program};
@@ -225,9 +226,9 @@ impl World<'_> {
 }
 
 fn solve(program: &Program) -> Option<Vec<u32>> {
-    match Highs.solve(program, None).outcome {
+    match Highs.solve(program, &Deadline::none()) {
         Outcome::Optimal(values) => Some(values),
         Outcome::Infeasible => None,
-        Outcome::Limit | Outcome::Unreliable => panic!("no answer without a limit"),
+        Outcome::TimeLimit | Outcome::WorkLimit | Outcome::Unreliable => panic!("no answer without a limit"),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use solver::admit::{self, Settings};
-use solver::planner::Budget;
+use solver::deadline::Deadline;
 use solver_check::check;
 use solver_format::{Problem, fingerprint};
 use solver_highs::Highs;
@@ -346,10 +346,10 @@ fn every_error_in_a_plan_of_hosts_is_found() {
     let text = problem();
     let (problem, name) = (Problem::parse(&text).unwrap(), fingerprint(&text));
     let settings = Settings {
-        budget: Budget { seconds: None },
+        deadline: Deadline::none(),
         offers: true,
     };
-    let plan = admit::run(&problem, &name, settings, &Highs, || 0).unwrap();
+    let plan = admit::run(&problem, &name, settings, &Highs).unwrap();
     let right = serde_json::to_value(&plan).unwrap();
     assert_eq!(check(&problem, &name, &plan), [], "{right:#}");
     assert_eq!(

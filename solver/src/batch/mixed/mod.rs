@@ -16,15 +16,17 @@ mod world;
 mod yard;
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use super::answer::Answer;
-use super::clock::{Clock, Limits};
+use super::choose::LITTLE;
 use super::packing::Worth;
 use super::prices::DENOMINATOR;
 use super::proof::{MOST_DECISIONS, Open, Proof, Settling};
 use super::receipt::Receipt;
-use super::search::{Changing, Known, Search, inexact};
+use super::search::{Changing, Known, Search, inexact, rounds};
 use super::world::Candidate;
+use crate::deadline::{Deadline, Part};
 use crate::mixed::has_other_kinds;
 use crate::model::Seconds;
 use crate::planner::Planner;
@@ -35,12 +37,15 @@ use stores::Stores;
 use world::World;
 use yard::Yard;
 
-/// Part of the time that must be left when the relaxation ends, and when the search does.
-const LEFT: (f64, f64) = (0.6, 0.2);
+/// Shares of the deadline after which the relaxation ends, and the search.
+const SHARES: (f64, f64) = (0.4, 0.8);
 /// Choices that are decided before the search has its turn.
 const FIRST_DECISIONS: usize = 256;
-/// Seconds one decision of the planner may take in the end where there is a limit for all.
-const SECONDS: f64 = 0.25;
+/// What one decision of the planner may take in the end.
+const DECISION: Part = Part {
+    time: Duration::from_millis(250),
+    work: 100_000,
+};
 
 /// Whether counts of whole hosts do not say everything about this batch.
 pub(crate) fn is_needed(planner: &Planner, candidates: &[Candidate<'_>], now: Seconds) -> bool {
@@ -60,12 +65,7 @@ pub(crate) struct Mixed {
 }
 
 /// Chooses among the candidates.
-pub(crate) fn choose(
-    settling: &Settling<'_, '_>,
-    move_class_of: &[ClassNumber],
-    limits: Limits,
-    clock: &mut Clock<'_>,
-) -> Mixed {
+pub(crate) fn choose(settling: &Settling<'_, '_>, move_class_of: &[ClassNumber], deadline: &Deadline) -> Mixed {
     let &Settling {
         planner,
         candidates,
@@ -74,11 +74,8 @@ pub(crate) fn choose(
     } = settling;
     let world = World::new(planner, candidates, now);
     let stores = Stores::new(&world);
-    let reserved = |part: f64| limits.seconds.map_or(0.0, |seconds| seconds * part);
-    let relaxed = {
-        let mut left = || clock.left().map(|left| (left - reserved(LEFT.0)).max(0.0));
-        relaxation::solve(&world, &stores, solver.engine(), &mut left)
-    };
+    let early = &deadline.share(SHARES.1);
+    let relaxed = relaxation::solve(&world, &stores, solver.engine(), &deadline.share(SHARES.0));
     let bound = relaxed.bound.value();
     let groups = known(&world, &stores, &relaxed);
     let mut left: Vec<usize> = (0..world.groups.len()).filter(|&group| world.is_open(group)).collect();
@@ -90,50 +87,38 @@ pub(crate) fn choose(
         *yard = greedy(yard, &groups, &left);
         best = Planned::of(planner, candidates, &world, yard, now).unwrap_or(best);
     }
-    best.extend(candidates, &world, (&left, Some(0.0), 0.0), now, solver, clock);
+    best.extend(candidates, &world, (&left, LITTLE), now, solver, deadline);
     // The yard keeps everything on its spot; the planner alone takes longer and fits more whole hosts in.
     let mut planned = Planned::nothing(planner);
-    let seconds = clock.left().map(|left| left.min(SECONDS));
     let order = by_density(&world, candidates);
-    planned.extend(
-        candidates,
-        &world,
-        (&order, seconds, reserved(LEFT.1)),
-        now,
-        solver,
-        clock,
-    );
+    planned.extend(candidates, &world, (&order, DECISION), now, solver, early);
     if planned.value(candidates) > best.value(candidates) {
         best = planned;
     }
     let mut value = best.value(candidates);
     let open = open_groups(&world, &stores);
     let known = units(value);
-    let mut proof = settling.prove(&open, &relaxed.bound, (known, known), FIRST_DECISIONS, clock);
+    let mut proof = settling.prove(&open, &relaxed.bound, (known, known), FIRST_DECISIONS, deadline);
     if !proof.complete
         && let Some(mut yard) = yard
     {
-        let mut search = Search::new(groups, limits.seed);
-        for _ in 0..limits.rounds {
-            let mut stop = |worth: Worth| {
-                worth.0 / i64::try_from(stores.unit).unwrap_or(i64::MAX) >= bound
-                    || clock.left().is_some_and(|left| left <= reserved(LEFT.1))
-            };
-            search.improve(&mut yard, 1, &mut stop);
-            if stop(yard.worth()) {
+        let mut search = Search::new(groups);
+        for _ in 0..rounds(deadline) {
+            let mut is_best = |worth: Worth| worth.0 / i64::try_from(stores.unit).unwrap_or(i64::MAX) >= bound;
+            search.improve(&mut yard, &mut is_best, early);
+            if is_best(yard.worth()) || early.is_over() {
                 break;
             }
         }
         if let Ok(mut next) = Planned::of(planner, candidates, &world, &yard, now) {
-            let seconds = clock.left().map(|left| left.min(SECONDS));
-            next.extend(candidates, &world, (&left, seconds, 0.0), now, solver, clock);
+            next.extend(candidates, &world, (&left, DECISION), now, solver, deadline);
             if next.value(candidates) > value {
                 best = next;
                 value = best.value(candidates);
             }
         }
         let known = units(value).max(proof.value.unwrap_or(0));
-        let next = settling.prove(&open, &relaxed.bound, (known, known), MOST_DECISIONS, clock);
+        let next = settling.prove(&open, &relaxed.bound, (known, known), MOST_DECISIONS, deadline);
         proof = if next.best.is_none() && proof.value.is_some_and(|found| found >= known) {
             Proof {
                 complete: next.complete,
@@ -147,7 +132,7 @@ pub(crate) fn choose(
     let receipt = receipt::of_stores(&world, &stores, &relaxed.sums, settling, &proof.refuted);
     let proved = proof.complete || proof.value.unwrap_or(units(value)) >= bound;
     let (answer, fewest) = match proof.best {
-        Some(answer) => (answer, proof.complete && !clock.is_over()),
+        Some(answer) => (answer, proof.complete && !deadline.is_over()),
         None => (best.answer(planner, candidates, move_class_of), false),
     };
     Mixed {

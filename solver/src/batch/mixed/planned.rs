@@ -5,14 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::answer::{self, Answer};
-use super::super::clock::Clock;
 use super::super::world::Candidate;
 use super::super::world::Holds;
 use super::world::World;
 use super::yard::Yard;
+use crate::deadline::{Deadline, Part};
 use crate::decision::{Move, Verdict};
 use crate::model::{HostId, LeaseId, ReservationId, Seconds};
-use crate::planner::{Budget, ModelSolver, Planner, StateError};
+use crate::planner::{ModelSolver, Planner, StateError};
 use crate::scene::ClassNumber;
 
 /// What is accepted and the state with it.
@@ -68,16 +68,15 @@ impl Planned {
         values.fold(0, u64::saturating_add)
     }
 
-    /// Accepts what else the planner finds room for, in this order of groups, each in so many seconds, until
-    /// no more than `reserved` seconds are left.
+    /// Accepts what else the planner finds room for, in this order of groups, each in a part of the deadline.
     pub(super) fn extend(
         &mut self,
         candidates: &[Candidate<'_>],
         world: &World,
-        (order, seconds, reserved): (&[usize], Option<f64>, f64),
+        (order, part): (&[usize], Part),
         now: Seconds,
         solver: &dyn ModelSolver,
-        clock: &mut Clock<'_>,
+        deadline: &Deadline,
     ) {
         for &group in order {
             let options = &world.groups[group].options;
@@ -87,11 +86,11 @@ impl Planned {
             }
             numbers.sort_by_key(|&number| std::cmp::Reverse(candidates[number].worth));
             for number in numbers {
-                if clock.left().is_some_and(|left| left <= reserved) {
+                if deadline.is_over() {
                     return;
                 }
                 let request = candidates[number].request;
-                let decision = self.state.decide(request, now, Budget { seconds }, solver);
+                let decision = self.state.decide(request, now, &deadline.part(part), solver);
                 let granted = matches!(decision.verdict, Verdict::Accepted { .. });
                 if granted && self.state.apply(request, &decision).is_ok() {
                     self.accepted.insert(number);

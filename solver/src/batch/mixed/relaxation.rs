@@ -7,6 +7,7 @@ use super::super::formulation::float;
 use super::super::prices::{Bound, DENOMINATOR};
 use super::stores::{StoreNumber, Stores};
 use super::world::World;
+use crate::deadline::Deadline;
 use crate::program::{LinearEngine, Status};
 
 /// Part of a spot beyond the room that counts as none.
@@ -22,12 +23,12 @@ pub(super) struct Relaxed {
     pub(super) bound: Bound,
 }
 
-/// Solves the relaxation as far as the clock allows.
+/// Solves the relaxation as far as the deadline allows.
 pub(super) fn solve(
     world: &World,
     stores: &Stores,
     engine: Option<Box<dyn LinearEngine>>,
-    left: &mut dyn FnMut() -> Option<f64>,
+    deadline: &Deadline,
 ) -> Relaxed {
     let sums = stores.free();
     let mut relaxed = Relaxed {
@@ -37,7 +38,7 @@ pub(super) fn solve(
     let Some(engine) = engine else { return relaxed };
     let mut program = Growing::new(world, stores, engine);
     for _ in 0..MOST_ROUNDS {
-        if left().is_some_and(|left| left <= 0.0) || program.engine.solve(left()) != Status::Optimal {
+        if deadline.is_over() || program.engine.solve(deadline) != Status::Optimal {
             break;
         }
         let sums = program.sums();

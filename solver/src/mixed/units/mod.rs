@@ -10,9 +10,10 @@ mod refusal;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::Answer;
+use crate::deadline::Deadline;
 use crate::decision::{Tier, Verdict};
 use crate::model::{HostId, Interval, PoolId, PoolWords, Request, Reservation, Resource, Seconds};
-use crate::planner::{Budget, ModelSolver, Planner};
+use crate::planner::{ModelSolver, Planner};
 use crate::request::Ask;
 
 /// A reservation of units that the request leaves in place.
@@ -45,7 +46,7 @@ pub(super) fn decide(
     asks: &[Ask<'_>],
     request: &Request,
     now: Seconds,
-    budget: Budget,
+    deadline: &Deadline,
     solver: &dyn ModelSolver,
 ) -> Result<(Tier, Answer), (Tier, Verdict)> {
     let mut answer = Answer::default();
@@ -72,7 +73,7 @@ pub(super) fn decide(
             answer.join(found);
             continue;
         }
-        let (found_tier, verdict) = pool.decide(now, budget, solver);
+        let (found_tier, verdict) = pool.decide(now, deadline, solver);
         match verdict {
             Verdict::Accepted { holds, moves } => {
                 answer.join(pool.answer(&holds, moves));

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Asked, Held, Pool};
+use crate::deadline::Deadline;
 use crate::decision::{Conflict, Move, Tier, Verdict};
 use crate::mixed::answer::Answer;
 use crate::model::Seconds;
 use crate::model::{
     Host, HostId, Interval, Lease, LeaseId, Request, RequestedReservation, Reservation, ReservationId, Resource,
 };
-use crate::planner::{Budget, ModelSolver, Planner};
+use crate::planner::{ModelSolver, Planner};
 use crate::predicate::{Operator, Predicate};
 
 /// The property that names a unit.
@@ -39,7 +40,7 @@ impl<'a> Parts<'a> {
 
 impl Pool<'_> {
     /// Decides with everything pending free to be re-chosen.
-    pub(super) fn decide(&self, now: Seconds, budget: Budget, solver: &dyn ModelSolver) -> (Tier, Verdict) {
+    pub(super) fn decide(&self, now: Seconds, deadline: &Deadline, solver: &dyn ModelSolver) -> (Tier, Verdict) {
         let mut parts = Parts::default();
         let mut planner = Planner::new(0);
         let listed: BTreeSet<&HostId> = self.units.iter().collect();
@@ -82,7 +83,7 @@ impl Pool<'_> {
             replaces,
             reservations,
         };
-        let decision = planner.decide(&request, now, budget, solver);
+        let decision = planner.decide(&request, now, deadline, solver);
         let verdict = match decision.verdict {
             Verdict::Accepted { holds, moves } => Verdict::Accepted {
                 holds: whole_holds(&parts, holds),

@@ -27,6 +27,7 @@ mod step;
 use basis::{Basis, Column, Row};
 use loads::Loads;
 
+use crate::deadline::Deadline;
 use crate::kernel::Sparse;
 
 /// Values this far from a bound are at it.
@@ -72,7 +73,7 @@ pub(super) enum Outcome {
     Optimal,
     /// The rooms are too small.
     Infeasible,
-    /// Time ran out, or arithmetic failed.
+    /// The deadline ended, or arithmetic failed.
     Stopped,
 }
 
@@ -175,16 +176,16 @@ impl Relaxation {
         }
     }
 
-    /// Goes on from where it is. `go_on` is asked now and then.
-    pub(super) fn solve(&mut self, go_on: &mut dyn FnMut() -> bool) -> Outcome {
+    /// Goes on from where it is.
+    pub(super) fn solve(&mut self, deadline: &Deadline) -> Outcome {
         self.recompute();
         for attempt in 0..MOST_ATTEMPTS {
-            let outcome = self.improve(go_on);
+            let outcome = self.improve(deadline);
             let certain = match outcome {
                 // A step or two more each time: that is what arithmetic is uncertain by.
                 Outcome::Optimal => self.drift <= attempt,
                 Outcome::Infeasible => attempt > 0,
-                Outcome::Stopped => !go_on(),
+                Outcome::Stopped => deadline.is_over(),
             };
             if certain {
                 return outcome;
@@ -198,12 +199,13 @@ impl Relaxation {
     }
 
     /// Iterates until an answer.
-    fn improve(&mut self, go_on: &mut dyn FnMut() -> bool) -> Outcome {
+    fn improve(&mut self, deadline: &Deadline) -> Outcome {
         loop {
             let Some(leaving) = self.leaving() else {
                 return Outcome::Optimal;
             };
-            if self.iterations >= MOST_ITERATIONS || self.iterations % 64 == 63 && !go_on() {
+            deadline.spend(1);
+            if self.iterations >= MOST_ITERATIONS || self.iterations % 64 == 63 && deadline.is_over() {
                 return Outcome::Stopped;
             }
             self.iterations += 1;

@@ -13,13 +13,13 @@ use benches::random::Random;
 use benches::replay::{self, Berth, Contender, Mobile, Prices, Rival, Stream};
 use clap::Args;
 use serde_json::{Value, json};
-use solver::planner::{Budget, Planner};
+use solver::planner::Planner;
 use solver_format::{HostEntry, PoolEntry, Problem};
 use solver_highs::Highs;
 
 use super::report::{machine, peak_memory, print};
 use crate::generate::{StreamArguments, bar};
-use crate::solve::read;
+use crate::solve::{deadline, read};
 use outcome::Outcome;
 use sweep::Varied;
 
@@ -43,6 +43,9 @@ pub(crate) struct ReplayArguments {
     /// Seconds one decision may take
     #[arg(long, value_name = "S", default_value_t = 10.0)]
     pub(crate) time_limit: f64,
+    /// Work for each decision instead of seconds: the same result on every machine
+    #[arg(long, value_name = "N", conflicts_with = "time_limit", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) work_limit: Option<u64>,
     /// Do not ask Berth about the baselines' refusals
     #[arg(long)]
     pub(crate) no_second_opinion: bool,
@@ -110,9 +113,8 @@ fn drawn(arguments: &ReplayArguments, parameters: &Parameters) -> anyhow::Result
 /// One stream through everybody.
 fn one(arguments: &ReplayArguments, seed: u64, problem: Problem) -> anyhow::Result<Outcome> {
     let stream = Stream::of(problem)?;
-    let budget = Budget {
-        seconds: Some(arguments.time_limit),
-    };
+    let time = arguments.work_limit.is_none().then_some(arguments.time_limit);
+    let deadline = deadline(time, arguments.work_limit);
     let hosts: Vec<_> = stream.problem.hosts.iter().map(HostEntry::to_host).collect();
     let pools: Vec<_> = stream.problem.pools.iter().map(PoolEntry::to_pool).collect();
     let planner = Planner::of(&stream.problem)?;
@@ -121,12 +123,12 @@ fn one(arguments: &ReplayArguments, seed: u64, problem: Problem) -> anyhow::Resu
     } else {
         vec![Rule::Upstream]
     };
-    let berth = || Berth::new(planner.clone(), stream.problem.freeze, budget, &Highs);
+    let berth = || Berth::new(planner.clone(), stream.problem.freeze, deadline.clone(), &Highs);
     let mut contenders: Vec<(&'static str, Box<dyn Contender + '_>)> = vec![(BERTH, Box::new(berth()))];
     for rule in rules {
         let (name, named) = (rule.name(), (hosts.clone(), pools.clone()));
         let asked = !arguments.no_second_opinion;
-        let rival = Rival::new(rule, named, planner.clone(), budget, &Highs, asked);
+        let rival = Rival::new(rule, named, planner.clone(), deadline.clone(), &Highs, asked);
         contenders.push((name, Box::new(rival)));
     }
     if let Some(share) = arguments.bid_price {
