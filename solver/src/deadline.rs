@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::decision::Unfinished;
@@ -51,6 +51,10 @@ pub struct Deadline {
     done: Arc<AtomicU64>,
     /// The count at which no work is left.
     most: Option<u64>,
+    /// What the clock says when the time of the whole is up.
+    whole: Option<Duration>,
+    /// Something was left undone because the time of the whole was up.
+    ran_out: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Deadline {
@@ -70,6 +74,8 @@ impl Deadline {
             end: None,
             done: Arc::default(),
             most: None,
+            whole: None,
+            ran_out: Arc::default(),
         }
     }
 
@@ -84,12 +90,15 @@ impl Deadline {
     /// With these limits, from now on.
     #[must_use]
     pub fn limited(&self, time: Option<Duration>, work: Option<u64>) -> Self {
+        let end = time.map(|time| self.now().saturating_add(time));
         Self {
             clock: self.clock.clone(),
             limits: (time, work),
-            end: time.map(|time| self.now().saturating_add(time)),
+            end,
             done: Arc::default(),
             most: work,
+            whole: end,
+            ran_out: Arc::default(),
         }
     }
 
@@ -164,13 +173,27 @@ impl Deadline {
 
     /// Which limit is reached, if one is: time or work.
     pub fn over(&self) -> Option<Unfinished> {
-        if self.left().is_some_and(|left| left.is_zero()) {
+        let now = self.now();
+        if self.end.is_some_and(|end| now >= end) {
+            if self.whole.is_some_and(|end| now >= end) {
+                self.run_out();
+            }
             Some(Unfinished::Time)
         } else if self.work_left() == Some(0) {
             Some(Unfinished::Work)
         } else {
             None
         }
+    }
+
+    /// Something is left undone for lack of time.
+    pub fn run_out(&self) {
+        self.ran_out.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether more time might have led to another answer: a stage asked after the end, or was stopped by it.
+    pub fn has_run_out(&self) -> bool {
+        self.ran_out.load(Ordering::Relaxed)
     }
 
     /// Whether nothing is left.
@@ -208,8 +231,11 @@ mod tests {
         assert_eq!(part.over(), Some(Unfinished::Time));
         assert_eq!(deadline.over(), None);
         seconds.fetch_add(8, Ordering::Relaxed);
+        assert!(!deadline.has_run_out(), "only a part was over when it was asked");
         assert_eq!(deadline.over(), Some(Unfinished::Time));
-        assert_eq!(deadline.restarted().over(), None);
+        assert!(deadline.has_run_out());
+        let again = deadline.restarted();
+        assert!(again.over().is_none() && !again.has_run_out());
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! programs are solved on it. All of them are over when the service stops.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use solver::deadline::Deadline;
@@ -38,7 +37,6 @@ impl Allowances {
         Allowance {
             solver: Arc::clone(&self.solver),
             deadline: Deadline::by(read).limited(Some(seconds), None),
-            is_open: Arc::default(),
         }
     }
 }
@@ -48,8 +46,6 @@ impl Allowances {
 pub(crate) struct Allowance {
     solver: Arc<dyn ModelSolver>,
     deadline: Deadline,
-    /// Whether something was left open that more time might have decided.
-    is_open: Arc<AtomicBool>,
 }
 
 impl Allowance {
@@ -61,16 +57,6 @@ impl Allowance {
     /// What solves models by then.
     pub(crate) fn solver(&self) -> &dyn ModelSolver {
         &*self.solver
-    }
-
-    /// Whether more time might have led to another answer.
-    pub(crate) fn was_cut(&self) -> bool {
-        self.is_open.load(Ordering::Relaxed) || self.deadline.is_over()
-    }
-
-    /// Something was not decided, which more time might have.
-    pub(crate) fn leave_open(&self) {
-        self.is_open.store(true, Ordering::Relaxed);
     }
 }
 
@@ -134,9 +120,9 @@ mod tests {
             [seconds(10), seconds(6), seconds(2)],
             "the fourth was not solved at all"
         );
-        assert!(allowance.was_cut() && allowance.deadline().is_over());
+        assert!(allowance.deadline().has_run_out());
         let next = allowances.of(10.0);
-        assert!(!next.deadline().is_over() && !next.was_cut());
+        assert!(!next.deadline().is_over() && !next.deadline().has_run_out());
         allowances.shutdown.cancel();
         assert!(next.deadline().is_over(), "a service that stops solves nothing more");
     }

@@ -446,6 +446,7 @@ impl Engine {
             self.feasible = !self.integer;
             Status::Optimal
         } else if status == highs::MODEL_STATUS_REACHED_TIME_LIMIT {
+            deadline.run_out();
             Status::TimeLimit
         } else if is_work_limit(status) {
             Status::WorkLimit

@@ -193,7 +193,10 @@ fn run(program: &Program, run: Run, deadline: &Deadline) -> Answer {
     match solved.status() {
         HighsModelStatus::Optimal if is_feasible => Answer::Values(solved.get_solution().columns().to_vec()),
         HighsModelStatus::Infeasible | HighsModelStatus::UnboundedOrInfeasible => Answer::Infeasible,
-        HighsModelStatus::ReachedTimeLimit => Answer::Open(Outcome::TimeLimit),
+        HighsModelStatus::ReachedTimeLimit => {
+            deadline.run_out();
+            Answer::Open(Outcome::TimeLimit)
+        }
         _ if is_limit => Answer::Open(Outcome::WorkLimit),
         _ => Answer::Open(Outcome::Unreliable),
     }

@@ -135,7 +135,7 @@ proptest! {
         program.add(&mut cold, 0..columns, 0..0);
         program.add(&mut cold, columns..columns, 0..rows);
         let expected = cold.solve(&Deadline::none());
-        prop_assert_ne!(expected, Status::Limit);
+        prop_assert!(matches!(expected, Status::Optimal | Status::Infeasible));
         // Rows and columns together, or columns into an optimum and rows after that.
         for at_once in [true, false] {
             let mut engine = Engine::new();
@@ -258,10 +258,16 @@ fn nothing_is_claimed_when_the_time_is_over() {
     let mut engine = Engine::new();
     let column = engine.add_column(1.0, (0.0, 4.0), &[]);
     engine.add_row((2.0, NONE), &[(column, 1.0)]);
-    assert_eq!(engine.solve(&Deadline::none().limited(Some(Duration::ZERO), None)), Status::TimeLimit);
+    assert_eq!(
+        engine.solve(&Deadline::none().limited(Some(Duration::ZERO), None)),
+        Status::TimeLimit
+    );
     assert!(engine.values().is_empty());
     assert!(engine.bound().is_infinite());
-    assert_eq!(engine.solve(&wall_clock().limited(Some(Duration::from_mins(1)), None)), Status::Optimal);
+    assert_eq!(
+        engine.solve(&wall_clock().limited(Some(Duration::from_mins(1)), None)),
+        Status::Optimal
+    );
 }
 
 /// A market split problem: hard to decide, so that a tenth of a second and some nodes end in the middle.

@@ -480,7 +480,7 @@ fn beside_far_instances(case: &Case, healed: &Healed, seed: u64) {
     for lease in history::far_instances(&in_order.collect::<Vec<_>>(), NOW) {
         planner.put_lease(lease).unwrap();
     }
-    let beside = heal::heal(&planner, NOW, NO_LIMIT, &Highs);
+    let beside = heal::heal(&planner, NOW, &Deadline::none(), &Highs);
     let told = |healed: &Healed| {
         let lost: Vec<_> = healed
             .unkept

@@ -70,7 +70,7 @@ pub(crate) fn place(draft: &Draft, request: &Request, settings: &Settings) -> Re
             Err(ServiceError::Shortage(Box::new(Shortage::proved(request, conflict))))
         }
         Verdict::Undecided(why) => {
-            draft.leave_open();
+            draft.deadline().run_out();
             Err(ServiceError::Undecided(match why {
                 Unfinished::Time => format!(
                     "not decided within {} s; this is not a refusal: try again, or ask for less at once",

@@ -104,7 +104,7 @@ impl Desk {
         self.tasks.spawn(async move {
             book.submit(Origin::of("hard"), move |draft| {
                 if draft.solver().solve(&Program::default(), draft.deadline()) == Outcome::TimeLimit {
-                    draft.leave_open();
+                    draft.deadline().run_out();
                     return Err("undecided");
                 }
                 put(draft, id, "hard")

@@ -132,11 +132,6 @@ impl Draft {
         self.allowance.deadline()
     }
 
-    /// A decision ran out of time: with more it may be another.
-    pub(crate) fn leave_open(&self) {
-        self.allowance.leave_open();
-    }
-
     /// The solver for decisions, as long as there is time.
     pub fn solver(&self) -> &dyn ModelSolver {
         self.allowance.solver()

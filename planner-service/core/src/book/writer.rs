@@ -281,7 +281,7 @@ impl Apart {
                 let Some(decided) = submitted.decided.take() else {
                     let keep = submitted.job.decide(draft);
                     let may_be_apart = matches!(submitted.origin, Origin::Project(_));
-                    return (keep, may_be_apart && draft.allowance.was_cut());
+                    return (keep, may_be_apart && draft.deadline().has_run_out());
                 };
                 let taken = decided.take_over(draft, settings).unwrap_or_else(|contradiction| {
                     tracing::debug!(%contradiction, "a decision taken apart does not hold any more");
